@@ -1,0 +1,3 @@
+module g2c
+
+go 1.26.8

@@ -1,0 +1,24 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+)
+
+func TestExitCodeSeesThroughWrapping(t *testing.T) {
+	err := fmt.Errorf("task a: %w", New(ErrData, "open %s: %w", "x.png", fs.ErrNotExist).WithHint("check the path"))
+	if got := ExitCode(err); got != ExitData {
+		t.Errorf("exit code %d, want %d", got, ExitData)
+	}
+	if !errors.Is(err, fs.ErrNotExist) || !errors.Is(err, ErrData) {
+		t.Error("class or cause lost")
+	}
+	if got, want := err.Error(), "task a: open x.png: file does not exist (check the path)"; got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+	if ExitCode(nil) != ExitDone || ExitCode(errors.New("?")) != ExitTraining {
+		t.Error("nil or unclassed error has the wrong code")
+	}
+}
