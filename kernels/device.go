@@ -1,0 +1,55 @@
+package kernels
+
+// Device runs programs. Its methods may be called from one goroutine at a time.
+type Device interface {
+	// Class is the numerics class, such as cpu-1: equal classes give equal bits.
+	Class() string
+	// NewState allocates zeroed memory for slots.
+	NewState(spec *StateSpec) (State, error)
+	// Load plans the arena of a program and prepares its kernels over a state of
+	// this device. Loading allocates; running does not.
+	Load(p *Program, s State) (Exec, error)
+	// Close frees the device and everything made by it.
+	Close() error
+}
+
+// State is memory that outlives a step. Names are slots or whole groups; counts
+// of elements must match. Reals are converted to and from the device's own type.
+// A call waits for work that reads or writes the slot.
+type State interface {
+	Spec() *StateSpec
+	PutF32(name string, src []float32) error
+	PutF64(name string, src []float64) error
+	PutI32(name string, src []int32) error
+	PutU8(name string, src []uint8) error
+	GetF32(name string, dst []float32) error
+	GetF64(name string, dst []float64) error
+	GetI32(name string, dst []int32) error
+	GetU8(name string, dst []uint8) error
+	Close() error
+}
+
+// Exec is a program made ready on a device.
+type Exec interface {
+	Program() *Program
+	// Run runs every segment.
+	Run() error
+	// RunSegment runs one segment.
+	RunSegment(i int) error
+	// RunInstr runs one instruction, for lockstep checks, timing per operation
+	// and for finding the operation that made a NaN.
+	RunInstr(i int) error
+	// GetValue and PutValue read and write any value. A temporary's memory holds
+	// it only from its definition to its last use.
+	GetValue(id int, dst []float64) error
+	PutValue(id int, src []float64) error
+	Memory() MemoryUse
+	Close() error
+}
+
+// MemoryUse is what an Exec occupies beside its State, in bytes.
+type MemoryUse struct {
+	Arena     int64 // temporaries, planned
+	Workspace int64 // scratch of kernels, packed weights, tables
+	Sum       int64 // all temporaries side by side, had nothing been planned
+}

@@ -1,0 +1,231 @@
+package kernels
+
+import "fmt"
+
+// MSE is the LSGAN loss, per shard:
+//
+//	l[v] = Scale * sum over the elements p of shard v of (p - Target)^2
+//
+// p: (N,...); l: (V). Scale holds the loss weight and one over the number of
+// elements of the global batch. Sums: Lanes.
+// Source: Mao et al. 2017; torch.nn.functional.mse_loss.
+type MSE struct {
+	Segments
+	Target, Scale float64
+}
+
+// Name implements Op.
+func (MSE) Name() string { return "mse" }
+
+// Attrs implements Op.
+func (o MSE) Attrs() string {
+	return fmt.Sprintf("target=%g scale=%g %v", o.Target, o.Scale, o.Segments)
+}
+
+// Infer implements Op: operand p.
+func (o MSE) Infer(in []Type) ([]Type, error) {
+	if err := want("mse", in, -1); err != nil {
+		return nil, err
+	}
+	return o.partials("mse", in[0])
+}
+
+// partials is the type of one value per shard of a tensor of samples.
+func (s Segments) partials(op string, t Type) ([]Type, error) {
+	if len(t.Shape) < 1 {
+		return nil, fmt.Errorf("%s: operand is a scalar", op)
+	}
+	if err := s.check(t.Shape[0]); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	return []Type{Real(s.Shards)}, nil
+}
+
+// Cost implements Op.
+func (o MSE) Cost(in, out []Type) Cost { return perElement(3, in[0], in, out) }
+
+// MSEGrad is dp = g * (2*Scale) * (p - Target). p: (N,...), g: scalar; dp like p.
+// Source: torch.nn.functional.mse_loss.
+type MSEGrad struct{ Target, Scale float64 }
+
+// Name implements Op.
+func (MSEGrad) Name() string { return "mse_grad" }
+
+// Attrs implements Op.
+func (o MSEGrad) Attrs() string { return fmt.Sprintf("target=%g scale=%g", o.Target, o.Scale) }
+
+// Infer implements Op: operands p, g.
+func (o MSEGrad) Infer(in []Type) ([]Type, error) {
+	if err := want("mse_grad", in, -1, 0); err != nil {
+		return nil, err
+	}
+	return in[:1], nil
+}
+
+// Cost implements Op.
+func (o MSEGrad) Cost(in, out []Type) Cost { return perElement(2, in[0], in, out) }
+
+// Overwrites implements InPlace.
+func (MSEGrad) Overwrites() [][2]int { return [][2]int{{0, 0}} }
+
+// L1 is the mean absolute difference, per shard:
+//
+//	l[v] = Scale * sum over the elements of shard v of |a - b|
+//
+// a, b: (N,...); l: (V). Scale as in MSE. Sums: Lanes.
+// Source: Zhu et al. 2017, cycle and identity losses; torch.nn.functional.l1_loss.
+type L1 struct {
+	Segments
+	Scale float64
+}
+
+// Name implements Op.
+func (L1) Name() string { return "l1" }
+
+// Attrs implements Op.
+func (o L1) Attrs() string { return fmt.Sprintf("scale=%g %v", o.Scale, o.Segments) }
+
+// Infer implements Op: operands a, b.
+func (o L1) Infer(in []Type) ([]Type, error) {
+	if err := want("l1", in, -1, -1); err != nil {
+		return nil, err
+	}
+	if !in[0].Equal(in[1]) {
+		return nil, fmt.Errorf("l1: %v beside %v", in[0], in[1])
+	}
+	return o.partials("l1", in[0])
+}
+
+// Cost implements Op.
+func (o L1) Cost(in, out []Type) Cost { return perElement(3, in[0], in, out) }
+
+// L1Grad is da = g * Scale * sign(a - b), with sign(0) = 0. a, b: (N,...), g:
+// scalar; da like a. The gradient by b is not defined here: b is data.
+// Source: torch.nn.functional.l1_loss.
+type L1Grad struct{ Scale float64 }
+
+// Name implements Op.
+func (L1Grad) Name() string { return "l1_grad" }
+
+// Attrs implements Op.
+func (o L1Grad) Attrs() string { return fmt.Sprintf("scale=%g", o.Scale) }
+
+// Infer implements Op: operands a, b, g.
+func (o L1Grad) Infer(in []Type) ([]Type, error) {
+	if err := want("l1_grad", in, -1, -1, 0); err != nil {
+		return nil, err
+	}
+	if !in[0].Equal(in[1]) {
+		return nil, fmt.Errorf("l1_grad: %v beside %v", in[0], in[1])
+	}
+	return in[:1], nil
+}
+
+// Cost implements Op.
+func (o L1Grad) Cost(in, out []Type) Cost { return perElement(2, in[0], in, out) }
+
+// Overwrites implements InPlace.
+func (L1Grad) Overwrites() [][2]int { return [][2]int{{0, 0}} }
+
+// Focal is the focal loss over classes, per shard, with p = softmax(logits[n])
+// and q = p[labels[n]]:
+//
+//	l[v] = Scale * sum over the samples n of shard v of -(1-q)^Gamma * log q
+//
+// logits: (N,K) reals, labels: (N) integers in [0,K); results l: (V) and
+// p: (N,K). Computed in float64 (internal/fmath) from a shifted logarithm of the
+// sum of exponentials; samples add in order. Gamma is an integer from 0 to 8, so
+// that the power is a product.
+// Source: Lin et al. 2017, eq. 4, without alpha; paper, "focal loss".
+type Focal struct {
+	Segments
+	Gamma int
+	Scale float64
+}
+
+// Name implements Op.
+func (Focal) Name() string { return "focal" }
+
+// Attrs implements Op.
+func (o Focal) Attrs() string {
+	return fmt.Sprintf("gamma=%d scale=%g %v", o.Gamma, o.Scale, o.Segments)
+}
+
+// Infer implements Op: operands logits, labels; results l, p.
+func (o Focal) Infer(in []Type) ([]Type, error) {
+	if err := wantLogits("focal", in); err != nil {
+		return nil, err
+	}
+	if o.Gamma < 0 || o.Gamma > 8 {
+		return nil, fmt.Errorf("focal: gamma %d is not in 0..8", o.Gamma)
+	}
+	out, err := o.partials("focal", in[0])
+	return append(out, in[0]), err
+}
+
+func wantLogits(op string, in []Type) error {
+	if len(in) < 2 || in[1].DType != I32 {
+		return fmt.Errorf("%s: operands %v, want logits and labels", op, in)
+	}
+	if err := want(op, in[:1], 2); err != nil {
+		return err
+	}
+	return wantShape(op, "labels", in[1], in[0].Shape[0])
+}
+
+// Cost implements Op.
+func (o Focal) Cost(in, out []Type) Cost { return perElement(8, in[0], in, out) }
+
+// FocalGrad is the gradient of Focal by the logits z, with q the probability of
+// the label y and 1{} the indicator:
+//
+//	dz[n,k] = g * Scale * d * (1{k=y} - p[k])
+//	d = Gamma * (1-q)^(Gamma-1) * q * log q - (1-q)^Gamma
+//
+// logits: (N,K), labels: (N), g: scalar; dz like logits. Computed in float64 as
+// Focal is.
+// Source: Lin et al. 2017, appendix B.
+type FocalGrad struct {
+	Gamma int
+	Scale float64
+}
+
+// Name implements Op.
+func (FocalGrad) Name() string { return "focal_grad" }
+
+// Attrs implements Op.
+func (o FocalGrad) Attrs() string { return fmt.Sprintf("gamma=%d scale=%g", o.Gamma, o.Scale) }
+
+// Infer implements Op: operands logits, labels, g.
+func (o FocalGrad) Infer(in []Type) ([]Type, error) {
+	if len(in) != 3 {
+		return nil, fmt.Errorf("focal_grad: %d operands, want 3", len(in))
+	}
+	if err := wantLogits("focal_grad", in[:2]); err != nil {
+		return nil, err
+	}
+	if err := want("focal_grad", in[2:], 0); err != nil {
+		return nil, err
+	}
+	return in[:1], nil
+}
+
+// Cost implements Op.
+func (o FocalGrad) Cost(in, out []Type) Cost { return perElement(8, in[0], in, out) }
+
+// Softmax is p[n,k] = exp(z[n,k]) / sum over j of exp(z[n,j]), in float64 after
+// subtracting the row's maximum. z: (N,K); p like z.
+// Source: torch.nn.functional.softmax.
+type Softmax struct{}
+
+// Name implements Op.
+func (Softmax) Name() string { return "softmax" }
+
+// Attrs implements Op.
+func (Softmax) Attrs() string { return "" }
+
+// Infer implements Op: operand z.
+func (Softmax) Infer(in []Type) ([]Type, error) { return in, want("softmax", in, 2) }
+
+// Cost implements Op.
+func (Softmax) Cost(in, out []Type) Cost { return perElement(4, in[0], in, out) }
