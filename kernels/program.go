@@ -15,7 +15,8 @@ type Program struct {
 }
 
 // Value is one tensor of a program. A value with a Slot lives in the State; the
-// slot's name may be a group's, which gives the whole group as one flat tensor.
+// slot's name may be a group's, which gives the whole group as one flat tensor. A
+// slot may be seen in another shape of as many elements.
 type Value struct {
 	Type Type
 	Slot string
@@ -80,7 +81,7 @@ func (p *Program) Check(spec *StateSpec) error {
 			continue
 		}
 		t, ok := spec.Type(v.Slot)
-		if !ok || !t.Equal(v.Type) {
+		if !ok || t.DType != v.Type.DType || t.Shape.Len() != v.Type.Shape.Len() {
 			return fmt.Errorf("program %s: value %%%d wants slot %s as %v, the state has %v", p.Name, id, v.Slot, v.Type, t)
 		}
 		written[id] = true

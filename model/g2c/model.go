@@ -1,0 +1,202 @@
+// Package g2c builds the programs of the fine-tuning stage: M generators and a
+// classifier over M+1 branches, trained together on labelled patches with the
+// focal loss. It describes slots and programs; the training loop is in
+// worker/train.
+// Source: paper, "Fine-tuning" and "Classifier".
+package g2c
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"g2c/kernels"
+	"g2c/model/graph"
+	"g2c/model/nn"
+)
+
+// Config is what the programs depend on.
+type Config struct {
+	Size           int // side of an image in pixels
+	Batch          int // global batch of a training step
+	Shards         int // logical shards of it
+	EvalBatch      int // padded batch of evaluation
+	Generators     int // M
+	GeneratorWidth int
+	Blocks         int
+	Classifier     nn.ClassifierConfig
+	Gamma          int // focal loss
+	Momentum       float64
+	Jitter         bool // brightness and saturation in the input program
+	// BucketBytes closes a gradient bucket; 0 keeps one.
+	BucketBytes int
+}
+
+// Groups of slots.
+const (
+	GroupGenerators       = "weights.generators"
+	GroupGeneratorsGrad   = "gradients.generators"
+	GroupGeneratorsMoment = "moments.generators"
+	GroupClassifier       = "weights.classifier"
+	GroupClassifierGrad   = "gradients.classifier"
+	GroupClassifierMoment = "moments.classifier"
+	GroupRunning          = "running"
+	GroupStatistics       = "statistics"
+)
+
+// ClassifierNet and GeneratorPrefix name the networks.
+const (
+	ClassifierNet   = "classifier"
+	GeneratorPrefix = "generators."
+)
+
+// runningMomentum is batch norm's, torch.nn.BatchNorm2d's default.
+const runningMomentum = 0.1
+
+// Slots beside the parameters'.
+const (
+	Pixels     = "pixels" // (N,S,S,3) bytes
+	Place      = "place"  // (N,4): see kernels.Pixels
+	Jitter     = "jitter" // (N,2)
+	X          = "x"      // (N,S,S,3) in [0,1]
+	Labels     = "labels" // (N) classes
+	Hyper      = "hyper"  // (1): see kernels.SGD
+	Loss       = "loss/focal"
+	Prob       = "probabilities" // (N,classes) of the training batch
+	EvalPixels = "eval_pixels"   // (E,S,S,3) bytes
+	EvalPlace  = "eval_place"
+	EvalX      = "eval_x"
+	EvalProb   = "eval_probabilities" // (E,classes)
+	// EvalImage, with a generator's number behind it, holds its images of EvalX.
+	EvalImage = "eval_image."
+)
+
+// GeneratorNet is the name of generator i: generators follow the sorted names of
+// their stains.
+func GeneratorNet(i int) string { return GeneratorPrefix + strconv.Itoa(i) }
+
+// Model is the programs of one configuration and the slots they share.
+type Model struct {
+	Config    Config
+	Catalog   nn.Catalog
+	State     *kernels.StateSpec
+	Input     *kernels.Program // pixels to X
+	Frozen    *kernels.Program // training step of the classifier alone
+	Joint     *kernels.Program // training step of everything; nil without generators
+	EvalInput *kernels.Program // pixels to EvalX
+	Evaluate  *kernels.Program // probabilities and generated images of EvalX
+}
+
+// New builds the programs.
+func New(c Config) (*Model, error) {
+	m := &Model{Config: c}
+	frozen, err := m.trainGraph()
+	if err != nil {
+		return nil, err
+	}
+	if m.State, err = m.slots(frozen.stats); err != nil {
+		return nil, err
+	}
+	if m.Frozen, err = m.step("g2c_frozen", frozen, false); err != nil {
+		return nil, err
+	}
+	if c.Generators > 0 {
+		joint, err := m.trainGraph()
+		if err != nil {
+			return nil, err
+		}
+		if m.Joint, err = m.step("g2c_joint", joint, true); err != nil {
+			return nil, err
+		}
+	}
+	if m.Input, err = m.input("g2c_input", Pixels, Place, X, c.Batch, c.Jitter); err != nil {
+		return nil, err
+	}
+	if m.EvalInput, err = m.input("g2c_eval_input", EvalPixels, EvalPlace, EvalX, c.EvalBatch, false); err != nil {
+		return nil, err
+	}
+	m.Evaluate, err = m.evaluate()
+	return m, err
+}
+
+// trainGraph is a training step before differentiation.
+type trainGraph struct {
+	b          *graph.Builder
+	loss, prob *graph.Value
+	stats      []nn.Stats
+}
+
+func (m *Model) trainGraph() (*trainGraph, error) {
+	c := m.Config
+	t := &trainGraph{}
+	var err error
+	t.b, err = graph.Build(c.Shards, func(b *graph.Builder) {
+		x := b.Slot(X, kernels.Real(c.Batch, c.Size, c.Size, 3))
+		labels := b.Slot(Labels, kernels.Ints(c.Batch))
+		logits, stats := m.forward(b, m.branches(b, x, false), false)
+		t.loss, t.prob = b.Focal(logits, labels, c.Gamma, c.Batch)
+		t.stats = stats
+	})
+	return t, err
+}
+
+// branches are the image and its translation by every generator.
+func (m *Model) branches(b *graph.Builder, x *graph.Value, infer bool) []*graph.Value {
+	xs := []*graph.Value{x}
+	for i := range m.Config.Generators {
+		s := nn.NewScope(b, &m.Catalog, GeneratorNet(i))
+		s.Infer = infer
+		xs = append(xs, nn.Generator(s, x, m.Config.GeneratorWidth, m.Config.Blocks))
+	}
+	return xs
+}
+
+func (m *Model) forward(b *graph.Builder, branches []*graph.Value, infer bool) (*graph.Value, []nn.Stats) {
+	s := nn.NewScope(b, &m.Catalog, ClassifierNet)
+	s.Infer, s.Weights = infer, nn.FanIn
+	logits := nn.Classifier(s, branches, m.Config.Classifier)
+	return logits, s.BatchStats()
+}
+
+// step differentiates a training graph and compiles it with SGD and the running
+// statistics as its updates.
+func (m *Model) step(name string, t *trainGraph, joint bool) (*kernels.Program, error) {
+	var params []*graph.Param
+	for _, p := range t.b.Params() {
+		if joint || m.isClassifier(p.Name) {
+			params = append(params, p)
+		}
+	}
+	ds, err := t.b.Differentiate(t.loss, params)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	plan := graph.Plan{Name: name, BucketBytes: m.Config.BucketBytes}
+	plan.Outputs = []graph.Output{{Slot: Loss, Value: t.loss, Exchange: true}, {Slot: Prob, Value: t.prob}}
+	for i, p := range params {
+		plan.Outputs = append(plan.Outputs, graph.Output{Slot: nn.GradPrefix + p.Name, Value: ds[i], Exchange: true})
+	}
+	for _, s := range t.stats {
+		sums := nn.SumsPrefix + s.Mean
+		plan.Outputs = append(plan.Outputs, graph.Output{Slot: sums, Value: s.Sums, Exchange: true})
+		plan.Updates = append(plan.Updates, graph.Update{
+			Op: kernels.RunningStats{Momentum: runningMomentum, Shards: m.Config.Shards, Count: s.Count},
+			In: []string{s.Mean, s.Var, sums}, Out: []string{s.Mean, s.Var},
+		})
+	}
+	plan.Updates = append(plan.Updates, m.sgd(GroupClassifier, GroupClassifierMoment, GroupClassifierGrad))
+	if joint {
+		plan.Updates = append(plan.Updates, m.sgd(GroupGenerators, GroupGeneratorsMoment, GroupGeneratorsGrad))
+	}
+	return t.b.Compile(plan, m.State)
+}
+
+func (m *Model) sgd(weights, moments, grads string) graph.Update {
+	return graph.Update{
+		Op:  kernels.SGD{Momentum: m.Config.Momentum},
+		In:  []string{weights, moments, grads, Hyper},
+		Out: []string{weights, moments},
+	}
+}
+
+func (m *Model) isClassifier(name string) bool { return strings.HasPrefix(name, ClassifierNet+".") }
