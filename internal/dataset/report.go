@@ -1,0 +1,87 @@
+package dataset
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Report says what loading found and did, for people.
+type Report struct {
+	Images   int         // in the set
+	Ignored  int         // files that are no images by their extension
+	Skipped  []Skipped   // files that did not decode, with SkipBad
+	Sizes    []SizeCount // of the files, in pixels, the most frequent first
+	Cropped  int         // images that were not square
+	Shrunk   int         // images larger than the side
+	Enlarged int         // images smaller than the side
+	Grey     int         // images of one channel
+	Alpha    int         // images with transparent pixels, laid on white
+	Deep     int         // images of 16 bits a channel
+	Cached   int         // images taken from the cache
+	Rebuilt  int         // cache entries that were damaged and written anew
+	Grouping Grouping    // how images of labelled sets were grouped
+	Warnings []string    // what a reader of results must know
+}
+
+// Skipped is a file left out, and why.
+type Skipped struct{ Path, Reason string }
+
+// SizeCount counts the files of one size in pixels.
+type SizeCount struct{ W, H, N int }
+
+func (r *Report) warn(format string, a ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, a...))
+}
+
+// count takes one decoded image into the report.
+func (r *Report) count(im fitted, side int) {
+	r.Images++
+	i := slices.IndexFunc(r.Sizes, func(s SizeCount) bool { return s.W == im.w && s.H == im.h })
+	if i < 0 {
+		i = len(r.Sizes)
+		r.Sizes = append(r.Sizes, SizeCount{W: im.w, H: im.h})
+	}
+	r.Sizes[i].N++
+	add := func(n *int, is bool) {
+		if is {
+			*n++
+		}
+	}
+	add(&r.Cropped, im.w != im.h)
+	add(&r.Shrunk, min(im.w, im.h) > side)
+	add(&r.Enlarged, min(im.w, im.h) < side)
+	add(&r.Grey, im.kind&Grey != 0)
+	add(&r.Alpha, im.kind&Alpha != 0)
+	add(&r.Deep, im.kind&Deep != 0)
+}
+
+func (r *Report) sortSizes() {
+	slices.SortFunc(r.Sizes, func(a, b SizeCount) int {
+		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.W, b.W), cmp.Compare(a.H, b.H))
+	})
+}
+
+// Notes are the findings as sentences, warnings last.
+func (r *Report) Notes() []string {
+	var notes []string
+	for _, n := range []struct {
+		n    int
+		text string
+	}{
+		{r.Ignored, "files are no images and were ignored"},
+		{len(r.Skipped), "images did not decode and were skipped"},
+		{r.Cropped, "images were cropped to their centre square"},
+		{r.Shrunk, "images were shrunk"},
+		{r.Enlarged, "images were enlarged: they hold less detail than the networks see"},
+		{r.Grey, "images are grey and were given three equal channels"},
+		{r.Alpha, "images have transparent pixels, laid on white"},
+		{r.Deep, "images have 16 bits a channel, rounded to 8"},
+		{r.Rebuilt, "cache entries were damaged and written anew"},
+	} {
+		if n.n > 0 {
+			notes = append(notes, fmt.Sprintf("%d %s", n.n, n.text))
+		}
+	}
+	return append(notes, r.Warnings...)
+}

@@ -1,0 +1,148 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"path/filepath"
+
+	"g2c/internal/fault"
+)
+
+// WriteFolder writes every image of a set as a PNG below dir, under its name.
+func WriteFolder(dir string, s *Set) error {
+	for i, im := range s.images {
+		if !filepath.IsLocal(filepath.FromSlash(im.Name)) {
+			return fault.New(fault.ErrData, "image name %q leaves its folder", im.Name)
+		}
+		if err := WritePNG(filepath.Join(dir, filepath.FromSlash(im.Name)), ToImage(s.side, s.pixels[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteTable writes images as a CSV with the default columns path, label, patient.
+// Paths are the images' names, so they are relative to the table's folder.
+func WriteTable(path string, images []Image) error {
+	return writeTable(path, images, DefaultColumns().Patient)
+}
+
+func writeTable(path string, images []Image, groupColumn string) error {
+	d := DefaultColumns()
+	header := []string{d.Path, d.Label}
+	if groupColumn != "" {
+		header = append(header, groupColumn)
+	}
+	lines := [][]string{header}
+	for _, im := range images {
+		line := []string{im.Name, im.Label}
+		if groupColumn != "" {
+			line = append(line, im.Group)
+		}
+		lines = append(lines, line)
+	}
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	if err := errors.Join(w.WriteAll(lines), writeAtomic(path, b.Bytes())); err != nil {
+		return fault.New(fault.ErrUnavailable, "write table %s: %w", path, err)
+	}
+	return nil
+}
+
+// SplitRequest says how `g2c data split` divides a labelled source.
+type SplitRequest struct {
+	Source           string // a folder of class folders, or a CSV
+	GroupPattern     string // as Labelled has it
+	Columns          Columns
+	Validation, Test float64 // fractions by group; 0: no such part
+	Seed             uint32
+	Out              string // folder for train.csv, validation.csv and test.csv
+}
+
+// SplitTables divides a labelled source by group and writes a table for each
+// part, which data.labelled can name. It lists files and does not decode them.
+func SplitTables(req SplitRequest) ([]Count, *Report, error) {
+	pattern, err := newGrouper(req.GroupPattern)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &Report{}
+	files, by, err := listLabelled(req.Source, req.Columns, pattern, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	combine([]Grouping{by}, r)
+	r.Images = len(files)
+	images, err := splitFiles(files, req)
+	if err != nil {
+		return nil, nil, err
+	}
+	column := map[Grouping]string{ByPatient: DefaultColumns().Patient, BySlide: DefaultColumns().Slide}[by]
+	var counts []Count
+	for _, split := range Splits {
+		var part []Image
+		for _, im := range images {
+			if im.Split == split {
+				part = append(part, im)
+			}
+		}
+		if len(part) == 0 {
+			continue
+		}
+		if err := writeTable(filepath.Join(req.Out, string(split)+".csv"), part, column); err != nil {
+			return nil, nil, err
+		}
+		counts = append(counts, countImages(split, part)...)
+	}
+	return counts, r, nil
+}
+
+// splitFiles returns the images with their splits, named relative to req.Out.
+func splitFiles(files []file, req SplitRequest) ([]Image, error) {
+	out, err := filepath.Abs(req.Out)
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "folder %s: %w", req.Out, err)
+	}
+	images := make([]Image, len(files))
+	pointers := make([]*Image, len(files))
+	for i, f := range files {
+		full, err := filepath.Abs(f.path)
+		if err != nil {
+			return nil, fault.New(fault.ErrUnavailable, "file %s: %w", f.path, err)
+		}
+		images[i] = f.image
+		images[i].Name, images[i].Split = relative(out, full), Train
+		pointers[i] = &images[i]
+	}
+	var parts []Part
+	for _, p := range []Part{{Test, req.Test}, {Validation, req.Validation}} {
+		if p.Fraction != 0 {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) == 0 {
+		return nil, fault.New(fault.ErrSpec, "neither a test nor a validation fraction is given")
+	}
+	return images, SplitGroups(pointers, parts, req.Seed)
+}
+
+func countImages(split Split, images []Image) []Count {
+	counts := map[string]*Count{}
+	groups := map[string]map[string]bool{}
+	for _, im := range images {
+		if counts[im.Label] == nil {
+			counts[im.Label] = &Count{Split: split, Class: im.Label}
+			groups[im.Label] = map[string]bool{}
+		}
+		counts[im.Label].Images++
+		groups[im.Label][im.Group] = true
+	}
+	var all []Count
+	for _, class := range sortedKeys(counts) {
+		c := counts[class]
+		c.Groups = len(groups[class])
+		all = append(all, *c)
+	}
+	return all
+}
