@@ -25,6 +25,9 @@ const (
 // Lock implements store.Locker. It excludes other processes and other Stores
 // of this one; the kernel frees it when the holder dies.
 func (s *Store) Lock(ctx context.Context, wait bool) (release func() error, err error) {
+	if s.disk == nil {
+		return nil, readOnly(s.root)
+	}
 	path := filepath.Join(s.root, lockName)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
