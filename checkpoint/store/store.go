@@ -70,8 +70,8 @@ type Store interface {
 	// Put stores the whole object in one step. An object already there is
 	// replaced in one step: callers put only names that fix their bytes
 	// (objects named by hash), where replacing is how a damaged copy heals
-	// and how an old one is made young for garbage collection, and side
-	// records, where the last writer wins.
+	// and how an old one is made young for garbage collection; manifests that
+	// they found damaged; and side records, where the last writer wins.
 	Put(ctx context.Context, key string, body Body) error
 	// PutIfAbsent stores the object unless the key is taken, and reports
 	// whether it did. Of any number of writers at once exactly one wins; the
