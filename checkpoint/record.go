@@ -1,0 +1,59 @@
+package checkpoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"g2c/checkpoint/store"
+	"g2c/internal/fault"
+)
+
+// MaxRecordBytes bounds a side record, which holds a few times and counts.
+const MaxRecordBytes = 1 << 20
+
+// PutRecord stores a side record of a task as JSON: durations, hosts, attempts,
+// whatever may differ between runs of one task. No hash covers it, nothing that
+// is computed may depend on it, and the last writer wins.
+func (r *Repo) PutRecord(ctx context.Context, task, name string, value any) error {
+	key, err := recordKey(task, name)
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode record %s: %w", key, err)
+	}
+	if len(data) >= MaxRecordBytes {
+		return fmt.Errorf("record %s has %d bytes, the limit is %d", key, len(data), MaxRecordBytes)
+	}
+	return r.store.Put(ctx, key, bytes.NewReader(append(data, '\n')))
+}
+
+// Record reads a side record into value and reports whether there is one. One
+// that cannot be decoded is fault.ErrData; most callers can do without it.
+func (r *Repo) Record(ctx context.Context, task, name string, value any) (bool, error) {
+	key, err := recordKey(task, name)
+	if err != nil {
+		return false, err
+	}
+	data, err := r.readAll(ctx, key, MaxRecordBytes)
+	if isAbsent(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(data, value); err != nil {
+		return false, fault.New(fault.ErrData, "record %s: %w", key, err)
+	}
+	return true, nil
+}
+
+func recordKey(task, name string) (string, error) {
+	if !isHash(task) || !isName(name) {
+		return "", fmt.Errorf("%w: record %q of task %q", store.ErrBadKey, name, task)
+	}
+	return recordPrefix + task + "/" + name + jsonSuffix, nil
+}
