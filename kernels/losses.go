@@ -1,6 +1,11 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+
+	"g2c/internal/fmath"
+)
 
 // MSE is the LSGAN loss, per shard:
 //
@@ -134,12 +139,11 @@ func (L1Grad) Overwrites() [][2]int { return [][2]int{{0, 0}} }
 //
 // logits: (N,K) reals, labels: (N) integers in [0,K); results l: (V) and
 // p: (N,K). Computed in float64 (internal/fmath) from a shifted logarithm of the
-// sum of exponentials; samples add in order. Gamma is an integer from 0 to 8, so
-// that the power is a product.
+// sum of exponentials; samples add in order. The power is Power's.
 // Source: Lin et al. 2017, eq. 4, without alpha; paper, "focal loss".
 type Focal struct {
 	Segments
-	Gamma int
+	Gamma float64
 	Scale float64
 }
 
@@ -148,7 +152,7 @@ func (Focal) Name() string { return "focal" }
 
 // Attrs implements Op.
 func (o Focal) Attrs() string {
-	return fmt.Sprintf("gamma=%d scale=%g %v", o.Gamma, o.Scale, o.Segments)
+	return fmt.Sprintf("gamma=%g scale=%g %v", o.Gamma, o.Scale, o.Segments)
 }
 
 // Infer implements Op: operands logits, labels; results l, p.
@@ -156,8 +160,8 @@ func (o Focal) Infer(in []Type) ([]Type, error) {
 	if err := wantLogits("focal", in); err != nil {
 		return nil, err
 	}
-	if o.Gamma < 0 || o.Gamma > 8 {
-		return nil, fmt.Errorf("focal: gamma %d is not in 0..8", o.Gamma)
+	if !(o.Gamma >= 0) || math.IsInf(o.Gamma, 1) {
+		return nil, fmt.Errorf("focal: gamma %g", o.Gamma)
 	}
 	out, err := o.partials("focal", in[0])
 	return append(out, in[0]), err
@@ -186,7 +190,7 @@ func (o Focal) Cost(in, out []Type) Cost { return perElement(8, in[0], in, out) 
 // Focal is.
 // Source: Lin et al. 2017, appendix B.
 type FocalGrad struct {
-	Gamma int
+	Gamma float64
 	Scale float64
 }
 
@@ -194,7 +198,7 @@ type FocalGrad struct {
 func (FocalGrad) Name() string { return "focal_grad" }
 
 // Attrs implements Op.
-func (o FocalGrad) Attrs() string { return fmt.Sprintf("gamma=%d scale=%g", o.Gamma, o.Scale) }
+func (o FocalGrad) Attrs() string { return fmt.Sprintf("gamma=%g scale=%g", o.Gamma, o.Scale) }
 
 // Infer implements Op: operands logits, labels, g.
 func (o FocalGrad) Infer(in []Type) ([]Type, error) {
@@ -212,6 +216,22 @@ func (o FocalGrad) Infer(in []Type) ([]Type, error) {
 
 // Cost implements Op.
 func (o FocalGrad) Cost(in, out []Type) Cost { return perElement(8, in[0], in, out) }
+
+// Power is x^gamma for x in [0,1], part of Focal's contract: a product for the
+// integers from 0 to 8, exp(gamma * log x) otherwise.
+func Power(x, gamma float64) float64 {
+	if gamma == math.Trunc(gamma) && gamma <= 8 {
+		r := 1.0
+		for range int(gamma) {
+			r *= x
+		}
+		return r
+	}
+	if x <= 0 {
+		return 0
+	}
+	return fmath.Exp(gamma * fmath.Log(x))
+}
 
 // Softmax is p[n,k] = exp(z[n,k]) / sum over j of exp(z[n,j]), in float64 after
 // subtracting the row's maximum. z: (N,K); p like z.

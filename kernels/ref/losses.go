@@ -71,14 +71,6 @@ func logSoftmax(z []float64, logp, p []float64) {
 	}
 }
 
-func power(x float64, n int) float64 {
-	r := 1.0
-	for range n {
-		r *= x
-	}
-	return r
-}
-
 func focal(op kernels.Focal, in, out []tensor) {
 	n, k := in[0].Shape()[0], in[0].Shape()[1]
 	logp := make([]float64, k)
@@ -87,7 +79,7 @@ func focal(op kernels.Focal, in, out []tensor) {
 		p := out[1].F[i*k:][:k]
 		logSoftmax(in[0].F[i*k:][:k], logp, p)
 		y := in[1].I[i]
-		out[0].F[shardOf(op.Segments, n, i)] += -power(1-p[y], op.Gamma) * logp[y]
+		out[0].F[shardOf(op.Segments, n, i)] += -kernels.Power(1-p[y], op.Gamma) * logp[y]
 	}
 	for v := range out[0].F {
 		out[0].F[v] *= op.Scale
@@ -101,9 +93,9 @@ func focalGrad(op kernels.FocalGrad, in, out []tensor) {
 		logSoftmax(in[0].F[i*k:][:k], logp, p)
 		y := int(in[1].I[i])
 		q := p[y]
-		d := -power(1-q, op.Gamma)
+		d := -kernels.Power(1-q, op.Gamma)
 		if op.Gamma > 0 {
-			d += float64(op.Gamma) * power(1-q, op.Gamma-1) * q * logp[y]
+			d += op.Gamma * kernels.Power(1-q, op.Gamma-1) * q * logp[y]
 		}
 		for c := range k {
 			hit := 0.0

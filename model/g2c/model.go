@@ -25,7 +25,7 @@ type Config struct {
 	GeneratorWidth int
 	Blocks         int
 	Classifier     nn.ClassifierConfig
-	Gamma          int // focal loss
+	Gamma          float64 // focal loss
 	Momentum       float64
 	Jitter         bool // brightness and saturation in the input program
 	// BucketBytes closes a gradient bucket; 0 keeps one.

@@ -25,7 +25,7 @@ func (b *Builder) L1(x, data *Value, weight float64) *Value {
 
 // Focal is the focal loss over a global batch of the given size, a scalar, and
 // the class probabilities.
-func (b *Builder) Focal(logits, labels *Value, gamma, batch int) (loss, p *Value) {
+func (b *Builder) Focal(logits, labels *Value, gamma float64, batch int) (loss, p *Value) {
 	scale := 1 / float64(batch)
 	k := kernels.Focal{Segments: b.segments(1), Gamma: gamma, Scale: scale}
 	rule := func(g Gradient) []*Value {
