@@ -85,6 +85,22 @@ func (t Tensor) CopyFloat32(dst []float32, shape []int) error { return copyTo(t,
 // CopyFloat64 copies an F64 tensor of the given shape to dst.
 func (t Tensor) CopyFloat64(dst []float64, shape []int) error { return copyTo(t, F64, dst, shape) }
 
+// CopyReals copies an F32 or F64 tensor of the given shape to dst; F32 widens
+// exactly.
+func (t Tensor) CopyReals(dst []float64, shape []int) error {
+	if t.DType != F32 {
+		return t.CopyFloat64(dst, shape)
+	}
+	narrow := make([]float32, len(dst))
+	if err := t.CopyFloat32(narrow, shape); err != nil {
+		return err
+	}
+	for i, v := range narrow {
+		dst[i] = float64(v)
+	}
+	return nil
+}
+
 func copyTo[T number](t Tensor, d DType, dst []T, shape []int) error {
 	if t.DType != d || !slices.Equal(t.Shape, shape) {
 		return dataError("tensor %q is %s%v, want %s%v", t.Name, t.DType, t.Shape, d, shape)

@@ -66,6 +66,7 @@ func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T]) 
 			if err != nil {
 				return nil, err
 			}
+			t.Type = v.Type // a slot may be seen in another shape
 			e.values[id] = t
 		case plan.Offsets[id] >= 0:
 			e.values[id] = view[T](v.Type, arena[plan.Offsets[id]:])

@@ -1,0 +1,175 @@
+package train
+
+import (
+	"fmt"
+
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/ref"
+	"g2c/model/cyclegan"
+	"g2c/model/g2c"
+	"g2c/model/nn"
+)
+
+// DebugStep runs steps training steps on one batch from given weights, with
+// augmentation off and the image pool empty, and returns every loss, every
+// gradient and the updated weights, named as the PyTorch twin names them:
+// loss.<k>.<name>, grad.<k>.<parameter>, param.<parameter>. The reference device
+// gives float64, others float32.
+func (s *GANStep) DebugStep(weightsFile, batch *safetensors.File, steps int, lr float64) ([]safetensors.Tensor, error) {
+	if err := s.SetWeights(weightsFile, nil); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{cyclegan.A, cyclegan.B} {
+		if err := s.putImages(batch, name, name); err != nil {
+			return nil, err
+		}
+	}
+	var out []safetensors.Tensor
+	for k := range steps {
+		if err := s.debugOne(lr, int64(k+1)); err != nil {
+			return nil, err
+		}
+		for i, v := range s.Losses(nil) {
+			name := fmt.Sprintf("loss.%d.%s", k, GANLosses(s.Model.Config)[i])
+			out = append(out, s.scalarTensor(name, v))
+		}
+		grads, err := s.gradients(k, cyclegan.GAB, cyclegan.GBA, cyclegan.DA, cyclegan.DB)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, grads...)
+	}
+	return s.withParams(out)
+}
+
+// debugOne is a step whose discriminator takes the new fakes as they are.
+func (s *GANStep) debugOne(lr float64, t int64) error {
+	if err := s.Generator(lr, t); err != nil {
+		return err
+	}
+	for _, copy := range [][2]string{{cyclegan.FakeA, cyclegan.PoolA}, {cyclegan.FakeB, cyclegan.PoolB}} {
+		if err := s.copySlot(copy[1], copy[0]); err != nil {
+			return err
+		}
+	}
+	return s.Discriminator(lr, t)
+}
+
+// DebugStep is GANStep.DebugStep for the joint step.
+func (s *G2CStep) DebugStep(weightsFile, batch *safetensors.File, steps int, lr float64) ([]safetensors.Tensor, error) {
+	if err := s.SetWeights(weightsFile, nil); err != nil {
+		return nil, err
+	}
+	if err := s.putImages(batch, "x", g2c.X); err != nil {
+		return nil, err
+	}
+	if err := s.putLabels(batch); err != nil {
+		return nil, err
+	}
+	nets := []string{g2c.ClassifierNet}
+	for i := range s.Model.Config.Generators {
+		nets = append(nets, g2c.GeneratorNet(i))
+	}
+	var out []safetensors.Tensor
+	for k := range steps {
+		if err := s.Train(lr, false); err != nil {
+			return nil, err
+		}
+		out = append(out, s.scalarTensor(fmt.Sprintf("loss.%d.focal", k), s.Loss()))
+		grads, err := s.gradients(k, nets...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, grads...)
+	}
+	return s.withParams(out)
+}
+
+func (s *G2CStep) putLabels(batch *safetensors.File) error {
+	t, ok := batch.Tensor("labels")
+	if !ok {
+		return fault.New(fault.ErrData, "batch has no tensor labels")
+	}
+	wide, err := t.Int64s()
+	if err != nil {
+		return err
+	}
+	labels := make([]int32, len(wide))
+	for i, v := range wide {
+		if v < 0 || v >= int64(s.Model.Config.Classifier.Classes) {
+			return fault.New(fault.ErrData, "batch: label %d of sample %d is not a class", v, i)
+		}
+		labels[i] = int32(v)
+	}
+	return s.state.PutI32(g2c.Labels, labels)
+}
+
+// putImages writes images from a file's (N,3,H,W) to a slot's (N,H,W,3).
+func (s *step) putImages(batch *safetensors.File, name, slot string) error {
+	t, ok := batch.Tensor(name)
+	if !ok {
+		return fault.New(fault.ErrData, "batch has no tensor %s", name)
+	}
+	shape, _ := s.state.Spec().Type(slot)
+	file := make([]float64, shape.Shape.Len())
+	if err := t.CopyReals(file, nn.ExportShape(shape.Shape)); err != nil {
+		return fmt.Errorf("batch: %w", err)
+	}
+	ours := make([]float64, len(file))
+	nn.Import(ours, file, shape.Shape)
+	return s.state.PutF64(slot, ours)
+}
+
+func (s *step) copySlot(to, from string) error {
+	t, _ := s.state.Spec().Type(from)
+	v := make([]float64, t.Shape.Len())
+	if err := s.state.GetF64(from, v); err != nil {
+		return err
+	}
+	return s.state.PutF64(to, v)
+}
+
+// wide reports whether results are given as float64.
+func (s *step) wide() bool { return s.device.Class() == ref.Class }
+
+func (s *step) scalarTensor(name string, v float64) safetensors.Tensor {
+	if s.wide() {
+		return safetensors.Float64(name, []int{1}, []float64{v})
+	}
+	return safetensors.Float32(name, []int{1}, []float32{float32(v)})
+}
+
+func (s *step) gradients(k int, nets ...string) ([]safetensors.Tensor, error) {
+	var out []safetensors.Tensor
+	for _, p := range nn.ByNet(s.catalog.Params, nets...) {
+		t, err := s.export(nn.GradPrefix, fmt.Sprintf("grad.%d.%s", k, p.Name), p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func (s *step) export(prefix, as string, p nn.Param) (safetensors.Tensor, error) {
+	if s.wide() {
+		return exportParam[float64](s.state, prefix, as, p)
+	}
+	return exportParam[float32](s.state, prefix, as, p)
+}
+
+func (s *step) withParams(out []safetensors.Tensor) ([]safetensors.Tensor, error) {
+	for _, p := range s.parameters() {
+		t, err := s.export("", "param."+p.Name, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// Device is what a step runs on.
+func (s *step) Device() kernels.Device { return s.device }

@@ -1,0 +1,11 @@
+// Package train holds the two training loops of the paper as straight lines:
+// pretraining a CycleGAN for a stain pair, and fine-tuning generators and
+// classifier together; and evaluation. A loop is given a device, data and a task;
+// it reports progress and hands snapshots to a checkpoint writer. It decides
+// nothing about where it runs.
+//
+// A Step is one task's programs on one device: it runs training steps and moves
+// weights in and out, and is what `debug step` drives directly.
+//
+// Nothing in a step allocates. One goroutine owns a Step.
+package train

@@ -1,0 +1,57 @@
+package train
+
+import (
+	"g2c/kernels"
+	"g2c/model/g2c"
+	"g2c/model/nn"
+)
+
+// G2CStep runs fine-tuning steps and evaluation on a device.
+type G2CStep struct {
+	*step
+	Model                                     *g2c.Model
+	input, frozen, joint, evalInput, evaluate kernels.Exec
+	lossSlots                                 []string
+	losses                                    []float64
+	hyper                                     [1]float64
+}
+
+// NewG2CStep loads the programs of fine-tuning.
+func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) {
+	base, err := newStep(d, m.State, &m.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	s := &G2CStep{step: base, Model: m, lossSlots: []string{g2c.Loss}, losses: make([]float64, 1)}
+	for _, l := range []struct {
+		to *kernels.Exec
+		p  *kernels.Program
+	}{{&s.input, m.Input}, {&s.frozen, m.Frozen}, {&s.joint, m.Joint}, {&s.evalInput, m.EvalInput}, {&s.evaluate, m.Evaluate}} {
+		if *l.to, err = s.load(l.p); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Initialise draws the classifier's weights.
+func (s *G2CStep) Initialise(seed uint32) error {
+	return s.initialise(g2c.ClassifierNet, seed, nn.NetClassifier)
+}
+
+// Train runs one step on X and Labels, of the classifier alone when the
+// generators are frozen.
+func (s *G2CStep) Train(lr float64, frozen bool) error {
+	s.hyper[0] = lr
+	if err := s.state.PutF64(g2c.Hyper, s.hyper[:]); err != nil {
+		return err
+	}
+	e := s.joint
+	if frozen || e == nil {
+		e = s.frozen
+	}
+	return s.run(e, s.lossSlots, s.losses)
+}
+
+// Loss is the focal loss of the last step.
+func (s *G2CStep) Loss() float64 { return s.losses[0] }

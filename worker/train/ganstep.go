@@ -1,0 +1,108 @@
+package train
+
+import (
+	"math"
+
+	"g2c/kernels"
+	"g2c/model/cyclegan"
+	"g2c/model/nn"
+)
+
+// GANStep runs CycleGAN steps on a device.
+type GANStep struct {
+	*step
+	Model                                   *cyclegan.Model
+	input, generator, discriminator, sample kernels.Exec
+	hyper64                                 [2]float64
+	genSlots, disSlots                      []string
+	gen, dis                                []float64
+}
+
+// GANLosses names the losses of a CycleGAN step in the order Losses gives them.
+func GANLosses(c cyclegan.Config) []string {
+	names := cyclegan.GeneratorLosses
+	if c.LambdaIdentity == 0 {
+		names = names[:4]
+	}
+	return append(append([]string(nil), names...), cyclegan.DiscriminatorLosses...)
+}
+
+// NewGANStep loads a CycleGAN's programs.
+func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
+	base, err := newStep(d, m.State, &m.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	s := &GANStep{step: base, Model: m}
+	for _, l := range []struct {
+		to *kernels.Exec
+		p  *kernels.Program
+	}{{&s.input, m.Input}, {&s.generator, m.Generator}, {&s.discriminator, m.Discriminator}, {&s.sample, m.Samples}} {
+		if *l.to, err = s.load(l.p); err != nil {
+			return nil, err
+		}
+	}
+	names := GANLosses(m.Config)
+	cut := len(names) - len(cyclegan.DiscriminatorLosses)
+	for i, n := range names {
+		slot := cyclegan.LossPrefix + n
+		if i < cut {
+			s.genSlots = append(s.genSlots, slot)
+		} else {
+			s.disSlots = append(s.disSlots, slot)
+		}
+	}
+	s.gen, s.dis = make([]float64, len(s.genSlots)), make([]float64, len(s.disSlots))
+	return s, nil
+}
+
+// Initialise draws the weights of all four networks.
+func (s *GANStep) Initialise(seed uint32) error {
+	for _, n := range []struct {
+		net    string
+		number uint32
+	}{{cyclegan.GAB, nn.NetGAB}, {cyclegan.GBA, nn.NetGBA}, {cyclegan.DA, nn.NetDA}, {cyclegan.DB, nn.NetDB}} {
+		if err := s.initialise(n.net, seed, n.number); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Generator runs the generator step t, counted from 1, on A and B.
+func (s *GANStep) Generator(lr float64, t int64) error {
+	if err := s.setAdam(cyclegan.HyperG, lr, t); err != nil {
+		return err
+	}
+	return s.run(s.generator, s.genSlots, s.gen)
+}
+
+// Discriminator runs the discriminator step t on A, B and the pool.
+func (s *GANStep) Discriminator(lr float64, t int64) error {
+	if err := s.setAdam(cyclegan.HyperD, lr, t); err != nil {
+		return err
+	}
+	return s.run(s.discriminator, s.disSlots, s.dis)
+}
+
+// Losses appends the losses of the last step.
+func (s *GANStep) Losses(to []float64) []float64 { return append(append(to, s.gen...), s.dis...) }
+
+// setAdam writes Adam's two factors for step t: see kernels.Adam.
+func (s *GANStep) setAdam(slot string, lr float64, t int64) error {
+	c := s.Model.Config
+	s.hyper64 = [2]float64{lr / (1 - power(c.Beta1, t)), math.Sqrt(1 - power(c.Beta2, t))}
+	return s.state.PutF64(slot, s.hyper64[:])
+}
+
+// power is x^n by squaring: the same bits everywhere.
+func power(x float64, n int64) float64 {
+	r := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			r *= x
+		}
+		x *= x
+	}
+	return r
+}
