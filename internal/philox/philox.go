@@ -36,6 +36,7 @@ const (
 	PoolB     Purpose = 8  // the same of fake B
 	Split     Purpose = 9  // shuffle of the groups of a data set: step is 0
 	Bootstrap Purpose = 10 // (resample, draw): groups of a resample
+	Synthetic Purpose = 11 // (patient, patch, stream, draw): the synthetic kidney world
 )
 
 const (
