@@ -78,6 +78,10 @@ func (t Task) Validate() error {
 	default:
 		c.that(false, "kind %q does not match the task's body", t.Kind)
 	}
+	if c.err == nil {
+		size := len(t.Canonical())
+		c.that(size <= MaxCanonicalBytes, "its encoding has %d bytes, at most %d", size, MaxCanonicalBytes)
+	}
 	if c.err != nil {
 		return fmt.Errorf("task %s: %w", t.Kind, c.err)
 	}

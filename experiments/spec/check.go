@@ -152,7 +152,7 @@ func (v *Variant) checkNorms() error {
 	}
 	side := DeepestNorm(v.Spec.Data.Size, c.Stem, c.Units)
 	if len(v.Spec.Tasks) > 0 && branches*(f.Batch/f.Shards)*side*side == 1 {
-		return v.fail("finetune.shards", "arm %s: a shard of %d image holds one value per channel in the last batch norm (%d×%d pixels)",
+		return v.fail("finetune.shards", "arm %s: a shard of %d image holds one value per channel in the last batch norm, which sees %d×%d pixels",
 			v.Arm, f.Batch/f.Shards, side, side).WithHint("use fewer shards, fewer units or a larger size")
 	}
 	return nil

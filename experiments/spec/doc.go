@@ -8,7 +8,7 @@
 //
 //   - A path is a field's name from the root, parts joined by dots:
 //     finetune.freezeEpochs. Arms, the sweep and --set edit a spec by path, all
-//     three through set (tree.go): mappings merge, anything else replaces.
+//     three through set (tree.go): mappings merge, anything else replaces ({} empties).
 //   - An arm is a named set of stains with such edits. A sweep axis is a path
 //     with a list of values. A variant is the spec of one arm at one point of
 //     the sweep, with nothing left to fill in.

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"strings"
 
 	"g2c/internal/fault"
 )
@@ -88,13 +89,19 @@ func (n *node) clone() *node {
 func (n *node) describe() string {
 	switch n.kind {
 	case listNode:
+		if len(n.items) == 0 {
+			return "an empty list"
+		}
 		return "a list"
 	case mappingNode:
 		return "a mapping"
 	case nullNode:
 		return "nothing"
 	}
-	return fmt.Sprintf("%q", shorten(n.text))
+	if n.quoted || strings.TrimSpace(n.text) == "" {
+		return fmt.Sprintf("the text %q", shorten(n.text))
+	}
+	return shorten(n.text)
 }
 
 // shorten keeps a message on one line whatever the file holds.

@@ -5,7 +5,7 @@ import (
 )
 
 // set puts a value at a path: mappings merge entry by entry, anything else
-// replaces what was there. It is the one way in which arms, the sweep and --set
+// replaces what was there, and so does an empty mapping. It is the one way in which arms, the sweep and --set
 // edit a spec. The value is copied.
 func set(root *node, path []entry, value *node) {
 	at := root
@@ -19,7 +19,7 @@ func set(root *node, path []entry, value *node) {
 	}
 	last := path[len(path)-1]
 	old := at.find(last.key)
-	if old != nil && old.value.kind == mappingNode && value.kind == mappingNode {
+	if old != nil && old.value.kind == mappingNode && len(value.entries) > 0 {
 		merge(old.value, value)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,13 +115,22 @@ func (a *arm) normalise(s *Spec) {
 	if a.stains != nil {
 		a.normal.put("stains", Pos{}, textsNode(*a.stains))
 	}
-	edited := a.edits.leafPaths()
-	fields := slices.DeleteFunc(Fields(s), func(f Field) bool {
-		return !slices.ContainsFunc(edited, func(path string) bool { return related(f.Path, path) })
-	})
-	slices.SortFunc(fields, func(x, y Field) int { return strings.Compare(x.Path, y.Path) })
-	for _, f := range fields {
-		a.normal.put(f.Path, Pos{}, plainNode(f.Value))
+	values := map[string]string{}
+	for _, path := range a.edits.leafPaths() {
+		values[path] = "{}" // emptied, unless fields follow
+		for _, f := range Fields(s) {
+			if related(f.Path, path) {
+				delete(values, path)
+			}
+		}
+	}
+	for _, f := range Fields(s) {
+		if slices.ContainsFunc(a.edits.leafPaths(), func(path string) bool { return related(f.Path, path) }) {
+			values[f.Path] = f.Value
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		a.normal.put(path, Pos{}, plainNode(values[path]))
 	}
 }
 
