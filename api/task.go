@@ -1,0 +1,165 @@
+package api
+
+import (
+	"crypto/sha256"
+	"math"
+)
+
+// Kind is what a task does.
+type Kind string
+
+// The kinds of task.
+const (
+	KindPretrain Kind = "pretrain" // one CycleGAN, source stain to one other
+	KindFinetune Kind = "finetune" // generators and classifier, jointly
+	KindEvaluate Kind = "evaluate" // a fine-tuned model on every split
+)
+
+// The values of the enumerated fields.
+const (
+	FitResize = "resize" // crop to the centre square, then resize
+	FitRefuse = "refuse" // an image of another size is an error
+
+	StemInceptionV4 = "inception-v4"
+	StemConv7       = "conv7"
+
+	SelectLast = "last"
+	SelectBest = "best"
+
+	FP32 = "fp32"
+	BF16 = "bf16"
+)
+
+// Task is the canonical description of one task in normal form: every field is
+// filled in, lists of stains and labels are sorted, and what does not change the
+// numbers is left out. Exactly one of the three bodies is set.
+type Task struct {
+	Kind     Kind      `json:"kind"`
+	Numerics string    `json:"numerics"` // numerics class
+	Pretrain *Pretrain `json:"pretrain,omitempty"`
+	Finetune *Finetune `json:"finetune,omitempty"`
+	Evaluate *Evaluate `json:"evaluate,omitempty"`
+}
+
+// Generator is the shape of a generator.
+type Generator struct {
+	Width  int `json:"width"`  // channels of the first layer
+	Blocks int `json:"blocks"` // residual blocks
+}
+
+// Pretrain is the unpaired training of one CycleGAN between the source stain and
+// one other. Batches are one shard, whatever their size.
+type Pretrain struct {
+	Source             string    `json:"source"` // stain A
+	Stain              string    `json:"stain"`  // stain B
+	Size               int       `json:"size"`   // side in pixels of what the networks see
+	Fit                string    `json:"fit"`
+	Generator          Generator `json:"generator"`
+	DiscriminatorWidth int       `json:"discriminatorWidth"`
+	Epochs             int       `json:"epochs"`
+	ConstantEpochs     int       `json:"constantEpochs"` // epochs before the learning rate falls; at most Epochs
+	Batch              int       `json:"batch"`
+	Pool               int       `json:"pool"` // images a pool holds; 0 for none
+	LambdaCycle        float64   `json:"lambdaCycle"`
+	LambdaIdentity     float64   `json:"lambdaIdentity"`
+	Load               float64   `json:"load"` // side before the crop = round(Size × Load)
+	Flip               bool      `json:"flip"`
+	LR                 float64   `json:"lr"`
+	Beta1              float64   `json:"beta1"`
+	Beta2              float64   `json:"beta2"`
+	Seed               uint32    `json:"seed"`
+	Precision          string    `json:"precision"`
+	Data               Key       `json:"data"` // fingerprint of both unlabelled sets
+}
+
+// LoadSide is the side in pixels to which images are resized before the random
+// crop: size × load, halves rounded up.
+func LoadSide(size int, load float64) int {
+	return int(math.Floor(float64(float64(size)*load) + 0.5))
+}
+
+// Classifier is the shape of the classifier; its branches are the source stain
+// and then the generated ones.
+type Classifier struct {
+	Width     int    `json:"width"`
+	Units     int    `json:"units"`  // of 3 residual blocks and one pooling each
+	Hidden    int    `json:"hidden"` // of the attention
+	Attention bool   `json:"attention"`
+	Stem      string `json:"stem"`
+	Shared    bool   `json:"shared"` // the branches share weights
+}
+
+// Finetune is the joint training of the generators and the classifier. Logit and
+// label 0 are the positive class, 1 the negative.
+type Finetune struct {
+	Source       string     `json:"source"`
+	Stains       []string   `json:"stains"`     // generated ones, sorted
+	Generators   []Key      `json:"generators"` // tasks that give their generators, in the order of Stains
+	Size         int        `json:"size"`
+	Fit          string     `json:"fit"`
+	Positive     []string   `json:"positive"` // labels of the data, sorted
+	Negative     []string   `json:"negative"`
+	PositiveName string     `json:"positiveName"` // what the class is called in outputs
+	NegativeName string     `json:"negativeName"`
+	Generator    *Generator `json:"generator,omitempty"` // nil without stains
+	Classifier   Classifier `json:"classifier"`
+	Epochs       int        `json:"epochs"`
+	FrozenEpochs int        `json:"frozenEpochs"` // epochs with generators frozen: at most Epochs, 0 without stains
+	Batch        int        `json:"batch"`
+	Shards       int        `json:"shards"` // a power of two that divides Batch
+	Select       string     `json:"select"`
+	Gamma        float64    `json:"gamma"` // of the focal loss
+	LR           float64    `json:"lr"`
+	Momentum     float64    `json:"momentum"`
+	DropEvery    int        `json:"dropEvery"` // epochs
+	DropBy       float64    `json:"dropBy"`
+	Augment      bool       `json:"augment"`
+	Gradients    string     `json:"gradients"`
+	Seed         uint32     `json:"seed"`
+	Precision    string     `json:"precision"`
+	Data         Key        `json:"data"` // fingerprint of training and validation images of these labels
+}
+
+// Evaluate judges a fine-tuned model on the test, training and validation
+// images. It holds the model's whole description, from which the model's key
+// follows, so that a worker needs nothing else.
+type Evaluate struct {
+	Model Finetune `json:"model"`
+	Given Key      `json:"given,omitzero"` // evaluation whose rightly recognised positives alone are judged; zero for none
+	Data  Key      `json:"data"`           // fingerprint of the test images of the model's labels
+}
+
+// PretrainTask wraps a pretraining.
+func PretrainTask(class string, p Pretrain) Task {
+	return Task{Kind: KindPretrain, Numerics: class, Pretrain: &p}
+}
+
+// FinetuneTask wraps a fine-tuning.
+func FinetuneTask(class string, f Finetune) Task {
+	return Task{Kind: KindFinetune, Numerics: class, Finetune: &f}
+}
+
+// EvaluateTask wraps an evaluation.
+func EvaluateTask(class string, e Evaluate) Task {
+	return Task{Kind: KindEvaluate, Numerics: class, Evaluate: &e}
+}
+
+// Key is the SHA-256 of the canonical encoding.
+func (t Task) Key() Key { return sha256.Sum256(t.Canonical()) }
+
+// Inputs are the keys of the tasks whose results this one reads: the generators
+// of a fine-tuning in the order of its stains; the model of an evaluation, then
+// the evaluation it is given, if any.
+func (t Task) Inputs() []Key {
+	switch t.Kind {
+	case KindFinetune:
+		return append([]Key(nil), t.Finetune.Generators...)
+	case KindEvaluate:
+		in := []Key{FinetuneTask(t.Numerics, t.Evaluate.Model).Key()}
+		if !t.Evaluate.Given.IsZero() {
+			in = append(in, t.Evaluate.Given)
+		}
+		return in
+	}
+	return nil
+}

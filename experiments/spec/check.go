@@ -1,0 +1,193 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+
+	"g2c/internal/fault"
+)
+
+// The stains and labels of the built-in kidney world.
+var (
+	SyntheticStains = []string{"HE", "MASSON", "PAS", "PASM"}
+	SyntheticLabels = []string{"gs", "noa", "ss"}
+)
+
+// check refuses impossible combinations of fields; single values were checked
+// where they stand.
+func (v *Variant) check() error {
+	for _, check := range []func() error{
+		v.checkRequired, v.checkImages, v.checkSynthetic, v.checkSets, v.checkGroup,
+		v.checkTasks, v.checkStains, v.checkShards, v.checkNorms, v.checkRest,
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Variant) checkRequired() error {
+	for _, f := range []struct{ path, value, hint string }{
+		{"apiVersion", v.has("apiVersion"), "write apiVersion: g2c/v1"},
+		{"kind", v.has("kind"), "write kind: Experiment"},
+		{"metadata.name", v.Spec.Metadata.Name, "it names the report's folder"},
+		{"data.source", v.Spec.Data.Source, "it is the stain of the labelled images, for example PAS"},
+	} {
+		if f.value == "" {
+			return v.fail(f.path, "the field is missing").WithHint("%s", f.hint)
+		}
+	}
+	if len(v.Spec.Tasks) == 0 && len(v.Stains) == 0 {
+		return v.at.fault("arm %s has nothing to do: the spec has no tasks, and the arm no stains", v.Arm)
+	}
+	return nil
+}
+
+// has is the text of a field of the root that stands in the document.
+func (v *Variant) has(key string) string {
+	if e := v.root.find(key); e != nil {
+		return e.value.text
+	}
+	return ""
+}
+
+func (v *Variant) checkImages() error {
+	if size := v.Spec.Data.Size; size%4 != 0 {
+		return v.fail("data.size", "want a multiple of 4, got %d", size).WithHint("%d or %d", size/4*4, size/4*4+4)
+	}
+	if v.Spec.Data.Paired != nil {
+		return v.fail("data.paired", "training on paired stains (pix2pix) is not available in this version").
+			WithHint("give the images under data.unlabelled: CycleGAN needs no pairs")
+	}
+	return nil
+}
+
+// checkSynthetic keeps the built-in world and the user's images apart.
+func (v *Variant) checkSynthetic() error {
+	d := &v.Spec.Data
+	if d.Synthetic == nil {
+		return nil
+	}
+	if d.Synthetic.Patients == 0 || d.Synthetic.Patches == 0 {
+		return v.fail("data.synthetic", "patients and patches are both needed").WithHint("for example {patients: 12, patches: 20, seed: 1}")
+	}
+	for _, f := range []struct {
+		path string
+		set  bool
+	}{
+		{"data.unlabelled", d.Unlabelled != nil},
+		{"data.labelled.train", d.Labelled.Train != nil},
+		{"data.labelled.test", d.Labelled.Test != nil},
+		{"data.labelled.validation", d.Labelled.Validation.Paths != nil},
+		{"data.labelled.group", d.Labelled.Group.Pattern != ""},
+	} {
+		if f.set {
+			return v.fail(f.path, "data.synthetic stands in place of images, and both are given").WithHint("leave out one of the two")
+		}
+	}
+	if !slices.Contains(SyntheticStains, d.Source) {
+		return v.fail("data.source", "the synthetic world has no stain %s", d.Source).WithHint("%s", suggest(d.Source, SyntheticStains))
+	}
+	for i, t := range v.Spec.Tasks {
+		for _, label := range slices.Concat(t.Positive, t.Negative) {
+			if !slices.Contains(SyntheticLabels, label) {
+				return v.fail("tasks["+indices(i + 1)[i]+"]", "the synthetic world has no label %q", shorten(label)).
+					WithHint("%s", suggest(label, SyntheticLabels))
+			}
+		}
+	}
+	return nil
+}
+
+// checkSets asks for the labelled images that the tasks need.
+func (v *Variant) checkSets() error {
+	l := &v.Spec.Data.Labelled
+	if len(v.Spec.Tasks) == 0 || v.Spec.Data.Synthetic != nil {
+		return nil
+	}
+	if l.Train == nil {
+		return v.fail("data.labelled.train", "the field is missing, and the tasks need it").WithHint("name class folders or a CSV file")
+	}
+	if l.Test == nil {
+		return v.fail("data.labelled.test", "the field is missing, and the tasks need it").
+			WithHint("`g2c data split` makes a test set by patient")
+	}
+	return nil
+}
+
+func (v *Variant) checkShards() error {
+	f := &v.Spec.Finetune
+	if f.Shards&(f.Shards-1) != 0 {
+		return v.fail("finetune.shards", "want a power of two, got %d", f.Shards)
+	}
+	if f.Batch%f.Shards != 0 {
+		return v.fail("finetune.batch", "batch %d is not a multiple of shards %d", f.Batch, f.Shards).
+			WithHint("shards is finetune.shards, %d by default", Default().Finetune.Shards)
+	}
+	if g := v.Spec.Gang; g.Max > f.Shards {
+		return v.fail("gang.max", "%d workers for %d shards: a worker owns one shard at least", g.Max, f.Shards)
+	}
+	if g := v.Spec.Gang; g.Min > f.Shards || (g.Max > 0 && g.Min > g.Max) {
+		return v.fail("gang.min", "%d is more than the most workers, %d", g.Min, v.Spec.GangMax())
+	}
+	return nil
+}
+
+// GangMax is the most slots that train a task together.
+func (s *Spec) GangMax() int {
+	if s.Gang.Max == 0 {
+		return s.Finetune.Shards
+	}
+	return s.Gang.Max
+}
+
+// checkNorms refuses a batch norm whose shard holds one value per channel: its
+// variance would be zero, and its unbiased variance undefined.
+func (v *Variant) checkNorms() error {
+	f, c := &v.Spec.Finetune, &v.Spec.Model.Classifier
+	branches := len(v.Stains) + 1
+	if !c.Shared {
+		branches = 1 // every branch has norms of its own
+	}
+	side := DeepestNorm(v.Spec.Data.Size, c.Stem, c.Units)
+	if len(v.Spec.Tasks) > 0 && branches*(f.Batch/f.Shards)*side*side == 1 {
+		return v.fail("finetune.shards", "arm %s: a shard of %d image holds one value per channel in the last batch norm, which sees %d×%d pixels",
+			v.Arm, f.Batch/f.Shards, side, side).WithHint("use fewer shards, fewer units or a larger size")
+	}
+	return nil
+}
+
+// DeepestNorm is the side in pixels of the last batch norm's input: the stem's
+// output, halved by the 3×3 pooling (stride 2, padding 1) of every unit but the
+// last.
+func DeepestNorm(size int, stem string, units int) int {
+	halve := func(n int) int { return (n-1)/2 + 1 } // 3×3, stride 2, padding 1
+	valid := func(n int) int { return (n-3)/2 + 1 } // 3×3, stride 2, no padding
+	side := halve(halve(size))                      // conv7: 7×7 stride 2 padding 3, then pooling
+	if stem == "inception-v4" {
+		side = valid(valid(valid(size)-2) - 2)
+	}
+	for range units - 1 {
+		side = halve(side)
+	}
+	return side
+}
+
+func (v *Variant) checkRest() error {
+	if v.Spec.Finetune.Select == "best" && v.Spec.Data.Labelled.Validation.None && len(v.Spec.Tasks) > 0 {
+		return v.fail("finetune.select", "best chooses by validation, and data.labelled.validation is none").
+			WithHint("use select: last, or give validation images")
+	}
+	if s := v.Spec.Store; s == "" || strings.HasPrefix(s, "s3://") {
+		return v.checkStore(s)
+	}
+	return nil
+}
+
+func (v *Variant) checkStore(s string) *fault.Error {
+	if s == "" {
+		return v.fail("store", "the path is empty")
+	}
+	return v.fail("store", "%s: object stores are not available in this version", shorten(s)).WithHint("name a directory")
+}

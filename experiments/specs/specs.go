@@ -1,0 +1,38 @@
+// Package specs holds the specs that come with g2c, so that a user's first
+// command needs no files: the quick start on synthetic tissue, the glomeruli
+// shown in the documents, and the paper's tables. They are read like any other
+// spec, by experiments/spec.
+package specs
+
+import (
+	"embed"
+	"slices"
+	"strings"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// Lookup is the text of a built-in spec, by its name with or without .yaml; ok
+// says whether there is one.
+func Lookup(name string) (text []byte, ok bool) {
+	name = strings.TrimSuffix(name, ".yaml")
+	if !slices.Contains(Names(), name) {
+		return nil, false
+	}
+	text, err := files.ReadFile(name + ".yaml")
+	return text, err == nil
+}
+
+// Names are the built-in specs, sorted.
+func Names() []string {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		panic("specs: the embedded folder cannot be read")
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
+	}
+	return names
+}

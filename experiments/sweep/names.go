@@ -1,0 +1,107 @@
+package sweep
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"g2c/api"
+	"g2c/experiments/spec"
+)
+
+// nameAll gives every item its names. Requests that share a base name and ask
+// for different tasks get every field in which they differ appended.
+func (e *expansion) nameAll() error {
+	groups := map[string][]int{} // requests, by base name
+	for i, r := range e.requests {
+		groups[r.use.Name] = append(groups[r.use.Name], i)
+	}
+	owner := map[string]api.Key{}
+	for i := range e.requests {
+		r := &e.requests[i]
+		if group, ok := groups[r.use.Name]; ok {
+			delete(groups, r.use.Name)
+			e.nameGroup(group)
+		}
+	}
+	for _, r := range e.requests {
+		if key, ok := owner[r.use.Name]; ok && key != r.item.Key {
+			return fmt.Errorf("tasks %s and %s have one name, %s", key.Short(), r.item.Key.Short(), r.use.Name)
+		}
+		owner[r.use.Name] = r.item.Key
+		if !slices.Contains(r.item.Names, r.use.Name) {
+			r.item.Names = append(r.item.Names, r.use.Name)
+			r.item.Uses = append(r.item.Uses, r.use)
+		}
+	}
+	return nil
+}
+
+func (e *expansion) nameGroup(group []int) {
+	first := e.requests[group[0]].item
+	if !slices.ContainsFunc(group, func(i int) bool { return e.requests[i].item != first }) {
+		return
+	}
+	values := map[string]map[string]bool{} // by path
+	fields := make([]map[string]string, len(group))
+	for k, i := range group {
+		fields[k] = relevant(&e.requests[i])
+		for path, value := range fields[k] {
+			if values[path] == nil {
+				values[path] = map[string]bool{}
+			}
+			values[path][value] = true
+		}
+	}
+	for k, i := range group {
+		var suffix []string
+		for path, value := range fields[k] {
+			missing := slices.ContainsFunc(fields, func(f map[string]string) bool { _, ok := f[path]; return !ok })
+			if len(values[path]) > 1 || missing {
+				suffix = append(suffix, "/"+path+"="+value)
+			}
+		}
+		slices.Sort(suffix)
+		e.requests[i].use.Name += strings.Join(suffix, "")
+	}
+}
+
+// relevant are the fields that a request's key depends on, as names show them.
+func relevant(r *request) map[string]string {
+	kinds := map[api.Kind]string{api.KindPretrain: "P", api.KindFinetune: "PF", api.KindEvaluate: "PFE"}[r.item.Task.Kind]
+	alone := len(r.use.Stains) == 0
+	out := map[string]string{}
+	for _, f := range spec.Fields(&r.variant.Spec) {
+		if !strings.ContainsAny(f.Key, kinds) || (alone && onlyWithStains(f)) {
+			continue
+		}
+		out[f.Path] = shown(f.Value)
+	}
+	if r.item.Task.Kind != api.KindPretrain {
+		out["stains"] = shown(strings.Join(r.use.Stains, "+"))
+	}
+	return out
+}
+
+// onlyWithStains says whether a field decides nothing where there are no stains.
+func onlyWithStains(f spec.Field) bool {
+	return f.Key == "P" || f.Path == "finetune.freezeEpochs" ||
+		strings.HasPrefix(f.Path, "model.generator.") || strings.HasPrefix(f.Path, "generators.")
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_.+&-]{1,40}$`)
+
+// shown is a value as a name can hold it: itself, or the beginning of its hash.
+func shown(value string) string {
+	switch {
+	case value == "":
+		return "none"
+	case plain.MatchString(value):
+		return value
+	}
+	sum := sha256.Sum256([]byte(value))
+	return hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,113 @@
+package sweep
+
+import (
+	"strings"
+
+	"g2c/api"
+	"g2c/internal/fault"
+)
+
+// Plan is everything an experiment asks for, in an order in which inputs come
+// before what needs them: arm by arm, point by point of the sweep.
+type Plan struct {
+	Experiment string  `json:"experiment"`
+	SpecHash   string  `json:"specHash"`
+	Numerics   string  `json:"numericsClass"`
+	Items      []*Item `json:"items"`
+
+	byKey map[api.Key]*Item
+}
+
+// Item is one task of a plan.
+type Item struct {
+	api.Work
+	Uses     []Use `json:"uses"`     // in the order of Names
+	Requests int   `json:"requests"` // how many variants ask for it: more than one is sharing
+}
+
+// Use is what one name of an item stands for.
+type Use struct {
+	Name   string   `json:"name"`
+	Task   string   `json:"task,omitempty"` // of the spec; empty for a pretraining
+	Arm    string   `json:"arm,omitempty"`
+	Stains []string `json:"stains"` // generated stains; of a pretraining, its one
+	Width  int      `json:"width"`  // of the generators
+	Blocks int      `json:"blocks"`
+	Seed   uint32   `json:"seed"`
+}
+
+// Find is the item of a key, nil if the plan has none.
+func (p *Plan) Find(key api.Key) *Item { return p.byKey[key] }
+
+// Needs are an item's inputs: those that the plan makes, and the keys of those
+// that must exist already (ready generators).
+func (p *Plan) Needs(item *Item) (made []*Item, ready []api.Key) {
+	for _, key := range item.Task.Inputs() {
+		if in := p.byKey[key]; in != nil {
+			made = append(made, in)
+			continue
+		}
+		ready = append(ready, key)
+	}
+	return made, ready
+}
+
+// Count is the number of items of a kind, and of the requests that they answer.
+func (p *Plan) Count(kind api.Kind) (items, requests int) {
+	for _, item := range p.Items {
+		if item.Task.Kind == kind {
+			items++
+			requests += item.Requests
+		}
+	}
+	return items, requests
+}
+
+// Only is the part of the plan that a name selects, with all that it needs: the
+// item of exactly that name, or else every item with a name that begins so.
+func (p *Plan) Only(selector string) (*Plan, error) {
+	chosen := p.match(func(name string) bool { return name == selector })
+	if len(chosen) == 0 {
+		chosen = p.match(func(name string) bool { return strings.HasPrefix(name, selector) })
+	}
+	if len(chosen) == 0 || selector == "" {
+		return nil, fault.New(fault.ErrNotFound, "no task of %s is called %q, and no name begins so", p.Experiment, selector).
+			WithHint("`g2c plan` lists the names; the first is %s", p.Items[0].Name())
+	}
+	keep := map[api.Key]bool{}
+	var add func(item *Item)
+	add = func(item *Item) {
+		if keep[item.Key] {
+			return
+		}
+		keep[item.Key] = true
+		made, _ := p.Needs(item)
+		for _, in := range made {
+			add(in)
+		}
+	}
+	for _, item := range chosen {
+		add(item)
+	}
+	out := &Plan{Experiment: p.Experiment, SpecHash: p.SpecHash, Numerics: p.Numerics, byKey: map[api.Key]*Item{}}
+	for _, item := range p.Items {
+		if keep[item.Key] {
+			out.Items = append(out.Items, item)
+			out.byKey[item.Key] = item
+		}
+	}
+	return out, nil
+}
+
+func (p *Plan) match(ok func(name string) bool) []*Item {
+	var out []*Item
+	for _, item := range p.Items {
+		for _, name := range item.Names {
+			if ok(name) {
+				out = append(out, item)
+				break
+			}
+		}
+	}
+	return out
+}
