@@ -5,7 +5,6 @@ import (
 	"math"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,12 +44,11 @@ func decodeStruct(v reflect.Value, n *node, path string) error {
 			WithHint("its fields: %s", strings.Join(fieldNames(v.Type()), ", "))
 	}
 	for _, e := range n.entries {
-		i := slices.Index(fieldNames(v.Type()), e.key)
+		i := fieldIndex(v.Type(), e.key)
 		if i < 0 {
 			return e.pos.fault("%s: no such field", shorten(join(path, e.key))).WithHint("%s", suggestField(v.Type(), path, e.key))
 		}
-		field := v.Type().Field(fieldIndex(v.Type(), e.key))
-		if err := decode(v.FieldByIndex(field.Index), e.value, join(path, e.key), field.Tag.Get("rule")); err != nil {
+		if err := decode(v.Field(i), e.value, join(path, e.key), v.Type().Field(i).Tag.Get("rule")); err != nil {
 			return err
 		}
 	}
