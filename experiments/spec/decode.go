@@ -5,7 +5,6 @@ import (
 	"math"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,12 +44,11 @@ func decodeStruct(v reflect.Value, n *node, path string) error {
 			WithHint("its fields: %s", strings.Join(fieldNames(v.Type()), ", "))
 	}
 	for _, e := range n.entries {
-		i := slices.Index(fieldNames(v.Type()), e.key)
+		i := fieldIndex(v.Type(), e.key)
 		if i < 0 {
 			return e.pos.fault("%s: no such field", shorten(join(path, e.key))).WithHint("%s", suggestField(v.Type(), path, e.key))
 		}
-		field := v.Type().Field(fieldIndex(v.Type(), e.key))
-		if err := decode(v.FieldByIndex(field.Index), e.value, join(path, e.key), field.Tag.Get("rule")); err != nil {
+		if err := decode(v.Field(i), e.value, join(path, e.key), v.Type().Field(i).Tag.Get("rule")); err != nil {
 			return err
 		}
 	}
@@ -61,7 +59,10 @@ func decodeMap(v reflect.Value, n *node, path string) error {
 	if n.kind != mappingNode {
 		return n.pos.fault("%s: want a mapping, got %s", path, n.describe())
 	}
-	v.Set(reflect.MakeMap(v.Type()))
+	v.SetZero()
+	if len(n.entries) > 0 {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
 	for _, e := range n.entries {
 		if !nameForm.MatchString(e.key) || (path != "metadata.labels" && strings.Contains(e.key, ".")) {
 			return e.pos.fault("%s: %q is not a name", path, shorten(e.key)).WithHint("%s", nameHint)
@@ -79,7 +80,10 @@ func decodeSlice(v reflect.Value, n *node, path, rule string) error {
 	if n.kind != listNode {
 		return n.pos.fault("%s: want a list, got %s", path, n.describe())
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
+	v.SetZero()
+	if len(n.items) > 0 {
+		v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
+	}
 	for i, item := range n.items {
 		if err := decode(v.Index(i), item, path+"["+strconv.Itoa(i)+"]", rule); err != nil {
 			return err
@@ -132,7 +136,7 @@ var (
 	floatForm   = regexp.MustCompile(`^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
 	// otherForm is what plain text must not look like, for it reads as
 	// something else: numbers in YAML's other forms, truth values, null.
-	otherForm = regexp.MustCompile(`^([-+.0-9][-+.0-9_eExXoOa-fA-F]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|true|True|TRUE|false|False|FALSE|null|Null|NULL|~)$`)
+	otherForm = regexp.MustCompile(`^([-+]?(0[xX][0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)|true|True|TRUE|false|False|FALSE|null|Null|NULL|~)$`)
 )
 
 func (n *node) integer() (int64, error) {

@@ -14,9 +14,12 @@ type Pos struct {
 	Line, Column int
 }
 
-// String is file:line:column, the form editors jump to.
+// setFlag begins the "file" of what a --set flag holds.
+const setFlag = "--set "
+
+// String is file:line:column, the form editors jump to; of a flag, the flag.
 func (p Pos) String() string {
-	if p.Line == 0 {
+	if p.Line == 0 || strings.HasPrefix(p.File, setFlag) {
 		return p.File
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)

@@ -51,7 +51,7 @@ func Parse(file string, text []byte, sets ...string) (*File, error) {
 
 // applySet carries out one --set flag. The value is YAML.
 func applySet(root *node, flag string) error {
-	at := Pos{File: "--set " + shorten(flag)}
+	at := Pos{File: setFlag + shorten(flag)}
 	path, text, ok := strings.Cut(flag, "=")
 	if !ok {
 		return at.fault("want path=value").WithHint("for example --set finetune.epochs=3")

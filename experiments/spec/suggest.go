@@ -2,7 +2,6 @@ package spec
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -88,6 +87,12 @@ func fieldNames(t reflect.Type) []string {
 	return names
 }
 
+// fieldIndex is the place of a field in its struct, -1 if there is none.
 func fieldIndex(t reflect.Type, name string) int {
-	return slices.IndexFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Tag.Get("yaml") == name })
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("yaml") == name && name != "" {
+			return i
+		}
+	}
+	return -1
 }

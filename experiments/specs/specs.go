@@ -34,5 +34,6 @@ func Names() []string {
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
 	}
+	slices.Sort(names) // "a-b.yaml" comes before "a.yaml" in the folder
 	return names
 }

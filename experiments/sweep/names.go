@@ -40,12 +40,14 @@ func (e *expansion) nameAll() error {
 	return nil
 }
 
+// nameGroup appends what tells the requests of one base name apart: every field
+// that their keys depend on and in which two of them differ.
 func (e *expansion) nameGroup(group []int) {
 	first := e.requests[group[0]].item
 	if !slices.ContainsFunc(group, func(i int) bool { return e.requests[i].item != first }) {
 		return
 	}
-	values := map[string]map[string]bool{} // by path
+	values := map[string]map[string]bool{} // by path, of the requests that it matters to
 	fields := make([]map[string]string, len(group))
 	for k, i := range group {
 		fields[k] = relevant(&e.requests[i])
@@ -57,10 +59,16 @@ func (e *expansion) nameGroup(group []int) {
 		}
 	}
 	for k, i := range group {
+		for path := range values { // a map's entry that only some have
+			if _, ok := fields[k][path]; !ok && !(alone(&e.requests[i]) && onlyWithStains(path)) {
+				values[path][""] = true
+			}
+		}
+	}
+	for k, i := range group {
 		var suffix []string
 		for path, value := range fields[k] {
-			missing := slices.ContainsFunc(fields, func(f map[string]string) bool { _, ok := f[path]; return !ok })
-			if len(values[path]) > 1 || missing {
+			if len(values[path]) > 1 {
 				suffix = append(suffix, "/"+path+"="+value)
 			}
 		}
@@ -69,16 +77,17 @@ func (e *expansion) nameGroup(group []int) {
 	}
 }
 
+// alone says whether a request is for the source stain alone.
+func alone(r *request) bool { return len(r.use.Stains) == 0 }
+
 // relevant are the fields that a request's key depends on, as names show them.
 func relevant(r *request) map[string]string {
 	kinds := map[api.Kind]string{api.KindPretrain: "P", api.KindFinetune: "PF", api.KindEvaluate: "PFE"}[r.item.Task.Kind]
-	alone := len(r.use.Stains) == 0
 	out := map[string]string{}
 	for _, f := range spec.Fields(&r.variant.Spec) {
-		if !strings.ContainsAny(f.Key, kinds) || (alone && onlyWithStains(f)) {
-			continue
+		if strings.ContainsAny(f.Key, kinds) && !(alone(r) && onlyWithStains(f.Path)) {
+			out[f.Path] = shown(f.Value)
 		}
-		out[f.Path] = shown(f.Value)
 	}
 	if r.item.Task.Kind != api.KindPretrain {
 		out["stains"] = shown(strings.Join(r.use.Stains, "+"))
@@ -87,9 +96,10 @@ func relevant(r *request) map[string]string {
 }
 
 // onlyWithStains says whether a field decides nothing where there are no stains.
-func onlyWithStains(f spec.Field) bool {
-	return f.Key == "P" || f.Path == "finetune.freezeEpochs" ||
-		strings.HasPrefix(f.Path, "model.generator.") || strings.HasPrefix(f.Path, "generators.")
+func onlyWithStains(path string) bool {
+	return path == "finetune.freezeEpochs" || slices.ContainsFunc(
+		[]string{"pretrain.", "model.generator.", "model.discriminator.", "data.unlabelled.", "generators."},
+		func(section string) bool { return strings.HasPrefix(path, section) })
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_.+&-]{1,40}$`)
