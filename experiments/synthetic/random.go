@@ -92,14 +92,16 @@ func newNoise(s *stream) *noise {
 	return &n
 }
 
-// at is in [0, 1), smooth, with features one unit in size.
+// at is in [0, 1), smooth, with features one unit in size, for x and y above
+// -latticeSize.
 func (n *noise) at(x, y float64) float64 {
-	fx, fy := math.Floor(x), math.Floor(y)
-	tx, ty := x-fx, y-fy
+	x, y = x+latticeSize, y+latticeSize // one period on, so that int rounds down
+	ix, iy := int(x), int(y)
+	tx, ty := x-float64(ix), y-float64(iy)
 	tx = mul(mul(tx, tx), 3-mul(2, tx))
 	ty = mul(mul(ty, ty), 3-mul(2, ty))
 	const mask = latticeSize - 1
-	x0, y0 := int(fx)&mask, int(fy)&mask
+	x0, y0 := ix&mask, iy&mask
 	x1, y1 := (x0+1)&mask, (y0+1)&mask
 	a := lerp(n[y0*latticeSize+x0], n[y0*latticeSize+x1], tx)
 	b := lerp(n[y1*latticeSize+x0], n[y1*latticeSize+x1], tx)
@@ -117,12 +119,14 @@ type cells struct {
 // in [0, 1) for its looks.
 type cellPoints [latticeSize * latticeSize][4]float64
 
-// newCellPoints draws centres up to jitter/2 away from the middle of their cell.
-func newCellPoints(s *stream, jitter float64) *cellPoints {
+// cellJitter is how much of a grid cell its centre may be in, each way.
+const cellJitter = 0.85
+
+func newCellPoints(s *stream) *cellPoints {
 	var p cellPoints
 	for i := range p {
 		p[i] = [4]float64{
-			0.5 + mul(jitter, s.unit()-0.5), 0.5 + mul(jitter, s.unit()-0.5),
+			0.5 + mul(cellJitter, s.unit()-0.5), 0.5 + mul(cellJitter, s.unit()-0.5),
 			s.unit(), s.unit(),
 		}
 	}
@@ -144,7 +148,12 @@ func (c cells) at(x, y float64) cell {
 	var nearest, second [3]float64 // squared distance, x, y
 	nearest[0], second[0] = math.Inf(1), math.Inf(1)
 	looks := 0
-	for dy := -1; dy <= 1; dy++ {
+	for _, dy := range [3]int{0, -1, 1} {
+		// Centres keep away from the edges of their grid cell, so a row may be too
+		// far to matter.
+		if gap := rowGap(gy-float64(iy), dy); mul(gap, gap) > second[0] {
+			continue
+		}
 		for dx := -1; dx <= 1; dx++ {
 			k := ((iy+dy)&mask)*latticeSize + (ix+dx)&mask
 			p := &c.points[k]
@@ -165,4 +174,17 @@ func (c cells) at(x, y float64) cell {
 		border: mul((second[0]-nearest[0])/mul(2, apart), c.pitch),
 		random: [2]float64{c.points[looks][2], c.points[looks][3]},
 	}
+}
+
+// rowGap is the least distance from a point at height t of its grid row to a
+// centre in the row dy above it.
+func rowGap(t float64, dy int) float64 {
+	const margin = 0.5 - cellJitter/2
+	switch dy {
+	case -1:
+		return t + margin
+	case 1:
+		return 1 - t + margin
+	}
+	return 0
 }

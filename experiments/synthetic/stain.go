@@ -135,27 +135,57 @@ func through(sum *[3]float64, m *mixture, d *dyes, thickness float64) {
 		}
 	}
 	for c := range 3 {
-		sum[c] += fmath.Exp(-mul(ink[c], thickness))
+		sum[c] += transmittance(mul(ink[c], thickness))
 	}
+}
+
+// The table of transmittance: e^-x at steps of 1/transmitted, up to where no
+// light of 8 bits is left.
+const (
+	transmitted = 256
+	opaque      = 8
+)
+
+var transmittanceTable = func() (t [opaque*transmitted + 2]float64) {
+	for i := range t {
+		t[i] = fmath.Exp(-float64(i) / transmitted)
+	}
+	return t
+}()
+
+// transmittance is e^-x for x >= 0, to 2e-6.
+func transmittance(x float64) float64 {
+	at := mul(min(x, opaque), transmitted)
+	i := int(at)
+	return lerp(transmittanceTable[i], transmittanceTable[i+1], at-float64(i))
 }
 
 // expose blurs light, adds noise and rounds to 8 bits.
 func expose(light []float64, side int, cut section, grain *stream) []uint8 {
 	out := make([]uint8, len(light))
-	at := func(x, y, c int) float64 {
-		x, y = min(max(x, 0), side-1), min(max(y, 0), side-1)
-		return light[(y*side+x)*3+c]
-	}
 	near := mul(0.25, cut.focus)
 	total := 1 + mul(4, near)
+	row := side * 3
 	for y := range side {
-		for x := range side {
-			for c := range 3 {
-				around := at(x-1, y, c) + at(x+1, y, c) + at(x, y-1, c) + at(x, y+1, c)
-				v := (at(x, y, c) + mul(near, around)) / total
-				v += mul(cut.grain, grain.unit()+grain.unit()-1)
-				out[(y*side+x)*3+c] = uint8(min(max(v+0.5, 0), 255))
+		up, down := -row, row // offsets of the neighbours; at the border, the pixel itself
+		if y == 0 {
+			up = 0
+		}
+		if y == side-1 {
+			down = 0
+		}
+		for i := y * row; i < (y+1)*row; i++ {
+			left, right := -3, 3
+			if i < y*row+3 {
+				left = 0
 			}
+			if i >= (y+1)*row-3 {
+				right = 0
+			}
+			around := light[i+left] + light[i+right] + light[i+up] + light[i+down]
+			v := (light[i] + mul(near, around)) / total
+			v += mul(cut.grain, grain.unit()+grain.unit()-1)
+			out[i] = uint8(min(max(v+0.5, 0), 255))
 		}
 	}
 	return out

@@ -18,7 +18,7 @@ func TestGolden(t *testing.T) {
 			h.Write(pix)
 		}
 	}
-	const want = "ba35257c627d14bf1cef3f1fb6cf50457331e010f581bb1ad2920da2805a4744"
+	const want = "e29181f66c2c58997b9abfd7200ad794055637ed5596371e44845bf5809f5f40"
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
 		t.Errorf("pixels have hash %s, want %s: a change of them changes every synthetic experiment", got, want)
 	}
@@ -229,6 +229,37 @@ func shrunkBy3(pix []uint8, side int) []uint8 {
 		out[i] = uint8(sum / 9)
 	}
 	return out
+}
+
+func TestTransmittance(t *testing.T) {
+	for _, x := range []float64{0, 1e-3, 0.5, 1.0 / 3, 2.7, 7.999, 8} {
+		if got := transmittance(x); !(math.Abs(got-math.Exp(-x)) < 2e-6) {
+			t.Errorf("transmittance(%g) = %g", x, got)
+		}
+	}
+	if got := transmittance(50); !(got < 1e-3) {
+		t.Errorf("transmittance(50) = %g", got)
+	}
+}
+
+// TestCellsAreNearest holds the search for cells to a search of everything near.
+func TestCellsAreNearest(t *testing.T) {
+	c := cells{0.3, newCellPoints(newStream(1, 2, 3, 4))}
+	s := newStream(5, 6, 7, 8)
+	for range 500 {
+		x, y := s.between(-1, 2), s.between(-1, 2)
+		best := math.Inf(1)
+		for j := -8; j < 12; j++ {
+			for i := -8; i < 12; i++ {
+				p := c.points[(j&(latticeSize-1))*latticeSize+i&(latticeSize-1)]
+				best = min(best, math.Hypot((float64(i)+p[0])*c.pitch-x, (float64(j)+p[1])*c.pitch-y))
+			}
+		}
+		got := c.at(x, y)
+		if !(math.Abs(got.centre-best) < 1e-12) || !(got.border >= 0) {
+			t.Fatalf("at %g, %g: the centre is %g away, border %g; want %g", x, y, got.centre, got.border, best)
+		}
+	}
 }
 
 func BenchmarkRender64(b *testing.B) {

@@ -94,7 +94,7 @@ func newTraits(seed, patient uint32) traits {
 func newTissue(seed, patient, patch uint32, class Class, side int) *tissue {
 	n := side * superSample
 	t := &tissue{n: n, at: make([]mixture, n*n), step: 1 / float64(n)}
-	points := newCellPoints(newStream(seed, patient, patch, streamCells), 0.85)
+	points := newCellPoints(newStream(seed, patient, patch, streamCells))
 	layout := newStream(seed, patient, patch, streamLayout)
 	sc := &scene{
 		traits: newTraits(seed, patient),

@@ -70,6 +70,9 @@ func listGlob(pattern string, r *Report) ([]file, error) {
 	root := filepath.Dir(pattern[:strings.IndexAny(pattern, "*?[")] + "x")
 	var all []file
 	for _, m := range matches {
+		if strings.HasPrefix(filepath.Base(m), ".") {
+			continue
+		}
 		info, err := os.Stat(m)
 		if err != nil {
 			return nil, missing(m, err)

@@ -8,27 +8,34 @@ import (
 
 // Report says what loading found and did, for people.
 type Report struct {
-	Images   int         // in the set
-	Ignored  int         // files that are no images by their extension
-	Skipped  []Skipped   // files that did not decode, with SkipBad
-	Sizes    []SizeCount // of the files, in pixels, the most frequent first
-	Cropped  int         // images that were not square
-	Shrunk   int         // images larger than the side
-	Enlarged int         // images smaller than the side
-	Grey     int         // images of one channel
-	Alpha    int         // images with transparent pixels, laid on white
-	Deep     int         // images of 16 bits a channel
-	Cached   int         // images taken from the cache
-	Rebuilt  int         // cache entries that were damaged and written anew
-	Grouping Grouping    // how images of labelled sets were grouped
-	Warnings []string    // what a reader of results must know
+	Images   int         `json:"images"`   // in the set
+	Ignored  int         `json:"ignored"`  // files that are no images by their extension
+	Skipped  []Skipped   `json:"skipped"`  // files that did not decode, with SkipBad
+	Sizes    []SizeCount `json:"sizes"`    // of the files, in pixels, the most frequent first
+	Cropped  int         `json:"cropped"`  // images that were not square
+	Shrunk   int         `json:"shrunk"`   // images larger than the side
+	Enlarged int         `json:"enlarged"` // images smaller than the side
+	Grey     int         `json:"grey"`     // images of one channel
+	Alpha    int         `json:"alpha"`    // images with transparent pixels, laid on white
+	Deep     int         `json:"deep"`     // images of 16 bits a channel
+	Cached   int         `json:"cached"`   // images taken from the cache
+	Rebuilt  int         `json:"rebuilt"`  // cache entries that were damaged and written anew
+	Grouping Grouping    `json:"grouping"` // how images of labelled sets were grouped
+	Warnings []string    `json:"warnings"` // what a reader of results must know
 }
 
 // Skipped is a file left out, and why.
-type Skipped struct{ Path, Reason string }
+type Skipped struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
 
 // SizeCount counts the files of one size in pixels.
-type SizeCount struct{ W, H, N int }
+type SizeCount struct {
+	W int `json:"width"`
+	H int `json:"height"`
+	N int `json:"images"`
+}
 
 func (r *Report) warn(format string, a ...any) {
 	r.Warnings = append(r.Warnings, fmt.Sprintf(format, a...))

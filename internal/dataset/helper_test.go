@@ -1,0 +1,89 @@
+package dataset
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"g2c/internal/fault"
+)
+
+// picture is a small image that differs by n.
+func picture(w, h, n int) *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			m.SetRGBA(x, y, color.RGBA{uint8(n*37 + x*5), uint8(n*11 + y*7), uint8(n*53 + x*y), 255})
+		}
+	}
+	return m
+}
+
+func encodePNG(t testing.TB, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func encodeJPEG(t testing.TB, m image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tree writes a different PNG of 8 x 8 pixels for every name.
+func tree(t testing.TB, dir string, names ...string) {
+	t.Helper()
+	for i, name := range names {
+		write(t, filepath.Join(dir, name), encodePNG(t, picture(8, 8, i+len(name))))
+	}
+}
+
+// wantData holds an error to its class and to the words that it must say.
+func wantData(t *testing.T, err error, words ...string) {
+	t.Helper()
+	wantError(t, fault.ErrData, err, words...)
+}
+
+func wantError(t *testing.T, class, err error, words ...string) {
+	t.Helper()
+	if !errors.Is(err, class) {
+		t.Fatalf("error %v, want %q", err, class)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q does not say %q", err, w)
+		}
+	}
+}
+
+func names(s *Set) []string {
+	var all []string
+	for i := range s.Len() {
+		all = append(all, s.Image(i).Name)
+	}
+	return all
+}
