@@ -1,0 +1,64 @@
+package train
+
+import (
+	"g2c/internal/dataset"
+	"g2c/internal/philox"
+)
+
+// placer draws where crops are taken and which way they are flipped: word 0 is
+// the row, word 1 the column, words 2 and 3 the horizontal and vertical flip of
+// the Philox block (step, place in the batch, 0, 0).
+type placer struct {
+	seed          uint32
+	purpose       philox.Purpose
+	margin        int // side of the image less that of the crop
+	flipH, flipV  bool
+	place         []int32 // four a sample: see kernels.Pixels
+	jitterPurpose philox.Purpose
+	jitter        []float32 // two a sample
+}
+
+func (p *placer) draw(t int64, batch int) {
+	for i := range batch {
+		w := philox.Words(p.seed, p.purpose, [4]uint32{uint32(t), uint32(i), 0, 0})
+		to := p.place[4*i:][:4]
+		to[0], to[1] = int32(philox.Below(w[0], p.margin+1)), int32(philox.Below(w[1], p.margin+1))
+		to[2], to[3] = flip(p.flipH, w[2]), flip(p.flipV, w[3])
+	}
+}
+
+func flip(on bool, w uint32) int32 {
+	if on && philox.Uniform(w) >= 0.5 {
+		return 1
+	}
+	return 0
+}
+
+// The ranges of colour jitter: factors of brightness and saturation.
+// Source: reference, "Augmentation".
+const (
+	brightnessFrom, brightnessTo = 0.8, 1.2
+	saturationFrom, saturationTo = 0.6, 1.4
+)
+
+// drawJitter draws the factors of each image: words 0 and 1 of the block (step,
+// place, 0, 0), purpose Jitter.
+func (p *placer) drawJitter(t int64, batch int) {
+	for i := range batch {
+		w := philox.Words(p.seed, p.jitterPurpose, [4]uint32{uint32(t), uint32(i), 0, 0})
+		p.jitter[2*i] = between(brightnessFrom, brightnessTo, w[0])
+		p.jitter[2*i+1] = between(saturationFrom, saturationTo, w[1])
+	}
+}
+
+func between(from, to float32, w uint32) float32 {
+	return from + float32((to-from)*philox.Uniform(w))
+}
+
+// gather copies images into a batch.
+func gather(to []uint8, set *dataset.Set, index func(place int) int) {
+	size := set.Side() * set.Side() * 3
+	for place := 0; place*size < len(to); place++ {
+		copy(to[place*size:][:size], set.Pixels(index(place)))
+	}
+}

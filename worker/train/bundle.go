@@ -1,0 +1,178 @@
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
+	"g2c/checkpoint/store"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/model/nn"
+)
+
+// bundle is a copy, in host memory, of all that a task goes on from and of what
+// it gives to others. It is filled at a step boundary and written out while the
+// next steps run.
+type bundle struct {
+	step  int64
+	epoch int // epochs done
+	final bool
+
+	spec   *kernels.StateSpec
+	groups map[string][]float32 // whole groups of slots
+	reals  map[string][]float32 // other real numbers: image pools, best weights
+	images map[string][]uint8   // sample images
+	logged []byte               // what has happened so far, as JSON
+
+	// weights gives the selected weights from the copies above.
+	weights func(b *bundle) ([]safetensors.Tensor, error)
+	// results is the JSON of a finished task's results; nil before.
+	results []byte
+}
+
+func newBundle(spec *kernels.StateSpec, groups ...string) *bundle {
+	b := &bundle{spec: spec, groups: map[string][]float32{}, reals: map[string][]float32{}, images: map[string][]uint8{}}
+	for _, g := range groups {
+		t, ok := spec.Type(g)
+		if !ok {
+			panic("train: no group " + g)
+		}
+		b.groups[g] = make([]float32, t.Shape.Len())
+	}
+	return b
+}
+
+// capture copies groups of a state, and the log.
+func (b *bundle) capture(s kernels.State, log any) error {
+	for g, v := range b.groups {
+		if err := s.GetF32(g, v); err != nil {
+			return err
+		}
+	}
+	var err error
+	b.logged, err = json.Marshal(log)
+	return err
+}
+
+// real copies numbers into the bundle under a name.
+func (b *bundle) real(name string, v []float32) {
+	b.reals[name] = append(b.reals[name][:0], v...)
+}
+
+// pixels copies bytes into the bundle under a name.
+func (b *bundle) pixels(name string, v []uint8) {
+	b.images[name] = append(b.images[name][:0], v...)
+}
+
+// The prefixes of a resume file's tensors.
+const (
+	groupPrefix = "group."
+	realPrefix  = "real."
+	bytesPrefix = "bytes."
+	logTensor   = "log"
+)
+
+// Samples is the payload of sample images: 8-bit tensors.
+const Samples = "samples"
+
+// payloads are the files of a checkpoint.
+func (b *bundle) payloads() (map[string]store.Body, error) {
+	out := map[string]store.Body{}
+	selected, err := b.weights(b)
+	if err != nil {
+		return nil, err
+	}
+	if out[checkpoint.Weights], err = safetensors.Encode(selected, nil); err != nil {
+		return nil, err
+	}
+	if len(b.images) > 0 {
+		if out[Samples], err = safetensors.Encode(b.byteTensors(), nil); err != nil {
+			return nil, err
+		}
+	}
+	if b.final {
+		out[checkpoint.Results] = bytes.NewReader(b.results)
+		return out, nil
+	}
+	out[checkpoint.Resume], err = safetensors.Encode(b.resume(), nil)
+	return out, err
+}
+
+func (b *bundle) byteTensors() []safetensors.Tensor {
+	var ts []safetensors.Tensor
+	for name, v := range b.images {
+		ts = append(ts, safetensors.Uint8(bytesPrefix+name, []int{len(v)}, v))
+	}
+	return ts
+}
+
+func (b *bundle) resume() []safetensors.Tensor {
+	ts := append(b.byteTensors(), safetensors.Uint8(logTensor, []int{len(b.logged)}, b.logged))
+	for name, v := range b.groups {
+		ts = append(ts, safetensors.Float32(groupPrefix+name, []int{len(v)}, v))
+	}
+	for name, v := range b.reals {
+		ts = append(ts, safetensors.Float32(realPrefix+name, []int{len(v)}, v))
+	}
+	return ts
+}
+
+// restore fills a state and a log from a resume file.
+func restore(data []byte, s kernels.State, log any, groups ...string) (*safetensors.File, error) {
+	f, err := safetensors.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		v, err := realsOf(f, groupPrefix+g)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.PutF32(g, v); err != nil {
+			return nil, fault.New(fault.ErrData, "resume state: %w", err)
+		}
+	}
+	text, err := bytesOf(f, logTensor)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, log); err != nil {
+		return nil, fault.New(fault.ErrData, "resume state: log: %w", err)
+	}
+	return f, nil
+}
+
+func realsOf(f *safetensors.File, name string) ([]float32, error) {
+	t, ok := f.Tensor(name)
+	if !ok {
+		return nil, fault.New(fault.ErrData, "resume state has no tensor %s", name)
+	}
+	return t.Float32s()
+}
+
+func bytesOf(f *safetensors.File, name string) ([]uint8, error) {
+	t, ok := f.Tensor(name)
+	if !ok {
+		return nil, fault.New(fault.ErrData, "resume state has no tensor %s", name)
+	}
+	return t.Uint8s()
+}
+
+// exportGroup gives the parameters of a copied group in the layout of files,
+// under new names.
+func (b *bundle) exportGroup(data map[string][]float32, group string, params []nn.Param, rename func(string) string) ([]safetensors.Tensor, error) {
+	var out []safetensors.Tensor
+	for _, p := range params {
+		_, offset, length, ok := b.spec.Place(p.Name)
+		if !ok {
+			return nil, fmt.Errorf("train: no slot %s", p.Name)
+		}
+		file := make([]float32, length)
+		nn.Export(file, data[group][offset:offset+length], p.Shape)
+		out = append(out, safetensors.Float32(rename(p.Name), nn.ExportShape(p.Shape), file))
+	}
+	return out, nil
+}

@@ -1,0 +1,270 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
+	"g2c/checkpoint/store"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/model/g2c"
+	"g2c/model/metrics"
+)
+
+// evaluator runs a model in evaluation mode over sets, in padded batches.
+type evaluator struct {
+	step   *G2CStep
+	pixels []uint8
+	place  []int32
+	prob   []float32
+	image  []float32
+}
+
+func newEvaluator(s *G2CStep) *evaluator {
+	c := s.Model.Config
+	return &evaluator{
+		step: s, pixels: make([]uint8, c.EvalBatch*c.Size*c.Size*3), place: make([]int32, 4*c.EvalBatch),
+		prob: make([]float32, c.EvalBatch*c.Classifier.Classes), image: make([]float32, c.EvalBatch*c.Size*c.Size*3),
+	}
+}
+
+// run evaluates one batch from an index on; the last image fills it up.
+func (e *evaluator) run(set *dataset.Set, from int) error {
+	gather(e.pixels, set, func(i int) int { return min(from+i, set.Len()-1) })
+	s := e.step.state
+	if err := s.PutU8(g2c.EvalPixels, e.pixels); err != nil {
+		return err
+	}
+	if err := s.PutI32(g2c.EvalPlace, e.place); err != nil {
+		return err
+	}
+	if err := e.step.evalInput.Run(); err != nil {
+		return err
+	}
+	if err := e.step.evaluate.Run(); err != nil {
+		return err
+	}
+	return s.GetF32(g2c.EvalProb, e.prob)
+}
+
+// probabilities are those of the positive class, by image.
+func (e *evaluator) probabilities(set *dataset.Set) ([]float64, error) {
+	batch, classes := e.step.Model.Config.EvalBatch, e.step.Model.Config.Classifier.Classes
+	out := make([]float64, set.Len())
+	for from := 0; from < set.Len(); from += batch {
+		if err := e.run(set, from); err != nil {
+			return nil, err
+		}
+		for i := from; i < min(from+batch, set.Len()); i++ {
+			out[i] = float64(e.prob[(i-from)*classes])
+		}
+	}
+	return out, nil
+}
+
+// images appends the generated stains of the first n images of the last batch:
+// image by image, stain by stain, (S,S,3).
+func (e *evaluator) images(to []uint8, n int) ([]uint8, error) {
+	c := e.step.Model.Config
+	size := c.Size * c.Size * 3
+	stains := make([][]uint8, c.Generators)
+	for g := range stains {
+		if err := e.step.state.GetF32(g2c.EvalImage+fmt.Sprint(g), e.image); err != nil {
+			return nil, err
+		}
+		stains[g] = toBytes(e.image[:n*size])
+	}
+	for i := range n {
+		for _, s := range stains {
+			to = append(to, s[i*size:][:size]...)
+		}
+	}
+	return to, nil
+}
+
+// EvaluateInputs is what an evaluation reads beside images.
+type EvaluateInputs struct {
+	Weights *safetensors.File
+	// Given is the evaluation whose rightly recognised positives alone are judged,
+	// nil for none.
+	Given *EvaluateResults
+}
+
+// shownBytes bounds the generated test images that an evaluation keeps.
+const shownBytes = 32 << 20
+
+// GeneratedName is the name of the generated stains in the payload Samples of an
+// evaluation: (shown images, stains, S, S, 3), 8-bit.
+const GeneratedName = bytesPrefix + "generated"
+
+// SourceName is the name of the images they were made from: (shown images, S, S,
+// 3), 8-bit.
+const SourceName = bytesPrefix + "source"
+
+// Evaluate judges a fine-tuned model on every split and stores the predictions.
+// It returns the manifest.
+func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateInputs, opt Options) (*checkpoint.Manifest, error) {
+	f := &task.Evaluate.Model
+	model, err := g2c.New(g2cConfig(f))
+	if err != nil {
+		return nil, err
+	}
+	step, err := NewG2CStep(opt.Device, model)
+	if err != nil {
+		return nil, err
+	}
+	defer step.Close()
+	if err := step.SetWeights(in.Weights, nil); err != nil {
+		return nil, err
+	}
+	e := &evaluation{f: f, eval: newEvaluator(step), opt: opt}
+	e.results = EvaluateResults{
+		PositiveName: f.PositiveName, NegativeName: f.NegativeName, Stains: f.Stains, Size: f.Size,
+		Splits: map[string]SplitResults{}, Gap: metrics.Undefined(),
+	}
+	if err := e.splits(ctx, set, in.Given); err != nil {
+		return nil, err
+	}
+	return e.save(ctx, task)
+}
+
+// evaluation is one evaluation as it goes on.
+type evaluation struct {
+	f         *api.Finetune
+	eval      *evaluator
+	opt       Options
+	results   EvaluateResults
+	generated []uint8
+	source    []uint8
+}
+
+func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *EvaluateResults) error {
+	done := 0
+	for _, name := range dataset.Splits {
+		split := set.Split(name)
+		if name == dataset.Test && given != nil {
+			all := split.Len()
+			split = split.Select(rightlyPositive(given))
+			e.results.Given = all - split.Len()
+		}
+		if split.Len() == 0 {
+			continue
+		}
+		if err := e.split(ctx, string(name), split); err != nil {
+			return err
+		}
+		done += split.Len()
+		if e.opt.Progress != nil {
+			e.opt.Progress(Progress{Step: int64(done), Steps: int64(set.Len()), Epochs: 1, Samples: 1})
+		}
+	}
+	train, ok1 := e.results.Splits[string(dataset.Train)]
+	test, ok2 := e.results.Splits[string(dataset.Test)]
+	if ok1 && ok2 {
+		e.results.Gap = train.BalancedAccuracy - test.BalancedAccuracy
+	}
+	return nil
+}
+
+// rightlyPositive keeps the test images that an evaluation called positive, and
+// that are.
+func rightlyPositive(given *EvaluateResults) func(dataset.Image) bool {
+	right := map[string]bool{}
+	for _, p := range given.Predictions {
+		if p.Split == string(dataset.Test) && p.Class == 0 && p.Sample().Right() {
+			right[p.Name] = true
+		}
+	}
+	return func(im dataset.Image) bool { return right[im.Name] }
+}
+
+// split judges one split, batch by batch.
+func (e *evaluation) split(ctx context.Context, name string, set *dataset.Set) error {
+	batch, classes := e.eval.step.Model.Config.EvalBatch, e.eval.step.Model.Config.Classifier.Classes
+	var samples []metrics.Sample
+	for from := 0; from < set.Len(); from += batch {
+		if err := ctx.Err(); err != nil {
+			return fault.New(fault.ErrInterrupted, "evaluation stopped: %w", err).WithHint("the same command starts it again")
+		}
+		if err := e.eval.run(set, from); err != nil {
+			return err
+		}
+		n := min(batch, set.Len()-from)
+		for i := range n {
+			im := set.Image(from + i)
+			p := Prediction{
+				Name: im.Name, Split: name, Group: im.Group, Label: im.Label,
+				Class: classOf(e.f, im.Label), P: float64(e.eval.prob[i*classes]),
+			}
+			e.results.Predictions = append(e.results.Predictions, p)
+			samples = append(samples, p.Sample())
+		}
+		if name == string(dataset.Test) {
+			if err := e.show(set, from, n); err != nil {
+				return err
+			}
+		}
+	}
+	e.results.Splits[name] = e.judge(samples)
+	return nil
+}
+
+// show keeps the generated stains of a batch of test images, while there is room.
+func (e *evaluation) show(set *dataset.Set, from, n int) (err error) {
+	first := len(e.results.Predictions) - n
+	size := e.f.Size * e.f.Size * 3
+	if len(e.generated)+len(e.source)+n*size*(1+len(e.f.Stains)) > shownBytes {
+		return nil
+	}
+	for i := range n {
+		e.results.Shown = append(e.results.Shown, first+i)
+		e.source = append(e.source, set.Pixels(from+i)...)
+	}
+	e.generated, err = e.eval.images(e.generated, n)
+	return err
+}
+
+func (e *evaluation) judge(samples []metrics.Sample) SplitResults {
+	b := metrics.Judge(samples)
+	ba, auc := metrics.Intervals(samples, e.f.Seed)
+	return SplitResults{
+		Binary: b,
+		Recall: map[string]metrics.Number{e.f.PositiveName: b.Recall[0], e.f.NegativeName: b.Recall[1]},
+		CI95:   map[string]metrics.Interval{"balancedAccuracy": ba, "auc": auc},
+	}
+}
+
+// save stores the results as the task's only checkpoint, step 0.
+func (e *evaluation) save(ctx context.Context, task api.Task) (*checkpoint.Manifest, error) {
+	description, err := json.Marshal(task)
+	if err != nil {
+		return nil, err
+	}
+	results, err := json.Marshal(e.results)
+	if err != nil {
+		return nil, err
+	}
+	payloads, err := e.payloads(results)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.opt.Repo.Save(ctx, checkpoint.Snapshot{
+		Kind: checkpoint.Evaluate, Task: task.Key().String(), Class: task.Numerics, Final: true,
+		Description: description, Payloads: payloads,
+	})
+	return &m, err
+}
+
+func (e *evaluation) payloads(results []byte) (map[string]store.Body, error) {
+	shape := []int{len(e.results.Shown), e.f.Size, e.f.Size, 3}
+	stained := []int{len(e.results.Shown), len(e.f.Stains), e.f.Size, e.f.Size, 3}
+	samples, err := safetensors.Encode([]safetensors.Tensor{
+		safetensors.Uint8(SourceName, shape, e.source), safetensors.Uint8(GeneratedName, stained, e.generated),
+	}, nil)
+	return map[string]store.Body{checkpoint.Results: bytes.NewReader(results), Samples: samples}, err
+}

@@ -1,0 +1,388 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/internal/philox"
+	"g2c/model/g2c"
+	"g2c/model/metrics"
+	"g2c/model/nn"
+)
+
+// EvalBatch is the number of images of an evaluation batch; the last one is
+// padded. It does not change results.
+const EvalBatch = 16
+
+// bucketBytes closes a gradient bucket: large enough to hide a message's latency,
+// small enough to leave while the backward program runs.
+const bucketBytes = 4 << 20
+
+// g2cConfig is the configuration of a task's programs.
+func g2cConfig(f *api.Finetune) g2c.Config {
+	c := g2c.Config{
+		Size: f.Size, Batch: f.Batch, Shards: f.Shards, EvalBatch: EvalBatch, Generators: len(f.Stains),
+		Classifier: nn.ClassifierConfig{
+			Width: f.Classifier.Width, Units: f.Classifier.Units, Hidden: f.Classifier.Hidden,
+			Attention: f.Classifier.Attention, Conv7: f.Classifier.Stem == api.StemConv7,
+			Unshared: !f.Classifier.Shared, Classes: 2,
+		},
+		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes,
+	}
+	if f.Generator != nil {
+		c.GeneratorWidth, c.Blocks = f.Generator.Width, f.Generator.Blocks
+	}
+	return c
+}
+
+// classOf is the class of a label: 0 positive, 1 negative, -1 neither.
+func classOf(f *api.Finetune, label string) int {
+	switch {
+	case slices.Contains(f.Positive, label):
+		return 0
+	case slices.Contains(f.Negative, label):
+		return 1
+	}
+	return -1
+}
+
+// finetuneGroups are the groups of slots that training goes on from; the first
+// selected of them are the weights.
+var finetuneGroups = []string{
+	g2c.GroupGenerators, g2c.GroupClassifier, g2c.GroupRunning,
+	g2c.GroupGeneratorsMoment, g2c.GroupClassifierMoment,
+}
+
+const selectedGroups = 3
+
+// bestPrefix marks copies of the best weights so far.
+const bestPrefix = "best."
+
+type finetuneLog struct {
+	Epochs   []FinetuneEpoch `json:"epochs"`
+	Sum      float64         `json:"sum"`      // of the loss in the epoch so far
+	Selected int             `json:"selected"` // best epoch so far, -1 before the first
+}
+
+// finetuner is the state of one fine-tuning.
+type finetuner struct {
+	*session
+	f          *api.Finetune
+	train      *dataset.Set
+	validation *dataset.Set // empty for none
+	step       *G2CStep
+	eval       *evaluator
+	log        finetuneLog
+	best       map[string][]float32
+	placer     placer
+	batch      []uint8
+	labels     []int32
+	order      []int32
+	t          int64
+	perEpoch   int
+}
+
+// Finetune trains generators and classifier, from the newest checkpoint or from
+// the generators given, one safetensors file a stain in the order of the task's.
+// It returns the manifest of its end.
+func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators []*safetensors.File, opt Options) (*checkpoint.Manifest, error) {
+	f, err := newFinetuner(ctx, task, set, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer f.step.Close()
+	m, err := f.resumeOrStart(generators)
+	if err == nil && m == nil {
+		err = f.loop()
+	}
+	if err := f.close(err); err != nil {
+		return nil, err
+	}
+	m, _, err = opt.Repo.Final(ctx, f.key, checkpoint.Present)
+	return m, err
+}
+
+func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Options) (*finetuner, error) {
+	c := g2cConfig(task.Finetune)
+	f := &finetuner{f: task.Finetune, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
+	if set.Side() != c.Size {
+		return nil, fault.New(fault.ErrData, "images of %d pixels, the task reads %d", set.Side(), c.Size)
+	}
+	if f.train.Len() < c.Batch {
+		return nil, fault.New(fault.ErrData, "%d training images are fewer than a batch of %d", f.train.Len(), c.Batch).
+			WithHint("set finetune.batch to %d or less", f.train.Len())
+	}
+	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
+		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
+	}
+	model, err := g2c.New(c)
+	if err != nil {
+		return nil, err
+	}
+	if f.step, err = NewG2CStep(opt.Device, model); err != nil {
+		return nil, err
+	}
+	f.eval = newEvaluator(f.step)
+	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
+	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
+	f.placer = placer{
+		seed: f.f.Seed, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: f.f.Augment, flipV: f.f.Augment,
+		place: make([]int32, 4*c.Batch), jitter: make([]float32, 2*c.Batch),
+	}
+	f.log.Selected = -1
+	f.best = map[string][]float32{}
+	f.perEpoch = f.train.Len() / c.Batch
+	f.session = newSession(ctx, task, opt, func() *bundle {
+		b := newBundle(model.State, finetuneGroups...)
+		b.weights = f.weights
+		return b
+	})
+	f.epochs, f.samples = f.f.Epochs, c.Batch
+	f.steps = int64(f.epochs) * int64(f.perEpoch)
+	return f, nil
+}
+
+// resumeOrStart returns the final manifest if the task is done already.
+func (f *finetuner) resumeOrStart(generators []*safetensors.File) (*checkpoint.Manifest, error) {
+	m, data, err := f.resume()
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, f.start(generators)
+	}
+	if m.Final {
+		return m, nil
+	}
+	file, err := restore(data, f.step.state, &f.log, finetuneGroups...)
+	if err != nil {
+		return nil, err
+	}
+	f.t = m.Step
+	if f.f.Select != api.SelectBest || f.log.Selected < 0 {
+		return nil, nil
+	}
+	for _, g := range finetuneGroups[:selectedGroups] {
+		v, err := realsOf(file, realPrefix+bestPrefix+g)
+		if err != nil {
+			return nil, err
+		}
+		f.best[g] = append([]float32(nil), v...)
+	}
+	return nil, nil
+}
+
+func (f *finetuner) start(generators []*safetensors.File) error {
+	if len(generators) != len(f.f.Stains) {
+		return fmt.Errorf("train: %d generators for %d stains", len(generators), len(f.f.Stains))
+	}
+	if err := f.step.Initialise(f.f.Seed); err != nil {
+		return err
+	}
+	for i, file := range generators {
+		net := g2c.GeneratorNet(i)
+		rename := func(name string) string { return strings.TrimPrefix(name, net+".") }
+		if err := f.step.SetWeights(file, rename, net); err != nil {
+			return fmt.Errorf("generator %s: %w", f.f.Stains[i], err)
+		}
+	}
+	return nil
+}
+
+// loop is the training loop.
+func (f *finetuner) loop() error {
+	var shuffler philox.Shuffler
+	for epoch := int(f.t) / f.perEpoch; epoch < f.epochs; epoch++ {
+		lr := f.learningRate(epoch)
+		shuffler.Shuffle(f.f.Seed, philox.OrderA, uint32(epoch), f.order)
+		for at := int(f.t) % f.perEpoch; at < f.perEpoch; at++ {
+			if err := f.interrupted(f.fill); err != nil {
+				return err
+			}
+			if err := f.one(at, lr, f.frozen(epoch)); err != nil {
+				return f.stepFailed(f.t, err)
+			}
+			f.t++
+			f.progress(f.t, epoch, f.log.Sum/float64(at+1))
+			if at+1 < f.perEpoch && f.due(f.t, epoch, false) {
+				if err := f.save(f.fill, false); err != nil {
+					return err
+				}
+			}
+		}
+		if err := f.endEpoch(epoch, lr); err != nil {
+			return err
+		}
+	}
+	return f.finish()
+}
+
+// learningRate falls by a factor every few epochs.
+// Source: paper, "learning rate 0.01 divided by 10 every 5 epochs".
+func (f *finetuner) learningRate(epoch int) float64 {
+	return f.f.LR / power(f.f.DropBy, int64(epoch/f.f.DropEvery))
+}
+
+func (f *finetuner) frozen(epoch int) bool { return epoch < f.f.FrozenEpochs }
+
+func (f *finetuner) one(at int, lr float64, frozen bool) error {
+	batch := f.f.Batch
+	index := func(i int) int { return int(f.order[at*batch+i]) }
+	gather(f.batch, f.train, index)
+	for i := range f.labels {
+		f.labels[i] = int32(classOf(f.f, f.train.Image(index(i)).Label))
+	}
+	s := f.step.state
+	f.placer.draw(f.t, batch)
+	if f.f.Augment {
+		f.placer.drawJitter(f.t, batch)
+		if err := s.PutF32(g2c.Jitter, f.placer.jitter); err != nil {
+			return err
+		}
+	}
+	if err := s.PutU8(g2c.Pixels, f.batch); err != nil {
+		return err
+	}
+	if err := s.PutI32(g2c.Place, f.placer.place); err != nil {
+		return err
+	}
+	if err := s.PutI32(g2c.Labels, f.labels); err != nil {
+		return err
+	}
+	if err := f.step.input.Run(); err != nil {
+		return err
+	}
+	if err := f.step.Train(lr, frozen); err != nil {
+		return err
+	}
+	f.log.Sum += f.step.Loss()
+	return nil
+}
+
+// endEpoch records the epoch, judges the validation images, keeps the best
+// weights and saves if it is time. The last epoch is saved by finish.
+func (f *finetuner) endEpoch(epoch int, lr float64) error {
+	e := FinetuneEpoch{Epoch: epoch, LR: lr, Frozen: f.frozen(epoch), Loss: f.log.Sum / float64(f.perEpoch)}
+	f.log.Sum = 0
+	if f.validation.Len() > 0 {
+		b, err := f.judge()
+		if err != nil {
+			return err
+		}
+		e.Validation = &b
+	}
+	if f.better(e) {
+		f.log.Selected = epoch
+		if err := f.keepBest(); err != nil {
+			return err
+		}
+	}
+	f.log.Epochs = append(f.log.Epochs, e)
+	if epoch+1 == f.epochs || !f.due(f.t, epoch, true) {
+		return nil
+	}
+	return f.save(f.fill, false)
+}
+
+// better reports whether an epoch's weights are to be selected so far: the last,
+// or the highest validation balanced accuracy, the earliest on a tie.
+func (f *finetuner) better(e FinetuneEpoch) bool {
+	if f.f.Select != api.SelectBest || f.log.Selected < 0 {
+		return true
+	}
+	return e.Validation.BalancedAccuracy > f.log.Epochs[f.log.Selected].Validation.BalancedAccuracy
+}
+
+func (f *finetuner) keepBest() error {
+	if f.f.Select != api.SelectBest {
+		return nil
+	}
+	for _, g := range finetuneGroups[:selectedGroups] {
+		t, _ := f.step.state.Spec().Type(g)
+		if len(f.best[g]) == 0 {
+			f.best[g] = make([]float32, t.Shape.Len())
+		}
+		if err := f.step.state.GetF32(g, f.best[g]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *finetuner) judge() (metrics.Binary, error) {
+	p, err := f.eval.probabilities(f.validation)
+	if err != nil {
+		return metrics.Binary{}, err
+	}
+	samples := make([]metrics.Sample, len(p))
+	for i := range p {
+		im := f.validation.Image(i)
+		samples[i] = metrics.Sample{P: p[i], Class: classOf(f.f, im.Label), Group: im.Group}
+	}
+	return metrics.Judge(samples), nil
+}
+
+// fill copies the state at a step boundary.
+func (f *finetuner) fill(b *bundle) error {
+	b.step, b.epoch = f.t, int(f.t)/f.perEpoch
+	for g, v := range f.best {
+		b.real(bestPrefix+g, v)
+	}
+	return b.capture(f.step.state, &f.log)
+}
+
+// weights are the selected weights: all networks and running statistics.
+func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
+	from := b.groups
+	if len(b.reals) > 0 {
+		from = map[string][]float32{}
+		for _, g := range finetuneGroups[:selectedGroups] {
+			from[g] = b.reals[bestPrefix+g]
+		}
+	}
+	same := func(name string) string { return name }
+	var out []safetensors.Tensor
+	for _, part := range []struct {
+		group  string
+		params []nn.Param
+	}{
+		{g2c.GroupGenerators, f.nets(true)}, {g2c.GroupClassifier, f.nets(false)}, {g2c.GroupRunning, f.step.catalog.Running},
+	} {
+		ts, err := b.exportGroup(from, part.group, part.params, same)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ts...)
+	}
+	return out, nil
+}
+
+// nets are the parameters of the generators, or of the classifier.
+func (f *finetuner) nets(generators bool) []nn.Param {
+	var out []nn.Param
+	for _, p := range f.step.catalog.Params {
+		if (p.Net != g2c.ClassifierNet) == generators {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (f *finetuner) finish() error {
+	results, err := json.Marshal(FinetuneResults{Epochs: f.log.Epochs, Selected: f.log.Selected})
+	if err != nil {
+		return err
+	}
+	return f.save(func(b *bundle) error {
+		b.results = results
+		return f.fill(b)
+	}, true)
+}

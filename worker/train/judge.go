@@ -1,0 +1,97 @@
+package train
+
+import (
+	"g2c/internal/dataset"
+	"g2c/model/cyclegan"
+	"g2c/model/metrics"
+)
+
+// judgeImages bounds the images that a generator is judged on.
+const judgeImages = 32
+
+// judge measures the generators on the probe, and against the truth if there is
+// one.
+func (p *pretrainer) judge() (GeneratorMetrics, error) {
+	set, size := p.probe(), p.p.Size
+	n := min(judgeImages, set.Len())
+	m := GeneratorMetrics{Images: n}
+	var cycle, similarity, ssim, psnr float64
+	var colour [3]float64
+	image := size * size * 3
+	fake, back := make([]float32, len(p.fake)), make([]float32, len(p.fake))
+	for from := 0; from < n; from += p.p.Batch {
+		real, err := p.translate(set, from, fake, back)
+		if err != nil {
+			return m, err
+		}
+		for i := 0; i < p.p.Batch && from+i < n; i++ {
+			x, y, z := real[i*image:][:image], fake[i*image:][:image], back[i*image:][:image]
+			cycle += metrics.MeanAbs(z, x)
+			similarity += metrics.SSIM(z, x, size, size)
+			c := metrics.MeanColour(y)
+			for k := range colour {
+				colour[k] += c[k] / float64(n)
+			}
+			if p.data.Truth != nil {
+				truth := make([]float32, image)
+				centreImage(truth, p.data.Truth, from+i, size)
+				ssim += metrics.SSIM(y, truth, size, size)
+				psnr += metrics.PSNR(y, truth)
+			}
+		}
+	}
+	mean := func(sum float64) metrics.Number { return metrics.Number(sum / float64(n)) }
+	m.CycleL1, m.CycleSSIM = mean(cycle), mean(similarity)
+	m.ColourDistance = metrics.Number(metrics.ColourDistance(colour, setColour(p.data.B)))
+	if p.data.Truth != nil {
+		s, d := mean(ssim), mean(psnr)
+		m.SSIM, m.PSNR = &s, &d
+	}
+	return m, nil
+}
+
+// translate runs the sample program on images from an index on and gives them,
+// their translations and what comes back.
+func (p *pretrainer) translate(set *dataset.Set, from int, fake, back []float32) (real []float32, err error) {
+	image := p.p.Size * p.p.Size * 3
+	real = make([]float32, p.p.Batch*image)
+	for i := range p.p.Batch {
+		centreImage(real[i*image:][:image], set, min(from+i, set.Len()-1), p.p.Size)
+	}
+	if err := p.step.state.PutF32(cyclegan.A, real); err != nil {
+		return nil, err
+	}
+	if err := p.step.sample.Run(); err != nil {
+		return nil, err
+	}
+	if err := p.step.state.GetF32(cyclegan.SampleB, fake); err != nil {
+		return nil, err
+	}
+	return real, p.step.state.GetF32(cyclegan.CycleA, back)
+}
+
+// centreImage is the middle of an image of a set, in [0,1].
+func centreImage(to []float32, set *dataset.Set, i, size int) {
+	side := set.Side()
+	at := (side - size) / 2
+	pixels := set.Pixels(i)
+	for y := range size {
+		row := pixels[((y+at)*side+at)*3:][:size*3]
+		for x, v := range row {
+			to[y*size*3+x] = float32(v) / 255
+		}
+	}
+}
+
+// setColour is the mean colour of a set.
+func setColour(set *dataset.Set) (c [3]float64) {
+	for i := range set.Len() {
+		for k, v := range set.Pixels(i) {
+			c[k%3] += float64(v)
+		}
+	}
+	for k := range c {
+		c[k] /= 255 * float64(set.Len()*set.Side()*set.Side())
+	}
+	return c
+}

@@ -1,0 +1,307 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/internal/philox"
+	"g2c/model/cyclegan"
+	"g2c/model/nn"
+)
+
+// PretrainData is what pretraining reads. A and B are the unlabelled domains,
+// fitted to the load side. Probe is images of the source stain, fitted to the
+// size of the networks, on which the finished generators are judged; Truth, where
+// it is known, is the same tissue in the target stain, image by image.
+type PretrainData struct {
+	A, B         *dataset.Set
+	Probe, Truth *dataset.Set
+}
+
+// pretrainLog is what has happened so far; it is part of the resume state.
+type pretrainLog struct {
+	Names  []string        `json:"names"` // of the losses
+	Epochs []PretrainEpoch `json:"epochs"`
+	Sums   []float64       `json:"sums"` // of the losses of the epoch so far
+	Shown  []int           `json:"shown"`
+}
+
+// pretrainGroups are the groups of slots that training goes on from.
+var pretrainGroups = []string{
+	cyclegan.GroupG, cyclegan.GroupGMoment, cyclegan.GroupGVariance,
+	cyclegan.GroupD, cyclegan.GroupDMoment, cyclegan.GroupDVariance,
+}
+
+// pretrainer is the state of one pretraining.
+type pretrainer struct {
+	*session
+	p            *api.Pretrain
+	data         PretrainData
+	step         *GANStep
+	log          pretrainLog
+	poolA, poolB *imagePool
+	a, b         domain
+	fake         []float32
+	show         *showcase
+	t            int64 // steps done
+	perEpoch     int
+	losses       []float64
+}
+
+// domain is one side's way into the step.
+type domain struct {
+	set           *dataset.Set
+	placer        placer
+	batch         []uint8
+	pixels, place string // slots
+}
+
+// ganConfig is the configuration of a task's programs.
+func ganConfig(p *api.Pretrain) cyclegan.Config {
+	return cyclegan.Config{
+		Size: p.Size, Load: api.LoadSide(p.Size, p.Load), Batch: p.Batch,
+		GeneratorWidth: p.Generator.Width, Blocks: p.Generator.Blocks, DiscriminatorWidth: p.DiscriminatorWidth,
+		LambdaCycle: p.LambdaCycle, LambdaIdentity: p.LambdaIdentity, Beta1: p.Beta1, Beta2: p.Beta2,
+	}
+}
+
+// Pretrain trains a CycleGAN, from its newest checkpoint or from the start, and
+// returns the manifest of its end.
+func Pretrain(ctx context.Context, task api.Task, data PretrainData, opt Options) (*checkpoint.Manifest, error) {
+	p, err := newPretrainer(ctx, task, data, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer p.step.Close()
+	m, err := p.resumeOrStart()
+	if err == nil && m == nil {
+		err = p.train()
+	}
+	if err := p.close(err); err != nil {
+		return nil, err
+	}
+	m, _, err = opt.Repo.Final(ctx, p.key, checkpoint.Present)
+	return m, err
+}
+
+func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Options) (*pretrainer, error) {
+	c := ganConfig(task.Pretrain)
+	for _, d := range []*dataset.Set{data.A, data.B} {
+		if d.Side() != c.Load {
+			return nil, fault.New(fault.ErrData, "images of %d pixels, the task reads %d", d.Side(), c.Load)
+		}
+		if d.Len() < c.Batch {
+			return nil, fault.New(fault.ErrData, "%d unlabelled images are fewer than a batch of %d", d.Len(), c.Batch)
+		}
+	}
+	model, err := cyclegan.New(c)
+	if err != nil {
+		return nil, err
+	}
+	step, err := NewGANStep(opt.Device, model)
+	if err != nil {
+		return nil, err
+	}
+	seed := task.Pretrain.Seed
+	image := c.Size * c.Size * 3
+	p := &pretrainer{
+		p: task.Pretrain, data: data, step: step,
+		poolA:    newImagePool(seed, philox.PoolA, task.Pretrain.Pool, image),
+		poolB:    newImagePool(seed, philox.PoolB, task.Pretrain.Pool, image),
+		fake:     make([]float32, c.Batch*image),
+		perEpoch: max(data.A.Len(), data.B.Len()) / c.Batch,
+	}
+	p.a = p.domain(data.A, philox.AugmentA, cyclegan.PixelsA, cyclegan.PlaceA)
+	p.b = p.domain(data.B, philox.AugmentB, cyclegan.PixelsB, cyclegan.PlaceB)
+	p.log.Names = GANLosses(c)
+	p.log.Sums = make([]float64, len(p.log.Names))
+	p.show = newShowcase(task.Pretrain.Epochs, p)
+	p.session = newSession(ctx, task, opt, func() *bundle {
+		b := newBundle(model.State, pretrainGroups...)
+		b.weights = p.weights
+		return b
+	})
+	p.epochs, p.samples = task.Pretrain.Epochs, c.Batch
+	p.steps = int64(p.epochs) * int64(p.perEpoch)
+	return p, nil
+}
+
+func (p *pretrainer) domain(set *dataset.Set, purpose philox.Purpose, pixels, place string) domain {
+	c := p.step.Model.Config
+	return domain{
+		set:    set,
+		placer: placer{seed: p.p.Seed, purpose: purpose, margin: c.Load - c.Size, flipH: p.p.Flip, place: make([]int32, 4*c.Batch)},
+		batch:  make([]uint8, c.Batch*c.Load*c.Load*3), pixels: pixels, place: place,
+	}
+}
+
+// resumeOrStart returns the final manifest if the task is done already.
+func (p *pretrainer) resumeOrStart() (*checkpoint.Manifest, error) {
+	m, data, err := p.resume()
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, p.step.Initialise(p.p.Seed)
+	}
+	if m.Final {
+		return m, nil
+	}
+	f, err := restore(data, p.step.state, &p.log, pretrainGroups...)
+	if err != nil {
+		return nil, err
+	}
+	for name, pool := range map[string]*imagePool{"poolA": p.poolA, "poolB": p.poolB} {
+		v, err := realsOf(f, realPrefix+name)
+		if err != nil {
+			return nil, err
+		}
+		pool.restore(v)
+	}
+	p.t = m.Step
+	return nil, p.show.restore(f, p.log.Shown)
+}
+
+// train is the loop.
+func (p *pretrainer) train() error {
+	order := make([]int32, p.data.A.Len())
+	var shuffler philox.Shuffler
+	for epoch := int(p.t) / p.perEpoch; epoch < p.epochs; epoch++ {
+		lr := p.learningRate(epoch)
+		shuffler.Shuffle(p.p.Seed, philox.OrderA, uint32(epoch), order)
+		for at := int(p.t) % p.perEpoch; at < p.perEpoch; at++ {
+			if err := p.interrupted(p.fill); err != nil {
+				return err
+			}
+			if err := p.one(epoch, at, order, lr); err != nil {
+				return p.stepFailed(p.t, err)
+			}
+			p.t++
+			p.progress(p.t, epoch, p.log.Sums[0]/float64(at+1))
+			if at+1 < p.perEpoch && p.due(p.t, epoch, false) {
+				if err := p.save(p.fill, false); err != nil {
+					return err
+				}
+			}
+		}
+		if err := p.endEpoch(epoch, lr); err != nil {
+			return err
+		}
+	}
+	return p.finish()
+}
+
+// learningRate is constant, then falls linearly towards zero.
+// Source: spec, "Time and randomness"; CycleGAN, networks.py, lambda_rule.
+func (p *pretrainer) learningRate(epoch int) float64 {
+	c, n := p.p.ConstantEpochs, p.p.Epochs
+	return p.p.LR * (1 - float64(max(0, epoch+1-c))/float64(n-c+1))
+}
+
+// one is one step: both batches in, generators, pools, discriminators.
+func (p *pretrainer) one(epoch, at int, order []int32, lr float64) error {
+	batch := p.p.Batch
+	gather(p.a.batch, p.a.set, func(i int) int { return int(order[(at*batch+i)%len(order)]) })
+	gather(p.b.batch, p.b.set, func(i int) int {
+		w := philox.Words(p.p.Seed, philox.OrderB, [4]uint32{uint32(epoch), uint32(at*batch + i), 0, 0})
+		return philox.Below(w[0], p.b.set.Len())
+	})
+	for _, d := range []*domain{&p.a, &p.b} {
+		d.placer.draw(p.t, batch)
+		if err := p.feed(d); err != nil {
+			return err
+		}
+	}
+	if err := p.step.input.Run(); err != nil {
+		return err
+	}
+	if err := p.step.Generator(lr, p.t+1); err != nil {
+		return err
+	}
+	if err := p.pooled(p.poolA, cyclegan.FakeA, cyclegan.PoolA); err != nil {
+		return err
+	}
+	if err := p.pooled(p.poolB, cyclegan.FakeB, cyclegan.PoolB); err != nil {
+		return err
+	}
+	if err := p.step.Discriminator(lr, p.t+1); err != nil {
+		return err
+	}
+	p.losses = p.step.Losses(p.losses[:0])
+	for i, v := range p.losses {
+		p.log.Sums[i] += v
+	}
+	return nil
+}
+
+func (p *pretrainer) feed(d *domain) error {
+	if err := p.step.state.PutU8(d.pixels, d.batch); err != nil {
+		return err
+	}
+	return p.step.state.PutI32(d.place, d.placer.place)
+}
+
+func (p *pretrainer) pooled(pool *imagePool, fake, pooled string) error {
+	if err := p.step.state.GetF32(fake, p.fake); err != nil {
+		return err
+	}
+	pool.query(p.t, p.fake)
+	return p.step.state.PutF32(pooled, p.fake)
+}
+
+// endEpoch records means and samples, and saves if it is time. The last epoch is
+// saved by finish.
+func (p *pretrainer) endEpoch(epoch int, lr float64) error {
+	e := PretrainEpoch{Epoch: epoch, LR: lr}
+	for i, sum := range p.log.Sums {
+		e.Losses = append(e.Losses, sum/float64(p.perEpoch))
+		p.log.Sums[i] = 0
+	}
+	p.log.Epochs = append(p.log.Epochs, e)
+	if p.show.due(epoch) {
+		if err := p.show.capture(epoch); err != nil {
+			return err
+		}
+		p.log.Shown = append(p.log.Shown, epoch)
+	}
+	if epoch+1 == p.epochs || !p.due(p.t, epoch, true) {
+		return nil
+	}
+	return p.save(p.fill, false)
+}
+
+// fill copies the state at a step boundary.
+func (p *pretrainer) fill(b *bundle) error {
+	b.step, b.epoch = p.t, int(p.t)/p.perEpoch
+	b.real("poolA", p.poolA.stored())
+	b.real("poolB", p.poolB.stored())
+	p.show.fill(b)
+	return b.capture(p.step.state, &p.log)
+}
+
+// weights are the forward generator's, named as the generator alone names them.
+func (p *pretrainer) weights(b *bundle) ([]safetensors.Tensor, error) {
+	params := nn.ByNet(p.step.catalog.Params, cyclegan.GAB)
+	return b.exportGroup(b.groups, cyclegan.GroupG, params, func(name string) string { return name[len(cyclegan.GAB)+1:] })
+}
+
+// finish judges the generator and saves the end.
+func (p *pretrainer) finish() error {
+	m, err := p.judge()
+	if err != nil {
+		return err
+	}
+	results, err := json.Marshal(PretrainResults{Losses: p.log.Names, Epochs: p.log.Epochs, Shown: p.log.Shown, Metrics: m})
+	if err != nil {
+		return err
+	}
+	return p.save(func(b *bundle) error {
+		b.results = results
+		return p.fill(b)
+	}, true)
+}

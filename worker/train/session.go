@@ -1,0 +1,218 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/internal/fault"
+	"g2c/kernels"
+)
+
+// Options is what a loop runs with.
+type Options struct {
+	Device     kernels.Device
+	Repo       *checkpoint.Repo
+	Checkpoint api.Checkpoint
+	// Progress, if set, hears of every step, from the loop's goroutine.
+	Progress func(Progress)
+	// Warn, if set, hears of damage that was worked around.
+	Warn func(message string)
+	// Now is the clock for durations, which stay outside checkpoints.
+	Now func() time.Time
+}
+
+// Progress is where a task stands.
+type Progress struct {
+	Step, Steps   int64 // done, of all
+	Epoch, Epochs int   // current, from 0
+	Samples       int   // a step
+	Loss          float64
+}
+
+// Timing is the side record of a task: what it cost, outside every hash.
+type Timing struct {
+	Seconds      float64 `json:"seconds"`      // in the loop, all attempts that left a checkpoint
+	StallSeconds float64 `json:"stallSeconds"` // of them, waiting for checkpoints
+	Saves        int     `json:"saves"`
+}
+
+// TimingRecord is the name of the side record.
+const TimingRecord = "timing"
+
+// session is the part of a loop that saves, resumes and reports.
+type session struct {
+	ctx     context.Context
+	opt     Options
+	task    api.Task
+	key     string
+	saver   *checkpoint.Saver[*bundle]
+	last    string // the checkpoint to go back to, for messages
+	started time.Time
+	before  Timing
+	steps   int64
+	epochs  int
+	samples int
+}
+
+// newSession prepares saving for a task whose bundles make builds.
+func newSession(ctx context.Context, task api.Task, opt Options, newBundle func() *bundle) *session {
+	if opt.Warn == nil {
+		opt.Warn = func(string) {}
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	s := &session{ctx: ctx, opt: opt, task: task, key: task.Key().String(), started: opt.Now(), last: "none"}
+	s.saver = checkpoint.NewSaver(opt.Repo, [2]*bundle{newBundle(), newBundle()}, checkpoint.SaverOptions[*bundle]{
+		Snapshot: s.snapshot,
+		Saved:    s.saved,
+		Now:      opt.Now,
+	})
+	return s
+}
+
+// resume is the newest whole checkpoint of the task, nil for none.
+func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
+	m, damage, err := s.opt.Repo.Latest(s.ctx, s.key)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range damage {
+		s.opt.Warn(d.String())
+	}
+	if m == nil {
+		return nil, nil, nil
+	}
+	if err := m.RequireClass(s.task.Numerics); err != nil {
+		return nil, nil, err
+	}
+	if _, err := s.opt.Repo.Record(s.ctx, s.key, TimingRecord, &s.before); err != nil {
+		return nil, nil, err
+	}
+	s.last = m.Key()
+	if m.Final {
+		return m, nil, nil
+	}
+	data, err := s.opt.Repo.Payload(s.ctx, *m, checkpoint.Resume)
+	return m, data, err
+}
+
+// snapshot describes a bundle; it runs beside the loop.
+func (s *session) snapshot(b *bundle) (checkpoint.Snapshot, error) {
+	description, err := json.Marshal(s.task)
+	if err != nil {
+		return checkpoint.Snapshot{}, fmt.Errorf("describe task: %w", err)
+	}
+	payloads, err := b.payloads()
+	if err != nil {
+		return checkpoint.Snapshot{}, err
+	}
+	return checkpoint.Snapshot{
+		Kind: checkpoint.Kind(s.task.Kind), Task: s.key, Class: s.task.Numerics,
+		Step: b.step, Epoch: b.epoch, Final: b.final,
+		Description: description, Payloads: payloads,
+	}, nil
+}
+
+// saved thins out older checkpoints; it runs beside the loop.
+func (s *session) saved(ctx context.Context, m checkpoint.Manifest) error {
+	policy := checkpoint.Policy{Keep: s.opt.Checkpoint.Keep, KeepBest: s.opt.Checkpoint.KeepBest}
+	if m.Final {
+		policy.Keep = 1
+	}
+	// The best weights so far travel in every checkpoint's state, so none needs to
+	// be kept for their sake.
+	_, err := s.opt.Repo.Prune(ctx, s.key, policy, func(checkpoint.Manifest) bool { return false })
+	return err
+}
+
+// save hands a bundle over. With final it waits until everything is stored.
+func (s *session) save(fill func(b *bundle) error, final bool) error {
+	b := s.saver.Free()
+	b.final = final
+	if err := fill(b); err != nil {
+		return err
+	}
+	if err := s.saver.Begin(s.ctx); err != nil {
+		return s.savingFailed(err)
+	}
+	if !final {
+		return nil
+	}
+	if err := s.saver.Wait(); err != nil {
+		return s.savingFailed(err)
+	}
+	return s.opt.Repo.PutRecord(s.ctx, s.key, TimingRecord, s.timing())
+}
+
+func (s *session) savingFailed(err error) error {
+	return fmt.Errorf("save a checkpoint (the last good one is %s): %w", s.last, err)
+}
+
+// timing is the cost so far, with what earlier attempts recorded.
+func (s *session) timing() Timing {
+	stats := s.saver.Stats()
+	return Timing{
+		Seconds:      s.before.Seconds + s.opt.Now().Sub(s.started).Seconds(),
+		StallSeconds: s.before.StallSeconds + stats.Stall.Seconds(),
+		Saves:        s.before.Saves + stats.Saves,
+	}
+}
+
+// interrupted saves and returns ErrInterrupted if the context is done. The save
+// itself runs under a context that is not.
+func (s *session) interrupted(fill func(b *bundle) error) error {
+	if s.ctx.Err() == nil {
+		return nil
+	}
+	s.ctx = context.WithoutCancel(s.ctx)
+	if err := s.save(fill, false); err != nil {
+		return err
+	}
+	if err := s.saver.Wait(); err != nil {
+		return s.savingFailed(err)
+	}
+	if err := s.opt.Repo.PutRecord(s.ctx, s.key, TimingRecord, s.timing()); err != nil {
+		return err
+	}
+	return fault.New(fault.ErrInterrupted, "stopped after step %d of %d, state saved", s.saver.Free().step, s.steps).
+		WithHint("the same command goes on from there")
+}
+
+// due reports whether a checkpoint is due after a step, by the cadence.
+func (s *session) due(step int64, epoch int, endOfEpoch bool) bool {
+	c := s.opt.Checkpoint
+	if c.EverySteps > 0 {
+		return step%int64(c.EverySteps) == 0
+	}
+	return endOfEpoch && (epoch+1)%max(c.EveryEpochs, 1) == 0
+}
+
+func (s *session) progress(step int64, epoch int, loss float64) {
+	if s.opt.Progress != nil {
+		s.opt.Progress(Progress{Step: step, Steps: s.steps, Epoch: epoch, Epochs: s.epochs, Samples: s.samples, Loss: loss})
+	}
+}
+
+// stepFailed adds to an error of a step where it happened and what is left.
+func (s *session) stepFailed(step int64, err error) error {
+	var bad *NonFinite
+	if errors.As(err, &bad) {
+		return fault.New(fault.ErrTraining, "step %d: %w", step, err).
+			WithHint("the last good checkpoint is %s; lower the learning rate or look at the data", s.last)
+	}
+	return fmt.Errorf("step %d: %w", step, err)
+}
+
+// close ends saving; it keeps the first error.
+func (s *session) close(err error) error {
+	if closeErr := s.saver.Close(); err == nil {
+		return closeErr
+	}
+	return err
+}

@@ -1,0 +1,143 @@
+package train
+
+import (
+	"fmt"
+
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/model/cyclegan"
+)
+
+// Limits of the sample images that a pretraining keeps.
+const (
+	// ShowImages is the number of images of each stain.
+	ShowImages = 3
+	// showEpochs bounds the epochs that are shown, whatever the length of training.
+	showEpochs = 12
+)
+
+// ShowKinds are the sample images of one epoch, each (images,S,S,3) 8-bit: the
+// real images, their translations, what comes back, and the identity images.
+var ShowKinds = []string{"real_A", "fake_B", "cycle_A", "identity_A", "real_B", "fake_A", "cycle_B", "identity_B"}
+
+var showSlots = map[string]string{
+	"real_A": cyclegan.A, "fake_B": cyclegan.SampleB, "cycle_A": cyclegan.CycleA, "identity_A": cyclegan.IdentityA,
+	"real_B": cyclegan.B, "fake_A": cyclegan.SampleA, "cycle_B": cyclegan.CycleB, "identity_B": cyclegan.IdentityB,
+}
+
+// ShowName is the name of an epoch's sample images in the payload Samples.
+func ShowName(epoch int, kind string) string {
+	return fmt.Sprintf("%sepoch.%d.%s", bytesPrefix, epoch, kind)
+}
+
+// showcase keeps sample images of a fixed few images as training goes on.
+type showcase struct {
+	p      *pretrainer
+	epochs int
+	images map[string][]uint8
+	pixel  []float32
+}
+
+func newShowcase(epochs int, p *pretrainer) *showcase {
+	return &showcase{p: p, epochs: epochs, images: map[string][]uint8{}}
+}
+
+// due reports whether an epoch is shown: the first, the last, and others evenly
+// between.
+func (s *showcase) due(epoch int) bool {
+	every := (s.epochs + showEpochs - 1) / showEpochs
+	return epoch == 0 || epoch+1 == s.epochs || (epoch+1)%every == 0
+}
+
+// capture runs the generators on the fixed images.
+func (s *showcase) capture(epoch int) error {
+	n := min(ShowImages, s.p.data.A.Len(), s.p.data.B.Len())
+	batch := s.p.p.Batch
+	for from := 0; from < n; from += batch {
+		if err := s.p.samples2(from); err != nil {
+			return err
+		}
+		for _, kind := range ShowKinds {
+			if err := s.read(epoch, kind, min(batch, n-from)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// read appends the first n images of a slot, as 8-bit pixels.
+func (s *showcase) read(epoch int, kind string, n int) error {
+	if s.pixel == nil {
+		s.pixel = make([]float32, len(s.p.fake))
+	}
+	if err := s.p.step.state.GetF32(showSlots[kind], s.pixel); err != nil {
+		return err
+	}
+	image := len(s.pixel) / s.p.p.Batch
+	name := ShowName(epoch, kind)[len(bytesPrefix):]
+	s.images[name] = append(s.images[name], toBytes(s.pixel[:n*image])...)
+	return nil
+}
+
+// toBytes rounds pixels in [0,1] to 8 bits.
+func toBytes(v []float32) []uint8 {
+	out := make([]uint8, len(v))
+	for i, x := range v {
+		out[i] = uint8(min(max(float32(x*255)+0.5, 0), 255))
+	}
+	return out
+}
+
+func (s *showcase) fill(b *bundle) {
+	for name, v := range s.images {
+		b.pixels(name, v)
+	}
+}
+
+func (s *showcase) restore(f *safetensors.File, shown []int) error {
+	for _, epoch := range shown {
+		for _, kind := range ShowKinds {
+			v, err := bytesOf(f, ShowName(epoch, kind))
+			if err != nil {
+				return err
+			}
+			s.images[ShowName(epoch, kind)[len(bytesPrefix):]] = append([]uint8(nil), v...)
+		}
+	}
+	return nil
+}
+
+// samples2 runs the sample program on the images of both domains from an index
+// on, cropped from the centre.
+func (p *pretrainer) samples2(from int) error {
+	for _, d := range []*domain{&p.a, &p.b} {
+		gather(d.batch, d.set, func(i int) int { return (from + i) % d.set.Len() })
+		centre(d.placer.place, d.placer.margin/2)
+		if err := p.feed(d); err != nil {
+			return err
+		}
+	}
+	if err := p.step.input.Run(); err != nil {
+		return err
+	}
+	return p.step.sample.Run()
+}
+
+// centre places every crop of a batch in the middle, without a flip.
+func centre(place []int32, margin int) {
+	for i := range place {
+		place[i] = 0
+		if i%4 < 2 {
+			place[i] = int32(margin)
+		}
+	}
+}
+
+// probe is what the finished generators are judged on.
+func (p *pretrainer) probe() *dataset.Set {
+	if p.data.Probe != nil {
+		return p.data.Probe
+	}
+	return p.data.A
+}
