@@ -11,6 +11,7 @@ import (
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/model/nn"
+	"g2c/model/results"
 )
 
 // bundle is a copy, in host memory, of all that a task goes on from and of what
@@ -75,9 +76,6 @@ const (
 	logTensor   = "log"
 )
 
-// Samples is the payload of sample images: 8-bit tensors.
-const Samples = "samples"
-
 // payloads are the files of a checkpoint.
 func (b *bundle) payloads() (map[string]store.Body, error) {
 	out := map[string]store.Body{}
@@ -89,7 +87,7 @@ func (b *bundle) payloads() (map[string]store.Body, error) {
 		return nil, err
 	}
 	if len(b.images) > 0 {
-		if out[Samples], err = safetensors.Encode(b.byteTensors(), nil); err != nil {
+		if out[results.Samples], err = safetensors.Encode(b.byteTensors(""), nil); err != nil {
 			return nil, err
 		}
 	}
@@ -101,16 +99,16 @@ func (b *bundle) payloads() (map[string]store.Body, error) {
 	return out, err
 }
 
-func (b *bundle) byteTensors() []safetensors.Tensor {
+func (b *bundle) byteTensors(prefix string) []safetensors.Tensor {
 	var ts []safetensors.Tensor
 	for name, v := range b.images {
-		ts = append(ts, safetensors.Uint8(bytesPrefix+name, []int{len(v)}, v))
+		ts = append(ts, safetensors.Uint8(prefix+name, []int{len(v)}, v))
 	}
 	return ts
 }
 
 func (b *bundle) resume() []safetensors.Tensor {
-	ts := append(b.byteTensors(), safetensors.Uint8(logTensor, []int{len(b.logged)}, b.logged))
+	ts := append(b.byteTensors(bytesPrefix), safetensors.Uint8(logTensor, []int{len(b.logged)}, b.logged))
 	for name, v := range b.groups {
 		ts = append(ts, safetensors.Float32(groupPrefix+name, []int{len(v)}, v))
 	}

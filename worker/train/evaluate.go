@@ -14,6 +14,7 @@ import (
 	"g2c/internal/fault"
 	"g2c/model/g2c"
 	"g2c/model/metrics"
+	"g2c/model/results"
 )
 
 // evaluator runs a model in evaluation mode over sets, in padded batches.
@@ -92,19 +93,11 @@ type EvaluateInputs struct {
 	Weights *safetensors.File
 	// Given is the evaluation whose rightly recognised positives alone are judged,
 	// nil for none.
-	Given *EvaluateResults
+	Given *results.Evaluate
 }
 
 // shownBytes bounds the generated test images that an evaluation keeps.
 const shownBytes = 32 << 20
-
-// GeneratedName is the name of the generated stains in the payload Samples of an
-// evaluation: (shown images, stains, S, S, 3), 8-bit.
-const GeneratedName = bytesPrefix + "generated"
-
-// SourceName is the name of the images they were made from: (shown images, S, S,
-// 3), 8-bit.
-const SourceName = bytesPrefix + "source"
 
 // Evaluate judges a fine-tuned model on every split and stores the predictions.
 // It returns the manifest.
@@ -123,9 +116,9 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 		return nil, err
 	}
 	e := &evaluation{f: f, eval: newEvaluator(step), opt: opt}
-	e.results = EvaluateResults{
+	e.out = results.Evaluate{
 		PositiveName: f.PositiveName, NegativeName: f.NegativeName, Stains: f.Stains, Size: f.Size,
-		Splits: map[string]SplitResults{}, Gap: metrics.Undefined(),
+		Splits: map[string]results.Split{}, Gap: metrics.Undefined(),
 	}
 	if err := e.splits(ctx, set, in.Given); err != nil {
 		return nil, err
@@ -138,19 +131,19 @@ type evaluation struct {
 	f         *api.Finetune
 	eval      *evaluator
 	opt       Options
-	results   EvaluateResults
+	out       results.Evaluate
 	generated []uint8
 	source    []uint8
 }
 
-func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *EvaluateResults) error {
+func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *results.Evaluate) error {
 	done := 0
 	for _, name := range dataset.Splits {
 		split := set.Split(name)
 		if name == dataset.Test && given != nil {
 			all := split.Len()
 			split = split.Select(rightlyPositive(given))
-			e.results.Given = all - split.Len()
+			e.out.Given = all - split.Len()
 		}
 		if split.Len() == 0 {
 			continue
@@ -163,17 +156,17 @@ func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *Evalua
 			e.opt.Progress(Progress{Step: int64(done), Steps: int64(set.Len()), Epochs: 1, Samples: 1})
 		}
 	}
-	train, ok1 := e.results.Splits[string(dataset.Train)]
-	test, ok2 := e.results.Splits[string(dataset.Test)]
+	train, ok1 := e.out.Splits[string(dataset.Train)]
+	test, ok2 := e.out.Splits[string(dataset.Test)]
 	if ok1 && ok2 {
-		e.results.Gap = train.BalancedAccuracy - test.BalancedAccuracy
+		e.out.Gap = train.BalancedAccuracy - test.BalancedAccuracy
 	}
 	return nil
 }
 
 // rightlyPositive keeps the test images that an evaluation called positive, and
 // that are.
-func rightlyPositive(given *EvaluateResults) func(dataset.Image) bool {
+func rightlyPositive(given *results.Evaluate) func(dataset.Image) bool {
 	right := map[string]bool{}
 	for _, p := range given.Predictions {
 		if p.Split == string(dataset.Test) && p.Class == 0 && p.Sample().Right() {
@@ -197,11 +190,11 @@ func (e *evaluation) split(ctx context.Context, name string, set *dataset.Set) e
 		n := min(batch, set.Len()-from)
 		for i := range n {
 			im := set.Image(from + i)
-			p := Prediction{
+			p := results.Prediction{
 				Name: im.Name, Split: name, Group: im.Group, Label: im.Label,
 				Class: classOf(e.f, im.Label), P: float64(e.eval.prob[i*classes]),
 			}
-			e.results.Predictions = append(e.results.Predictions, p)
+			e.out.Predictions = append(e.out.Predictions, p)
 			samples = append(samples, p.Sample())
 		}
 		if name == string(dataset.Test) {
@@ -210,29 +203,29 @@ func (e *evaluation) split(ctx context.Context, name string, set *dataset.Set) e
 			}
 		}
 	}
-	e.results.Splits[name] = e.judge(samples)
+	e.out.Splits[name] = e.judge(samples)
 	return nil
 }
 
 // show keeps the generated stains of a batch of test images, while there is room.
 func (e *evaluation) show(set *dataset.Set, from, n int) (err error) {
-	first := len(e.results.Predictions) - n
+	first := len(e.out.Predictions) - n
 	size := e.f.Size * e.f.Size * 3
 	if len(e.generated)+len(e.source)+n*size*(1+len(e.f.Stains)) > shownBytes {
 		return nil
 	}
 	for i := range n {
-		e.results.Shown = append(e.results.Shown, first+i)
+		e.out.Shown = append(e.out.Shown, first+i)
 		e.source = append(e.source, set.Pixels(from+i)...)
 	}
 	e.generated, err = e.eval.images(e.generated, n)
 	return err
 }
 
-func (e *evaluation) judge(samples []metrics.Sample) SplitResults {
+func (e *evaluation) judge(samples []metrics.Sample) results.Split {
 	b := metrics.Judge(samples)
 	ba, auc := metrics.Intervals(samples, e.f.Seed)
-	return SplitResults{
+	return results.Split{
 		Binary: b,
 		Recall: map[string]metrics.Number{e.f.PositiveName: b.Recall[0], e.f.NegativeName: b.Recall[1]},
 		CI95:   map[string]metrics.Interval{"balancedAccuracy": ba, "auc": auc},
@@ -245,11 +238,11 @@ func (e *evaluation) save(ctx context.Context, task api.Task) (*checkpoint.Manif
 	if err != nil {
 		return nil, err
 	}
-	results, err := json.Marshal(e.results)
+	judged, err := json.Marshal(e.out)
 	if err != nil {
 		return nil, err
 	}
-	payloads, err := e.payloads(results)
+	payloads, err := e.payloads(judged)
 	if err != nil {
 		return nil, err
 	}
@@ -260,11 +253,11 @@ func (e *evaluation) save(ctx context.Context, task api.Task) (*checkpoint.Manif
 	return &m, err
 }
 
-func (e *evaluation) payloads(results []byte) (map[string]store.Body, error) {
-	shape := []int{len(e.results.Shown), e.f.Size, e.f.Size, 3}
-	stained := []int{len(e.results.Shown), len(e.f.Stains), e.f.Size, e.f.Size, 3}
+func (e *evaluation) payloads(judged []byte) (map[string]store.Body, error) {
+	shape := []int{len(e.out.Shown), e.f.Size, e.f.Size, 3}
+	stained := []int{len(e.out.Shown), len(e.f.Stains), e.f.Size, e.f.Size, 3}
 	samples, err := safetensors.Encode([]safetensors.Tensor{
-		safetensors.Uint8(SourceName, shape, e.source), safetensors.Uint8(GeneratedName, stained, e.generated),
+		safetensors.Uint8(results.SourceName, shape, e.source), safetensors.Uint8(results.GeneratedName, stained, e.generated),
 	}, nil)
-	return map[string]store.Body{checkpoint.Results: bytes.NewReader(results), Samples: samples}, err
+	return map[string]store.Body{checkpoint.Results: bytes.NewReader(judged), results.Samples: samples}, err
 }

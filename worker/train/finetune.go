@@ -16,6 +16,7 @@ import (
 	"g2c/model/g2c"
 	"g2c/model/metrics"
 	"g2c/model/nn"
+	"g2c/model/results"
 )
 
 // EvalBatch is the number of images of an evaluation batch; the last one is
@@ -67,9 +68,9 @@ const selectedGroups = 3
 const bestPrefix = "best."
 
 type finetuneLog struct {
-	Epochs   []FinetuneEpoch `json:"epochs"`
-	Sum      float64         `json:"sum"`      // of the loss in the epoch so far
-	Selected int             `json:"selected"` // best epoch so far, -1 before the first
+	Epochs   []results.FinetuneEpoch `json:"epochs"`
+	Sum      float64                 `json:"sum"`      // of the loss in the epoch so far
+	Selected int                     `json:"selected"` // best epoch so far, -1 before the first
 }
 
 // finetuner is the state of one fine-tuning.
@@ -270,7 +271,7 @@ func (f *finetuner) one(at int, lr float64, frozen bool) error {
 // endEpoch records the epoch, judges the validation images, keeps the best
 // weights and saves if it is time. The last epoch is saved by finish.
 func (f *finetuner) endEpoch(epoch int, lr float64) error {
-	e := FinetuneEpoch{Epoch: epoch, LR: lr, Frozen: f.frozen(epoch), Loss: f.log.Sum / float64(f.perEpoch)}
+	e := results.FinetuneEpoch{Epoch: epoch, LR: lr, Frozen: f.frozen(epoch), Loss: f.log.Sum / float64(f.perEpoch)}
 	f.log.Sum = 0
 	if f.validation.Len() > 0 {
 		b, err := f.judge()
@@ -294,7 +295,7 @@ func (f *finetuner) endEpoch(epoch int, lr float64) error {
 
 // better reports whether an epoch's weights are to be selected so far: the last,
 // or the highest validation balanced accuracy, the earliest on a tie.
-func (f *finetuner) better(e FinetuneEpoch) bool {
+func (f *finetuner) better(e results.FinetuneEpoch) bool {
 	if f.f.Select != api.SelectBest || f.log.Selected < 0 {
 		return true
 	}
@@ -377,12 +378,12 @@ func (f *finetuner) nets(generators bool) []nn.Param {
 }
 
 func (f *finetuner) finish() error {
-	results, err := json.Marshal(FinetuneResults{Epochs: f.log.Epochs, Selected: f.log.Selected})
+	judged, err := json.Marshal(results.Finetune{Epochs: f.log.Epochs, Selected: f.log.Selected})
 	if err != nil {
 		return err
 	}
 	return f.save(func(b *bundle) error {
-		b.results = results
+		b.results = judged
 		return f.fill(b)
 	}, true)
 }

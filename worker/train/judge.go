@@ -4,6 +4,7 @@ import (
 	"g2c/internal/dataset"
 	"g2c/model/cyclegan"
 	"g2c/model/metrics"
+	"g2c/model/results"
 )
 
 // judgeImages bounds the images that a generator is judged on.
@@ -11,10 +12,10 @@ const judgeImages = 32
 
 // judge measures the generators on the probe, and against the truth if there is
 // one.
-func (p *pretrainer) judge() (GeneratorMetrics, error) {
+func (p *pretrainer) judge() (results.Generator, error) {
 	set, size := p.probe(), p.p.Size
 	n := min(judgeImages, set.Len())
-	m := GeneratorMetrics{Images: n}
+	m := results.Generator{Images: n}
 	var cycle, similarity, ssim, psnr float64
 	var colour [3]float64
 	image := size * size * 3

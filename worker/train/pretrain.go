@@ -12,6 +12,7 @@ import (
 	"g2c/internal/philox"
 	"g2c/model/cyclegan"
 	"g2c/model/nn"
+	"g2c/model/results"
 )
 
 // PretrainData is what pretraining reads. A and B are the unlabelled domains,
@@ -25,10 +26,10 @@ type PretrainData struct {
 
 // pretrainLog is what has happened so far; it is part of the resume state.
 type pretrainLog struct {
-	Names  []string        `json:"names"` // of the losses
-	Epochs []PretrainEpoch `json:"epochs"`
-	Sums   []float64       `json:"sums"` // of the losses of the epoch so far
-	Shown  []int           `json:"shown"`
+	Names  []string                `json:"names"` // of the losses
+	Epochs []results.PretrainEpoch `json:"epochs"`
+	Sums   []float64               `json:"sums"` // of the losses of the epoch so far
+	Shown  []int                   `json:"shown"`
 }
 
 // pretrainGroups are the groups of slots that training goes on from.
@@ -257,7 +258,7 @@ func (p *pretrainer) pooled(pool *imagePool, fake, pooled string) error {
 // endEpoch records means and samples, and saves if it is time. The last epoch is
 // saved by finish.
 func (p *pretrainer) endEpoch(epoch int, lr float64) error {
-	e := PretrainEpoch{Epoch: epoch, LR: lr}
+	e := results.PretrainEpoch{Epoch: epoch, LR: lr}
 	for i, sum := range p.log.Sums {
 		e.Losses = append(e.Losses, sum/float64(p.perEpoch))
 		p.log.Sums[i] = 0
@@ -296,12 +297,12 @@ func (p *pretrainer) finish() error {
 	if err != nil {
 		return err
 	}
-	results, err := json.Marshal(PretrainResults{Losses: p.log.Names, Epochs: p.log.Epochs, Shown: p.log.Shown, Metrics: m})
+	judged, err := json.Marshal(results.Pretrain{Losses: p.log.Names, Epochs: p.log.Epochs, Shown: p.log.Shown, Metrics: m})
 	if err != nil {
 		return err
 	}
 	return p.save(func(b *bundle) error {
-		b.results = results
+		b.results = judged
 		return p.fill(b)
 	}, true)
 }

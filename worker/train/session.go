@@ -11,6 +11,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/internal/fault"
 	"g2c/kernels"
+	"g2c/model/results"
 )
 
 // Options is what a loop runs with.
@@ -34,16 +35,6 @@ type Progress struct {
 	Loss          float64
 }
 
-// Timing is the side record of a task: what it cost, outside every hash.
-type Timing struct {
-	Seconds      float64 `json:"seconds"`      // in the loop, all attempts that left a checkpoint
-	StallSeconds float64 `json:"stallSeconds"` // of them, waiting for checkpoints
-	Saves        int     `json:"saves"`
-}
-
-// TimingRecord is the name of the side record.
-const TimingRecord = "timing"
-
 // session is the part of a loop that saves, resumes and reports.
 type session struct {
 	ctx     context.Context
@@ -53,7 +44,7 @@ type session struct {
 	saver   *checkpoint.Saver[*bundle]
 	last    string // the checkpoint to go back to, for messages
 	started time.Time
-	before  Timing
+	before  results.Timing
 	steps   int64
 	epochs  int
 	samples int
@@ -91,7 +82,7 @@ func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
 	if err := m.RequireClass(s.task.Numerics); err != nil {
 		return nil, nil, err
 	}
-	if _, err := s.opt.Repo.Record(s.ctx, s.key, TimingRecord, &s.before); err != nil {
+	if _, err := s.opt.Repo.Record(s.ctx, s.key, results.TimingRecord, &s.before); err != nil {
 		return nil, nil, err
 	}
 	s.last = m.Key()
@@ -147,7 +138,7 @@ func (s *session) save(fill func(b *bundle) error, final bool) error {
 	if err := s.saver.Wait(); err != nil {
 		return s.savingFailed(err)
 	}
-	return s.opt.Repo.PutRecord(s.ctx, s.key, TimingRecord, s.timing())
+	return s.opt.Repo.PutRecord(s.ctx, s.key, results.TimingRecord, s.timing())
 }
 
 func (s *session) savingFailed(err error) error {
@@ -155,9 +146,9 @@ func (s *session) savingFailed(err error) error {
 }
 
 // timing is the cost so far, with what earlier attempts recorded.
-func (s *session) timing() Timing {
+func (s *session) timing() results.Timing {
 	stats := s.saver.Stats()
-	return Timing{
+	return results.Timing{
 		Seconds:      s.before.Seconds + s.opt.Now().Sub(s.started).Seconds(),
 		StallSeconds: s.before.StallSeconds + stats.Stall.Seconds(),
 		Saves:        s.before.Saves + stats.Saves,
@@ -177,7 +168,7 @@ func (s *session) interrupted(fill func(b *bundle) error) error {
 	if err := s.saver.Wait(); err != nil {
 		return s.savingFailed(err)
 	}
-	if err := s.opt.Repo.PutRecord(s.ctx, s.key, TimingRecord, s.timing()); err != nil {
+	if err := s.opt.Repo.PutRecord(s.ctx, s.key, results.TimingRecord, s.timing()); err != nil {
 		return err
 	}
 	return fault.New(fault.ErrInterrupted, "stopped after step %d of %d, state saved", s.saver.Free().step, s.steps).

@@ -1,33 +1,18 @@
 package train
 
 import (
-	"fmt"
-
 	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
 	"g2c/model/cyclegan"
+	"g2c/model/results"
 )
 
-// Limits of the sample images that a pretraining keeps.
-const (
-	// ShowImages is the number of images of each stain.
-	ShowImages = 3
-	// showEpochs bounds the epochs that are shown, whatever the length of training.
-	showEpochs = 12
-)
-
-// ShowKinds are the sample images of one epoch, each (images,S,S,3) 8-bit: the
-// real images, their translations, what comes back, and the identity images.
-var ShowKinds = []string{"real_A", "fake_B", "cycle_A", "identity_A", "real_B", "fake_A", "cycle_B", "identity_B"}
+// showEpochs bounds the epochs that are shown, whatever the length of training.
+const showEpochs = 12
 
 var showSlots = map[string]string{
 	"real_A": cyclegan.A, "fake_B": cyclegan.SampleB, "cycle_A": cyclegan.CycleA, "identity_A": cyclegan.IdentityA,
 	"real_B": cyclegan.B, "fake_A": cyclegan.SampleA, "cycle_B": cyclegan.CycleB, "identity_B": cyclegan.IdentityB,
-}
-
-// ShowName is the name of an epoch's sample images in the payload Samples.
-func ShowName(epoch int, kind string) string {
-	return fmt.Sprintf("%sepoch.%d.%s", bytesPrefix, epoch, kind)
 }
 
 // showcase keeps sample images of a fixed few images as training goes on.
@@ -51,13 +36,13 @@ func (s *showcase) due(epoch int) bool {
 
 // capture runs the generators on the fixed images.
 func (s *showcase) capture(epoch int) error {
-	n := min(ShowImages, s.p.data.A.Len(), s.p.data.B.Len())
+	n := min(results.ShowImages, s.p.data.A.Len(), s.p.data.B.Len())
 	batch := s.p.p.Batch
 	for from := 0; from < n; from += batch {
 		if err := s.p.samples2(from); err != nil {
 			return err
 		}
-		for _, kind := range ShowKinds {
+		for _, kind := range results.ShowKinds {
 			if err := s.read(epoch, kind, min(batch, n-from)); err != nil {
 				return err
 			}
@@ -75,7 +60,7 @@ func (s *showcase) read(epoch int, kind string, n int) error {
 		return err
 	}
 	image := len(s.pixel) / s.p.p.Batch
-	name := ShowName(epoch, kind)[len(bytesPrefix):]
+	name := results.ShowName(epoch, kind)
 	s.images[name] = append(s.images[name], toBytes(s.pixel[:n*image])...)
 	return nil
 }
@@ -97,12 +82,12 @@ func (s *showcase) fill(b *bundle) {
 
 func (s *showcase) restore(f *safetensors.File, shown []int) error {
 	for _, epoch := range shown {
-		for _, kind := range ShowKinds {
-			v, err := bytesOf(f, ShowName(epoch, kind))
+		for _, kind := range results.ShowKinds {
+			v, err := bytesOf(f, bytesPrefix+results.ShowName(epoch, kind))
 			if err != nil {
 				return err
 			}
-			s.images[ShowName(epoch, kind)[len(bytesPrefix):]] = append([]uint8(nil), v...)
+			s.images[results.ShowName(epoch, kind)] = append([]uint8(nil), v...)
 		}
 	}
 	return nil

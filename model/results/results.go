@@ -1,0 +1,119 @@
+// Package results is what finished tasks leave behind for reports and for each
+// other, as JSON: the payload checkpoint.Results of each kind of task, the names
+// of the sample images beside it, and the side record of what a task cost. It is
+// data only.
+package results
+
+import (
+	"fmt"
+
+	"g2c/model/metrics"
+)
+
+// Pretrain is the payload checkpoint.Results of a pretraining.
+type Pretrain struct {
+	Losses  []string        `json:"losses"` // names
+	Epochs  []PretrainEpoch `json:"epochs"`
+	Shown   []int           `json:"shown"` // epochs with images in the payload Samples
+	Metrics Generator       `json:"metrics"`
+}
+
+// PretrainEpoch is one epoch of a pretraining.
+type PretrainEpoch struct {
+	Epoch  int       `json:"epoch"` // from 0
+	LR     float64   `json:"lr"`
+	Losses []float64 `json:"losses"` // means over the epoch, in the order of the names
+}
+
+// Generator judges the forward generator on images of the source stain.
+type Generator struct {
+	Images         int            `json:"images"`
+	CycleL1        metrics.Number `json:"cycleL1"`        // mean |G_BA(G_AB(x)) - x| on [0,1]
+	CycleSSIM      metrics.Number `json:"cycleSSIM"`      // of the same pairs
+	ColourDistance metrics.Number `json:"colourDistance"` // of mean colours, generated and real target stain
+
+	// Against the truth, where it is known: synthetic tissue.
+	SSIM *metrics.Number `json:"ssim,omitempty"`
+	PSNR *metrics.Number `json:"psnr,omitempty"` // decibels
+}
+
+// Finetune is the payload checkpoint.Results of a fine-tuning.
+type Finetune struct {
+	Epochs   []FinetuneEpoch `json:"epochs"`
+	Selected int             `json:"selected"` // epoch whose weights were selected, from 0
+}
+
+// FinetuneEpoch is one epoch of a fine-tuning.
+type FinetuneEpoch struct {
+	Epoch      int             `json:"epoch"` // from 0
+	LR         float64         `json:"lr"`
+	Frozen     bool            `json:"frozen"` // generators stood still
+	Loss       float64         `json:"loss"`   // mean focal loss
+	Validation *metrics.Binary `json:"validation,omitempty"`
+}
+
+// Evaluate is the payload checkpoint.Results of an evaluation.
+type Evaluate struct {
+	PositiveName string           `json:"positiveName"`
+	NegativeName string           `json:"negativeName"`
+	Given        int              `json:"given,omitempty"` // test images left out because the task before got them wrong
+	Splits       map[string]Split `json:"splits"`          // train, validation, test
+	Gap          metrics.Number   `json:"gap"`             // train less test balanced accuracy
+	Predictions  []Prediction     `json:"predictions"`
+	Shown        []int            `json:"shown"` // predictions whose generated stains are in the payload Samples
+	Stains       []string         `json:"stains"`
+	Size         int              `json:"size"`
+}
+
+// Split is the metrics of one split.
+type Split struct {
+	metrics.Binary
+	Recall map[string]metrics.Number   `json:"recall"` // by class name
+	CI95   map[string]metrics.Interval `json:"ci95,omitempty"`
+}
+
+// Prediction is the judgement of one image.
+type Prediction struct {
+	Name  string  `json:"name"`
+	Split string  `json:"split"`
+	Group string  `json:"group"`
+	Label string  `json:"label"` // of the data
+	Class int     `json:"class"` // 0 positive, 1 negative
+	P     float64 `json:"p"`     // of the positive class
+}
+
+// Sample is what metrics judges.
+func (p Prediction) Sample() metrics.Sample {
+	return metrics.Sample{P: p.P, Class: p.Class, Group: p.Group}
+}
+
+// Samples is the payload of sample images: a safetensors file of 8-bit tensors.
+const Samples = "samples"
+
+// ShowImages is the number of images of each stain in a pretraining's samples.
+const ShowImages = 3
+
+// ShowKinds are the sample images of one epoch of a pretraining, each
+// (images,S,S,3): the real images, their translations, what comes back, and the
+// identity images. A is the source stain.
+var ShowKinds = []string{"real_A", "fake_B", "cycle_A", "identity_A", "real_B", "fake_A", "cycle_B", "identity_B"}
+
+// ShowName is the name of an epoch's sample images; the tensor is flat.
+func ShowName(epoch int, kind string) string { return fmt.Sprintf("epoch.%d.%s", epoch, kind) }
+
+// The samples of an evaluation: test images, (shown,S,S,3), and their generated
+// stains, (shown,stains,S,S,3).
+const (
+	SourceName    = "source"
+	GeneratedName = "generated"
+)
+
+// Timing is the side record of a task: what it cost, outside every hash.
+type Timing struct {
+	Seconds      float64 `json:"seconds"`      // in the loop, all attempts that left a checkpoint
+	StallSeconds float64 `json:"stallSeconds"` // of them, waiting for checkpoints
+	Saves        int     `json:"saves"`
+}
+
+// TimingRecord is the name of the side record.
+const TimingRecord = "timing"
