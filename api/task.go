@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/sha256"
 	"math"
+	"slices"
 )
 
 // Kind is what a task does.
@@ -162,4 +163,11 @@ func (t Task) Inputs() []Key {
 		return in
 	}
 	return nil
+}
+
+// Labels are the labels of both classes, sorted.
+func (f *Finetune) Labels() []string {
+	all := append(append([]string{}, f.Positive...), f.Negative...)
+	slices.Sort(all)
+	return all
 }

@@ -85,6 +85,12 @@ func (t Tensor) CopyFloat32(dst []float32, shape []int) error { return copyTo(t,
 // CopyFloat64 copies an F64 tensor of the given shape to dst.
 func (t Tensor) CopyFloat64(dst []float64, shape []int) error { return copyTo(t, F64, dst, shape) }
 
+// Reals is a copy of the data of an F32 or F64 tensor; F32 widens exactly.
+func (t Tensor) Reals() ([]float64, error) {
+	v := make([]float64, t.Len())
+	return v, t.CopyReals(v, t.Shape)
+}
+
 // CopyReals copies an F32 or F64 tensor of the given shape to dst; F32 widens
 // exactly.
 func (t Tensor) CopyReals(dst []float64, shape []int) error {

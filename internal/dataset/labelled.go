@@ -22,12 +22,12 @@ type Labelled struct {
 }
 
 // LoadLabelled loads labelled images with their groups and splits, and refuses
-// splits that leak or lack a class.
+// splits that leak or lack a class. Test images may be loaded alone.
 func LoadLabelled(ctx context.Context, src Labelled, opt Options) (*Set, *Report, error) {
 	if len(src.Validation) > 0 && src.ValidationFraction != 0 {
 		return nil, nil, fault.New(fault.ErrSpec, "data.labelled.validation is given both as paths and as a fraction")
 	}
-	if len(src.Train) == 0 {
+	if len(src.Train) == 0 && (len(src.Test) == 0 || len(src.Validation) > 0 || src.ValidationFraction != 0) {
 		return nil, nil, fault.New(fault.ErrSpec, "data.labelled.train names nothing")
 	}
 	pattern, err := newGrouper(src.GroupPattern)

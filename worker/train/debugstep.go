@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"g2c/api"
 	"g2c/checkpoint/safetensors"
 	"g2c/internal/fault"
 	"g2c/kernels"
@@ -173,3 +174,55 @@ func (s *step) withParams(out []safetensors.Tensor) ([]safetensors.Tensor, error
 
 // Device is what a step runs on.
 func (s *step) Device() kernels.Device { return s.device }
+
+// Debugger runs the training step of a task on one batch.
+type Debugger interface {
+	DebugStep(weights, batch *safetensors.File, steps int, lr float64) ([]safetensors.Tensor, error)
+	Execs() []kernels.Exec
+	Close() error
+}
+
+// NewDebugger loads the step of a pretraining, or the joint step of a
+// fine-tuning, and gives the learning rate of its first epoch.
+func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
+	switch task.Kind {
+	case api.KindPretrain:
+		m, err := cyclegan.New(ganConfig(task.Pretrain))
+		if err != nil {
+			return nil, 0, err
+		}
+		s, err := NewGANStep(d, m)
+		return s, task.Pretrain.LR, err
+	case api.KindFinetune:
+		m, err := g2c.New(g2cConfig(task.Finetune))
+		if err != nil {
+			return nil, 0, err
+		}
+		s, err := NewG2CStep(d, m)
+		return s, task.Finetune.LR, err
+	}
+	return nil, 0, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
+}
+
+// Programs builds the programs of a task, in the order they run.
+func Programs(task api.Task) ([]*kernels.Program, error) {
+	switch task.Kind {
+	case api.KindPretrain:
+		m, err := cyclegan.New(ganConfig(task.Pretrain))
+		if err != nil {
+			return nil, err
+		}
+		return []*kernels.Program{m.Input, m.Generator, m.Discriminator, m.Samples}, nil
+	case api.KindFinetune:
+		m, err := g2c.New(g2cConfig(task.Finetune))
+		if err != nil {
+			return nil, err
+		}
+		ps := []*kernels.Program{m.Input, m.Frozen}
+		if m.Joint != nil {
+			ps = append(ps, m.Joint)
+		}
+		return append(ps, m.EvalInput, m.Evaluate), nil
+	}
+	return nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
+}

@@ -261,3 +261,23 @@ func (e *evaluation) payloads(judged []byte) (map[string]store.Body, error) {
 	}, nil)
 	return map[string]store.Body{checkpoint.Results: bytes.NewReader(judged), results.Samples: samples}, err
 }
+
+// ReadEvaluation reads the results of a finished evaluation.
+func ReadEvaluation(ctx context.Context, repo *checkpoint.Repo, key api.Key) (*results.Evaluate, error) {
+	m, _, err := repo.Final(ctx, key.String(), checkpoint.Present)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, fault.New(fault.ErrNotFound, "evaluation %s has no finished result", key.Short())
+	}
+	data, err := repo.Payload(ctx, *m, checkpoint.Results)
+	if err != nil {
+		return nil, err
+	}
+	out := &results.Evaluate{}
+	if err := json.Unmarshal(data, out); err != nil {
+		return nil, fault.New(fault.ErrData, "results of %s: %w", key.Short(), err)
+	}
+	return out, nil
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api"
+	"g2c/checkpoint/safetensors"
+	"g2c/experiments/sweep"
+	"g2c/internal/fault"
+	"g2c/worker/train"
+)
+
+// newDebug is `g2c debug`.
+func newDebug() *cobra.Command {
+	c := &cobra.Command{Use: "debug", Short: "Look inside a training step: step, bench, dump"}
+	c.AddCommand(newDebugStep(), newDebugBench(), newDebugDump())
+	for _, sub := range c.Commands() {
+		sub.Args = usage(sub.Args)
+	}
+	return c
+}
+
+// debugFlags are the flags of the debug verbs.
+type debugFlags struct {
+	task, device   string
+	sets           []string
+	weights, batch string
+	output         string
+	steps          int
+	lockstep       bool
+}
+
+func (f *debugFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.task, "task", "pretrain", "pretrain or finetune (the first of its kind), a task's name or key")
+	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu or ref")
+	c.Flags().StringArrayVar(&f.sets, "set", nil, "path=value, edits the spec (repeatable)")
+	c.Flags().IntVar(&f.steps, "steps", 3, "training steps")
+}
+
+// newDebugStep is `g2c debug step SPEC`.
+func newDebugStep() *cobra.Command {
+	var f debugFlags
+	c := &cobra.Command{
+		Use:   "step SPEC",
+		Short: "Run training steps on one batch and write every loss, gradient and weight",
+		Long: `Run training steps on one batch and write every loss, gradient and weight.
+
+Augmentation is off, the image pool is empty, the learning rate is that of epoch
+0, and the step of a fine-tuning is the joint one. The files have the names and
+layouts of PyTorch: weights in, batch in, expected out. With --device ref
+everything is float64.
+
+` + exitCodes,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return debugStep(c, args[0], &f) },
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.weights, "weights", "", "safetensors file of weights")
+	c.Flags().StringVar(&f.batch, "batch", "", "safetensors file of one batch")
+	c.Flags().StringVarP(&f.output, "output", "o", "", "safetensors file to write")
+	c.Flags().BoolVar(&f.lockstep, "lockstep", false, "hold each instruction to the reference, from the reference's rounded inputs")
+	for _, name := range []string{"weights", "batch"} {
+		_ = c.MarkFlagRequired(name) // the flag exists
+	}
+	return c
+}
+
+// debugTask finds the task that a debug verb means. Its key counts data only if
+// it is asked for by key: the step itself reads none.
+func (f *debugFlags) debugTask(c *cobra.Command, name, class string) (api.Task, error) {
+	var plan *sweep.Plan
+	if f.task == string(api.KindPretrain) || f.task == string(api.KindFinetune) || strings.Contains(f.task, "/") {
+		file, err := readSpec(name, f.sets)
+		if err != nil {
+			return api.Task{}, err
+		}
+		none := func(api.DataSet) (api.Key, error) { return sha256.Sum256([]byte("no data")), nil }
+		if plan, err = sweep.Expand(file, sweep.Options{Numerics: class, Fingerprint: none}); err != nil {
+			return api.Task{}, err
+		}
+	} else {
+		e, err := (&experimentFlags{sets: f.sets}).expand(c.Context(), name, class, nil)
+		if err != nil {
+			return api.Task{}, err
+		}
+		plan = e.plan
+	}
+	for _, item := range plan.Items {
+		if string(item.Task.Kind) == f.task || item.Key.HasPrefix(f.task) {
+			return item.Task, nil
+		}
+		for _, n := range item.Names {
+			if n == f.task {
+				return item.Task, nil
+			}
+		}
+	}
+	return api.Task{}, fault.New(fault.ErrNotFound, "the plan of %s has no task %s", name, f.task).WithHint("`g2c plan %s` lists them", name)
+}
+
+func debugStep(c *cobra.Command, name string, f *debugFlags) error {
+	device, err := openDevice(f.device)
+	if err != nil {
+		return err
+	}
+	defer device.Close()
+	task, err := f.debugTask(c, name, device.Class())
+	if err != nil {
+		return err
+	}
+	weights, err := readTensors(f.weights)
+	if err != nil {
+		return err
+	}
+	batch, err := readTensors(f.batch)
+	if err != nil {
+		return err
+	}
+	step, lr, err := train.NewDebugger(device, task)
+	if err != nil {
+		return err
+	}
+	defer step.Close()
+	if f.lockstep {
+		return debugLockstep(c, device, task, weights, batch, lr)
+	}
+	out, err := step.DebugStep(weights, batch, f.steps, lr)
+	if err != nil {
+		return err
+	}
+	for _, t := range out {
+		if strings.HasPrefix(t.Name, "loss.") {
+			v, err := t.Reals()
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%s %.9g\n", t.Name, v[0])
+		}
+	}
+	if f.output == "" {
+		return nil
+	}
+	return writeTensors(f.output, out)
+}
+
+// readTensors reads a safetensors file.
+func readTensors(path string) (*safetensors.File, error) {
+	data, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil, fault.New(fault.ErrNotFound, "there is no file %s", path)
+	}
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "read tensors: %w", err)
+	}
+	f, err := safetensors.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+// writeTensors writes a safetensors file.
+func writeTensors(path string, tensors []safetensors.Tensor) (err error) {
+	encoded, err := safetensors.Encode(tensors, nil)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return fault.New(fault.ErrUnavailable, "write tensors: %w", err)
+	}
+	defer func() {
+		if e := f.Close(); err == nil && e != nil {
+			err = fault.New(fault.ErrUnavailable, "write tensors: %w", e)
+		}
+	}()
+	w := bufio.NewWriter(f)
+	if _, err := encoded.WriteTo(w); err != nil {
+		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err)
+	}
+	return w.Flush()
+}
+
+// newDebugDump is `g2c debug dump SPEC`.
+func newDebugDump() *cobra.Command {
+	var f debugFlags
+	c := &cobra.Command{
+		Use:   "dump SPEC",
+		Short: "Print the programs of a task, instruction by instruction",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			device, err := openDevice(f.device)
+			if err != nil {
+				return err
+			}
+			defer device.Close()
+			task, err := f.debugTask(c, args[0], device.Class())
+			if err != nil {
+				return err
+			}
+			programs, err := train.Programs(task)
+			if err != nil {
+				return err
+			}
+			for _, p := range programs {
+				fmt.Println(p)
+			}
+			return nil
+		},
+	}
+	f.add(c)
+	return c
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/cpu"
+	"g2c/kernels/ref"
+)
+
+// isaVariable forces an instruction set of the CPU backend: avx512, avx2 or
+// portable. The bits of the first two are equal.
+const isaVariable = "G2C_CPU_ISA"
+
+// openDevice makes the device that a flag names.
+func openDevice(name string) (kernels.Device, error) {
+	switch {
+	case name == "auto" || name == "cpu":
+		return cpu.New(cpu.Options{ISA: cpu.ISA(os.Getenv(isaVariable))})
+	case name == "ref":
+		return ref.New(), nil
+	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
+		return nil, fault.New(fault.ErrUnavailable, "this build has no CUDA backend").WithHint("run with --device cpu")
+	}
+	return nil, fault.New(fault.ErrSpec, "there is no device %q", name).WithHint("--device is auto, cpu, cuda, cuda:0,1 or ref")
+}

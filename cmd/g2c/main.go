@@ -1,0 +1,25 @@
+// Command g2c trains stain-translation GANs and the classifiers built on them, on
+// one machine or a cluster. `g2c --help` lists its verbs; a file here is a verb.
+// This is the only place that picks mechanisms (CUDA or CPU, S3 or directory) and
+// reads flags and the environment.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"g2c/internal/fault"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newRoot().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "g2c:", err)
+	}
+	os.Exit(fault.ExitCode(err))
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"g2c/internal/fault"
+)
+
+// exitCodes is the help that every verb shares.
+const exitCodes = `Exit codes: 0 done; 1 training or a check failed; 2 the command or the spec is
+wrong; 3 the data is wrong; 4 not found; 5 unavailable or not permitted;
+130 interrupted with state saved.`
+
+// newRoot is the command line. Each verb has a file of its own.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "g2c",
+		Short:         "Train stain-translation GANs and the classifiers built on them",
+		Long:          "Train stain-translation GANs and the classifiers built on them.\n\nStart with: g2c run quickstart\n\n" + exitCodes,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())
+	})
+	root.PersistentFlags().Bool("json", false, "write results for programs")
+	root.AddCommand(newRun(), newPlan(), newReport(), newDebug(), newVersion())
+	for _, c := range root.Commands() {
+		c.Args = usage(c.Args)
+	}
+	return root
+}
+
+// usage makes wrong arguments an error of the command line.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if check == nil {
+			return nil
+		}
+		if err := check(c, args); err != nil {
+			return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// wantJSON reports whether a verb is to write for programs.
+func wantJSON(c *cobra.Command) bool {
+	on, err := c.Flags().GetBool("json")
+	return err == nil && on
+}
+
+// printJSON writes a result to standard output.
+func printJSON(v any) error {
+	out := json.NewEncoder(os.Stdout)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}
+
+// say writes a line for people to standard error.
+func say(format string, a ...any) { fmt.Fprintf(os.Stderr, format+"\n", a...) }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/coordinator/local"
+	"g2c/coordinator/state"
+	"g2c/experiments/report"
+	"g2c/internal/fault"
+	"g2c/worker/runner"
+)
+
+// newRun is `g2c run SPEC`.
+func newRun() *cobra.Command {
+	var f experimentFlags
+	var wait bool
+	c := &cobra.Command{
+		Use:   "run SPEC",
+		Short: "Run a whole experiment on this machine: plan, train, evaluate, report",
+		Long: `Run a whole experiment on this machine: plan, train, evaluate, report.
+
+SPEC is a file, or the name of a built-in spec such as quickstart. Interrupted at
+any point, the same command goes on from the last checkpoint and ends in the same
+bits.
+
+` + exitCodes,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return runExperiment(c, args[0], &f, wait) },
+	}
+	f.add(c)
+	c.Flags().BoolVar(&wait, "wait", false, "wait for another run on the same store to end, instead of refusing")
+	return c
+}
+
+// add defines the flags of verbs that read a spec.
+func (f *experimentFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.store, "store", "", "directory of checkpoints and reports (default the spec's, runs/)")
+	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, cuda, cuda:0,1 or ref")
+	c.Flags().StringVar(&f.only, "only", "", "a task's name or the beginning of names; what they need is run too")
+	c.Flags().StringArrayVar(&f.sets, "set", nil, "path=value, edits the spec (repeatable)")
+	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
+	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
+}
+
+func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool) (err error) {
+	ctx := c.Context()
+	file, err := readSpec(name, f.sets)
+	if err != nil {
+		return err
+	}
+	path := f.storePath(file)
+	store, err := openStore(path)
+	if err != nil {
+		return err
+	}
+	release, err := store.Lock(ctx, wait)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := release(); err == nil {
+			err = e
+		}
+	}()
+	device, err := openDevice(f.device)
+	if err != nil {
+		return err
+	}
+	defer device.Close()
+	repo := checkpoint.New(store)
+	e, err := f.expand(ctx, name, device.Class(), repo)
+	if err != nil {
+		return err
+	}
+	for _, n := range e.notes {
+		say("note: %s", n)
+	}
+	view := newDisplay()
+	worker := &runner.Runner{
+		Name: "local", Device: device, Repo: repo, Data: e.data,
+		Progress: view.step, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
+	}
+	err = e.execute(ctx, repo, worker, view)
+	view.close()
+	if err != nil {
+		return err
+	}
+	return e.report(c, repo, filepath.Join(path, "reports", e.plan.Experiment))
+}
+
+// execute drives the plan on one worker.
+func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker *runner.Runner, view *display) error {
+	var works []api.Work
+	for _, item := range e.plan.Items {
+		works = append(works, item.Work)
+	}
+	return local.Run(ctx, local.Options{
+		Experiment: e.plan.Experiment,
+		Works:      works,
+		Workers:    []local.Worker{worker},
+		Finished: func(ctx context.Context, k api.Key) (bool, error) {
+			m, damage, err := repo.Final(ctx, k.String(), checkpoint.Present)
+			for _, d := range damage {
+				view.say("warning: " + d.String())
+			}
+			return m != nil, err
+		},
+		Changed: func(v state.View) { view.tasks(v) },
+	})
+}
+
+// report writes the report and says where it is.
+func (e *experiment) report(c *cobra.Command, repo *checkpoint.Repo, dir string) error {
+	data, err := report.Collect(c.Context(), repo, e.plan)
+	if err != nil {
+		return err
+	}
+	data.Notes = e.notes
+	if err := report.Write(c.Context(), dir, data); err != nil {
+		return fault.New(fault.ErrUnavailable, "write the report: %w", err)
+	}
+	if wantJSON(c) {
+		return printJSON(data.Results())
+	}
+	fmt.Println(data.Summary())
+	fmt.Printf("report: %s\n", filepath.Join(dir, "index.html"))
+	return nil
+}

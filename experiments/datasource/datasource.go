@@ -1,0 +1,197 @@
+// Package datasource opens the data that tasks name: folders and tables through
+// internal/dataset, or the synthetic kidney. The plan asks it for fingerprints
+// and the worker for images, so both see the same ones. It trains nothing.
+//
+// An Opener may be used by several goroutines; sets that it gives are shared and
+// read-only.
+package datasource
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"g2c/api"
+	"g2c/experiments/synthetic"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+)
+
+// Opener opens data and keeps what it has opened.
+type Opener struct {
+	CacheDir string // of decoded pixels; empty for none
+	SkipBad  bool   // leave out files that do not decode
+	// Opened, if set, hears of each set that was read from files, with what was
+	// found.
+	Opened func(what string, r *dataset.Report)
+
+	mu     sync.Mutex
+	opened map[string]*opened
+}
+
+// opened is a set, or why there is none; once makes it.
+type opened struct {
+	once sync.Once
+	set  *dataset.Set
+	err  error
+}
+
+// get returns the set of a question, making it the first time it is asked.
+func (o *Opener) get(question string, make func() (*dataset.Set, error)) (*dataset.Set, error) {
+	o.mu.Lock()
+	if o.opened == nil {
+		o.opened = map[string]*opened{}
+	}
+	e := o.opened[question]
+	if e == nil {
+		e = &opened{}
+		o.opened[question] = e
+	}
+	o.mu.Unlock()
+	e.once.Do(func() { e.set, e.err = make() })
+	return e.set, e.err
+}
+
+// question is a text that is equal for equal questions.
+func question(parts ...any) string {
+	text, err := json.Marshal(parts)
+	if err != nil {
+		panic(fmt.Sprintf("datasource: %v", err))
+	}
+	return string(text)
+}
+
+func (o *Opener) options(side int, fit string) dataset.Options {
+	return dataset.Options{Side: side, Fit: dataset.Fit(fit), CacheDir: o.CacheDir, SkipBad: o.SkipBad}
+}
+
+func (o *Opener) report(what string, r *dataset.Report) {
+	if o.Opened != nil {
+		o.Opened(what, r)
+	}
+}
+
+// Unlabelled is the unlabelled images of a stain that a pretraining reads.
+func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*dataset.Set, error) {
+	return o.get(question("unlabelled", stain, d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
+		if s := d.Where.Synthetic; s != nil {
+			return synthetic.Domain(synthetic.Config(*s), synthetic.Stain(stain), d.Side)
+		}
+		i := slices.IndexFunc(d.Where.Unlabelled, func(p api.StainPaths) bool { return p.Stain == stain })
+		if i < 0 {
+			return nil, fault.New(fault.ErrSpec, "data.unlabelled names no images of stain %s", stain)
+		}
+		set, r, err := dataset.Unlabelled(ctx, d.Where.Unlabelled[i].Paths, o.options(d.Side, d.Fit))
+		if err != nil {
+			return nil, fmt.Errorf("data.unlabelled.%s: %w", stain, err)
+		}
+		o.report("unlabelled "+stain, r)
+		return set, nil
+	})
+}
+
+// Truth is images of the source stain that a generator to another stain may be
+// judged on, and the same tissue in that stain, image by image. Both are nil where
+// no truth is known: for everything but synthetic tissue.
+func (o *Opener) Truth(_ context.Context, d api.DataSet, size int) (probe, truth *dataset.Set, err error) {
+	s := d.Where.Synthetic
+	if s == nil {
+		return nil, nil, nil
+	}
+	in := func(stain string) (*dataset.Set, error) {
+		return o.get(question("truth", stain, size, s), func() (*dataset.Set, error) {
+			set, err := synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(stain), size)
+			if err != nil {
+				return nil, err
+			}
+			return set.Split(dataset.Test), nil
+		})
+	}
+	if probe, err = in(d.Where.Source); err != nil {
+		return nil, nil, err
+	}
+	truth, err = in(d.Stain)
+	return probe, truth, err
+}
+
+// Labelled is the labelled images that a task reads, of all splits that its
+// description names, filtered by label after the splits were drawn.
+func (o *Opener) Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
+	all, err := o.get(question("labelled", d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
+		if s := d.Where.Synthetic; s != nil {
+			return synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(d.Where.Source), d.Side)
+		}
+		return o.labelled(ctx, d)
+	})
+	if err != nil || len(d.Labels) == 0 {
+		return all, err
+	}
+	for _, label := range d.Labels {
+		if !slices.Contains(all.Classes(), label) {
+			return nil, fault.New(fault.ErrData, "no image has the label %s; there are %v", label, all.Classes())
+		}
+	}
+	return all.Select(func(im dataset.Image) bool { return slices.Contains(d.Labels, im.Label) }), nil
+}
+
+func (o *Opener) labelled(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
+	l := d.Where.Labelled
+	if l == nil {
+		return nil, fault.New(fault.ErrSpec, "data.labelled is missing")
+	}
+	src := dataset.Labelled{
+		Train: l.Train, Test: l.Test, GroupPattern: l.Pattern,
+		Columns: dataset.Columns{Path: l.Columns.Path, Label: l.Columns.Label, Patient: l.Columns.Patient, Slide: l.Columns.Slide},
+	}
+	if v := l.Validation; v != nil {
+		src.Validation, src.ValidationFraction, src.Seed = v.Paths, v.Fraction, v.Seed
+	}
+	set, r, err := dataset.LoadLabelled(ctx, src, o.options(d.Side, d.Fit))
+	if err != nil {
+		return nil, fmt.Errorf("data.labelled: %w", err)
+	}
+	o.report("labelled "+d.Where.Source, r)
+	return set, nil
+}
+
+// Fingerprint hashes the part of the data that a question names.
+func (o *Opener) Fingerprint(ctx context.Context, d api.DataSet) (api.Key, error) {
+	switch d.Part {
+	case api.PartUnlabelled:
+		return o.pairFingerprint(ctx, d)
+	case api.PartTraining, api.PartTest:
+		set, err := o.Labelled(ctx, d)
+		if err != nil {
+			return api.Key{}, err
+		}
+		return api.ParseKey(OfPart(set, d.Part).Fingerprint())
+	}
+	return api.Key{}, fmt.Errorf("datasource: no part %q", d.Part)
+}
+
+// OfPart keeps the images of a part: the training and validation splits, or the
+// test split.
+func OfPart(set *dataset.Set, part api.Part) *dataset.Set {
+	return set.Select(func(im dataset.Image) bool { return (im.Split == dataset.Test) == (part == api.PartTest) })
+}
+
+// pairFingerprint is the hash of the fingerprints of source and target, 32 bytes
+// each.
+func (o *Opener) pairFingerprint(ctx context.Context, d api.DataSet) (api.Key, error) {
+	h := sha256.New()
+	for _, stain := range []string{d.Where.Source, d.Stain} {
+		set, err := o.Unlabelled(ctx, d, stain)
+		if err != nil {
+			return api.Key{}, err
+		}
+		k, err := api.ParseKey(set.Fingerprint())
+		if err != nil {
+			return api.Key{}, err
+		}
+		h.Write(k[:])
+	}
+	return api.Key(h.Sum(nil)), nil
+}

@@ -1,0 +1,170 @@
+// Package runner runs one task: it opens the data and the inputs that the task
+// names, calls the training loop of its kind, and leaves the result in the store.
+// It does not decide what runs; a coordinator does.
+//
+// A Runner runs one task at a time.
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/worker/train"
+)
+
+// Data opens images and says what they hash to.
+type Data interface {
+	Unlabelled(ctx context.Context, d api.DataSet, stain string) (*dataset.Set, error)
+	Truth(ctx context.Context, d api.DataSet, size int) (probe, truth *dataset.Set, err error)
+	Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, error)
+	Fingerprint(ctx context.Context, d api.DataSet) (api.Key, error)
+}
+
+// Runner runs tasks on one device.
+type Runner struct {
+	Name   string
+	Device kernels.Device
+	Repo   *checkpoint.Repo
+	Data   Data
+	// Progress, if set, hears of every step.
+	Progress func(w api.Work, p train.Progress)
+	// Warn, if set, hears of damage that was worked around.
+	Warn func(message string)
+	Now  func() time.Time
+}
+
+// ID names the worker.
+func (r *Runner) ID() string { return r.Name }
+
+// Class is the numerics class of the device.
+func (r *Runner) Class() string { return r.Device.Class() }
+
+// Slots is one: a runner has one device.
+func (r *Runner) Slots() int { return 1 }
+
+// Run brings a task to its final manifest.
+func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
+	opt := train.Options{Device: r.Device, Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now}
+	if r.Progress != nil {
+		opt.Progress = func(p train.Progress) { r.Progress(w, p) }
+	}
+	if w.Task.Numerics != r.Class() {
+		return fault.New(fault.ErrSpec, "%s is of numerics class %s, this device is %s", w.Name(), w.Task.Numerics, r.Class())
+	}
+	switch w.Task.Kind {
+	case api.KindPretrain:
+		return r.pretrain(ctx, w, opt)
+	case api.KindFinetune:
+		return r.finetune(ctx, w, opt)
+	case api.KindEvaluate:
+		return r.evaluate(ctx, w, opt)
+	}
+	return fmt.Errorf("runner: no kind of task %q", w.Task.Kind)
+}
+
+// check refuses data that is not what the task's key was made from.
+func (r *Runner) check(ctx context.Context, d api.DataSet, want api.Key) error {
+	got, err := r.Data.Fingerprint(ctx, d)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fault.New(fault.ErrData, "the %s data changed since the task was planned: fingerprint %s, want %s", d.Part, got.Short(), want.Short()).
+			WithHint("plan the experiment again")
+	}
+	return nil
+}
+
+func (r *Runner) pretrain(ctx context.Context, w api.Work, opt train.Options) error {
+	p := w.Task.Pretrain
+	d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: api.LoadSide(p.Size, p.Load), Fit: p.Fit, Where: w.Where}
+	if err := r.check(ctx, d, p.Data); err != nil {
+		return err
+	}
+	var data train.PretrainData
+	var err error
+	if data.A, err = r.Data.Unlabelled(ctx, d, p.Source); err != nil {
+		return err
+	}
+	if data.B, err = r.Data.Unlabelled(ctx, d, p.Stain); err != nil {
+		return err
+	}
+	if data.Probe, data.Truth, err = r.Data.Truth(ctx, d, p.Size); err != nil {
+		return err
+	}
+	_, err = train.Pretrain(ctx, w.Task, data, opt)
+	return err
+}
+
+func (r *Runner) finetune(ctx context.Context, w api.Work, opt train.Options) error {
+	f := w.Task.Finetune
+	d := api.DataSet{Part: api.PartTraining, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: w.Where}
+	d.Where.Generators = nil
+	if err := r.check(ctx, d, f.Data); err != nil {
+		return err
+	}
+	set, err := r.Data.Labelled(ctx, d)
+	if err != nil {
+		return err
+	}
+	generators := make([]*safetensors.File, len(f.Generators))
+	for i, key := range f.Generators {
+		if generators[i], err = r.weights(ctx, key); err != nil {
+			return fmt.Errorf("generator %s: %w", f.Stains[i], err)
+		}
+	}
+	_, err = train.Finetune(ctx, w.Task, set, generators, opt)
+	return err
+}
+
+func (r *Runner) evaluate(ctx context.Context, w api.Work, opt train.Options) error {
+	e := w.Task.Evaluate
+	d := api.DataSet{Part: api.PartTest, Side: e.Model.Size, Fit: e.Model.Fit, Labels: e.Model.Labels(), Where: w.Where}
+	d.Where.Generators = nil
+	if err := r.check(ctx, d, e.Data); err != nil {
+		return err
+	}
+	set, err := r.Data.Labelled(ctx, d)
+	if err != nil {
+		return err
+	}
+	in := train.EvaluateInputs{}
+	keys := w.Task.Inputs()
+	if in.Weights, err = r.weights(ctx, keys[0]); err != nil {
+		return err
+	}
+	if len(keys) > 1 {
+		if in.Given, err = train.ReadEvaluation(ctx, r.Repo, keys[1]); err != nil {
+			return err
+		}
+	}
+	_, err = train.Evaluate(ctx, w.Task, set, in, opt)
+	return err
+}
+
+// weights reads the selected weights of a finished task.
+func (r *Runner) weights(ctx context.Context, key api.Key) (*safetensors.File, error) {
+	m, damage, err := r.Repo.Final(ctx, key.String(), checkpoint.Present)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		text := ""
+		for _, d := range damage {
+			text += "; " + d.String()
+		}
+		return nil, fault.New(fault.ErrNotFound, "task %s has no finished result%s", key.Short(), text)
+	}
+	data, err := r.Repo.Payload(ctx, *m, checkpoint.Weights)
+	if err != nil {
+		return nil, err
+	}
+	return safetensors.Decode(data)
+}
