@@ -1,0 +1,76 @@
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/host"
+)
+
+// Options choose how a device works. The zero value is right for most.
+type Options struct {
+	// Threads is the number of goroutines that compute, the caller among them; 0 is
+	// one for each processor that Go may use. No bit depends on it.
+	Threads int
+	// ISA forces an instruction set; empty is Auto. An instruction set that this
+	// machine lacks is an error.
+	ISA ISA
+}
+
+// Device runs programs in float32 on this machine's processors.
+type Device struct {
+	isa     ISA
+	micro   []microKernel
+	team    *team
+	members []workspace
+}
+
+// maxThreads bounds the team; a task counts its members in 16 bits.
+const maxThreads = 1024
+
+// New makes a device and starts its goroutines; Close ends them.
+func New(o Options) (*Device, error) {
+	isa, err := resolve(o.ISA)
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "cpu: %w", err)
+	}
+	n := o.Threads
+	if n == 0 {
+		n = min(runtime.GOMAXPROCS(0), maxThreads)
+	}
+	if n < 1 || n > maxThreads {
+		return nil, fault.New(fault.ErrSpec, "cpu: %d threads, want 1 to %d", n, maxThreads)
+	}
+	return &Device{isa: isa, micro: microKernels(isa), team: newTeam(n), members: make([]workspace, n)}, nil
+}
+
+// ISA is the instruction set in use.
+func (d *Device) ISA() ISA { return d.isa }
+
+// Threads is the number of goroutines that compute.
+func (d *Device) Threads() int { return d.team.members }
+
+// Class implements kernels.Device.
+func (d *Device) Class() string { return d.isa.class() }
+
+// NewState implements kernels.Device.
+func (d *Device) NewState(spec *kernels.StateSpec) (kernels.State, error) {
+	return host.NewState[float32](spec), nil
+}
+
+// Load implements kernels.Device.
+func (d *Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error) {
+	state, ok := s.(*host.State[float32])
+	if !ok {
+		return nil, fmt.Errorf("cpu: state %T was made by another device", s)
+	}
+	return host.Load(p, state, d.table())
+}
+
+// Close implements kernels.Device. No program may run on the device any more.
+func (d *Device) Close() error {
+	d.team.close()
+	return nil
+}

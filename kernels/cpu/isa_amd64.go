@@ -1,0 +1,28 @@
+package cpu
+
+import "golang.org/x/sys/cpu"
+
+func has(i ISA) bool {
+	switch i {
+	case AVX512:
+		return has(AVX2) && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL
+	case AVX2:
+		return cpu.X86.HasAVX2 && cpu.X86.HasFMA
+	}
+	return i == Portable
+}
+
+// microKernels are the kernels of an instruction set, widest first.
+func microKernels(i ISA) []microKernel {
+	switch i {
+	case AVX512:
+		return []microKernel{
+			{columns: 64, dot: dot6x64AVX512, outer: outer6x64AVX512},
+			{columns: 32, dot: dot6x32AVX512, outer: outer6x32AVX512},
+			{columns: 16, dot: dot6x16AVX512, outer: outer6x16AVX512},
+		}
+	case AVX2:
+		return []microKernel{{columns: 16, dot: dot6x16AVX2, outer: outer6x16AVX2}}
+	}
+	return portableKernels
+}

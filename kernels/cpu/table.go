@@ -1,0 +1,51 @@
+package cpu
+
+import "g2c/kernels/host"
+
+// table names the kernel of every operation.
+func (d *Device) table() map[string]host.Kernel[float32] {
+	return map[string]host.Kernel[float32]{
+		"conv2d":                prepared(d.conv2D),
+		"conv2d_grad_x":         prepared(d.conv2DGradX),
+		"conv2d_grad_w":         prepared(d.conv2DGradW),
+		"bias_grad":             prepared(d.biasGrad),
+		"instance_norm":         prepared(d.instanceNorm),
+		"instance_norm_grad":    prepared(d.instanceNormGrad),
+		"batch_norm":            prepared(d.batchNorm),
+		"batch_norm_grad":       prepared(d.batchNormGrad),
+		"batch_norm_infer":      prepared(d.batchNormInfer),
+		"running_stats":         prepared(d.runningStats),
+		"max_pool":              prepared(d.maxPool),
+		"max_pool_grad":         prepared(d.maxPoolGrad),
+		"avg_pool":              prepared(d.avgPool),
+		"avg_pool_grad":         prepared(d.avgPoolGrad),
+		"global_avg_pool":       prepared(d.globalAvgPool),
+		"global_avg_pool_grad":  prepared(d.globalAvgPoolGrad),
+		"linear":                prepared(d.linear),
+		"linear_grad_x":         prepared(d.linearGradX),
+		"linear_grad_w":         prepared(d.linearGradW),
+		"scale_channels":        prepared(d.scaleChannels),
+		"scale_channels_grad_s": prepared(d.scaleChannelsGradS),
+		"gather_branches":       prepared(d.gatherBranches),
+		"scatter_branches":      prepared(d.scatterBranches),
+		"concat":                prepared(d.concat),
+		"slice":                 prepared(d.slice),
+		"slice_grad":            prepared(d.sliceGrad),
+		"activation":            prepared(d.activation),
+		"activation_grad":       prepared(d.activationGrad),
+		"affine":                prepared(d.affine),
+		"add":                   prepared(d.add),
+		"tree_sum":              prepared(d.treeSum),
+		"copy":                  prepared(d.copy),
+		"mse":                   prepared(d.mse),
+		"mse_grad":              prepared(d.mseGrad),
+		"l1":                    prepared(d.l1),
+		"l1_grad":               prepared(d.l1Grad),
+		"focal":                 prepared(d.focal),
+		"focal_grad":            prepared(d.focalGrad),
+		"softmax":               prepared(d.softmax),
+		"adam":                  prepared(d.adam),
+		"sgd":                   prepared(d.sgd),
+		"pixels":                prepared(d.pixels),
+	}
+}

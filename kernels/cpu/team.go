@@ -1,0 +1,142 @@
+package cpu
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// team runs tasks on its members: the caller, who is member 0, and goroutines
+// that live as long as the team. A member without work spins for a moment, since
+// the next task usually follows at once, and then sleeps.
+//
+// run is called by one goroutine at a time.
+type team struct {
+	members int
+	task    func(member, item int)
+	items   int64
+	next    atomic.Int64
+
+	// state is the number of the task, an open bit, and the count of goroutines
+	// that joined it. They join while it is open; the caller closes it when no item
+	// is left, and then waits for those who joined only.
+	state  atomic.Uint64
+	asleep []atomic.Bool
+	wake   []chan struct{}
+	stop   atomic.Bool
+	wait   sync.WaitGroup
+}
+
+const (
+	joinedMask = 1<<16 - 1
+	openBit    = 1 << 16
+	taskShift  = 17
+
+	// spins is how many looks at the state a member takes before it sleeps: some
+	// 50 µs. Between yields, so that a single processor is shared.
+	spins        = 20000
+	spinsToYield = 64
+)
+
+// newTeam starts members-1 goroutines.
+func newTeam(members int) *team {
+	t := &team{members: members, asleep: make([]atomic.Bool, members), wake: make([]chan struct{}, members)}
+	for m := 1; m < members; m++ {
+		t.wake[m] = make(chan struct{}, 1)
+		t.wait.Add(1)
+		go t.serve(m)
+	}
+	return t
+}
+
+// run calls task for every item from 0 to items-1, and returns when all are done.
+func (t *team) run(items int, task func(member, item int)) {
+	if t.members == 1 || items <= 1 {
+		for i := range items {
+			task(0, i)
+		}
+		return
+	}
+	t.task, t.items = task, int64(items)
+	t.next.Store(0)
+	number := t.state.Load()>>taskShift + 1
+	t.state.Store(number<<taskShift | openBit)
+	for m := 1; m < min(t.members, items); m++ {
+		if t.asleep[m].CompareAndSwap(true, false) {
+			t.wake[m] <- struct{}{}
+		}
+	}
+	t.work(0)
+	t.state.And(^uint64(openBit))
+	for i := 0; t.state.Load()&joinedMask != 0; i++ {
+		if i%spinsToYield == spinsToYield-1 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// work takes items until none is left.
+func (t *team) work(member int) {
+	for {
+		i := t.next.Add(1) - 1
+		if i >= t.items {
+			return
+		}
+		t.task(member, int(i))
+	}
+}
+
+// serve is the life of a member.
+func (t *team) serve(member int) {
+	defer t.wait.Done()
+	done := uint64(0)
+	for {
+		s := t.await(member, done)
+		if t.stop.Load() {
+			return
+		}
+		if !t.state.CompareAndSwap(s, s+1) {
+			continue
+		}
+		done = s >> taskShift
+		t.work(member)
+		t.state.Add(^uint64(0))
+	}
+}
+
+// await returns the state once a task is open that the member has not done, or
+// the team stops.
+func (t *team) await(member int, done uint64) uint64 {
+	for i := 0; ; i++ {
+		s := t.state.Load()
+		if t.stop.Load() || (s&openBit != 0 && s>>taskShift != done) {
+			return s
+		}
+		if i%spinsToYield == spinsToYield-1 {
+			runtime.Gosched()
+		}
+		if i < spins {
+			continue
+		}
+		t.asleep[member].Store(true)
+		s = t.state.Load()
+		if t.stop.Load() || (s&openBit != 0 && s>>taskShift != done) {
+			if t.asleep[member].CompareAndSwap(true, false) {
+				return s
+			}
+		}
+		<-t.wake[member]
+		i = 0
+	}
+}
+
+// close stops the goroutines and waits for them.
+func (t *team) close() {
+	t.stop.Store(true)
+	for m := 1; m < t.members; m++ {
+		if t.asleep[m].CompareAndSwap(true, false) {
+			t.wake[m] <- struct{}{}
+		}
+	}
+	t.wait.Wait()
+}

@@ -1,0 +1,70 @@
+package cpu
+
+import "g2c/kernels/host"
+
+// workspace is a member's own memory.
+type workspace struct {
+	left    []*float32         // addresses of a chunk's rows, by tile and tap
+	right   []*float32         // addresses of a block's runs, by tap
+	results []int              // offsets of a chunk's results, by tile
+	rows    [tileRows]*float32 // addresses of one tile's results
+	gather  []float32          // rows of a chunk whose taps hold few channels
+	edge    []float32          // the tile of a panel that is partly outside
+}
+
+// need makes every member's workspace at least this large.
+func (d *Device) need(left, right, results, gather int) {
+	for m := range d.members {
+		w := &d.members[m]
+		w.left = longer(w.left, left)
+		w.right = longer(w.right, right)
+		w.results = longer(w.results, results)
+		if len(w.gather) < gather {
+			w.gather = host.AlignedFloats[float32](gather)
+		}
+		if w.edge == nil {
+			w.edge = host.AlignedFloats[float32](tileRows * d.micro[0].columns)
+		}
+	}
+}
+
+func longer[T any](s []T, n int) []T {
+	if len(s) >= n {
+		return s
+	}
+	return make([]T, n)
+}
+
+// aim points the rows of a tile at its results, or at the edge tile where the
+// panel is not whole.
+func (w *workspace) aim(to []float32, offsets []int, c panel) {
+	if c.count < c.kernel.columns {
+		for r := range w.rows {
+			w.rows[r] = &w.edge[r*c.kernel.columns]
+		}
+		return
+	}
+	for r, at := range offsets[:tileRows] {
+		w.rows[r] = &to[at+c.first]
+	}
+}
+
+// lift copies results that a chain resumes from into the edge tile.
+func (w *workspace) lift(from []float32, offsets []int, c panel) {
+	if c.count == c.kernel.columns {
+		return
+	}
+	for r, at := range offsets[:tileRows] {
+		copy(w.edge[r*c.kernel.columns:], from[at+c.first:][:c.count])
+	}
+}
+
+// land copies the edge tile to its results.
+func (w *workspace) land(to []float32, offsets []int, c panel) {
+	if c.count == c.kernel.columns {
+		return
+	}
+	for r, at := range offsets[:tileRows] {
+		copy(to[at+c.first:][:c.count], w.edge[r*c.kernel.columns:])
+	}
+}
