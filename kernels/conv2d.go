@@ -12,6 +12,7 @@ const (
 	Reflect
 )
 
+// String implements fmt.Stringer.
 func (m PadMode) String() string {
 	if m == Reflect {
 		return "reflect"
@@ -27,6 +28,7 @@ type Geometry struct {
 	Mode       PadMode
 }
 
+// String implements fmt.Stringer.
 func (g Geometry) String() string {
 	return fmt.Sprintf("stride=%d pad=%d,%d mode=%v", g.Stride, g.PadH, g.PadW, g.Mode)
 }

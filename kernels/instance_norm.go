@@ -20,6 +20,7 @@ const (
 // LeakySlope is the slope of Leaky below zero.
 const LeakySlope = 0.2
 
+// String implements fmt.Stringer.
 func (a Act) String() string {
 	switch a {
 	case None:

@@ -5,6 +5,7 @@ import "fmt"
 // Window is the geometry of a pooling window of K×K pixels.
 type Window struct{ K, Stride, Pad int }
 
+// String implements fmt.Stringer.
 func (o Window) String() string { return fmt.Sprintf("k=%d stride=%d pad=%d", o.K, o.Stride, o.Pad) }
 
 // Out is the length of the output along an axis of length n.

@@ -142,6 +142,7 @@ func (s Segments) check(n int) error {
 	return nil
 }
 
+// String implements fmt.Stringer.
 func (s Segments) String() string { return fmt.Sprintf("groups=%d shards=%d", s.Groups, s.Shards) }
 
 // want checks the number, element type and rank of operands; a rank of -1

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,8 +10,6 @@ import (
 	"g2c/checkpoint"
 	"g2c/coordinator/local"
 	"g2c/coordinator/state"
-	"g2c/experiments/report"
-	"g2c/internal/fault"
 	"g2c/worker/runner"
 )
 
@@ -92,7 +88,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err != nil {
 		return err
 	}
-	return e.report(c, repo, filepath.Join(path, "reports", e.plan.Experiment))
+	return nil
 }
 
 // execute drives the plan on one worker.
@@ -114,22 +110,4 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 		},
 		Changed: func(v state.View) { view.tasks(v) },
 	})
-}
-
-// report writes the report and says where it is.
-func (e *experiment) report(c *cobra.Command, repo *checkpoint.Repo, dir string) error {
-	data, err := report.Collect(c.Context(), repo, e.plan)
-	if err != nil {
-		return err
-	}
-	data.Notes = e.notes
-	if err := report.Write(c.Context(), dir, data); err != nil {
-		return fault.New(fault.ErrUnavailable, "write the report: %w", err)
-	}
-	if wantJSON(c) {
-		return printJSON(data.Results())
-	}
-	fmt.Println(data.Summary())
-	fmt.Printf("report: %s\n", filepath.Join(dir, "index.html"))
-	return nil
 }

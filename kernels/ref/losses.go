@@ -79,7 +79,7 @@ func focal(op kernels.Focal, in, out []tensor) {
 		p := out[1].F[i*k:][:k]
 		logSoftmax(in[0].F[i*k:][:k], logp, p)
 		y := in[1].I[i]
-		out[0].F[shardOf(op.Segments, n, i)] += -kernels.Power(1-p[y], op.Gamma) * logp[y]
+		out[0].F[shardOf(op.Segments, n, i)] -= float64(kernels.Power(1-p[y], op.Gamma) * logp[y])
 	}
 	for v := range out[0].F {
 		out[0].F[v] *= op.Scale
@@ -95,7 +95,7 @@ func focalGrad(op kernels.FocalGrad, in, out []tensor) {
 		q := p[y]
 		d := -kernels.Power(1-q, op.Gamma)
 		if op.Gamma > 0 {
-			d += op.Gamma * kernels.Power(1-q, op.Gamma-1) * q * logp[y]
+			d += float64(op.Gamma * kernels.Power(1-q, op.Gamma-1) * q * logp[y])
 		}
 		for c := range k {
 			hit := 0.0

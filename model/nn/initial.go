@@ -57,7 +57,7 @@ func draw(p Param, seed, place, number uint32) []float32 {
 		bound := float32(1 / math.Sqrt(float64(p.Fan)))
 		blocks(v, seed, place, number, func(w [4]uint32) (u [4]float32) {
 			for i := range u {
-				u[i] = bound * (2*philox.Uniform(w[i]) - 1)
+				u[i] = bound * (float32(2*philox.Uniform(w[i])) - 1)
 			}
 			return u
 		})

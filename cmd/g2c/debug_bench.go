@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"g2c/kernels"
+	"g2c/worker/train"
+)
+
+// benchInfo is what `g2c debug bench --json` prints.
+type benchInfo struct {
+	Task       string    `json:"task"`
+	Class      string    `json:"class"`
+	MS         float64   `json:"ms"` // median of a step
+	MinMS      float64   `json:"minMS"`
+	ImagesPerS float64   `json:"imagesPerSecond"`
+	GFLOP      float64   `json:"gflop"` // of a step
+	GFLOPS     float64   `json:"gflops"`
+	PeakGFLOPS float64   `json:"peakGFLOPS"` // measured; 0 where the device does not say
+	PeakRSSMiB float64   `json:"peakRSSMiB"` // of the process
+	StateMiB   float64   `json:"stateMiB"`
+	ArenaMiB   float64   `json:"arenaMiB"`
+	NaiveMiB   float64   `json:"naiveMiB"` // all temporaries side by side
+	WorkMiB    float64   `json:"workspaceMiB"`
+	Ops        []benchOp `json:"ops"`
+}
+
+type benchOp struct {
+	Name   string  `json:"name"`
+	Calls  int     `json:"calls"`
+	MS     float64 `json:"ms"`
+	GFLOPS float64 `json:"gflops"`
+	GBPerS float64 `json:"gbPerSecond"`
+}
+
+// peaker is a device that can measure its own peak.
+type peaker interface{ PeakFLOPS() float64 }
+
+// newDebugBench is `g2c debug bench SPEC`.
+func newDebugBench() *cobra.Command {
+	var f debugFlags
+	c := &cobra.Command{
+		Use:   "bench SPEC",
+		Short: "Time a training step: median, rate, memory, and a table by operation",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			device, err := openDevice(f.device)
+			if err != nil {
+				return err
+			}
+			defer device.Close()
+			info, err := f.bench(c, args[0], device)
+			if err != nil {
+				return err
+			}
+			if wantJSON(c) {
+				return printJSON(info)
+			}
+			info.print()
+			return nil
+		},
+	}
+	f.add(c)
+	return c
+}
+
+const (
+	mib  = 1 << 20
+	giga = 1e9
+)
+
+func (f *debugFlags) bench(c *cobra.Command, name string, device kernels.Device) (*benchInfo, error) {
+	task, err := f.debugTask(c, name, device.Class())
+	if err != nil {
+		return nil, err
+	}
+	b, err := train.RunBench(device, task, max(f.steps, 1), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	info := &benchInfo{
+		Task: f.task, Class: device.Class(), MS: ms(b.Median()), MinMS: ms(b.Steps[0]), GFLOP: float64(b.FLOPs) / giga,
+		StateMiB: float64(b.StateBytes) / mib, ArenaMiB: float64(b.ArenaBytes) / mib, NaiveMiB: float64(b.NaiveBytes) / mib,
+		WorkMiB: float64(b.WorkBytes) / mib, PeakRSSMiB: peakRSS(),
+	}
+	for _, d := range b.Steps {
+		info.MinMS = min(info.MinMS, ms(d))
+	}
+	info.ImagesPerS = 1000 * float64(b.Samples) / info.MS
+	info.GFLOPS = 1000 * info.GFLOP / info.MS
+	if p, ok := device.(peaker); ok {
+		info.PeakGFLOPS = p.PeakFLOPS() / giga
+	}
+	for _, o := range b.Ops {
+		s := o.Time.Seconds()
+		info.Ops = append(info.Ops, benchOp{o.Name, o.Calls, ms(o.Time), float64(o.Cost.FLOPs) / s / giga, float64(o.Cost.Bytes) / s / giga})
+	}
+	return info, nil
+}
+
+func ms(d time.Duration) float64 { return 1000 * d.Seconds() }
+
+// peakRSS is the most memory that the process has held, in MiB.
+func peakRSS() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Maxrss) / 1024
+}
+
+func (i *benchInfo) print() {
+	fmt.Printf("%s on %s: %.1f ms a step (least %.1f), %.2f images/s, %.2f GFLOP, %.1f GFLOP/s",
+		i.Task, i.Class, i.MS, i.MinMS, i.ImagesPerS, i.GFLOP, i.GFLOPS)
+	if i.PeakGFLOPS > 0 {
+		fmt.Printf(", %.0f %% of the measured peak of %.0f", 100*i.GFLOPS/i.PeakGFLOPS, i.PeakGFLOPS)
+	}
+	fmt.Printf("\nmemory: peak %.0f MiB; state %.1f, arena %.1f (side by side %.1f), workspace %.1f\n\n",
+		i.PeakRSSMiB, i.StateMiB, i.ArenaMiB, i.NaiveMiB, i.WorkMiB)
+	fmt.Printf("%-24s %6s %9s %6s %9s %8s\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s")
+	total := 0.0
+	for _, o := range i.Ops {
+		total += o.MS
+	}
+	for _, o := range i.Ops {
+		fmt.Printf("%-24s %6d %9.2f %5.1f%% %9.1f %8.1f\n", o.Name, o.Calls, o.MS, 100*o.MS/total, o.GFLOPS, o.GBPerS)
+	}
+}

@@ -1,0 +1,208 @@
+package train
+
+import (
+	"sort"
+	"time"
+
+	"g2c/api"
+	"g2c/internal/fault"
+	"g2c/internal/philox"
+	"g2c/kernels"
+	"g2c/model/cyclegan"
+	"g2c/model/g2c"
+)
+
+// Bench is what a training step costs on a device.
+type Bench struct {
+	Steps      []time.Duration // each, in order
+	Samples    int             // images of the source stain a step
+	FLOPs      int64           // a step, by the contracts
+	StateBytes int64
+	ArenaBytes int64
+	WorkBytes  int64 // kernels' scratch and tables
+	NaiveBytes int64 // all temporaries side by side, had no arena been planned
+	Ops        []OpCost
+}
+
+// OpCost is what one kind of operation costs in a step.
+type OpCost struct {
+	Name  string
+	Calls int
+	Time  time.Duration
+	Cost  kernels.Cost
+}
+
+// benchStep is a step that can be repeated: what it runs, in order.
+type benchStep interface {
+	benchExecs() []kernels.Exec
+	benchRun(t int64) error
+	Close() error
+}
+
+func (s *GANStep) benchExecs() []kernels.Exec {
+	return []kernels.Exec{s.input, s.generator, s.discriminator}
+}
+
+func (s *GANStep) benchRun(t int64) error {
+	if err := s.input.Run(); err != nil {
+		return err
+	}
+	const lr = 2e-4
+	if err := s.Generator(lr, t); err != nil {
+		return err
+	}
+	return s.Discriminator(lr, t)
+}
+
+func (s *G2CStep) benchExecs() []kernels.Exec {
+	if s.joint == nil {
+		return []kernels.Exec{s.input, s.frozen}
+	}
+	return []kernels.Exec{s.input, s.joint}
+}
+
+func (s *G2CStep) benchRun(int64) error {
+	if err := s.input.Run(); err != nil {
+		return err
+	}
+	const lr = 1e-3
+	return s.Train(lr, false)
+}
+
+// RunBench times steps of a task's training on random images, after a few that
+// are not counted, then each operation alone.
+func RunBench(d kernels.Device, task api.Task, steps int, now func() time.Time) (*Bench, error) {
+	s, b, err := newBenchStep(d, task)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	const warmup = 3
+	for t := range warmup + steps {
+		begun := now()
+		if err := s.benchRun(int64(t + 1)); err != nil {
+			return nil, err
+		}
+		if t >= warmup {
+			b.Steps = append(b.Steps, now().Sub(begun))
+		}
+	}
+	for _, e := range s.benchExecs() {
+		m := e.Memory()
+		b.FLOPs += e.Program().Cost().FLOPs
+		b.ArenaBytes += m.Arena
+		b.WorkBytes += m.Workspace
+		b.NaiveBytes += m.Sum
+	}
+	return b, b.timeOps(s.benchExecs(), now)
+}
+
+func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
+	switch task.Kind {
+	case api.KindPretrain:
+		m, err := cyclegan.New(ganConfig(task.Pretrain))
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err := NewGANStep(d, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		err = s.Initialise(task.Pretrain.Seed)
+		return s, &Bench{Samples: task.Pretrain.Batch, StateBytes: stateBytes(m.State)}, s.randomImages(err, cyclegan.PixelsA, cyclegan.PixelsB)
+	case api.KindFinetune:
+		m, err := g2c.New(g2cConfig(task.Finetune))
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err := NewG2CStep(d, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		err = s.Initialise(task.Finetune.Seed)
+		for i := range m.Config.Generators {
+			if err == nil {
+				err = s.initialise(g2c.GeneratorNet(i), task.Finetune.Seed, uint32(i))
+			}
+		}
+		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(m.State)}, s.randomImages(err, g2c.Pixels)
+	}
+	return nil, nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
+}
+
+// randomImages fills slots of pixels, unless there was an error before.
+func (s *step) randomImages(err error, slots ...string) error {
+	for n, slot := range slots {
+		if err != nil {
+			return err
+		}
+		t, _ := s.state.Spec().Type(slot)
+		v := make([]uint8, t.Shape.Len())
+		for i := range v {
+			v[i] = uint8(philox.Words(uint32(n), philox.AugmentA, [4]uint32{uint32(i)})[0])
+		}
+		err = s.state.PutU8(slot, v)
+	}
+	return err
+}
+
+func stateBytes(spec *kernels.StateSpec) int64 {
+	var n int64
+	for _, g := range spec.Groups {
+		t, _ := spec.Type(g.Name)
+		size := 4
+		if t.DType == kernels.U8 {
+			size = 1
+		}
+		n += int64(size * t.Shape.Len())
+	}
+	return n
+}
+
+// opRepeats is how often each instruction is timed; the least counts.
+const opRepeats = 3
+
+// timeOps times each instruction of one step alone and sums them by operation.
+func (b *Bench) timeOps(execs []kernels.Exec, now func() time.Time) error {
+	by := map[string]*OpCost{}
+	for _, e := range execs {
+		p := e.Program()
+		for i, in := range p.Instrs {
+			best := time.Duration(0)
+			for r := range opRepeats {
+				begun := now()
+				if err := e.RunInstr(i); err != nil {
+					return err
+				}
+				if took := now().Sub(begun); r == 0 || took < best {
+					best = took
+				}
+			}
+			o := by[in.Op.Name()]
+			if o == nil {
+				o = &OpCost{Name: in.Op.Name()}
+				by[in.Op.Name()] = o
+			}
+			o.Calls++
+			o.Time += best
+			o.Cost = o.Cost.Add(p.InstrCost(i))
+		}
+	}
+	for _, o := range by {
+		b.Ops = append(b.Ops, *o)
+	}
+	sort.Slice(b.Ops, func(i, j int) bool {
+		if b.Ops[i].Time != b.Ops[j].Time {
+			return b.Ops[i].Time > b.Ops[j].Time
+		}
+		return b.Ops[i].Name < b.Ops[j].Name
+	})
+	return nil
+}
+
+// Median is the median time of a step.
+func (b *Bench) Median() time.Duration {
+	s := append([]time.Duration(nil), b.Steps...)
+	sort.Slice(s, func(i, j int) bool { return s[i] < s[j] })
+	return s[len(s)/2]
+}
