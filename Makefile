@@ -1,0 +1,62 @@
+# `make help` lists the targets.
+
+GO        ?= go
+BIN       := bin/g2c
+BUILD     := build
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOTESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
+TORCH_PY  ?= $(BUILD)/torch/bin/python
+SOURCES   := $(shell find . -name '*.go' -o -name '*.s' -o -name '*.yaml' -o -name '*.html' 2>/dev/null | grep -v '^./$(BUILD)/') go.mod go.sum
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: $(BIN) ## build bin/g2c
+
+$(BIN): $(SOURCES)
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/g2c
+
+.PHONY: demo
+demo: $(BIN) ## train both stages on synthetic tissue and write a report: minutes, no data needed
+	$(BIN) run quickstart
+
+.PHONY: test
+test: ## run every test and print the slowest
+	@mkdir -p $(BUILD)
+	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test.json -- -timeout 30m ./...
+	@echo "slowest tests:"
+	@$(GOTESTSUM) tool slowest --jsonfile $(BUILD)/test.json --threshold 2s --num 15
+
+.PHONY: test-short
+test-short: ## run the tests that take seconds
+	$(GO) test -short ./...
+
+.PHONY: verify
+verify: ## check formatting, vet, and that generated files are fresh
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) generate ./...
+	git diff --exit-code -- '*.s' '*_gen.go' kernels/cpu
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser of outside bytes for FUZZTIME (default 20s) each
+	@for f in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for name in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' $$f/*_test.go | sed 's/func //'); do \
+			echo "$$f $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(FUZZTIME),20s) $$f || exit 1; \
+		done; done
+
+$(BUILD)/torch/bin/python:
+	python3 -m venv $(BUILD)/torch
+	$(BUILD)/torch/bin/pip install -q -r bench/peers/requirements.txt
+
+.PHONY: bench-cpu
+bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; needs PEER=path/to/torch_g2c.py
+	$(TORCH_PY) bench/peers/bench_cpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/cpu.md
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin $(BUILD)

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Times the training steps of g2c and of PyTorch on this CPU, in turn, and writes a table of medians and ratios.
+
+    bench_cpu.py --g2c bin/g2c --peer PATH/torch_g2c.py --out bench/results/cpu.md [--rounds 3] [--steps 10]
+
+Every row is a configuration of reference figures. A round runs each side once as a process of its own, alternating, so that both
+see the same machine; a side's figure is the median over rounds of its own median step. Peak memory is the process's largest
+resident set, as the kernel counts it. The last line is the geometric mean of PyTorch's median / ours.
+"""
+import argparse, json, math, os, statistics, subprocess, sys, tempfile
+
+# name, kind, size, batch, generator width, M, classifier width
+ROWS = [
+    ("CycleGAN 64², width 16, batch 1", "cyclegan", 64, 1, 16, 0, 0),
+    ("CycleGAN 64², width 32, batch 1", "cyclegan", 64, 1, 32, 0, 0),
+    ("CycleGAN 128², width 64, batch 1", "cyclegan", 128, 1, 64, 0, 0),
+    ("G2C joint 64², M=1, generator 16, classifier 256, batch 8", "g2c", 64, 8, 16, 1, 256),
+    ("G2C joint 64², M=3, generator 32, classifier 256, batch 8", "g2c", 64, 8, 32, 3, 256),
+    ("G2C joint 128², M=3, generator 64, classifier 256, batch 4", "g2c", 128, 4, 64, 3, 256),
+]
+
+SPEC = """apiVersion: g2c/v1
+kind: Experiment
+metadata: {{name: bench}}
+data:
+  source: PAS
+  size: {size}
+  synthetic: {{patients: 8, patches: 6, seed: 1}}
+tasks: [{{name: t, positive: [gs], negative: [noa]}}]
+model: {{generator: {{width: {width}, blocks: 6}}, discriminator: {{width: {width}}}, classifier: {{width: {classifier}}}}}
+pretrain: {{batch: {pretrain}}}
+finetune: {{batch: {finetune}, shards: 1}}
+arms: [{{name: bench, stains: [{stains}]}}]
+"""
+
+
+def run(command, env=None):
+    """The last line of JSON on standard output, and the peak resident set in MiB."""
+    with tempfile.TemporaryFile() as out:
+        p = subprocess.Popen(command, stdout=out, env={**os.environ, **(env or {})})
+        _, status, usage = os.wait4(p.pid, 0)
+        if status:
+            sys.exit(f"{' '.join(command)}: exit status {status}")
+        out.seek(0)
+        return out.read().decode(), usage.ru_maxrss / 1024
+
+
+def ours(g2c, row, steps):
+    _, kind, size, batch, width, m, classifier = row
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(SPEC.format(size=size, width=width, classifier=classifier or 64, stains=", ".join(["HE", "MASSON", "PASM"][: m or 1]),
+                            pretrain=batch if kind == "cyclegan" else 1, finetune=batch if kind == "g2c" else 4))
+        f.flush()
+        out, rss = run([g2c, "debug", "bench", f.name, "--task", "pretrain" if kind == "cyclegan" else "finetune", "--steps", str(steps), "--json"])
+    r = json.loads(out)
+    return r["ms"], rss, r
+
+
+def peer(path, row, steps):
+    _, kind, size, batch, width, m, classifier = row
+    command = [sys.executable, path, "--what", kind, "--size", str(size), "--batch", str(batch), "--width", str(width), "--threads", "2", "--steps", str(steps)]
+    if kind == "g2c":
+        command += ["--m", str(m), "--classifier-width", str(classifier)]
+    out, rss = run(command)
+    return json.loads(out.strip().splitlines()[-1])["ms"], rss
+
+
+def cpu():
+    with open("/proc/cpuinfo") as f:
+        names = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
+    flags = "AVX-512" if "avx512f" in open("/proc/cpuinfo").read() else "AVX2"
+    return f"{len(names)} × {names[0]}, {flags}"
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--g2c", required=True)
+    p.add_argument("--peer", required=True)
+    p.add_argument("--out", required=True)
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--steps", type=int, default=10)
+    a = p.parse_args()
+    import torch
+
+    lines = ["# Training steps on the CPU, beside PyTorch", "",
+             f"`make bench-cpu PEER=torch_g2c.py`; {cpu()}; PyTorch {torch.__version__} eager, fp32, contiguous, 2 threads.",
+             f"Medians of {a.rounds} rounds of {a.steps} steps, both sides alternating in one run.", "",
+             "| step | g2c ms | PyTorch ms | PyTorch / g2c | g2c peak MiB | PyTorch peak MiB | arena MiB | unplanned MiB | GFLOP/s |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    ratios = []
+    for row in ROWS:
+        steps = a.steps if row[2] == 64 else max(3, a.steps // 3)
+        mine, theirs = [], []
+        for _ in range(a.rounds):
+            mine.append(ours(a.g2c, row, steps))
+            theirs.append(peer(a.peer, row, steps))
+        ms, pms = statistics.median(x[0] for x in mine), statistics.median(x[0] for x in theirs)
+        info = mine[0][2]
+        ratios.append(pms / ms)
+        lines.append(f"| {row[0]} | {ms:.1f} | {pms:.1f} | {pms / ms:.2f} | {max(x[1] for x in mine):.0f} | {max(x[1] for x in theirs):.0f} | "
+                     f"{info['arenaMiB']:.1f} | {info['naiveMiB']:.1f} | {1000 * info['gflop'] / ms:.0f} |")
+        print(lines[-1], flush=True)
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    lines += ["", f"geometric mean {mean:.2f}"]
+    with open(a.out, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    print(lines[-1])
+
+
+if __name__ == "__main__":
+    main()
