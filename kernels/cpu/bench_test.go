@@ -79,15 +79,15 @@ func BenchmarkMicro(b *testing.B) {
 	for _, isa := range isas() {
 		for _, k := range microKernels(isa) {
 			const depth = 256
-			left := host.AlignedFloats[float32](depth * tileRows)
+			left := host.AlignedFloats[float32](depth * k.rows)
 			right := host.AlignedFloats[float32](depth * k.columns)
-			out := host.AlignedFloats[float32](tileRows * k.columns)
-			rows, results := make([]*float32, tileRows), make([]*float32, tileRows)
+			out := host.AlignedFloats[float32](k.rows * k.columns)
+			rows, results := make([]*float32, k.rows), make([]*float32, k.rows)
 			for r := range rows {
 				rows[r], results[r] = &left[r*depth], &out[r*k.columns]
 			}
 			rate := func(b *testing.B) {
-				flops := float64(2*depth*tileRows*k.columns) * float64(b.N)
+				flops := float64(2*depth*k.rows*k.columns) * float64(b.N)
 				b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			}
 			b.Run(fmt.Sprintf("%s/dot%d", isa, k.columns), func(b *testing.B) {
@@ -103,6 +103,28 @@ func BenchmarkMicro(b *testing.B) {
 				}
 				rate(b)
 			})
+		}
+	}
+}
+
+// BenchmarkPass times operations that memory, not arithmetic, should bound.
+func BenchmarkPass(b *testing.B) {
+	for _, n := range []int{1, 8} {
+		x, v := real(n, 64, 64, 64), real(n, 64)
+		w := real(1 << 20)
+		for _, t := range []trial{
+			{op: kernels.InstanceNorm{Act: kernels.ReLU, Eps: 1e-5}, in: []kernels.Type{x}},
+			{op: kernels.InstanceNormGrad{Act: kernels.ReLU, Eps: 1e-5}, in: []kernels.Type{x, x, v, v}},
+			{op: kernels.BatchNorm{Segments: one, Act: kernels.ReLU, Eps: 1e-5}, in: []kernels.Type{x, real(64), real(64)}},
+			{op: kernels.Add{}, in: []kernels.Type{x, x}},
+			{op: kernels.Activation{Act: kernels.Leaky}, in: []kernels.Type{x}},
+			{op: kernels.ActivationGrad{Act: kernels.Leaky}, in: []kernels.Type{x, x}},
+			{op: kernels.BiasGrad{Segments: one}, in: []kernels.Type{x}},
+			{op: kernels.Activation{Act: kernels.Tanh}, in: []kernels.Type{real(n, 64, 64, 3)}},
+			{op: kernels.L1{Segments: one, Scale: 1}, in: []kernels.Type{real(n, 64, 64, 3), real(n, 64, 64, 3)}},
+			{op: kernels.Adam{Beta1: 0.5, Beta2: 0.999, Eps: 1e-8}, in: []kernels.Type{w, w, w, w, real(2)}},
+		} {
+			b.Run(fmt.Sprintf("n%d/%s", n, t.op.Name()), func(b *testing.B) { benchTrial(b, t) })
 		}
 	}
 }

@@ -17,12 +17,12 @@ func microKernels(i ISA) []microKernel {
 	switch i {
 	case AVX512:
 		return []microKernel{
-			{columns: 64, dot: dot6x64AVX512, outer: outer6x64AVX512},
-			{columns: 32, dot: dot6x32AVX512, outer: outer6x32AVX512},
-			{columns: 16, dot: dot6x16AVX512, outer: outer6x16AVX512},
+			{rows: tileRows, columns: 64, dot: dot6x64AVX512, outer: outer6x64AVX512},
+			{rows: tileRows, columns: 32, dot: dot6x32AVX512, outer: outer6x32AVX512},
+			{rows: tileRows, columns: 16, dot: dot6x16AVX512, outer: outer6x16AVX512},
 		}
 	case AVX2:
-		return []microKernel{{columns: 16, dot: dot6x16AVX2, outer: outer6x16AVX2}}
+		return []microKernel{{rows: tileRows, columns: 16, dot: dot6x16AVX2, outer: outer6x16AVX2}}
 	}
 	return portableKernels
 }

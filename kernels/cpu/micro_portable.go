@@ -3,7 +3,7 @@ package cpu
 import "unsafe"
 
 // portableKernels are plain Go: each product is rounded before it is added.
-var portableKernels = []microKernel{{columns: portableColumns, dot: dotPortable, outer: outerPortable}}
+var portableKernels = []microKernel{{rows: tileRows, columns: portableColumns, dot: dotPortable, outer: outerPortable}}
 
 const portableColumns = 16
 
