@@ -21,6 +21,7 @@ type dotProduct struct {
 	lattice  *lattice
 	panels   []panel
 	phases   []phase
+	planars  []*planar
 	pieces   []piece
 	strips   bool // taps hold so few channels that a row of them is made one
 
@@ -33,9 +34,12 @@ type dotProduct struct {
 	sums    []float32
 	biases  []float32
 	strip   []float32
-	size    struct{ packed, sums, biases, strip int }
+	plane   []float32
+	current *planar // being run
+	filling bool
+	size    struct{ packed, sums, biases, strip, plane int }
 
-	packTask, stripTask, dotTask func(member, item int)
+	packTask, stripTask, dotTask, planarTask func(member, item int)
 }
 
 // phase is one of the convolutions of a dotProduct.
@@ -79,6 +83,7 @@ func (d *dotProduct) prepare() {
 	d.strips = d.inner < stripsBelow
 	for i := range d.phases {
 		p := &d.phases[i]
+		d.takePlanar(p)
 		p.offset, p.strips = d.size.packed, d.size.strip
 		d.size.packed += p.depth(d) * padded(d.panels)
 		if d.strips {
@@ -96,11 +101,26 @@ func (d *dotProduct) prepare() {
 	d.packTask = func(_, item int) { d.packItem(item) }
 	d.stripTask = func(_, item int) { d.stripItem(item) }
 	d.dotTask = func(member, item int) { d.runPiece(&d.dev.members[member], &d.pieces[item]) }
+	d.planarTask = func(member, item int) { d.planarItem(&d.dev.members[member], item) }
+}
+
+// takePlanar takes from a phase the columns that a planar can compute.
+func (d *dotProduct) takePlanar(p *phase) {
+	l := newPlanar(d, p)
+	if l == nil {
+		return
+	}
+	p.w = l.rest(p.w)
+	l.weights, l.planes = d.size.packed, d.size.plane
+	d.size.packed += l.phase.depth(d) * l.kernel.rows
+	d.size.plane += l.fillItems() * l.planeFloats()
+	d.planars = append(d.planars, l)
+	d.dev.need(0, l.phase.taps(), 0)
 }
 
 // floats is the scratch that a run needs.
 func (d *dotProduct) floats() int {
-	return d.size.packed + d.size.biases + d.size.sums + d.size.strip
+	return d.size.packed + d.size.biases + d.size.sums + d.size.strip + d.size.plane
 }
 
 // depth is the length of a phase's chains.
@@ -121,6 +141,9 @@ func (d *dotProduct) stripFloats(p *phase) int { return len(p.w.outs) * len(p.w.
 // cutPhase cuts one phase into pieces.
 func (d *dotProduct) cutPhase(p *phase) {
 	tiles := (d.samples*p.pixels() + tileRows - 1) / tileRows
+	if tiles == 0 {
+		return
+	}
 	taps, _ := d.loops(p)
 	chunk := min(max(chunkBytes/(8*tileRows*max(taps, 1)), 1), chunkTiles, tiles)
 	chunks := (tiles + chunk - 1) / chunk
@@ -142,24 +165,54 @@ func (d *dotProduct) run() {
 	s := d.scratch.Floats(d.floats())
 	d.packed, s = s[:d.size.packed], s[d.size.packed:]
 	d.biases, s = s[:d.size.biases], s[d.size.biases:]
-	d.sums, d.strip = s[:d.size.sums], s[d.size.sums:]
+	d.sums, s = s[:d.size.sums], s[d.size.sums:]
+	d.strip, d.plane = s[:d.size.strip], s[d.size.strip:]
 	clear(d.biases[copy(d.biases, d.bias):])
-	d.dev.team.run(len(d.phases)*len(d.panels)+d.samples*len(d.lattice.sums), d.packTask)
+	d.dev.team.run(len(d.phases)*len(d.panels)+len(d.planars)+d.samples*len(d.lattice.sums), d.packTask)
 	if d.strips {
 		d.dev.team.run(len(d.phases)*d.samples*d.phases[0].h.indices(), d.stripTask)
 	}
 	d.dev.team.run(len(d.pieces), d.dotTask)
+	for _, d.current = range d.planars {
+		d.filling = true
+		d.dev.team.run(d.current.fillItems(), d.planarTask)
+		d.filling = false
+		d.dev.team.run(d.current.computeItems(), d.planarTask)
+	}
 }
 
 // packItem packs a panel of weights or, in the items after those, adds pixels.
 func (d *dotProduct) packItem(item int) {
 	if first := len(d.phases) * len(d.panels); item >= first {
-		d.sumItem(item - first)
+		d.packOther(item - first)
 		return
 	}
 	p, n := &d.phases[item/len(d.panels)], d.panels[item%len(d.panels)]
-	depth := p.taps() * d.inner
+	if p.pixels() == 0 {
+		return
+	}
+	depth := p.depth(d)
 	d.pack(p, n, d.packed[p.offset+n.first*depth:][:n.kernel.columns*depth])
+}
+
+// packOther packs the weights of a planar or, in the items after those, adds
+// pixels.
+func (d *dotProduct) packOther(item int) {
+	if item >= len(d.planars) {
+		d.sumItem(item - len(d.planars))
+		return
+	}
+	l := d.planars[item]
+	d.pack(&l.phase, l.panel, d.packed[l.weights:][:l.phase.depth(d)*l.kernel.rows])
+}
+
+// planarItem fills planes of, or computes, the current planar.
+func (d *dotProduct) planarItem(w *workspace, item int) {
+	if d.filling {
+		d.current.fill(item)
+		return
+	}
+	d.current.compute(w, item)
 }
 
 // sumItem adds the pixels that meet in one tap of one sample.

@@ -26,3 +26,17 @@ func microKernels(i ISA) []microKernel {
 	}
 	return portableKernels
 }
+
+// narrowKernels are those with few rows first, then widest first; outer only.
+func narrowKernels(i ISA) []microKernel {
+	all := microKernels(i)
+	narrow := all[len(all)-1:]
+	if i == Portable {
+		return narrow
+	}
+	few := []microKernel{{rows: 3, columns: 24, outer: outer3x24AVX2}}
+	if i == AVX512 {
+		few = []microKernel{{rows: 3, columns: 48, outer: outer3x48AVX512}, few[0]}
+	}
+	return append(few, narrow...)
+}

@@ -44,6 +44,16 @@ func dot6x16AVX512(taps int64, left **float32, n int64, right *float32, bias *fl
 //go:noescape
 func outer6x16AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
 
+// outer3x24AVX2 is a micro-kernel: see microKernel.outer.
+//
+//go:noescape
+func outer3x24AVX2(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+
+// outer3x48AVX512 is a micro-kernel: see microKernel.outer.
+//
+//go:noescape
+func outer3x48AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+
 // addPixels16 is, for each pixel in order and 16 columns of it,
 //
 //	sums += x

@@ -135,7 +135,7 @@ func dotCase(t *testing.T, k tile, f *ir.Function, n int, resume int64, biased b
 
 // TestOuter does the same for the outer kernels.
 func TestOuter(t *testing.T) {
-	for _, k := range tiles {
+	for _, k := range slices.Concat(tiles, narrowTiles) {
 		f := function(t, k.name("outer"))
 		for _, n := range []int{1, 2, 3, 4, 7, 9} {
 			for _, resume := range []int64{0, 1} {

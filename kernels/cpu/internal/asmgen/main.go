@@ -57,6 +57,9 @@ func generate() (*ir.File, error) {
 		dot(ctx, t)
 		outer(ctx, t)
 	}
+	for _, t := range narrowTiles {
+		outer(ctx, t)
+	}
 	for _, p := range passes {
 		p.build(ctx, 2)
 		p.build(ctx, 1)
