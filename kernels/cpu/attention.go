@@ -1,16 +1,13 @@
 package cpu
 
-import (
-	"g2c/kernels"
-	"g2c/kernels/cpu/internal/fma32"
-)
+import "g2c/kernels"
 
 // scaleChannels is y[n,h,w,c] = x[n,h,w,c] * s[n,c].
 func (d *Device) scaleChannels(_ kernels.ScaleChannels, c call) func() {
 	x, s, y := c.In[0], c.In[1], c.Out[0]
 	shape := x.Shape()
 	row, ch := shape[2]*shape[3], shape[3]
-	return d.eachRow(shape[0]*shape[1], func(i int) {
+	return d.eachRow(shape[0]*shape[1], func(_ *workspace, i int) {
 		scale := s.F[i/shape[1]*ch:][:ch]
 		for at := i * row; at < (i+1)*row; at += ch {
 			to, from := y.F[at:][:ch], x.F[at:][:ch]
@@ -30,18 +27,9 @@ func (d *Device) scaleChannelsGradS(_ kernels.ScaleChannelsGradS, c call) func()
 		dev: d, sets: singles(s[0]), samples: s[0], pixels: s[1] * s[2], channels: ch, terms: 1, scratch: c.Scratch,
 		finish: func(set int, totals []float32) { copy(ds[set*ch:][:ch], totals) },
 	}
-	fma := fma32.FMA
-	if d.isa == Portable {
-		fma = func(x, y, z float32) float32 { return float32(x*y) + z }
-	}
-	sum.add = func(sums []float32, _, n, from, end int) {
-		for p := from; p < end; p++ {
-			at := (n*sum.pixels + p) * ch
-			g, v := dy[at:][:ch], x[at:][:ch]
-			for k := range sums {
-				sums[k] = fma(g[k], v[k], sums[k])
-			}
-		}
+	sum.add = func(w *workspace, sums []float32, _, n, from, end int) {
+		at := (n*sum.pixels + from) * ch
+		d.pass.addProducts.run(w, end-from, ch, dy[at:], x[at:], sums)
 	}
 	return sum.prepare().run
 }

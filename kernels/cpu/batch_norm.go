@@ -12,12 +12,12 @@ func (d *Device) batchNorm(op kernels.BatchNorm, c call) func() {
 	n := d.newNormalizer(c, s, shards(op.Segments, s[0]), op.Act, op.Eps)
 	mean := func(set int) []float32 { return n.of(stats, 2*set) }
 	statistics := n.statistics(c, x.F, mean, func(set int) []float32 { return n.of(stats, 2*set+1) })
-	a := affineOperands{x: x.F, y: y, gamma: c.In[1].F, beta: c.In[2].F, act: op.Act}
+	a := affineOperands{x: x.F, y: y, gamma: c.In[1].F, beta: c.In[2].F}
 	if len(c.In) == 4 {
 		a.res = c.In[3].F
 	}
-	apply := n.eachPixelRun(func(set, from, end int) {
-		a.apply(mean(set), n.of(n.rstd, set), from*n.channels, end*n.channels)
+	apply := n.eachPixelRun(func(w *workspace, set, pixels, at int) {
+		a.apply(n, w, pixels, at, mean(set), n.of(n.rstd, set))
 	})
 	return func() {
 		statistics()
@@ -26,29 +26,16 @@ func (d *Device) batchNorm(op kernels.BatchNorm, c call) func() {
 }
 
 // affineOperands are the tensors of batch norm's second half; res may be nil.
-type affineOperands struct {
-	x, y, gamma, beta, res []float32
-	act                    kernels.Act
-}
+type affineOperands struct{ x, y, gamma, beta, res []float32 }
 
-// apply is y = act(gamma*((x-m)*rstd) + beta + res) for whole pixels.
-func (a *affineOperands) apply(m, rstd []float32, from, end int) {
-	n := len(m)
-	rstd, gamma, beta := rstd[:n], a.gamma[:n], a.beta[:n]
-	for ; from < end; from += n {
-		x, y := a.x[from:][:n], a.y[from:][:n]
-		for i := range y {
-			y[i] = float32(gamma[i]*float32(float32(x[i]-m[i])*rstd[i])) + beta[i]
-		}
-		if a.res != nil {
-			addTo(y, a.res[from:])
-		}
-		if a.act == kernels.ReLU {
-			relu(y, y)
-		} else if a.act == kernels.Leaky {
-			leaky(y, y)
-		}
+// apply is y = act(gamma*((x-m)*rstd) + beta + res) for pixels.
+func (a *affineOperands) apply(n *normalizer, w *workspace, pixels, at int, m, rstd []float32) {
+	ch, p := n.channels, &n.dev.pass
+	if a.res == nil {
+		p.affine.run(w, pixels, ch, a.x[at:], a.y[at:], m, rstd, a.gamma, a.beta, n.below, unit)
+		return
 	}
+	p.affineAdd.run(w, pixels, ch, a.x[at:], a.res[at:], a.y[at:], m, rstd, a.gamma, a.beta, n.below, unit)
 }
 
 // batchNormGrad is, with h = (x-m)*rstd and g = dy where y > 0,
@@ -72,12 +59,12 @@ func (d *Device) batchNormGrad(op kernels.BatchNormGrad, c call) func() {
 	residual := func() {}
 	if op.Res {
 		dres := c.Out[3].F
-		residual = d.eachRun(len(dres), func(from, end int) {
+		residual = d.eachRun(len(dres), func(w *workspace, from, end int) {
 			if o.y == nil {
 				copy(dres[from:end], o.dy[from:end])
 				return
 			}
-			slopeGrad(dres[from:end], o.dy[from:end], o.y[from:end], n.below)
+			d.pass.activateBack.flat(w, o.dy[from:end], o.y[from:end], dres[from:end], n.below, unit)
 		})
 	}
 	return func() {
@@ -92,11 +79,11 @@ func (d *Device) batchNormInfer(op kernels.BatchNormInfer, c call) func() {
 	x, mean, variance := c.In[0], c.In[3].F, c.In[4].F
 	s := x.Shape()
 	n := d.newNormalizer(c, s, [][]int{count(0, s[0], 1)}, op.Act, op.Eps)
-	a := affineOperands{x: x.F, y: c.Out[0].F, gamma: c.In[1].F, beta: c.In[2].F, act: op.Act}
+	a := affineOperands{x: x.F, y: c.Out[0].F, gamma: c.In[1].F, beta: c.In[2].F}
 	if len(c.In) == 6 {
 		a.res = c.In[5].F
 	}
-	apply := n.eachPixelRun(func(_, from, end int) { a.apply(mean, n.rstd, from*n.channels, end*n.channels) })
+	apply := n.eachPixelRun(func(w *workspace, _, pixels, at int) { a.apply(n, w, pixels, at, mean, n.rstd) })
 	return func() {
 		n.invert(n.rstd, variance)
 		apply()

@@ -21,10 +21,8 @@ func (d *Device) sumPixels(c call, sets [][]int, s kernels.Shape, finish func(se
 		dev: d, sets: sets, samples: s[0], pixels: s[1 : len(s)-1].Len(), channels: ch, terms: 1,
 		scratch: c.Scratch, finish: finish,
 	}
-	sum.add = func(sums []float32, _, n, from, end int) {
-		for p := from; p < end; p++ {
-			addTo(sums, x[(n*sum.pixels+p)*ch:])
-		}
+	sum.add = func(w *workspace, sums []float32, _, n, from, end int) {
+		d.pass.addPixels.run(w, end-from, ch, x[(n*sum.pixels+from)*ch:], sums)
 	}
 	return sum.prepare().run
 }

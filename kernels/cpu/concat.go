@@ -20,7 +20,7 @@ const floatsAtOnce = 1 << 13
 // eachBandRow calls f for every row of a band, many rows an item.
 func (d *Device) eachBandRow(b band, f func(part, whole int)) func() {
 	many := max(1, floatsAtOnce/b.whole)
-	return d.eachRow((b.rows+many-1)/many, func(item int) {
+	return d.eachRow((b.rows+many-1)/many, func(_ *workspace, item int) {
 		for r := item * many; r < min((item+1)*many, b.rows); r++ {
 			f(r*b.part, r*b.whole+b.offset)
 		}

@@ -21,8 +21,9 @@ type dotProduct struct {
 	lattice  *lattice
 	panels   []panel
 	phases   []phase
+	planars  []*planar
 	pieces   []piece
-	gathers  bool // taps hold so few channels that rows are copied together
+	strips   bool // taps hold so few channels that a row of them is made one
 
 	// pack writes the weights of a panel of a phase.
 	pack func(p *phase, n panel, to []float32)
@@ -32,9 +33,13 @@ type dotProduct struct {
 	packed  []float32
 	sums    []float32
 	biases  []float32
-	size    struct{ packed, sums, biases int }
+	strip   []float32
+	plane   []float32
+	current *planar // being run
+	filling bool
+	size    struct{ packed, sums, biases, strip, plane int }
 
-	packTask, sumTask, dotTask func(member, item int)
+	packTask, stripTask, dotTask, planarTask func(member, item int)
 }
 
 // phase is one of the convolutions of a dotProduct.
@@ -42,6 +47,7 @@ type phase struct {
 	h, w    axis
 	dstCols int // columns of the result image
 	offset  int // of its packed weights
+	strips  int // offset of its strips
 }
 
 // piece is the work of one item: tiles × panels of a phase.
@@ -58,27 +64,31 @@ func (p *phase) taps() int { return len(p.h.taps) * len(p.w.taps) }
 func (p *phase) pixels() int { return len(p.h.outs) * len(p.w.outs) }
 
 const (
-	// gatherBelow is the number of channels under which the rows of a tile are
-	// copied together: the loop over a tap costs more than so few steps.
-	gatherBelow = 16
-	// chunkBytes bounds the tables, or copies, of a chunk of tiles.
+	// stripsBelow is the number of channels under which strips are made: the loop
+	// over a tap costs more than so few steps.
+	stripsBelow = 16
+	// chunkBytes bounds the tables of a chunk of tiles.
 	chunkBytes = 24 << 10
 	// chunkTiles bounds a chunk: 96 pixels, whose taps stay in cache from one panel
 	// to the next.
 	chunkTiles = 16
-	// pieces is how many pieces of work there should be at least, for any number of
-	// threads that is sensible.
+	// fewPieces is how many pieces of work there should be at least, for any number
+	// of threads that is sensible.
 	fewPieces = 32
 )
 
 // prepare cuts the work into pieces and reserves memory.
 func (d *dotProduct) prepare() {
 	d.panels = cut(d.dev.micro, d.outer)
-	d.gathers = d.inner < gatherBelow
+	d.strips = d.inner < stripsBelow
 	for i := range d.phases {
 		p := &d.phases[i]
-		p.offset = d.size.packed
-		d.size.packed += p.taps() * d.inner * padded(d.panels)
+		d.takePlanar(p)
+		p.offset, p.strips = d.size.packed, d.size.strip
+		d.size.packed += p.depth(d) * padded(d.panels)
+		if d.strips {
+			d.size.strip += d.samples * p.h.indices() * d.stripFloats(p)
+		}
 		d.cutPhase(p)
 	}
 	d.size.sums = d.samples * len(d.lattice.sums) * d.inner
@@ -87,20 +97,55 @@ func (d *dotProduct) prepare() {
 	}
 	d.zeros = d.scratch.Keep(d.inner)
 	d.scratch.Note(d.lattice.bytes())
-	d.scratch.Reserve(d.size.packed + d.size.biases + d.size.sums)
+	d.scratch.Reserve(d.floats())
 	d.packTask = func(_, item int) { d.packItem(item) }
-	d.sumTask = func(_, item int) { d.sumItem(item) }
+	d.stripTask = func(_, item int) { d.stripItem(item) }
 	d.dotTask = func(member, item int) { d.runPiece(&d.dev.members[member], &d.pieces[item]) }
+	d.planarTask = func(member, item int) { d.planarItem(&d.dev.members[member], item) }
 }
+
+// takePlanar takes from a phase the columns that a planar can compute.
+func (d *dotProduct) takePlanar(p *phase) {
+	l := newPlanar(d, p)
+	if l == nil {
+		return
+	}
+	p.w = l.rest(p.w)
+	l.weights, l.planes = d.size.packed, d.size.plane
+	d.size.packed += l.phase.depth(d) * l.kernel.rows
+	d.size.plane += l.fillItems() * l.planeFloats()
+	d.planars = append(d.planars, l)
+	d.dev.need(0, l.phase.taps(), 0)
+}
+
+// floats is the scratch that a run needs.
+func (d *dotProduct) floats() int {
+	return d.size.packed + d.size.biases + d.size.sums + d.size.strip + d.size.plane
+}
+
+// depth is the length of a phase's chains.
+func (p *phase) depth(d *dotProduct) int { return p.taps() * d.inner }
+
+// loops is how the kernel sees a chain: taps of n floats each.
+func (d *dotProduct) loops(p *phase) (taps, n int) {
+	if d.strips {
+		return len(p.h.taps), len(p.w.taps) * d.inner
+	}
+	return p.taps(), d.inner
+}
+
+// stripFloats is the size of a strip: for each column of results, the channels
+// of a row of taps.
+func (d *dotProduct) stripFloats(p *phase) int { return len(p.w.outs) * len(p.w.taps) * d.inner }
 
 // cutPhase cuts one phase into pieces.
 func (d *dotProduct) cutPhase(p *phase) {
 	tiles := (d.samples*p.pixels() + tileRows - 1) / tileRows
-	row := 8 * p.taps()
-	if d.gathers {
-		row = 4 * p.taps() * d.inner
+	if tiles == 0 {
+		return
 	}
-	chunk := min(max(chunkBytes/(tileRows*max(row, 1)), 1), chunkTiles, tiles)
+	taps, _ := d.loops(p)
+	chunk := min(max(chunkBytes/(8*tileRows*max(taps, 1)), 1), chunkTiles, tiles)
 	chunks := (tiles + chunk - 1) / chunk
 	groups := min(max(fewPieces/chunks, 1), len(d.panels))
 	for c := range chunks {
@@ -112,28 +157,62 @@ func (d *dotProduct) cutPhase(p *phase) {
 			})
 		}
 	}
-	if d.gathers {
-		d.dev.need(chunk*tileRows, 0, chunk*tileRows, chunk*tileRows*p.taps()*d.inner)
-		return
-	}
-	d.dev.need(chunk*tileRows*p.taps(), 0, chunk*tileRows, 0)
+	d.dev.need(chunk*tileRows*taps, 0, chunk*tileRows)
 }
 
 // run computes the results.
 func (d *dotProduct) run() {
-	s := d.scratch.Floats(d.size.packed + d.size.biases + d.size.sums)
+	s := d.scratch.Floats(d.floats())
 	d.packed, s = s[:d.size.packed], s[d.size.packed:]
-	d.biases, d.sums = s[:d.size.biases], s[d.size.biases:]
+	d.biases, s = s[:d.size.biases], s[d.size.biases:]
+	d.sums, s = s[:d.size.sums], s[d.size.sums:]
+	d.strip, d.plane = s[:d.size.strip], s[d.size.strip:]
 	clear(d.biases[copy(d.biases, d.bias):])
-	d.dev.team.run(len(d.phases)*len(d.panels), d.packTask)
-	d.dev.team.run(d.samples*len(d.lattice.sums), d.sumTask)
+	d.dev.team.run(len(d.phases)*len(d.panels)+len(d.planars)+d.samples*len(d.lattice.sums), d.packTask)
+	if d.strips {
+		d.dev.team.run(len(d.phases)*d.samples*d.phases[0].h.indices(), d.stripTask)
+	}
 	d.dev.team.run(len(d.pieces), d.dotTask)
+	for _, d.current = range d.planars {
+		d.filling = true
+		d.dev.team.run(d.current.fillItems(), d.planarTask)
+		d.filling = false
+		d.dev.team.run(d.current.computeItems(), d.planarTask)
+	}
 }
 
+// packItem packs a panel of weights or, in the items after those, adds pixels.
 func (d *dotProduct) packItem(item int) {
+	if first := len(d.phases) * len(d.panels); item >= first {
+		d.packOther(item - first)
+		return
+	}
 	p, n := &d.phases[item/len(d.panels)], d.panels[item%len(d.panels)]
-	depth := p.taps() * d.inner
+	if p.pixels() == 0 {
+		return
+	}
+	depth := p.depth(d)
 	d.pack(p, n, d.packed[p.offset+n.first*depth:][:n.kernel.columns*depth])
+}
+
+// packOther packs the weights of a planar or, in the items after those, adds
+// pixels.
+func (d *dotProduct) packOther(item int) {
+	if item >= len(d.planars) {
+		d.sumItem(item - len(d.planars))
+		return
+	}
+	l := d.planars[item]
+	d.pack(&l.phase, l.panel, d.packed[l.weights:][:l.phase.depth(d)*l.kernel.rows])
+}
+
+// planarItem fills planes of, or computes, the current planar.
+func (d *dotProduct) planarItem(w *workspace, item int) {
+	if d.filling {
+		d.current.fill(item)
+		return
+	}
+	d.current.compute(w, item)
 }
 
 // sumItem adds the pixels that meet in one tap of one sample.
@@ -172,17 +251,38 @@ func (d *dotProduct) row(sample int, u, v int32) []float32 {
 	return d.zeros
 }
 
+// stripItem makes a strip of a phase and sample: a row of the source as the
+// results read it, the taps of each side by side.
+func (d *dotProduct) stripItem(item int) {
+	indices := d.phases[0].h.indices()
+	u := item % indices
+	sample := item / indices % d.samples
+	p := &d.phases[item/indices/d.samples]
+	size := d.stripFloats(p)
+	to := d.strip[p.strips+(sample*indices+u)*size:][:size]
+	taps := len(p.w.taps)
+	for b := range p.w.outs {
+		reads := p.w.reads[b*taps:][:taps]
+		n := taps * d.inner
+		if u < d.lattice.rows && p.w.joined[b] {
+			copy(to[:n], d.src[d.pixel(sample, u, int(reads[0])):])
+		} else {
+			for i, v := range reads {
+				copy(to[i*d.inner:], d.row(sample, int32(u), v))
+			}
+		}
+		to = to[n:]
+	}
+}
+
 // runPiece computes tiles × panels.
 func (d *dotProduct) runPiece(w *workspace, p *piece) {
-	depth := p.phase.taps() * d.inner
+	depth := p.phase.depth(d)
 	if depth == 0 {
 		d.clearPiece(p)
 		return
 	}
-	taps, n := p.phase.taps(), d.inner
-	if d.gathers {
-		taps, n = 1, depth
-	}
+	taps, n := d.loops(p.phase)
 	d.address(w, p)
 	for _, c := range d.panels[p.first:p.end] {
 		right := &d.packed[p.phase.offset+c.first*depth]
@@ -212,24 +312,23 @@ func (d *dotProduct) clearPiece(p *piece) {
 // address fills the tables of a chunk: where each tile's rows lie, tap by tap,
 // and where its results go.
 func (d *dotProduct) address(w *workspace, p *piece) {
-	taps := p.phase.taps()
+	taps, _ := d.loops(p.phase)
 	at := d.walk(p.phase, p.from*tileRows)
 	for t := range p.to - p.from {
 		for r := range tileRows {
 			w.results[t*tileRows+r] = d.result(&at)
-			if d.gathers {
-				row := w.gather[(t*tileRows+r)*taps*d.inner:][:taps*d.inner]
-				d.gatherRow(&at, row)
-				w.left[t*tileRows+r] = &row[0]
+			left := w.left[t*taps*tileRows+r:]
+			if d.strips {
+				d.addressStrips(&at, left)
 			} else {
-				d.addressRow(&at, w.left[t*taps*tileRows+r:])
+				d.addressRow(&at, left)
 			}
 			at.next()
 		}
 	}
 }
 
-// addressRow writes the address of each tap of a result, tileRows apart.
+// addressRow writes the address of each tap of a result, a tile's rows apart.
 func (d *dotProduct) addressRow(at *walker, to []*float32) {
 	h, w := &at.phase.h, &at.phase.w
 	i := 0
@@ -241,17 +340,13 @@ func (d *dotProduct) addressRow(at *walker, to []*float32) {
 	}
 }
 
-// gatherRow copies the taps of a result behind each other.
-func (d *dotProduct) gatherRow(at *walker, to []float32) {
-	h, w := &at.phase.h, &at.phase.w
-	i := 0
-	for _, u := range h.reads[at.a*len(h.taps):][:len(h.taps)] {
-		for _, v := range w.reads[at.b*len(w.taps):][:len(w.taps)] {
-			for _, x := range d.row(at.sample, u, v) {
-				to[i] = x
-				i++
-			}
-		}
+// addressStrips does so for each row of taps.
+func (d *dotProduct) addressStrips(at *walker, to []*float32) {
+	p := at.phase
+	size := d.stripFloats(p)
+	first := p.strips + at.sample*p.h.indices()*size + at.b*len(p.w.taps)*d.inner
+	for i, u := range p.h.reads[at.a*len(p.h.taps):][:len(p.h.taps)] {
+		to[i*tileRows] = &d.strip[first+int(u)*size]
 	}
 }
 

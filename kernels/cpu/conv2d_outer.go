@@ -99,7 +99,7 @@ func (o *outerProduct) prepare() {
 	o.size.dy = o.block * column * o.pixels()
 	o.scratch.Reserve(o.size.x + o.size.dy)
 	o.runsAtOnce = max(1, pixelsAtOnce/o.w.out)
-	o.dev.need(0, o.runsAtOnce*o.taps, tileRows, 0)
+	o.dev.need(0, o.runsAtOnce*o.taps, tileRows)
 	tiles := o.tiles()
 	parts := max((tiles+groupTiles-1)/groupTiles, min(max(fewPieces/len(o.panels), 1), tiles))
 	for _, p := range o.panels {

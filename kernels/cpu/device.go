@@ -23,6 +23,8 @@ type Options struct {
 type Device struct {
 	isa     ISA
 	micro   []microKernel
+	narrow  []microKernel // for results of few channels: see planar
+	pass    passSet
 	team    *team
 	members []workspace
 }
@@ -43,7 +45,7 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > maxThreads {
 		return nil, fault.New(fault.ErrSpec, "cpu: %d threads, want 1 to %d", n, maxThreads)
 	}
-	return &Device{isa: isa, micro: microKernels(isa), team: newTeam(n), members: make([]workspace, n)}, nil
+	return &Device{isa: isa, micro: microKernels(isa), narrow: narrowKernels(isa), pass: passes(isa), team: newTeam(n), members: make([]workspace, n)}, nil
 }
 
 // ISA is the instruction set in use.

@@ -17,39 +17,17 @@ func (d *Device) instanceNorm(op kernels.InstanceNorm, c call) func() {
 	if len(c.In) == 2 {
 		res = c.In[1].F
 	}
-	apply := n.eachPixelRun(func(set, from, end int) {
+	apply := n.eachPixelRun(func(w *workspace, set, pixels, at int) {
 		m, rstd := n.of(mean, set), n.of(n.rstd, set)
-		for at := from * n.channels; at < end*n.channels; at += n.channels {
-			to := y[at:][:n.channels]
-			standardize(to, x.F[at:], m, rstd, op.Act, n.below)
-			if res != nil {
-				addTo(to, res[at:])
-			}
+		if res == nil {
+			d.pass.standardize.run(w, pixels, n.channels, x.F[at:], y[at:], m, rstd, n.below, unit)
+			return
 		}
+		d.pass.standardizeAdd.run(w, pixels, n.channels, x.F[at:], res[at:], y[at:], m, rstd, n.below, unit)
 	})
 	return func() {
 		statistics()
 		apply()
-	}
-}
-
-// standardize is y = act((x-m)*rstd) for a pixel's channels.
-func standardize(y, x, m, rstd []float32, act kernels.Act, below uint32) {
-	x, m, rstd = x[:len(y)], m[:len(y)], rstd[:len(y)]
-	switch act {
-	case kernels.ReLU:
-		for i := range y {
-			y[i] = max(float32(x[i]-m[i])*rstd[i], 0)
-		}
-	case kernels.Leaky:
-		for i := range y {
-			h := float32(x[i]-m[i]) * rstd[i]
-			y[i] = h * slope(h, below)
-		}
-	default:
-		for i := range y {
-			y[i] = float32(x[i]-m[i]) * rstd[i]
-		}
 	}
 }
 

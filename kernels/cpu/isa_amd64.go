@@ -17,12 +17,26 @@ func microKernels(i ISA) []microKernel {
 	switch i {
 	case AVX512:
 		return []microKernel{
-			{columns: 64, dot: dot6x64AVX512, outer: outer6x64AVX512},
-			{columns: 32, dot: dot6x32AVX512, outer: outer6x32AVX512},
-			{columns: 16, dot: dot6x16AVX512, outer: outer6x16AVX512},
+			{rows: tileRows, columns: 64, dot: dot6x64AVX512, outer: outer6x64AVX512},
+			{rows: tileRows, columns: 32, dot: dot6x32AVX512, outer: outer6x32AVX512},
+			{rows: tileRows, columns: 16, dot: dot6x16AVX512, outer: outer6x16AVX512},
 		}
 	case AVX2:
-		return []microKernel{{columns: 16, dot: dot6x16AVX2, outer: outer6x16AVX2}}
+		return []microKernel{{rows: tileRows, columns: 16, dot: dot6x16AVX2, outer: outer6x16AVX2}}
 	}
 	return portableKernels
+}
+
+// narrowKernels are those with few rows first, then widest first; outer only.
+func narrowKernels(i ISA) []microKernel {
+	all := microKernels(i)
+	narrow := all[len(all)-1:]
+	if i == Portable {
+		return narrow
+	}
+	few := []microKernel{{rows: 3, columns: 24, outer: outer3x24AVX2}}
+	if i == AVX512 {
+		few = []microKernel{{rows: 3, columns: 48, outer: outer3x48AVX512}, few[0]}
+	}
+	return append(few, narrow...)
 }

@@ -43,3 +43,283 @@ func dot6x16AVX512(taps int64, left **float32, n int64, right *float32, bias *fl
 //
 //go:noescape
 func outer6x16AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+
+// outer3x24AVX2 is a micro-kernel: see microKernel.outer.
+//
+//go:noescape
+func outer3x24AVX2(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+
+// outer3x48AVX512 is a micro-kernel: see microKernel.outer.
+//
+//go:noescape
+func outer3x48AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+
+// addPixels16 is, for each pixel in order and 16 columns of it,
+//
+//	sums += x
+//
+// with the addresses of x, sums.
+//
+//go:noescape
+func addPixels16(pixels int64, stride int64, operands **float32)
+
+// addPixels8 is, for each pixel in order and 8 columns of it,
+//
+//	sums += x
+//
+// with the addresses of x, sums.
+//
+//go:noescape
+func addPixels8(pixels int64, stride int64, operands **float32)
+
+// addSquares16 is, for each pixel in order and 16 columns of it,
+//
+//	sums += (x-mean)^2
+//
+// with the addresses of x, mean, sums.
+//
+//go:noescape
+func addSquares16(pixels int64, stride int64, operands **float32)
+
+// addSquares8 is, for each pixel in order and 8 columns of it,
+//
+//	sums += (x-mean)^2
+//
+// with the addresses of x, mean, sums.
+//
+//go:noescape
+func addSquares8(pixels int64, stride int64, operands **float32)
+
+// addProducts16 is, for each pixel in order and 16 columns of it,
+//
+//	sums = fma(a, b, sums)
+//
+// with the addresses of a, b, sums.
+//
+//go:noescape
+func addProducts16(pixels int64, stride int64, operands **float32)
+
+// addProducts8 is, for each pixel in order and 8 columns of it,
+//
+//	sums = fma(a, b, sums)
+//
+// with the addresses of a, b, sums.
+//
+//go:noescape
+func addProducts8(pixels int64, stride int64, operands **float32)
+
+// standardize16 is, for each pixel in order and 16 columns of it,
+//
+//	y = act((x-mean)*rstd), act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, y, mean, rstd, below, unit.
+//
+//go:noescape
+func standardize16(pixels int64, stride int64, operands **float32)
+
+// standardize8 is, for each pixel in order and 8 columns of it,
+//
+//	y = act((x-mean)*rstd), act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, y, mean, rstd, below, unit.
+//
+//go:noescape
+func standardize8(pixels int64, stride int64, operands **float32)
+
+// standardizeAdd16 is, for each pixel in order and 16 columns of it,
+//
+//	y = act((x-mean)*rstd) + res, act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, res, y, mean, rstd, below, unit.
+//
+//go:noescape
+func standardizeAdd16(pixels int64, stride int64, operands **float32)
+
+// standardizeAdd8 is, for each pixel in order and 8 columns of it,
+//
+//	y = act((x-mean)*rstd) + res, act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, res, y, mean, rstd, below, unit.
+//
+//go:noescape
+func standardizeAdd8(pixels int64, stride int64, operands **float32)
+
+// affine16 is, for each pixel in order and 16 columns of it,
+//
+//	y = act(gamma*((x-mean)*rstd) + beta), act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, y, mean, rstd, gamma, beta, below, unit.
+//
+//go:noescape
+func affine16(pixels int64, stride int64, operands **float32)
+
+// affine8 is, for each pixel in order and 8 columns of it,
+//
+//	y = act(gamma*((x-mean)*rstd) + beta), act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, y, mean, rstd, gamma, beta, below, unit.
+//
+//go:noescape
+func affine8(pixels int64, stride int64, operands **float32)
+
+// affineAdd16 is, for each pixel in order and 16 columns of it,
+//
+//	y = act(gamma*((x-mean)*rstd) + beta + res), act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, res, y, mean, rstd, gamma, beta, below, unit.
+//
+//go:noescape
+func affineAdd16(pixels int64, stride int64, operands **float32)
+
+// affineAdd8 is, for each pixel in order and 8 columns of it,
+//
+//	y = act(gamma*((x-mean)*rstd) + beta + res), act(v) = v * (v > 0 ? unit : below)
+//
+// with the addresses of x, res, y, mean, rstd, gamma, beta, below, unit.
+//
+//go:noescape
+func affineAdd8(pixels int64, stride int64, operands **float32)
+
+// gradTerms16 is, for each pixel in order and 16 columns of it,
+//
+//	h = (x-mean)*rstd; g = dy * (h > 0 ? unit : below); sumG += g; sumGH += g*h
+//
+// with the addresses of dy, x, mean, rstd, sumG, sumGH, below, unit.
+//
+//go:noescape
+func gradTerms16(pixels int64, stride int64, operands **float32)
+
+// gradTerms8 is, for each pixel in order and 8 columns of it,
+//
+//	h = (x-mean)*rstd; g = dy * (h > 0 ? unit : below); sumG += g; sumGH += g*h
+//
+// with the addresses of dy, x, mean, rstd, sumG, sumGH, below, unit.
+//
+//go:noescape
+func gradTerms8(pixels int64, stride int64, operands **float32)
+
+// gradTermsBy16 is, for each pixel in order and 16 columns of it,
+//
+//	h = (x-mean)*rstd; g = dy * (y > 0 ? unit : below); sumG += g; sumGH += g*h
+//
+// with the addresses of dy, x, y, mean, rstd, sumG, sumGH, below, unit.
+//
+//go:noescape
+func gradTermsBy16(pixels int64, stride int64, operands **float32)
+
+// gradTermsBy8 is, for each pixel in order and 8 columns of it,
+//
+//	h = (x-mean)*rstd; g = dy * (y > 0 ? unit : below); sumG += g; sumGH += g*h
+//
+// with the addresses of dy, x, y, mean, rstd, sumG, sumGH, below, unit.
+//
+//go:noescape
+func gradTermsBy8(pixels int64, stride int64, operands **float32)
+
+// gradApply16 is, for each pixel in order and 16 columns of it,
+//
+//	h = (x-mean)*rstd; dx = factor * (dy * (h > 0 ? unit : below) - g - h*gh)
+//
+// with the addresses of dy, x, dx, mean, rstd, factor, g, gh, below, unit.
+//
+//go:noescape
+func gradApply16(pixels int64, stride int64, operands **float32)
+
+// gradApply8 is, for each pixel in order and 8 columns of it,
+//
+//	h = (x-mean)*rstd; dx = factor * (dy * (h > 0 ? unit : below) - g - h*gh)
+//
+// with the addresses of dy, x, dx, mean, rstd, factor, g, gh, below, unit.
+//
+//go:noescape
+func gradApply8(pixels int64, stride int64, operands **float32)
+
+// gradApplyBy16 is, for each pixel in order and 16 columns of it,
+//
+//	h = (x-mean)*rstd; dx = factor * (dy * (y > 0 ? unit : below) - g - h*gh)
+//
+// with the addresses of dy, x, y, dx, mean, rstd, factor, g, gh, below, unit.
+//
+//go:noescape
+func gradApplyBy16(pixels int64, stride int64, operands **float32)
+
+// gradApplyBy8 is, for each pixel in order and 8 columns of it,
+//
+//	h = (x-mean)*rstd; dx = factor * (dy * (y > 0 ? unit : below) - g - h*gh)
+//
+// with the addresses of dy, x, y, dx, mean, rstd, factor, g, gh, below, unit.
+//
+//go:noescape
+func gradApplyBy8(pixels int64, stride int64, operands **float32)
+
+// activate16 is, for each pixel in order and 16 columns of it,
+//
+//	y = x * (x > 0 ? unit : below)
+//
+// with the addresses of x, y, below, unit.
+//
+//go:noescape
+func activate16(pixels int64, stride int64, operands **float32)
+
+// activate8 is, for each pixel in order and 8 columns of it,
+//
+//	y = x * (x > 0 ? unit : below)
+//
+// with the addresses of x, y, below, unit.
+//
+//go:noescape
+func activate8(pixels int64, stride int64, operands **float32)
+
+// activateBack16 is, for each pixel in order and 16 columns of it,
+//
+//	dx = dy * (y > 0 ? unit : below)
+//
+// with the addresses of dy, y, dx, below, unit.
+//
+//go:noescape
+func activateBack16(pixels int64, stride int64, operands **float32)
+
+// activateBack8 is, for each pixel in order and 8 columns of it,
+//
+//	dx = dy * (y > 0 ? unit : below)
+//
+// with the addresses of dy, y, dx, below, unit.
+//
+//go:noescape
+func activateBack8(pixels int64, stride int64, operands **float32)
+
+// plus16 is, for each pixel in order and 16 columns of it,
+//
+//	y = a + b
+//
+// with the addresses of a, b, y.
+//
+//go:noescape
+func plus16(pixels int64, stride int64, operands **float32)
+
+// plus8 is, for each pixel in order and 8 columns of it,
+//
+//	y = a + b
+//
+// with the addresses of a, b, y.
+//
+//go:noescape
+func plus8(pixels int64, stride int64, operands **float32)
+
+// adam16 is, for each pixel in order and 16 columns of it,
+//
+//	m2 = beta1*m + rest1*g; v2 = beta2*v + (rest2*g)*g; w2 = w - a*m2/(sqrt(v2)/b + eps)
+//
+// with the addresses of w, m, v, g, w2, m2, v2, beta1, rest1, beta2, rest2, eps, a, b.
+//
+//go:noescape
+func adam16(pixels int64, stride int64, operands **float32)
+
+// adam8 is, for each pixel in order and 8 columns of it,
+//
+//	m2 = beta1*m + rest1*g; v2 = beta2*v + (rest2*g)*g; w2 = w - a*m2/(sqrt(v2)/b + eps)
+//
+// with the addresses of w, m, v, g, w2, m2, v2, beta1, rest1, beta2, rest2, eps, a, b.
+//
+//go:noescape
+func adam8(pixels int64, stride int64, operands **float32)

@@ -1763,3 +1763,1545 @@ next:
 	VMOVUPS Z5, (AX)
 	VZEROUPPER
 	RET
+
+// func outer3x24AVX2(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+// Requires: AVX, FMA3
+TEXT ·outer3x24AVX2(SB), NOSPLIT, $0-56
+	MOVQ    runs+0(FP), R8
+	MOVQ    right+8(FP), R9
+	MOVQ    stride+24(FP), R10
+	MOVQ    left+32(FP), SI
+	MOVQ    results+40(FP), R13
+	MOVQ    resume+48(FP), R12
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	TESTQ   R12, R12
+	JZ      start
+	MOVQ    (R13), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	MOVQ    8(R13), AX
+	VMOVUPS (AX), Y3
+	VMOVUPS 32(AX), Y4
+	VMOVUPS 64(AX), Y5
+	MOVQ    16(R13), AX
+	VMOVUPS (AX), Y6
+	VMOVUPS 32(AX), Y7
+	VMOVUPS 64(AX), Y8
+
+start:
+	MOVQ n+16(FP), R12
+	LEAQ (R10)(R10*2), R11
+
+run:
+	MOVQ (R9), DI
+	ADDQ $0x08, R9
+	MOVQ R12, CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+loop:
+	VMOVUPS      (DI), Y9
+	VMOVUPS      32(DI), Y10
+	VMOVUPS      64(DI), Y11
+	VBROADCASTSS (SI), Y12
+	VFMADD231PS  Y12, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y1
+	VFMADD231PS  Y12, Y11, Y2
+	VBROADCASTSS 4(SI), Y13
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y13, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y5
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y14, Y9, Y6
+	VFMADD231PS  Y14, Y10, Y7
+	VFMADD231PS  Y14, Y11, Y8
+	VMOVUPS      (DI)(R10*1), Y9
+	VMOVUPS      32(DI)(R10*1), Y10
+	VMOVUPS      64(DI)(R10*1), Y11
+	VBROADCASTSS 12(SI), Y12
+	VFMADD231PS  Y12, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y1
+	VFMADD231PS  Y12, Y11, Y2
+	VBROADCASTSS 16(SI), Y13
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y13, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y5
+	VBROADCASTSS 20(SI), Y14
+	VFMADD231PS  Y14, Y9, Y6
+	VFMADD231PS  Y14, Y10, Y7
+	VFMADD231PS  Y14, Y11, Y8
+	VMOVUPS      (DI)(R10*2), Y9
+	VMOVUPS      32(DI)(R10*2), Y10
+	VMOVUPS      64(DI)(R10*2), Y11
+	VBROADCASTSS 24(SI), Y12
+	VFMADD231PS  Y12, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y1
+	VFMADD231PS  Y12, Y11, Y2
+	VBROADCASTSS 28(SI), Y13
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y13, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y5
+	VBROADCASTSS 32(SI), Y14
+	VFMADD231PS  Y14, Y9, Y6
+	VFMADD231PS  Y14, Y10, Y7
+	VFMADD231PS  Y14, Y11, Y8
+	VMOVUPS      (DI)(R11*1), Y9
+	VMOVUPS      32(DI)(R11*1), Y10
+	VMOVUPS      64(DI)(R11*1), Y11
+	VBROADCASTSS 36(SI), Y12
+	VFMADD231PS  Y12, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y1
+	VFMADD231PS  Y12, Y11, Y2
+	VBROADCASTSS 40(SI), Y13
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y13, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y5
+	VBROADCASTSS 44(SI), Y14
+	VFMADD231PS  Y14, Y9, Y6
+	VFMADD231PS  Y14, Y10, Y7
+	VFMADD231PS  Y14, Y11, Y8
+	ADDQ         $0x00000030, SI
+	LEAQ         (DI)(R10*4), DI
+	SUBQ         $0x04, CX
+	JGE          loop
+
+rest:
+	ADDQ $0x04, CX
+	JZ   next
+
+single:
+	VMOVUPS      (DI), Y9
+	VMOVUPS      32(DI), Y10
+	VMOVUPS      64(DI), Y11
+	VBROADCASTSS (SI), Y12
+	VFMADD231PS  Y12, Y9, Y0
+	VFMADD231PS  Y12, Y10, Y1
+	VFMADD231PS  Y12, Y11, Y2
+	VBROADCASTSS 4(SI), Y13
+	VFMADD231PS  Y13, Y9, Y3
+	VFMADD231PS  Y13, Y10, Y4
+	VFMADD231PS  Y13, Y11, Y5
+	VBROADCASTSS 8(SI), Y14
+	VFMADD231PS  Y14, Y9, Y6
+	VFMADD231PS  Y14, Y10, Y7
+	VFMADD231PS  Y14, Y11, Y8
+	ADDQ         $0x0c, SI
+	ADDQ         R10, DI
+	DECQ         CX
+	JNZ          single
+
+next:
+	DECQ    R8
+	JNZ     run
+	MOVQ    (R13), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	MOVQ    8(R13), AX
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y4, 32(AX)
+	VMOVUPS Y5, 64(AX)
+	MOVQ    16(R13), AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	VMOVUPS Y8, 64(AX)
+	VZEROUPPER
+	RET
+
+// func outer3x48AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+// Requires: AVX, AVX512F
+TEXT ·outer3x48AVX512(SB), NOSPLIT, $0-56
+	MOVQ    runs+0(FP), R8
+	MOVQ    right+8(FP), R9
+	MOVQ    stride+24(FP), R10
+	MOVQ    left+32(FP), SI
+	MOVQ    results+40(FP), R13
+	MOVQ    resume+48(FP), R12
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	TESTQ   R12, R12
+	JZ      start
+	MOVQ    (R13), AX
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	MOVQ    8(R13), AX
+	VMOVUPS (AX), Z3
+	VMOVUPS 64(AX), Z4
+	VMOVUPS 128(AX), Z5
+	MOVQ    16(R13), AX
+	VMOVUPS (AX), Z6
+	VMOVUPS 64(AX), Z7
+	VMOVUPS 128(AX), Z8
+
+start:
+	MOVQ n+16(FP), R12
+	LEAQ (R10)(R10*2), R11
+
+run:
+	MOVQ (R9), DI
+	ADDQ $0x08, R9
+	MOVQ R12, CX
+	SUBQ $0x04, CX
+	JLT  rest
+
+loop:
+	VMOVUPS      (DI), Z9
+	VMOVUPS      64(DI), Z10
+	VMOVUPS      128(DI), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z12, Z9, Z0
+	VFMADD231PS  Z12, Z10, Z1
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS 4(SI), Z13
+	VFMADD231PS  Z13, Z9, Z3
+	VFMADD231PS  Z13, Z10, Z4
+	VFMADD231PS  Z13, Z11, Z5
+	VBROADCASTSS 8(SI), Z14
+	VFMADD231PS  Z14, Z9, Z6
+	VFMADD231PS  Z14, Z10, Z7
+	VFMADD231PS  Z14, Z11, Z8
+	VMOVUPS      (DI)(R10*1), Z9
+	VMOVUPS      64(DI)(R10*1), Z10
+	VMOVUPS      128(DI)(R10*1), Z11
+	VBROADCASTSS 12(SI), Z12
+	VFMADD231PS  Z12, Z9, Z0
+	VFMADD231PS  Z12, Z10, Z1
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS 16(SI), Z13
+	VFMADD231PS  Z13, Z9, Z3
+	VFMADD231PS  Z13, Z10, Z4
+	VFMADD231PS  Z13, Z11, Z5
+	VBROADCASTSS 20(SI), Z14
+	VFMADD231PS  Z14, Z9, Z6
+	VFMADD231PS  Z14, Z10, Z7
+	VFMADD231PS  Z14, Z11, Z8
+	VMOVUPS      (DI)(R10*2), Z9
+	VMOVUPS      64(DI)(R10*2), Z10
+	VMOVUPS      128(DI)(R10*2), Z11
+	VBROADCASTSS 24(SI), Z12
+	VFMADD231PS  Z12, Z9, Z0
+	VFMADD231PS  Z12, Z10, Z1
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS 28(SI), Z13
+	VFMADD231PS  Z13, Z9, Z3
+	VFMADD231PS  Z13, Z10, Z4
+	VFMADD231PS  Z13, Z11, Z5
+	VBROADCASTSS 32(SI), Z14
+	VFMADD231PS  Z14, Z9, Z6
+	VFMADD231PS  Z14, Z10, Z7
+	VFMADD231PS  Z14, Z11, Z8
+	VMOVUPS      (DI)(R11*1), Z9
+	VMOVUPS      64(DI)(R11*1), Z10
+	VMOVUPS      128(DI)(R11*1), Z11
+	VBROADCASTSS 36(SI), Z12
+	VFMADD231PS  Z12, Z9, Z0
+	VFMADD231PS  Z12, Z10, Z1
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS 40(SI), Z13
+	VFMADD231PS  Z13, Z9, Z3
+	VFMADD231PS  Z13, Z10, Z4
+	VFMADD231PS  Z13, Z11, Z5
+	VBROADCASTSS 44(SI), Z14
+	VFMADD231PS  Z14, Z9, Z6
+	VFMADD231PS  Z14, Z10, Z7
+	VFMADD231PS  Z14, Z11, Z8
+	ADDQ         $0x00000030, SI
+	LEAQ         (DI)(R10*4), DI
+	SUBQ         $0x04, CX
+	JGE          loop
+
+rest:
+	ADDQ $0x04, CX
+	JZ   next
+
+single:
+	VMOVUPS      (DI), Z9
+	VMOVUPS      64(DI), Z10
+	VMOVUPS      128(DI), Z11
+	VBROADCASTSS (SI), Z12
+	VFMADD231PS  Z12, Z9, Z0
+	VFMADD231PS  Z12, Z10, Z1
+	VFMADD231PS  Z12, Z11, Z2
+	VBROADCASTSS 4(SI), Z13
+	VFMADD231PS  Z13, Z9, Z3
+	VFMADD231PS  Z13, Z10, Z4
+	VFMADD231PS  Z13, Z11, Z5
+	VBROADCASTSS 8(SI), Z14
+	VFMADD231PS  Z14, Z9, Z6
+	VFMADD231PS  Z14, Z10, Z7
+	VFMADD231PS  Z14, Z11, Z8
+	ADDQ         $0x0c, SI
+	ADDQ         R10, DI
+	DECQ         CX
+	JNZ          single
+
+next:
+	DECQ    R8
+	JNZ     run
+	MOVQ    (R13), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	MOVQ    8(R13), AX
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z4, 64(AX)
+	VMOVUPS Z5, 128(AX)
+	MOVQ    16(R13), AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	VMOVUPS Z8, 128(AX)
+	VZEROUPPER
+	RET
+
+// func addPixels16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·addPixels16(SB), NOSPLIT, $0-24
+	MOVQ    operands+16(FP), R14
+	MOVQ    8(R14), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    pixels+0(FP), CX
+	MOVQ    stride+8(FP), R15
+	MOVQ    (R14), AX
+
+pixel:
+	VADDPS  (AX), Y0, Y0
+	VADDPS  32(AX), Y1, Y1
+	ADDQ    R15, AX
+	DECQ    CX
+	JNZ     pixel
+	MOVQ    8(R14), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func addPixels8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·addPixels8(SB), NOSPLIT, $0-24
+	MOVQ    operands+16(FP), R14
+	MOVQ    8(R14), AX
+	VMOVUPS (AX), Y0
+	MOVQ    pixels+0(FP), CX
+	MOVQ    stride+8(FP), R15
+	MOVQ    (R14), AX
+
+pixel:
+	VADDPS  (AX), Y0, Y0
+	ADDQ    R15, AX
+	DECQ    CX
+	JNZ     pixel
+	MOVQ    8(R14), AX
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func addSquares16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·addSquares16(SB), NOSPLIT, $0-24
+	MOVQ    operands+16(FP), R14
+	MOVQ    8(R14), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    16(R14), AX
+	VMOVUPS (AX), Y2
+	VMOVUPS 32(AX), Y3
+	MOVQ    pixels+0(FP), CX
+	MOVQ    stride+8(FP), R15
+	MOVQ    (R14), AX
+
+pixel:
+	VMOVUPS (AX), Y4
+	VSUBPS  Y0, Y4, Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 32(AX), Y4
+	VSUBPS  Y1, Y4, Y4
+	VMULPS  Y4, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    R15, AX
+	DECQ    CX
+	JNZ     pixel
+	MOVQ    16(R14), AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func addSquares8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·addSquares8(SB), NOSPLIT, $0-24
+	MOVQ    operands+16(FP), R14
+	MOVQ    8(R14), AX
+	VMOVUPS (AX), Y0
+	MOVQ    16(R14), AX
+	VMOVUPS (AX), Y1
+	MOVQ    pixels+0(FP), CX
+	MOVQ    stride+8(FP), R15
+	MOVQ    (R14), AX
+
+pixel:
+	VMOVUPS (AX), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y2, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    R15, AX
+	DECQ    CX
+	JNZ     pixel
+	MOVQ    16(R14), AX
+	VMOVUPS Y1, (AX)
+	VZEROUPPER
+	RET
+
+// func addProducts16(pixels int64, stride int64, operands **float32)
+// Requires: AVX, FMA3
+TEXT ·addProducts16(SB), NOSPLIT, $0-24
+	MOVQ    operands+16(FP), R14
+	MOVQ    16(R14), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    pixels+0(FP), CX
+	MOVQ    stride+8(FP), R15
+	MOVQ    (R14), AX
+	MOVQ    8(R14), BX
+
+pixel:
+	VMOVUPS     (AX), Y2
+	VFMADD231PS (BX), Y2, Y0
+	VMOVUPS     32(AX), Y2
+	VFMADD231PS 32(BX), Y2, Y1
+	ADDQ        R15, AX
+	ADDQ        R15, BX
+	DECQ        CX
+	JNZ         pixel
+	MOVQ        16(R14), AX
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func addProducts8(pixels int64, stride int64, operands **float32)
+// Requires: AVX, FMA3
+TEXT ·addProducts8(SB), NOSPLIT, $0-24
+	MOVQ    operands+16(FP), R14
+	MOVQ    16(R14), AX
+	VMOVUPS (AX), Y0
+	MOVQ    pixels+0(FP), CX
+	MOVQ    stride+8(FP), R15
+	MOVQ    (R14), AX
+	MOVQ    8(R14), BX
+
+pixel:
+	VMOVUPS     (AX), Y1
+	VFMADD231PS (BX), Y1, Y0
+	ADDQ        R15, AX
+	ADDQ        R15, BX
+	DECQ        CX
+	JNZ         pixel
+	MOVQ        16(R14), AX
+	VMOVUPS     Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func standardize16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·standardize16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         32(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         40(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (AX), Y6
+	VSUBPS    Y0, Y6, Y6
+	VMULPS    Y2, Y6, Y6
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y6, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    Y7, Y6, Y6
+	VMOVUPS   Y6, (BX)
+	VMOVUPS   32(AX), Y6
+	VSUBPS    Y1, Y6, Y6
+	VMULPS    Y3, Y6, Y6
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y6, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    Y7, Y6, Y6
+	VMOVUPS   Y6, 32(BX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func standardize8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·standardize8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         32(R14), AX
+	VBROADCASTSS (AX), Y2
+	MOVQ         40(R14), AX
+	VBROADCASTSS (AX), Y3
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (AX), Y4
+	VSUBPS    Y0, Y4, Y4
+	VMULPS    Y1, Y4, Y4
+	VXORPS    Y7, Y7, Y7
+	VCMPPS    $0x1e, Y7, Y4, Y7
+	VBLENDVPS Y7, Y3, Y2, Y5
+	VMULPS    Y5, Y4, Y4
+	VMOVUPS   Y4, (BX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func standardizeAdd16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·standardizeAdd16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         40(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (AX), Y6
+	VSUBPS    Y0, Y6, Y6
+	VMULPS    Y2, Y6, Y6
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y6, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    Y7, Y6, Y6
+	VADDPS    (BX), Y6, Y6
+	VMOVUPS   Y6, (DX)
+	VMOVUPS   32(AX), Y6
+	VSUBPS    Y1, Y6, Y6
+	VMULPS    Y3, Y6, Y6
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y6, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    Y7, Y6, Y6
+	VADDPS    32(BX), Y6, Y6
+	VMOVUPS   Y6, 32(DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func standardizeAdd8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·standardizeAdd8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         40(R14), AX
+	VBROADCASTSS (AX), Y2
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y3
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (AX), Y4
+	VSUBPS    Y0, Y4, Y4
+	VMULPS    Y1, Y4, Y4
+	VXORPS    Y7, Y7, Y7
+	VCMPPS    $0x1e, Y7, Y4, Y7
+	VBLENDVPS Y7, Y3, Y2, Y5
+	VMULPS    Y5, Y4, Y4
+	VADDPS    (BX), Y4, Y4
+	VMOVUPS   Y4, (DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func affine16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·affine16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y8
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y9
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (AX), Y10
+	VSUBPS    Y0, Y10, Y10
+	VMULPS    Y2, Y10, Y10
+	VMULPS    Y4, Y10, Y10
+	VADDPS    Y6, Y10, Y10
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y10, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    Y11, Y10, Y10
+	VMOVUPS   Y10, (BX)
+	VMOVUPS   32(AX), Y10
+	VSUBPS    Y1, Y10, Y10
+	VMULPS    Y3, Y10, Y10
+	VMULPS    Y5, Y10, Y10
+	VADDPS    Y7, Y10, Y10
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y10, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    Y11, Y10, Y10
+	VMOVUPS   Y10, 32(BX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func affine8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·affine8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y2
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y3
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (AX), Y6
+	VSUBPS    Y0, Y6, Y6
+	VMULPS    Y1, Y6, Y6
+	VMULPS    Y2, Y6, Y6
+	VADDPS    Y3, Y6, Y6
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y6, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    Y7, Y6, Y6
+	VMOVUPS   Y6, (BX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func affineAdd16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·affineAdd16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y8
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y9
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (AX), Y10
+	VSUBPS    Y0, Y10, Y10
+	VMULPS    Y2, Y10, Y10
+	VMULPS    Y4, Y10, Y10
+	VADDPS    Y6, Y10, Y10
+	VADDPS    (BX), Y10, Y10
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y10, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    Y11, Y10, Y10
+	VMOVUPS   Y10, (DX)
+	VMOVUPS   32(AX), Y10
+	VSUBPS    Y1, Y10, Y10
+	VMULPS    Y3, Y10, Y10
+	VMULPS    Y5, Y10, Y10
+	VADDPS    Y7, Y10, Y10
+	VADDPS    32(BX), Y10, Y10
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y10, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    Y11, Y10, Y10
+	VMOVUPS   Y10, 32(DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func affineAdd8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·affineAdd8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y2
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y3
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (AX), Y6
+	VSUBPS    Y0, Y6, Y6
+	VMULPS    Y1, Y6, Y6
+	VMULPS    Y2, Y6, Y6
+	VADDPS    Y3, Y6, Y6
+	VADDPS    (BX), Y6, Y6
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y6, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    Y7, Y6, Y6
+	VMOVUPS   Y6, (DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func gradTerms16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradTerms16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y8
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y9
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (BX), Y10
+	VSUBPS    Y0, Y10, Y10
+	VMULPS    Y2, Y10, Y10
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y10, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    (AX), Y11, Y11
+	VADDPS    Y11, Y4, Y4
+	VMULPS    Y10, Y11, Y11
+	VADDPS    Y11, Y6, Y6
+	VMOVUPS   32(BX), Y10
+	VSUBPS    Y1, Y10, Y10
+	VMULPS    Y3, Y10, Y10
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y10, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    32(AX), Y11, Y11
+	VADDPS    Y11, Y5, Y5
+	VMULPS    Y10, Y11, Y11
+	VADDPS    Y11, Y7, Y7
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	MOVQ      32(R14), AX
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   Y5, 32(AX)
+	MOVQ      40(R14), AX
+	VMOVUPS   Y6, (AX)
+	VMOVUPS   Y7, 32(AX)
+	VZEROUPPER
+	RET
+
+// func gradTerms8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradTerms8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y2
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y3
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (BX), Y6
+	VSUBPS    Y0, Y6, Y6
+	VMULPS    Y1, Y6, Y6
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y6, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    (AX), Y7, Y7
+	VADDPS    Y7, Y2, Y2
+	VMULPS    Y6, Y7, Y7
+	VADDPS    Y7, Y3, Y3
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	MOVQ      32(R14), AX
+	VMOVUPS   Y2, (AX)
+	MOVQ      40(R14), AX
+	VMOVUPS   Y3, (AX)
+	VZEROUPPER
+	RET
+
+// func gradTermsBy16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradTermsBy16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y8
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y9
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (BX), Y10
+	VSUBPS    Y0, Y10, Y10
+	VMULPS    Y2, Y10, Y10
+	VMOVUPS   (DX), Y11
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y11, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    (AX), Y11, Y11
+	VADDPS    Y11, Y4, Y4
+	VMULPS    Y10, Y11, Y11
+	VADDPS    Y11, Y6, Y6
+	VMOVUPS   32(BX), Y10
+	VSUBPS    Y1, Y10, Y10
+	VMULPS    Y3, Y10, Y10
+	VMOVUPS   32(DX), Y11
+	VXORPS    Y13, Y13, Y13
+	VCMPPS    $0x1e, Y13, Y11, Y13
+	VBLENDVPS Y13, Y9, Y8, Y11
+	VMULPS    32(AX), Y11, Y11
+	VADDPS    Y11, Y5, Y5
+	VMULPS    Y10, Y11, Y11
+	VADDPS    Y11, Y7, Y7
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	MOVQ      40(R14), AX
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   Y5, 32(AX)
+	MOVQ      48(R14), AX
+	VMOVUPS   Y6, (AX)
+	VMOVUPS   Y7, 32(AX)
+	VZEROUPPER
+	RET
+
+// func gradTermsBy8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradTermsBy8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y2
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y3
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (BX), Y6
+	VSUBPS    Y0, Y6, Y6
+	VMULPS    Y1, Y6, Y6
+	VMOVUPS   (DX), Y7
+	VXORPS    Y9, Y9, Y9
+	VCMPPS    $0x1e, Y9, Y7, Y9
+	VBLENDVPS Y9, Y5, Y4, Y7
+	VMULPS    (AX), Y7, Y7
+	VADDPS    Y7, Y2, Y2
+	VMULPS    Y6, Y7, Y7
+	VADDPS    Y7, Y3, Y3
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	MOVQ      40(R14), AX
+	VMOVUPS   Y2, (AX)
+	MOVQ      48(R14), AX
+	VMOVUPS   Y3, (AX)
+	VZEROUPPER
+	RET
+
+// func gradApply16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradApply16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	MOVQ         56(R14), AX
+	VMOVUPS      (AX), Y8
+	VMOVUPS      32(AX), Y9
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y10
+	MOVQ         72(R14), AX
+	VBROADCASTSS (AX), Y11
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (BX), Y12
+	VSUBPS    Y0, Y12, Y12
+	VMULPS    Y2, Y12, Y12
+	VXORPS    Y15, Y15, Y15
+	VCMPPS    $0x1e, Y15, Y12, Y15
+	VBLENDVPS Y15, Y11, Y10, Y13
+	VMULPS    (AX), Y13, Y13
+	VSUBPS    Y6, Y13, Y13
+	VMULPS    Y8, Y12, Y12
+	VSUBPS    Y12, Y13, Y13
+	VMULPS    Y4, Y13, Y13
+	VMOVUPS   Y13, (DX)
+	VMOVUPS   32(BX), Y12
+	VSUBPS    Y1, Y12, Y12
+	VMULPS    Y3, Y12, Y12
+	VXORPS    Y15, Y15, Y15
+	VCMPPS    $0x1e, Y15, Y12, Y15
+	VBLENDVPS Y15, Y11, Y10, Y13
+	VMULPS    32(AX), Y13, Y13
+	VSUBPS    Y7, Y13, Y13
+	VMULPS    Y9, Y12, Y12
+	VSUBPS    Y12, Y13, Y13
+	VMULPS    Y5, Y13, Y13
+	VMOVUPS   Y13, 32(DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func gradApply8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradApply8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y2
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y3
+	MOVQ         56(R14), AX
+	VMOVUPS      (AX), Y4
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         72(R14), AX
+	VBROADCASTSS (AX), Y6
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (BX), Y7
+	VSUBPS    Y0, Y7, Y7
+	VMULPS    Y1, Y7, Y7
+	VXORPS    Y10, Y10, Y10
+	VCMPPS    $0x1e, Y10, Y7, Y10
+	VBLENDVPS Y10, Y6, Y5, Y8
+	VMULPS    (AX), Y8, Y8
+	VSUBPS    Y3, Y8, Y8
+	VMULPS    Y4, Y7, Y7
+	VSUBPS    Y7, Y8, Y8
+	VMULPS    Y2, Y8, Y8
+	VMOVUPS   Y8, (DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func gradApplyBy16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradApplyBy16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y4
+	VMOVUPS      32(AX), Y5
+	MOVQ         56(R14), AX
+	VMOVUPS      (AX), Y6
+	VMOVUPS      32(AX), Y7
+	MOVQ         64(R14), AX
+	VMOVUPS      (AX), Y8
+	VMOVUPS      32(AX), Y9
+	MOVQ         72(R14), AX
+	VBROADCASTSS (AX), Y10
+	MOVQ         80(R14), AX
+	VBROADCASTSS (AX), Y11
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+	MOVQ         24(R14), SI
+
+pixel:
+	VMOVUPS   (BX), Y12
+	VSUBPS    Y0, Y12, Y12
+	VMULPS    Y2, Y12, Y12
+	VMOVUPS   (DX), Y13
+	VXORPS    Y15, Y15, Y15
+	VCMPPS    $0x1e, Y15, Y13, Y15
+	VBLENDVPS Y15, Y11, Y10, Y13
+	VMULPS    (AX), Y13, Y13
+	VSUBPS    Y6, Y13, Y13
+	VMULPS    Y8, Y12, Y12
+	VSUBPS    Y12, Y13, Y13
+	VMULPS    Y4, Y13, Y13
+	VMOVUPS   Y13, (SI)
+	VMOVUPS   32(BX), Y12
+	VSUBPS    Y1, Y12, Y12
+	VMULPS    Y3, Y12, Y12
+	VMOVUPS   32(DX), Y13
+	VXORPS    Y15, Y15, Y15
+	VCMPPS    $0x1e, Y15, Y13, Y15
+	VBLENDVPS Y15, Y11, Y10, Y13
+	VMULPS    32(AX), Y13, Y13
+	VSUBPS    Y7, Y13, Y13
+	VMULPS    Y9, Y12, Y12
+	VSUBPS    Y12, Y13, Y13
+	VMULPS    Y5, Y13, Y13
+	VMOVUPS   Y13, 32(SI)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	ADDQ      R15, SI
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func gradApplyBy8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·gradApplyBy8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         32(R14), AX
+	VMOVUPS      (AX), Y0
+	MOVQ         40(R14), AX
+	VMOVUPS      (AX), Y1
+	MOVQ         48(R14), AX
+	VMOVUPS      (AX), Y2
+	MOVQ         56(R14), AX
+	VMOVUPS      (AX), Y3
+	MOVQ         64(R14), AX
+	VMOVUPS      (AX), Y4
+	MOVQ         72(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         80(R14), AX
+	VBROADCASTSS (AX), Y6
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+	MOVQ         24(R14), SI
+
+pixel:
+	VMOVUPS   (BX), Y7
+	VSUBPS    Y0, Y7, Y7
+	VMULPS    Y1, Y7, Y7
+	VMOVUPS   (DX), Y8
+	VXORPS    Y10, Y10, Y10
+	VCMPPS    $0x1e, Y10, Y8, Y10
+	VBLENDVPS Y10, Y6, Y5, Y8
+	VMULPS    (AX), Y8, Y8
+	VSUBPS    Y3, Y8, Y8
+	VMULPS    Y4, Y7, Y7
+	VSUBPS    Y7, Y8, Y8
+	VMULPS    Y2, Y8, Y8
+	VMOVUPS   Y8, (SI)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	ADDQ      R15, SI
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func activate16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·activate16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         24(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (AX), Y2
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x1e, Y5, Y2, Y5
+	VBLENDVPS Y5, Y1, Y0, Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVUPS   Y2, (BX)
+	VMOVUPS   32(AX), Y2
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x1e, Y5, Y2, Y5
+	VBLENDVPS Y5, Y1, Y0, Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVUPS   Y2, 32(BX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func activate8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·activate8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         16(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         24(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+
+pixel:
+	VMOVUPS   (AX), Y2
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x1e, Y5, Y2, Y5
+	VBLENDVPS Y5, Y1, Y0, Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVUPS   Y2, (BX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func activateBack16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·activateBack16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         32(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (BX), Y2
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x1e, Y5, Y2, Y5
+	VBLENDVPS Y5, Y1, Y0, Y2
+	VMULPS    (AX), Y2, Y2
+	VMOVUPS   Y2, (DX)
+	VMOVUPS   32(BX), Y2
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x1e, Y5, Y2, Y5
+	VBLENDVPS Y5, Y1, Y0, Y2
+	VMULPS    32(AX), Y2, Y2
+	VMOVUPS   Y2, 32(DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func activateBack8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·activateBack8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         24(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         32(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+
+pixel:
+	VMOVUPS   (BX), Y2
+	VXORPS    Y5, Y5, Y5
+	VCMPPS    $0x1e, Y5, Y2, Y5
+	VBLENDVPS Y5, Y1, Y0, Y2
+	VMULPS    (AX), Y2, Y2
+	VMOVUPS   Y2, (DX)
+	ADDQ      R15, AX
+	ADDQ      R15, BX
+	ADDQ      R15, DX
+	DECQ      CX
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func plus16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·plus16(SB), NOSPLIT, $0-24
+	MOVQ operands+16(FP), R14
+	MOVQ pixels+0(FP), CX
+	MOVQ stride+8(FP), R15
+	MOVQ (R14), AX
+	MOVQ 8(R14), BX
+	MOVQ 16(R14), DX
+
+pixel:
+	VMOVUPS (AX), Y0
+	VADDPS  (BX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(AX), Y0
+	VADDPS  32(BX), Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	ADDQ    R15, AX
+	ADDQ    R15, BX
+	ADDQ    R15, DX
+	DECQ    CX
+	JNZ     pixel
+	VZEROUPPER
+	RET
+
+// func plus8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·plus8(SB), NOSPLIT, $0-24
+	MOVQ operands+16(FP), R14
+	MOVQ pixels+0(FP), CX
+	MOVQ stride+8(FP), R15
+	MOVQ (R14), AX
+	MOVQ 8(R14), BX
+	MOVQ 16(R14), DX
+
+pixel:
+	VMOVUPS (AX), Y0
+	VADDPS  (BX), Y0, Y0
+	VMOVUPS Y0, (DX)
+	ADDQ    R15, AX
+	ADDQ    R15, BX
+	ADDQ    R15, DX
+	DECQ    CX
+	JNZ     pixel
+	VZEROUPPER
+	RET
+
+// func adam16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·adam16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         72(R14), AX
+	VBROADCASTSS (AX), Y2
+	MOVQ         80(R14), AX
+	VBROADCASTSS (AX), Y3
+	MOVQ         88(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         96(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         104(R14), AX
+	VBROADCASTSS (AX), Y6
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+	MOVQ         24(R14), SI
+	MOVQ         32(R14), DI
+	MOVQ         40(R14), R8
+	MOVQ         48(R14), R9
+
+pixel:
+	VMULPS  (BX), Y0, Y7
+	VMULPS  (SI), Y1, Y9
+	VADDPS  Y9, Y7, Y7
+	VMULPS  (DX), Y2, Y8
+	VMULPS  (SI), Y3, Y9
+	VMULPS  (SI), Y9, Y9
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS Y7, (R8)
+	VMOVUPS Y8, (R9)
+	VSQRTPS Y8, Y8
+	VDIVPS  Y6, Y8, Y8
+	VADDPS  Y4, Y8, Y8
+	VMULPS  Y5, Y7, Y7
+	VDIVPS  Y8, Y7, Y7
+	VMOVUPS (AX), Y9
+	VSUBPS  Y7, Y9, Y9
+	VMOVUPS Y9, (DI)
+	VMULPS  32(BX), Y0, Y7
+	VMULPS  32(SI), Y1, Y9
+	VADDPS  Y9, Y7, Y7
+	VMULPS  32(DX), Y2, Y8
+	VMULPS  32(SI), Y3, Y9
+	VMULPS  32(SI), Y9, Y9
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS Y7, 32(R8)
+	VMOVUPS Y8, 32(R9)
+	VSQRTPS Y8, Y8
+	VDIVPS  Y6, Y8, Y8
+	VADDPS  Y4, Y8, Y8
+	VMULPS  Y5, Y7, Y7
+	VDIVPS  Y8, Y7, Y7
+	VMOVUPS 32(AX), Y9
+	VSUBPS  Y7, Y9, Y9
+	VMOVUPS Y9, 32(DI)
+	ADDQ    R15, AX
+	ADDQ    R15, BX
+	ADDQ    R15, DX
+	ADDQ    R15, SI
+	ADDQ    R15, DI
+	ADDQ    R15, R8
+	ADDQ    R15, R9
+	DECQ    CX
+	JNZ     pixel
+	VZEROUPPER
+	RET
+
+// func adam8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·adam8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         56(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         64(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         72(R14), AX
+	VBROADCASTSS (AX), Y2
+	MOVQ         80(R14), AX
+	VBROADCASTSS (AX), Y3
+	MOVQ         88(R14), AX
+	VBROADCASTSS (AX), Y4
+	MOVQ         96(R14), AX
+	VBROADCASTSS (AX), Y5
+	MOVQ         104(R14), AX
+	VBROADCASTSS (AX), Y6
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+	MOVQ         24(R14), SI
+	MOVQ         32(R14), DI
+	MOVQ         40(R14), R8
+	MOVQ         48(R14), R9
+
+pixel:
+	VMULPS  (BX), Y0, Y7
+	VMULPS  (SI), Y1, Y9
+	VADDPS  Y9, Y7, Y7
+	VMULPS  (DX), Y2, Y8
+	VMULPS  (SI), Y3, Y9
+	VMULPS  (SI), Y9, Y9
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS Y7, (R8)
+	VMOVUPS Y8, (R9)
+	VSQRTPS Y8, Y8
+	VDIVPS  Y6, Y8, Y8
+	VADDPS  Y4, Y8, Y8
+	VMULPS  Y5, Y7, Y7
+	VDIVPS  Y8, Y7, Y7
+	VMOVUPS (AX), Y9
+	VSUBPS  Y7, Y9, Y9
+	VMOVUPS Y9, (DI)
+	ADDQ    R15, AX
+	ADDQ    R15, BX
+	ADDQ    R15, DX
+	ADDQ    R15, SI
+	ADDQ    R15, DI
+	ADDQ    R15, R8
+	ADDQ    R15, R9
+	DECQ    CX
+	JNZ     pixel
+	VZEROUPPER
+	RET

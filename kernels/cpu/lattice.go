@@ -14,10 +14,23 @@ type axis struct {
 	taps   []int   // the taps of the kernel that are read, in order
 	outs   []int   // positions of the results, in order
 	reads  []int32 // by result, then tap; source stands for nothing
+	joined []bool  // by result, whether its taps read neighbours, in their order
 }
 
 // indices is the number of indices that reads may hold.
 func (a *axis) indices() int { return a.source + 1 + len(a.sums) }
+
+// join fills joined.
+func (a *axis) join() {
+	for i := range a.outs {
+		reads := a.reads[i*len(a.taps):][:len(a.taps)]
+		ok := len(reads) > 0
+		for t, v := range reads {
+			ok = ok && int(v) == int(reads[0])+t && int(v) < a.source
+		}
+		a.joined = append(a.joined, ok)
+	}
+}
 
 // axisOf is the geometry of one axis of a convolution.
 type axisOf struct {
@@ -42,6 +55,7 @@ func (g axisOf) forward() axis {
 			a.reads = append(a.reads, int32(i))
 		}
 	}
+	a.join()
 	return a
 }
 
@@ -76,6 +90,7 @@ func (g axisOf) backward() []axis {
 	}
 	for phase := range axes {
 		axes[phase].sums = sums
+		axes[phase].join()
 	}
 	return axes
 }

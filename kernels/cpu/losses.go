@@ -16,7 +16,7 @@ func (d *Device) laneSum(c call, seg kernels.Segments, scale float64, term func(
 	lanes := make([][kernels.Lanes]float64, samples)
 	sums := make([]float64, samples)
 	sets := shards(seg, samples)
-	each := d.eachRow(samples, func(n int) {
+	each := d.eachRow(samples, func(_ *workspace, n int) {
 		clear(lanes[n][:])
 		term(&lanes[n], n*per, (n+1)*per)
 		sums[n] = 0
@@ -51,7 +51,7 @@ func (d *Device) mse(op kernels.MSE, c call) func() {
 func (d *Device) mseGrad(op kernels.MSEGrad, c call) func() {
 	p, g, dp := c.In[0].F, c.In[1].F, c.Out[0].F
 	scale, target := float32(2*op.Scale), float32(op.Target)
-	return d.eachRun(len(p), func(from, end int) {
+	return d.eachRun(len(p), func(_ *workspace, from, end int) {
 		f := g[0] * scale
 		to := dp[from:end]
 		for i, v := range p[from:end] {
@@ -75,7 +75,7 @@ func (d *Device) l1(op kernels.L1, c call) func() {
 func (d *Device) l1Grad(op kernels.L1Grad, c call) func() {
 	a, b, g, da := c.In[0].F, c.In[1].F, c.In[2].F, c.Out[0].F
 	scale := float32(op.Scale)
-	return d.eachRun(len(a), func(from, end int) {
+	return d.eachRun(len(a), func(_ *workspace, from, end int) {
 		f := g[0] * scale
 		for i := from; i < end; i++ {
 			da[i] = f * sign(a[i], b[i])

@@ -1,26 +1,26 @@
 package cpu
 
-// tileRows is the number of rows of every tile.
+// tileRows is the number of rows of a tile.
 const tileRows = 6
 
-// microKernel computes a tile of tileRows × columns results, each one chain of
+// microKernel computes a tile of rows × columns results, each one chain of
 // fused multiply-adds. A table of addresses stands for a matrix whose rows lie
 // anywhere. Both kernels start from zero or, where resume is not 0, from what
 // the results hold: cutting a chain in pieces changes no bit. Two rows of
 // results may share an address if they compute the same values.
 type microKernel struct {
-	columns int
+	rows, columns int
 
 	// dot is, for t < taps and c < n, in that order,
 	//
-	//	results[r][j] += left[t*tileRows+r][c] * right[(t*n+c)*columns+j]
+	//	results[r][j] += left[t*rows+r][c] * right[(t*n+c)*columns+j]
 	//
 	// and then, where bias is not nil, results[r][j] += bias[j]. taps, n >= 1.
 	dot func(taps int64, left **float32, n int64, right, bias *float32, results **float32, resume int64)
 
 	// outer is, for u < runs and i < n, in that order,
 	//
-	//	results[r][j] += left[(u*n+i)*tileRows+r] * right[u][i*stride/4+j]
+	//	results[r][j] += left[(u*n+i)*rows+r] * right[u][i*stride/4+j]
 	//
 	// stride is in bytes. runs, n >= 1.
 	outer func(runs int64, right **float32, n, stride int64, left *float32, results **float32, resume int64)

@@ -3,60 +3,77 @@ package cpu
 import "unsafe"
 
 // portableKernels are plain Go: each product is rounded before it is added.
-var portableKernels = []microKernel{{columns: portableColumns, dot: dotPortable, outer: outerPortable}}
+var portableKernels = []microKernel{{rows: tileRows, columns: portableColumns, dot: dotPortable, outer: outerPortable}}
 
 const portableColumns = 16
+
+// portableTile is a tile of sums.
+type portableTile [tileRows][portableColumns]float32
+
+// begin sets the sums to zero, or to the results where resume is not 0.
+func (t *portableTile) begin(results **float32, resume int64) {
+	*t = portableTile{}
+	if resume == 0 {
+		return
+	}
+	for r, from := range unsafe.Slice(results, tileRows) {
+		t[r] = *(*[portableColumns]float32)(unsafe.Pointer(from))
+	}
+}
+
+// end stores the sums: all have been read before the first is written, for two
+// rows may share an address.
+func (t *portableTile) end(results **float32) {
+	for r, to := range unsafe.Slice(results, tileRows) {
+		*(*[portableColumns]float32)(unsafe.Pointer(to)) = t[r]
+	}
+}
+
+// link adds v * row to the sums of row r.
+func (t *portableTile) link(r int, v float32, row []float32) {
+	sum, right := &t[r], (*[portableColumns]float32)(row)
+	for j := range sum {
+		sum[j] += float32(v * right[j])
+	}
+}
 
 // dotPortable is microKernel.dot.
 func dotPortable(taps int64, left **float32, n int64, right, bias *float32, results **float32, resume int64) {
 	rows := unsafe.Slice(left, taps*tileRows)
 	weights := unsafe.Slice(right, taps*n*portableColumns)
-	for r, result := range unsafe.Slice(results, tileRows) {
-		var sum [portableColumns]float32
-		out := (*[portableColumns]float32)(unsafe.Pointer(result))
-		if resume != 0 {
-			sum = *out
+	var sums portableTile
+	sums.begin(results, resume)
+	for i, row := range rows {
+		tap := weights[i/tileRows*int(n)*portableColumns:]
+		for c, v := range unsafe.Slice(row, n) {
+			sums.link(i%tileRows, v, tap[c*portableColumns:])
 		}
-		for t := range int(taps) {
-			tap := weights[t*int(n)*portableColumns:]
-			for c, v := range unsafe.Slice(rows[t*tileRows+r], n) {
-				axpyPortable(&sum, v, (*[portableColumns]float32)(tap[c*portableColumns:]))
-			}
-		}
-		if bias != nil {
-			for j, b := range unsafe.Slice(bias, portableColumns) {
-				sum[j] += b
-			}
-		}
-		*out = sum
 	}
+	if bias != nil {
+		b := unsafe.Slice(bias, portableColumns)
+		for r := range sums {
+			for j := range sums[r] {
+				sums[r][j] += b[j]
+			}
+		}
+	}
+	sums.end(results)
 }
 
 // outerPortable is microKernel.outer.
 func outerPortable(runs int64, right **float32, n, stride int64, left *float32, results **float32, resume int64) {
-	starts := unsafe.Slice(right, runs)
 	factors := unsafe.Slice(left, runs*n*tileRows)
 	step := int(stride / 4)
-	for r, result := range unsafe.Slice(results, tileRows) {
-		var sum [portableColumns]float32
-		out := (*[portableColumns]float32)(unsafe.Pointer(result))
-		if resume != 0 {
-			sum = *out
-		}
-		for u, start := range starts {
-			row := unsafe.Slice(start, (int(n)-1)*step+portableColumns)
-			for i := range int(n) {
-				f := factors[(u*int(n)+i)*tileRows+r]
-				axpyPortable(&sum, f, (*[portableColumns]float32)(row[i*step:]))
+	var sums portableTile
+	sums.begin(results, resume)
+	for _, start := range unsafe.Slice(right, runs) {
+		row := unsafe.Slice(start, (int(n)-1)*step+portableColumns)
+		for i := range int(n) {
+			for r := range sums {
+				sums.link(r, factors[i*tileRows+r], row[i*step:])
 			}
 		}
-		*out = sum
+		factors = factors[int(n)*tileRows:]
 	}
-}
-
-// axpyPortable is sum += v * row.
-func axpyPortable(sum *[portableColumns]float32, v float32, row *[portableColumns]float32) {
-	for j := range sum {
-		sum[j] += float32(v * row[j])
-	}
+	sums.end(results)
 }

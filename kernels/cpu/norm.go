@@ -16,14 +16,14 @@ type normalizer struct {
 	pixels   int
 	channels int
 	eps      float32
-	below    uint32    // bits of the activation's slope below zero
+	below    []float32 // the activation's slope below zero
 	rstd     []float32 // by set, 1/sqrt(var+eps)
 }
 
 func (d *Device) newNormalizer(c call, s kernels.Shape, sets [][]int, act kernels.Act, eps float64) *normalizer {
 	n := &normalizer{
 		dev: d, sets: sets, setOf: make([]int, s[0]), samples: s[0], pixels: s[1] * s[2], channels: s[3],
-		eps: float32(eps), below: slopeBits(act), rstd: c.Scratch.Keep(len(sets) * s[3]),
+		eps: float32(eps), below: below(act), rstd: c.Scratch.Keep(len(sets) * s[3]),
 	}
 	for v, set := range sets {
 		for _, i := range set {
@@ -53,18 +53,13 @@ func (n *normalizer) sum(c call, terms int) *pixelSum {
 // channel of x; mean and variance give their places for a set.
 func (n *normalizer) statistics(c call, x []float32, mean, variance func(set int) []float32) func() {
 	first := n.sum(c, 1)
-	first.add = func(sums []float32, _, sample, from, end int) {
-		for p := sample*n.pixels + from; p < sample*n.pixels+end; p++ {
-			addTo(sums, x[p*n.channels:])
-		}
+	first.add = func(w *workspace, sums []float32, _, sample, from, end int) {
+		n.dev.pass.addPixels.run(w, end-from, n.channels, x[n.at(sample, from):], sums)
 	}
 	first.finish = func(set int, totals []float32) { divide(mean(set), totals, n.count(set)) }
 	second := n.sum(c, 1)
-	second.add = func(sums []float32, set, sample, from, end int) {
-		m := mean(set)
-		for p := sample*n.pixels + from; p < sample*n.pixels+end; p++ {
-			addSquares(sums, x[p*n.channels:], m)
-		}
+	second.add = func(w *workspace, sums []float32, set, sample, from, end int) {
+		n.dev.pass.addSquares.run(w, end-from, n.channels, x[n.at(sample, from):], mean(set), sums)
 	}
 	second.finish = func(set int, totals []float32) {
 		divide(variance(set), totals, n.count(set))
@@ -99,23 +94,16 @@ func (n *normalizer) invertAll(variance func(set int) []float32) {
 	}
 }
 
-// addSquares is sums += (x-m)^2.
-func addSquares(sums, x, m []float32) {
-	x, m = x[:len(sums)], m[:len(sums)]
-	for i := range sums {
-		v := x[i] - m[i]
-		sums[i] += float32(v * v)
-	}
-}
+// at is the offset of a pixel of a sample.
+func (n *normalizer) at(sample, pixel int) int { return (sample*n.pixels + pixel) * n.channels }
 
 // eachPixelRun makes a function that calls f for runs of pixels, the same chunks
 // as those of sums.
-func (n *normalizer) eachPixelRun(f func(set, from, end int)) func() {
+func (n *normalizer) eachPixelRun(f func(w *workspace, set, pixels, at int)) func() {
 	chunks := (n.pixels + kernels.PixelChunk - 1) / kernels.PixelChunk
-	return n.dev.eachRow(n.samples*chunks, func(i int) {
+	return n.dev.eachRow(n.samples*chunks, func(w *workspace, i int) {
 		sample, from := i/chunks, i%chunks*kernels.PixelChunk
-		end := min(from+kernels.PixelChunk, n.pixels)
-		f(n.setOf[sample], sample*n.pixels+from, sample*n.pixels+end)
+		f(w, n.setOf[sample], min(kernels.PixelChunk, n.pixels-from), n.at(sample, from))
 	})
 }
 
@@ -128,25 +116,27 @@ func (n *normalizer) eachPixelRun(f func(set, from, end int)) func() {
 // nil for 1. total takes the sums of g and of g*h of a set.
 func (n *normalizer) gradient(c call, o gradOperands, mean func(set int) []float32, total func(set int, g, gh []float32)) func() {
 	ch := n.channels
+	factor := c.Scratch.Keep(len(n.sets) * ch)
 	means := c.Scratch.Keep(2 * len(n.sets) * ch)
 	s := n.sum(c, 2)
-	s.add = func(sums []float32, set, sample, from, end int) {
-		m, rstd := mean(set), n.of(n.rstd, set)
-		for p := sample*n.pixels + from; p < sample*n.pixels+end; p++ {
-			o.addTerms(sums[:ch], sums[ch:], m, rstd, p*ch, n.below)
-		}
+	s.add = func(w *workspace, sums []float32, set, sample, from, end int) {
+		o.addTerms(n, w, end-from, n.at(sample, from), mean(set), n.of(n.rstd, set), sums)
 	}
 	s.finish = func(set int, totals []float32) {
 		divide(means[2*set*ch:][:2*ch], totals, n.count(set))
 		total(set, totals[:ch], totals[ch:])
+		f := n.of(factor, set)
+		for i, r := range n.of(n.rstd, set) {
+			f[i] = r
+			if o.scale != nil {
+				f[i] = o.scale[i] * r
+			}
+		}
 	}
 	s.prepare()
-	apply := n.eachPixelRun(func(set, from, end int) {
-		m, rstd := mean(set), n.of(n.rstd, set)
-		g, gh := means[2*set*ch:][:ch], means[(2*set+1)*ch:][:ch]
-		for p := from; p < end; p++ {
-			o.apply(m, rstd, g, gh, p*ch, n.below)
-		}
+	apply := n.eachPixelRun(func(w *workspace, set, pixels, at int) {
+		columns := normColumns{mean(set), n.of(n.rstd, set), n.of(factor, set), means[2*set*ch:], means[(2*set+1)*ch:]}
+		o.apply(n, w, pixels, at, &columns)
 	})
 	return func() {
 		s.run()
@@ -160,46 +150,25 @@ type gradOperands struct {
 	scale        []float32
 }
 
-// slopes are the values whose sign decides the slope at a pixel: nil for h.
-func (o *gradOperands) slopes(at, ch int) []float32 {
+// normColumns are the values by channel that a gradient is made of.
+type normColumns struct{ mean, rstd, factor, g, gh []float32 }
+
+// addTerms adds g and g*h of pixels to sums.
+func (o *gradOperands) addTerms(n *normalizer, w *workspace, pixels, at int, mean, rstd, sums []float32) {
+	ch, p := n.channels, &n.dev.pass
 	if o.y == nil {
-		return nil
+		p.gradTerms.run(w, pixels, ch, o.dy[at:], o.x[at:], mean, rstd, sums[:ch], sums[ch:], n.below, unit)
+		return
 	}
-	return o.y[at:][:ch]
+	p.gradTermsBy.run(w, pixels, ch, o.dy[at:], o.x[at:], o.y[at:], mean, rstd, sums[:ch], sums[ch:], n.below, unit)
 }
 
-// addTerms adds g and g*h of a pixel's channels.
-func (o *gradOperands) addTerms(sumG, sumGH, m, rstd []float32, at int, below uint32) {
-	n := len(sumG)
-	sumGH, m, rstd = sumGH[:n], m[:n], rstd[:n]
-	dy, x, y := o.dy[at:][:n], o.x[at:][:n], o.slopes(at, n)
-	for i := range sumG {
-		h := float32(x[i]-m[i]) * rstd[i]
-		v := h
-		if y != nil {
-			v = y[i]
-		}
-		g := float32(dy[i] * slope(v, below))
-		sumG[i] += g
-		sumGH[i] += float32(g * h)
+// apply writes dx of pixels.
+func (o *gradOperands) apply(n *normalizer, w *workspace, pixels, at int, c *normColumns) {
+	ch, p := n.channels, &n.dev.pass
+	if o.y == nil {
+		p.gradApply.run(w, pixels, ch, o.dy[at:], o.x[at:], o.dx[at:], c.mean, c.rstd, c.factor, c.g, c.gh, n.below, unit)
+		return
 	}
-}
-
-// apply writes dx of a pixel's channels.
-func (o *gradOperands) apply(m, rstd, g, gh []float32, at int, below uint32) {
-	n := len(m)
-	rstd, g, gh = rstd[:n], g[:n], gh[:n]
-	dy, x, y, dx := o.dy[at:][:n], o.x[at:][:n], o.slopes(at, n), o.dx[at:][:n]
-	for i := range dx {
-		h := float32(x[i]-m[i]) * rstd[i]
-		v := h
-		if y != nil {
-			v = y[i]
-		}
-		f := rstd[i]
-		if o.scale != nil {
-			f = o.scale[i] * f
-		}
-		dx[i] = f * (float32(dy[i]*slope(v, below)) - g[i] - float32(h*gh[i]))
-	}
+	p.gradApplyBy.run(w, pixels, ch, o.dy[at:], o.x[at:], o.y[at:], o.dx[at:], c.mean, c.rstd, c.factor, c.g, c.gh, n.below, unit)
 }

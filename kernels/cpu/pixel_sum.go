@@ -22,7 +22,7 @@ type pixelSum struct {
 
 	// add adds the terms of pixels from to end of a sample to sums, terms ×
 	// channels of them.
-	add func(sums []float32, set, sample, from, end int)
+	add func(w *workspace, sums []float32, set, sample, from, end int)
 	// finish takes the totals of a set.
 	finish func(set int, totals []float32)
 
@@ -62,12 +62,12 @@ func (s *pixelSum) prepare() *pixelSum {
 		}
 	}
 	s.scratch.Reserve(s.floats())
-	s.addTask = func(_, item int) {
+	s.addTask = func(member, item int) {
 		n, chunk := item/s.chunks(), item%s.chunks()
 		part := s.part(item)
 		clear(part)
 		from := chunk * kernels.PixelChunk
-		s.add(part, s.setOf[n], n, from, min(from+kernels.PixelChunk, s.pixels))
+		s.add(&s.dev.members[member], part, s.setOf[n], n, from, min(from+kernels.PixelChunk, s.pixels))
 	}
 	s.combineTask = func(_, set int) { s.combine(set) }
 	return s

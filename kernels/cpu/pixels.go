@@ -25,7 +25,7 @@ type pixelReader struct {
 }
 
 // row writes row i, counted over all samples.
-func (p *pixelReader) row(i int) {
+func (p *pixelReader) row(_ *workspace, i int) {
 	n, h := i/p.size, i%p.size
 	place := p.place[n*4:][:4]
 	r := h

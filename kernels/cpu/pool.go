@@ -37,7 +37,7 @@ func (o *pooling) output(n, p int) int { return (n*o.p + p) * o.q * o.ch }
 func (d *Device) maxPool(op kernels.MaxPool, c call) func() {
 	x, y, arg := c.In[0], c.Out[0], c.Out[1].I
 	o := poolingOf(op.Window, x.Shape(), y.Shape())
-	return d.eachRow(x.Shape()[0]*o.p, func(i int) {
+	return d.eachRow(x.Shape()[0]*o.p, func(_ *workspace, i int) {
 		n, p := i/o.p, i%o.p
 		h0, h1 := o.span(p, o.h)
 		for q := range o.q {
@@ -81,7 +81,7 @@ func takeLarger(best []float32, where []int32, pixel []float32, at int32) {
 func (d *Device) maxPoolGrad(op kernels.MaxPoolGrad, c call) func() {
 	dy, arg, dx := c.In[0], c.In[1].I, c.Out[0]
 	o := poolingOf(op.Window, dx.Shape(), dy.Shape())
-	return d.eachRow(dx.Shape()[0]*o.h, func(i int) {
+	return d.eachRow(dx.Shape()[0]*o.h, func(_ *workspace, i int) {
 		n, h := i/o.h, i%o.h
 		row := dx.F[o.input(n, h):][:o.w*o.ch]
 		clear(row)
@@ -103,7 +103,7 @@ func (d *Device) avgPool(op kernels.AvgPool, c call) func() {
 	x, y := c.In[0], c.Out[0]
 	o := poolingOf(op.Window, x.Shape(), y.Shape())
 	area := float32(op.K * op.K)
-	return d.eachRow(x.Shape()[0]*o.p, func(i int) {
+	return d.eachRow(x.Shape()[0]*o.p, func(_ *workspace, i int) {
 		n, p := i/o.p, i%o.p
 		h0, h1 := o.span(p, o.h)
 		for q := range o.q {
@@ -126,7 +126,7 @@ func (d *Device) avgPoolGrad(op kernels.AvgPoolGrad, c call) func() {
 	dy, dx := c.In[0], c.Out[0]
 	o := poolingOf(op.Window, dx.Shape(), dy.Shape())
 	area := float32(op.K * op.K)
-	return d.eachRow(dx.Shape()[0]*o.h, func(i int) {
+	return d.eachRow(dx.Shape()[0]*o.h, func(_ *workspace, i int) {
 		n, h := i/o.h, i%o.h
 		p0, p1 := o.windows(h, o.p)
 		for w := range o.w {
@@ -156,7 +156,7 @@ func (d *Device) globalAvgPoolGrad(op kernels.GlobalAvgPoolGrad, c call) func() 
 	dy, dx := c.In[0].F, c.Out[0]
 	s := dx.Shape()
 	row, ch := s[2]*s[3], s[3]
-	return d.eachRow(s[0]*s[1], func(i int) {
+	return d.eachRow(s[0]*s[1], func(_ *workspace, i int) {
 		to := dx.F[i*row:][:row]
 		divide(to[:ch], dy[i/s[1]*ch:][:ch], float32(op.H*op.W))
 		for at := ch; at < row; at += ch {

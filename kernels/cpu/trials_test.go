@@ -28,6 +28,10 @@ func convTrials() []trial {
 		{1, 9, 4, 16, 16, 7, 1, kernels.Geometry{Stride: 1, PadH: 3}},
 		{1, 7, 7, 2, 3, 3, 3, kernels.Geometry{Stride: 3, PadH: 2, PadW: 1, Mode: kernels.Reflect}},
 		{2, 1, 1, 1, 1, 1, 1, kernels.Geometry{Stride: 1}},
+		{2, 6, 34, 5, 3, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3, Mode: kernels.Reflect}},
+		{1, 5, 41, 3, 18, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3, Mode: kernels.Reflect}},
+		{2, 4, 70, 6, 20, 4, 4, kernels.Geometry{Stride: 2, PadH: 1, PadW: 1}},
+		{1, 6, 60, 17, 1, 4, 4, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 		{4, 2, 3, 128, 6, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 	} {
 		x, w := real(c.n, c.h, c.w, c.c), real(c.k, c.r, c.s, c.c)

@@ -8,20 +8,19 @@ type workspace struct {
 	right   []*float32         // addresses of a block's runs, by tap
 	results []int              // offsets of a chunk's results, by tile
 	rows    [tileRows]*float32 // addresses of one tile's results
-	gather  []float32          // rows of a chunk whose taps hold few channels
 	edge    []float32          // the tile of a panel that is partly outside
+
+	operands  [maxOperands][]float32 // of a pass
+	addresses [maxOperands]*float32
 }
 
 // need makes every member's workspace at least this large.
-func (d *Device) need(left, right, results, gather int) {
+func (d *Device) need(left, right, results int) {
 	for m := range d.members {
 		w := &d.members[m]
 		w.left = longer(w.left, left)
 		w.right = longer(w.right, right)
 		w.results = longer(w.results, results)
-		if len(w.gather) < gather {
-			w.gather = host.AlignedFloats[float32](gather)
-		}
 		if w.edge == nil {
 			w.edge = host.AlignedFloats[float32](tileRows * d.micro[0].columns)
 		}
@@ -39,12 +38,12 @@ func longer[T any](s []T, n int) []T {
 // panel is not whole.
 func (w *workspace) aim(to []float32, offsets []int, c panel) {
 	if c.count < c.kernel.columns {
-		for r := range w.rows {
+		for r := range offsets {
 			w.rows[r] = &w.edge[r*c.kernel.columns]
 		}
 		return
 	}
-	for r, at := range offsets[:tileRows] {
+	for r, at := range offsets {
 		w.rows[r] = &to[at+c.first]
 	}
 }
@@ -54,7 +53,7 @@ func (w *workspace) lift(from []float32, offsets []int, c panel) {
 	if c.count == c.kernel.columns {
 		return
 	}
-	for r, at := range offsets[:tileRows] {
+	for r, at := range offsets {
 		copy(w.edge[r*c.kernel.columns:], from[at+c.first:][:c.count])
 	}
 }
@@ -64,7 +63,7 @@ func (w *workspace) land(to []float32, offsets []int, c panel) {
 	if c.count == c.kernel.columns {
 		return
 	}
-	for r, at := range offsets[:tileRows] {
+	for r, at := range offsets {
 		copy(to[at+c.first:][:c.count], w.edge[r*c.kernel.columns:])
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
-	"github.com/mmcloughlin/avo/pass"
+	compiler "github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 )
 
@@ -57,9 +57,16 @@ func generate() (*ir.File, error) {
 		dot(ctx, t)
 		outer(ctx, t)
 	}
+	for _, t := range narrowTiles {
+		outer(ctx, t)
+	}
+	for _, p := range passes {
+		p.build(ctx, 2)
+		p.build(ctx, 1)
+	}
 	file, err := ctx.Result()
 	if err != nil {
 		return nil, err
 	}
-	return file, pass.Compile.Execute(file)
+	return file, compiler.Compile.Execute(file)
 }

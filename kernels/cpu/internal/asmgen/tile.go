@@ -24,6 +24,13 @@ var tiles = []tile{
 	{rows: 6, columns: 16, wide: true},
 }
 
+// narrowTiles are for results of few channels, which are the rows there; only
+// outer is built for them.
+var narrowTiles = []tile{
+	{rows: 3, columns: 24},
+	{rows: 3, columns: 48, wide: true},
+}
+
 // unroll is how many steps of a chain one turn of the inner loop takes.
 const unroll = 4
 
