@@ -9,8 +9,8 @@ import (
 // act applies an activation that a normalisation may carry.
 func act(a kernels.Act, v float64) float64 {
 	switch {
-	case a == kernels.ReLU && !(v > 0):
-		return 0 * v // keeps a NaN
+	case a == kernels.ReLU && v <= 0: // a NaN stays one
+		return 0
 	case a == kernels.Leaky && !(v > 0):
 		return kernels.LeakySlope * v
 	}
