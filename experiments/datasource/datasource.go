@@ -131,7 +131,7 @@ func (o *Opener) Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, err
 	}
 	for _, label := range d.Labels {
 		if !slices.Contains(all.Classes(), label) {
-			return nil, fault.New(fault.ErrData, "no image has the label %s; there are %v", label, all.Classes())
+			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, label, all.Classes())
 		}
 	}
 	return all.Select(func(im dataset.Image) bool { return slices.Contains(d.Labels, im.Label) }), nil

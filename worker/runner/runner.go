@@ -7,6 +7,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,6 +59,14 @@ func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 	if w.Task.Numerics != r.Class() {
 		return fault.New(fault.ErrSpec, "%s is of numerics class %s, this device is %s", w.Name(), w.Task.Numerics, r.Class())
 	}
+	err := r.byKind(ctx, w, opt)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fault.New(fault.ErrInterrupted, "%s stopped before it began: %w", w.Name(), err)
+	}
+	return err
+}
+
+func (r *Runner) byKind(ctx context.Context, w api.Work, opt train.Options) error {
 	switch w.Task.Kind {
 	case api.KindPretrain:
 		return r.pretrain(ctx, w, opt)
