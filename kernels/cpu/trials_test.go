@@ -65,6 +65,10 @@ func normTrials() []trial {
 		{op: kernels.BiasGrad{Segments: seg}, in: []kernels.Type{x}},
 		{op: kernels.BiasGrad{Segments: seg}, in: []kernels.Type{real(4, 3)}},
 	}
+	large, each := real(3, 40, 41, 41), real(3, 41) // more than a window
+	ts = append(ts,
+		trial{op: kernels.InstanceNorm{Act: kernels.ReLU, Eps: 1e-5}, in: []kernels.Type{large}},
+		trial{op: kernels.InstanceNormGrad{Act: kernels.ReLU, Eps: 8}, in: []kernels.Type{large, large, each, each}})
 	for _, act := range []kernels.Act{kernels.None, kernels.ReLU, kernels.Leaky} {
 		i := kernels.InstanceNorm{Act: act, Eps: 1e-5}
 		ts = append(ts, trial{op: i, in: []kernels.Type{x}}, trial{op: i, in: []kernels.Type{x, x}},
