@@ -35,11 +35,9 @@ type dotProduct struct {
 	biases  []float32
 	strip   []float32
 	plane   []float32
-	current *planar // being run
-	filling bool
 	size    struct{ packed, sums, biases, strip, plane int }
 
-	packTask, stripTask, dotTask, planarTask func(member, item int)
+	packTask, stripTask, dotTask func(member, item int)
 }
 
 // phase is one of the convolutions of a dotProduct.
@@ -101,7 +99,6 @@ func (d *dotProduct) prepare() {
 	d.packTask = func(_, item int) { d.packItem(item) }
 	d.stripTask = func(_, item int) { d.stripItem(item) }
 	d.dotTask = func(member, item int) { d.runPiece(&d.dev.members[member], &d.pieces[item]) }
-	d.planarTask = func(member, item int) { d.planarItem(&d.dev.members[member], item) }
 }
 
 // takePlanar takes from a phase the columns that a planar can compute.
@@ -113,7 +110,7 @@ func (d *dotProduct) takePlanar(p *phase) {
 	p.w = l.rest(p.w)
 	l.weights, l.planes = d.size.packed, d.size.plane
 	d.size.packed += l.phase.depth(d) * l.kernel.rows
-	d.size.plane += l.fillItems() * l.planeFloats()
+	d.size.plane += l.floats()
 	d.planars = append(d.planars, l)
 	d.dev.need(0, l.phase.taps(), 0)
 }

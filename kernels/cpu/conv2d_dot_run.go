@@ -13,11 +13,8 @@ func (d *dotProduct) run() {
 		d.dev.team.run(len(d.phases)*d.samples*d.phases[0].h.indices(), d.stripTask)
 	}
 	d.dev.team.run(len(d.pieces), d.dotTask)
-	for _, d.current = range d.planars {
-		d.filling = true
-		d.dev.team.run(d.current.fillItems(), d.planarTask)
-		d.filling = false
-		d.dev.team.run(d.current.computeItems(), d.planarTask)
+	for _, l := range d.planars {
+		l.run()
 	}
 }
 
@@ -44,15 +41,6 @@ func (d *dotProduct) packOther(item int) {
 	}
 	l := d.planars[item]
 	d.pack(&l.phase, l.panel, d.packed[l.weights:][:l.phase.depth(d)*l.kernel.rows])
-}
-
-// planarItem fills planes of, or computes, the current planar.
-func (d *dotProduct) planarItem(w *workspace, item int) {
-	if d.filling {
-		d.current.fill(item)
-		return
-	}
-	d.current.compute(w, item)
 }
 
 // sumItem adds the pixels that meet in one tap of one sample.

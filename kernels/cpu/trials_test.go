@@ -31,6 +31,7 @@ func convTrials() []trial {
 		{2, 6, 34, 5, 3, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3, Mode: kernels.Reflect}},
 		{1, 5, 41, 3, 18, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3, Mode: kernels.Reflect}},
 		{2, 4, 70, 6, 20, 4, 4, kernels.Geometry{Stride: 2, PadH: 1, PadW: 1}},
+		{3, 40, 30, 72, 2, 1, 3, kernels.Geometry{Stride: 1, PadW: 1}}, // more planes than are there at once
 		{1, 6, 60, 17, 1, 4, 4, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 		{4, 2, 3, 128, 6, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 	} {
