@@ -19,10 +19,7 @@ func (d *Device) batchNorm(op kernels.BatchNorm, c call) func() {
 	apply := n.eachPixelRun(func(w *workspace, set, pixels, at int) {
 		a.apply(n, w, pixels, at, mean(set), n.of(n.rstd, set))
 	})
-	return func() {
-		statistics()
-		apply()
-	}
+	return n.inWindows(statistics, apply)
 }
 
 // affineOperands are the tensors of batch norm's second half; res may be nil.
@@ -50,12 +47,12 @@ func (d *Device) batchNormGrad(op kernels.BatchNormGrad, c call) func() {
 	if op.Act != kernels.None {
 		o.y = c.In[4].F
 	}
-	gradient := n.gradient(c, o,
+	gradient := n.inWindows(n.gradient(c, o,
 		func(set int) []float32 { return n.of(stats, 2*set) },
 		func(set int, g, gh []float32) {
 			copy(n.of(c.Out[1].F, set), gh)
 			copy(n.of(c.Out[2].F, set), g)
-		})
+		}))
 	residual := func() {}
 	if op.Res {
 		dres := c.Out[3].F
@@ -83,7 +80,7 @@ func (d *Device) batchNormInfer(op kernels.BatchNormInfer, c call) func() {
 	if len(c.In) == 6 {
 		a.res = c.In[5].F
 	}
-	apply := n.eachPixelRun(func(w *workspace, _, pixels, at int) { a.apply(n, w, pixels, at, mean, n.rstd) })
+	apply := n.inWindows(n.eachPixelRun(func(w *workspace, _, pixels, at int) { a.apply(n, w, pixels, at, mean, n.rstd) }))
 	return func() {
 		n.invert(n.rstd, variance)
 		apply()

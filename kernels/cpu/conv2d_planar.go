@@ -18,7 +18,15 @@ type planar struct {
 	shift    []int   // by tap, the column of a plane that result column from reads
 	planes   int     // offset of the planes
 	weights  int     // offset of the weights: by tap and channel, a tile's rows
+	many     int     // samples whose planes are there at once
+	first    int     // the first of them
+
+	fillTask, computeTask func(member, item int)
 }
+
+// planesAtOnce bounds the floats of planes that are there at once: they should
+// stay in the second cache, or near it, until they are used.
+const planesAtOnce = 1 << 18
 
 // newPlanar is the planar part of a phase, or nil where it has none.
 func newPlanar(d *dotProduct, p *phase) *planar {
@@ -27,12 +35,15 @@ func newPlanar(d *dotProduct, p *phase) *planar {
 		return nil
 	}
 	l := &planar{d: d, phase: *p}
+	l.fillTask = func(_, item int) { l.fill(item) }
+	l.computeTask = func(member, item int) { l.compute(&d.dev.members[member], item) }
 	l.spread(a)
 	for i := range d.dev.narrow {
 		k := &d.dev.narrow[i]
 		if k.rows >= d.outer && k.columns <= l.to-l.from {
 			l.kernel = k
 			l.panel = panel{&microKernel{columns: k.rows}, 0, d.outer}
+			l.many = min(max(planesAtOnce/(p.h.indices()*l.planeFloats()), 1), d.samples)
 			return l
 		}
 	}
@@ -101,9 +112,18 @@ func (l *planar) rest(a axis) axis {
 	return left
 }
 
-// fillItems and computeItems are the numbers of rows to fill and to compute.
-func (l *planar) fillItems() int    { return l.d.samples * l.phase.h.indices() }
-func (l *planar) computeItems() int { return l.d.samples * len(l.phase.h.outs) }
+// floats is the size of all planes.
+func (l *planar) floats() int { return l.many * l.phase.h.indices() * l.planeFloats() }
+
+// run computes all results, some samples at a time.
+func (l *planar) run() {
+	t := l.d.dev.team
+	for l.first = 0; l.first < l.d.samples; l.first += l.many {
+		n := min(l.many, l.d.samples-l.first)
+		t.run(n*l.phase.h.indices(), l.fillTask)
+		t.run(n*len(l.phase.h.outs), l.computeTask)
+	}
+}
 
 // planeFloats is the size of the planes of a row of the source.
 func (l *planar) planeFloats() int { return len(l.cols) * l.d.inner }
@@ -111,7 +131,7 @@ func (l *planar) planeFloats() int { return len(l.cols) * l.d.inner }
 // fill copies a row of the source into planes.
 func (l *planar) fill(item int) {
 	indices := l.phase.h.indices()
-	sample, u := item/indices, item%indices
+	sample, u := l.first+item/indices, item%indices
 	to := l.d.plane[l.planes+item*l.planeFloats():][:l.planeFloats()]
 	for e, v := range l.cols {
 		at := e
@@ -125,7 +145,7 @@ func (l *planar) fill(item int) {
 // compute computes a row of results.
 func (l *planar) compute(w *workspace, item int) {
 	d, p := l.d, &l.phase
-	sample, a := item/len(p.h.outs), item%len(p.h.outs)
+	sample, a := l.first+item/len(p.h.outs), item%len(p.h.outs)
 	taps, columns := p.taps(), l.kernel.columns
 	for r := range l.kernel.rows {
 		w.rows[r] = &w.edge[r*columns]
@@ -143,7 +163,7 @@ func (l *planar) address(w *workspace, sample, a, b int) {
 	p := &l.phase
 	i := 0
 	for _, u := range p.h.reads[a*len(p.h.taps):][:len(p.h.taps)] {
-		row := l.planes + (sample*p.h.indices()+int(u))*l.planeFloats() + b - l.from
+		row := l.planes + ((sample-l.first)*p.h.indices()+int(u))*l.planeFloats() + b - l.from
 		for _, s := range l.shift {
 			w.right[i] = &l.d.plane[row+s]
 			i++

@@ -25,10 +25,7 @@ func (d *Device) instanceNorm(op kernels.InstanceNorm, c call) func() {
 		}
 		d.pass.standardizeAdd.run(w, pixels, n.channels, x.F[at:], res[at:], y[at:], m, rstd, n.below, unit)
 	})
-	return func() {
-		statistics()
-		apply()
-	}
+	return n.inWindows(statistics, apply)
 }
 
 // instanceNormGrad is, with h = (x-m)*rstd and g = dy * act'(h),
@@ -38,8 +35,8 @@ func (d *Device) instanceNormGrad(op kernels.InstanceNormGrad, c call) func() {
 	dy, x, mean, variance, dx := c.In[0], c.In[1], c.In[2].F, c.In[3].F, c.Out[0]
 	s := x.Shape()
 	n := d.newNormalizer(c, s, singles(s[0]), op.Act, op.Eps)
-	gradient := n.gradient(c, gradOperands{dy: dy.F, x: x.F, dx: dx.F},
-		func(set int) []float32 { return n.of(mean, set) }, func(int, []float32, []float32) {})
+	gradient := n.inWindows(n.gradient(c, gradOperands{dy: dy.F, x: x.F, dx: dx.F},
+		func(set int) []float32 { return n.of(mean, set) }, func(int, []float32, []float32) {}))
 	return func() {
 		n.invertAll(func(set int) []float32 { return n.of(variance, set) })
 		gradient()

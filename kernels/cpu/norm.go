@@ -18,7 +18,12 @@ type normalizer struct {
 	eps      float32
 	below    []float32 // the activation's slope below zero
 	rstd     []float32 // by set, 1/sqrt(var+eps)
+	windows  []window  // what goes through all steps before the next begins
 }
+
+// windowFloats bounds a window: it should stay in the second cache, or near it,
+// from one step to the next.
+const windowFloats = 1 << 17
 
 func (d *Device) newNormalizer(c call, s kernels.Shape, sets [][]int, act kernels.Act, eps float64) *normalizer {
 	n := &normalizer{
@@ -30,7 +35,32 @@ func (d *Device) newNormalizer(c call, s kernels.Shape, sets [][]int, act kernel
 			n.setOf[i] = v
 		}
 	}
+	n.cut()
 	return n
+}
+
+// cut makes windows of samples where each is a set; shards need all of theirs.
+func (n *normalizer) cut() {
+	if len(n.sets) < n.samples {
+		n.windows = []window{{samples: n.samples, sets: len(n.sets)}}
+		return
+	}
+	many := max(1, windowFloats/(n.pixels*n.channels))
+	for i := 0; i < n.samples; i += many {
+		count := min(many, n.samples-i)
+		n.windows = append(n.windows, window{i, count, i, count})
+	}
+}
+
+// inWindows makes a function that does steps window by window.
+func (n *normalizer) inWindows(steps ...func(w window)) func() {
+	return func() {
+		for _, w := range n.windows {
+			for _, step := range steps {
+				step(w)
+			}
+		}
+	}
 }
 
 // count is the number of values of a channel in a set.
@@ -51,7 +81,7 @@ func (n *normalizer) sum(c call, terms int) *pixelSum {
 
 // statistics makes a function that computes the mean and biased variance of each
 // channel of x; mean and variance give their places for a set.
-func (n *normalizer) statistics(c call, x []float32, mean, variance func(set int) []float32) func() {
+func (n *normalizer) statistics(c call, x []float32, mean, variance func(set int) []float32) func(w window) {
 	first := n.sum(c, 1)
 	first.add = func(w *workspace, sums []float32, _, sample, from, end int) {
 		n.dev.pass.addPixels.run(w, end-from, n.channels, x[n.at(sample, from):], sums)
@@ -67,9 +97,9 @@ func (n *normalizer) statistics(c call, x []float32, mean, variance func(set int
 	}
 	first.prepare()
 	second.prepare()
-	return func() {
-		first.run()
-		second.run()
+	return func(w window) {
+		first.runOver(w)
+		second.runOver(w)
 	}
 }
 
@@ -99,12 +129,17 @@ func (n *normalizer) at(sample, pixel int) int { return (sample*n.pixels + pixel
 
 // eachPixelRun makes a function that calls f for runs of pixels, the same chunks
 // as those of sums.
-func (n *normalizer) eachPixelRun(f func(w *workspace, set, pixels, at int)) func() {
+func (n *normalizer) eachPixelRun(f func(w *workspace, set, pixels, at int)) func(w window) {
 	chunks := (n.pixels + kernels.PixelChunk - 1) / kernels.PixelChunk
-	return n.dev.eachRow(n.samples*chunks, func(w *workspace, i int) {
-		sample, from := i/chunks, i%chunks*kernels.PixelChunk
-		f(w, n.setOf[sample], min(kernels.PixelChunk, n.pixels-from), n.at(sample, from))
-	})
+	first := 0
+	task := func(member, i int) {
+		sample, from := first+i/chunks, i%chunks*kernels.PixelChunk
+		f(&n.dev.members[member], n.setOf[sample], min(kernels.PixelChunk, n.pixels-from), n.at(sample, from))
+	}
+	return func(w window) {
+		first = w.sample
+		n.dev.team.run(w.samples*chunks, task)
+	}
 }
 
 // gradient makes a function that computes the gradient of a normalisation by x,
@@ -114,7 +149,7 @@ func (n *normalizer) eachPixelRun(f func(w *workspace, set, pixels, at int)) fun
 //
 // The slope is told from y, or, where it is nil, from h; scale is by channel, or
 // nil for 1. total takes the sums of g and of g*h of a set.
-func (n *normalizer) gradient(c call, o gradOperands, mean func(set int) []float32, total func(set int, g, gh []float32)) func() {
+func (n *normalizer) gradient(c call, o gradOperands, mean func(set int) []float32, total func(set int, g, gh []float32)) func(w window) {
 	ch := n.channels
 	factor := c.Scratch.Keep(len(n.sets) * ch)
 	means := c.Scratch.Keep(2 * len(n.sets) * ch)
@@ -138,9 +173,9 @@ func (n *normalizer) gradient(c call, o gradOperands, mean func(set int) []float
 		columns := normColumns{mean(set), n.of(n.rstd, set), n.of(factor, set), means[2*set*ch:], means[(2*set+1)*ch:]}
 		o.apply(n, w, pixels, at, &columns)
 	})
-	return func() {
-		s.run()
-		apply()
+	return func(w window) {
+		s.runOver(w)
+		apply(w)
 	}
 }
 

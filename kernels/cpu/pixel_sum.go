@@ -27,11 +27,15 @@ type pixelSum struct {
 	finish func(set int, totals []float32)
 
 	scratch     *host.Scratch[float32]
+	now         window
 	partial     []float32
 	setOf       []int
 	addTask     func(member, item int)
 	combineTask func(member, item int)
 }
+
+// window is a run of samples, and of the sets that they make up.
+type window struct{ sample, samples, set, sets int }
 
 // singles are sets of one sample each.
 func singles(samples int) [][]int {
@@ -63,13 +67,13 @@ func (s *pixelSum) prepare() *pixelSum {
 	}
 	s.scratch.Reserve(s.floats())
 	s.addTask = func(member, item int) {
-		n, chunk := item/s.chunks(), item%s.chunks()
-		part := s.part(item)
+		n, chunk := s.now.sample+item/s.chunks(), item%s.chunks()
+		part := s.part(s.now.sample*s.chunks() + item)
 		clear(part)
 		from := chunk * kernels.PixelChunk
 		s.add(&s.dev.members[member], part, s.setOf[n], n, from, min(from+kernels.PixelChunk, s.pixels))
 	}
-	s.combineTask = func(_, set int) { s.combine(set) }
+	s.combineTask = func(_, set int) { s.combine(s.now.set + set) }
 	return s
 }
 
@@ -96,11 +100,15 @@ func (s *pixelSum) combine(set int) {
 	s.finish(set, total)
 }
 
-// run makes the sums.
-func (s *pixelSum) run() {
+// run makes all sums.
+func (s *pixelSum) run() { s.runOver(window{samples: s.samples, sets: len(s.sets)}) }
+
+// runOver makes the sums of a window.
+func (s *pixelSum) runOver(w window) {
+	s.now = w
 	s.partial = s.scratch.Floats(s.floats())
-	s.dev.team.run(s.samples*s.chunks(), s.addTask)
-	s.dev.team.run(len(s.sets), s.combineTask)
+	s.dev.team.run(w.samples*s.chunks(), s.addTask)
+	s.dev.team.run(w.sets, s.combineTask)
 }
 
 // addTo is to += from.

@@ -17,10 +17,12 @@ type team struct {
 	items   int64
 	next    atomic.Int64
 
-	// state is the number of the task, an open bit, and the count of goroutines
-	// that joined it. They join while it is open; the caller closes it when no item
-	// is left, and then waits for those who joined only.
+	// state is the number of the task, a bit for a caller who sleeps, an open bit,
+	// and the count of goroutines that joined it. They join while it is open; the
+	// caller closes it when no item is left, and then waits for those who joined
+	// only.
 	state  atomic.Uint64
+	left   chan struct{} // the last to leave wakes the caller who sleeps
 	asleep []atomic.Bool
 	wake   []chan struct{}
 	stop   atomic.Bool
@@ -30,17 +32,18 @@ type team struct {
 const (
 	joinedMask = 1<<16 - 1
 	openBit    = 1 << 16
-	taskShift  = 17
+	sleepBit   = 1 << 17
+	taskShift  = 18
 
-	// spins is how many looks at the state a member takes before it sleeps: some
-	// 50 µs. Between yields, so that a single processor is shared.
+	// spins is how many looks at the state anyone takes before sleeping: some
+	// 50 µs, with yields between them, so that a single processor is shared.
 	spins        = 20000
 	spinsToYield = 64
 )
 
 // newTeam starts members-1 goroutines.
 func newTeam(members int) *team {
-	t := &team{members: members, asleep: make([]atomic.Bool, members), wake: make([]chan struct{}, members)}
+	t := &team{members: members, asleep: make([]atomic.Bool, members), wake: make([]chan struct{}, members), left: make(chan struct{})}
 	for m := 1; m < members; m++ {
 		t.wake[m] = make(chan struct{}, 1)
 		t.wait.Add(1)
@@ -68,10 +71,21 @@ func (t *team) run(items int, task func(member, item int)) {
 	}
 	t.work(0)
 	t.state.And(^uint64(openBit))
-	for i := 0; t.state.Load()&joinedMask != 0; i++ {
+	t.finish()
+}
+
+// finish waits until everyone who joined has left.
+func (t *team) finish() {
+	for i := range spins {
+		if t.state.Load()&joinedMask == 0 {
+			return
+		}
 		if i%spinsToYield == spinsToYield-1 {
 			runtime.Gosched()
 		}
+	}
+	if t.state.Or(sleepBit)&joinedMask != 0 {
+		<-t.left
 	}
 }
 
@@ -100,7 +114,9 @@ func (t *team) serve(member int) {
 		}
 		done = s >> taskShift
 		t.work(member)
-		t.state.Add(^uint64(0))
+		if s := t.state.Add(^uint64(0)); s&joinedMask == 0 && s&sleepBit != 0 {
+			t.left <- struct{}{}
+		}
 	}
 }
 

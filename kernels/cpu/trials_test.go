@@ -31,6 +31,7 @@ func convTrials() []trial {
 		{2, 6, 34, 5, 3, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3, Mode: kernels.Reflect}},
 		{1, 5, 41, 3, 18, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3, Mode: kernels.Reflect}},
 		{2, 4, 70, 6, 20, 4, 4, kernels.Geometry{Stride: 2, PadH: 1, PadW: 1}},
+		{3, 40, 30, 72, 2, 1, 3, kernels.Geometry{Stride: 1, PadW: 1}}, // more planes than are there at once
 		{1, 6, 60, 17, 1, 4, 4, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 		{4, 2, 3, 128, 6, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 	} {
@@ -65,6 +66,10 @@ func normTrials() []trial {
 		{op: kernels.BiasGrad{Segments: seg}, in: []kernels.Type{x}},
 		{op: kernels.BiasGrad{Segments: seg}, in: []kernels.Type{real(4, 3)}},
 	}
+	large, each := real(3, 40, 41, 41), real(3, 41) // more than a window
+	ts = append(ts,
+		trial{op: kernels.InstanceNorm{Act: kernels.ReLU, Eps: 1e-5}, in: []kernels.Type{large}},
+		trial{op: kernels.InstanceNormGrad{Act: kernels.ReLU, Eps: 8}, in: []kernels.Type{large, large, each, each}})
 	for _, act := range []kernels.Act{kernels.None, kernels.ReLU, kernels.Leaky} {
 		i := kernels.InstanceNorm{Act: act, Eps: 1e-5}
 		ts = append(ts, trial{op: i, in: []kernels.Type{x}}, trial{op: i, in: []kernels.Type{x, x}},
