@@ -1,0 +1,294 @@
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/experiments/sweep"
+	"g2c/internal/fault"
+	"g2c/model/metrics"
+	"g2c/model/results"
+)
+
+// Collect reads the results of every finished task of a plan. A task without a
+// final checkpoint is listed as unfinished; one whose final checkpoint is damaged
+// is an error of class fault.ErrData that names the damage.
+func Collect(ctx context.Context, repo *checkpoint.Repo, plan *sweep.Plan) (*Data, error) {
+	c := &collector{
+		ctx: ctx, repo: repo, plan: plan, finals: map[api.Key]*checkpoint.Manifest{},
+		data: &Data{
+			Experiment: plan.Experiment, SpecHash: plan.SpecHash, NumericsClass: plan.Numerics, items: len(plan.Items),
+			Arms: []Arm{}, Generators: []Generator{}, Comparisons: []Comparison{}, Unfinished: []Unfinished{},
+		},
+	}
+	for _, item := range plan.Items {
+		if err := c.item(item); err != nil {
+			return nil, fmt.Errorf("report on %s: %w", item.Name(), err)
+		}
+	}
+	c.data.group()
+	c.data.compare()
+	if err := c.collectExamples(); err != nil {
+		return nil, fmt.Errorf("report examples: %w", err)
+	}
+	return c.data, nil
+}
+
+// collector is a collection as it goes on.
+type collector struct {
+	ctx    context.Context
+	repo   *checkpoint.Repo
+	plan   *sweep.Plan
+	data   *Data
+	finals map[api.Key]*checkpoint.Manifest // nil for unfinished
+}
+
+func (c *collector) item(item *sweep.Item) error {
+	c.data.shared += item.Requests - 1
+	_, ready := c.plan.Needs(item)
+	for _, key := range ready {
+		if item.Task.Kind == api.KindFinetune && !slices.Contains(c.data.ready, key.String()) {
+			c.data.ready = append(c.data.ready, key.String())
+		}
+	}
+	m, err := c.final(item.Key)
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		c.data.Unfinished = append(c.data.Unfinished, Unfinished{Name: item.Name(), Key: item.Key, Kind: item.Task.Kind})
+		return nil
+	}
+	switch item.Task.Kind {
+	case api.KindPretrain:
+		return c.pretrain(item, m)
+	case api.KindFinetune:
+		return c.finetune(item, m)
+	}
+	return c.evaluate(item, m)
+}
+
+// final is the manifest that says that a task is done, nil if it is not.
+func (c *collector) final(key api.Key) (*checkpoint.Manifest, error) {
+	if m, ok := c.finals[key]; ok {
+		return m, nil
+	}
+	m, damages, err := c.repo.Final(c.ctx, key.String(), checkpoint.Present)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil && len(damages) > 0 {
+		return nil, fault.New(fault.ErrData, "%s", damages[0]).WithHint("`g2c ckpt verify` lists all damage; `g2c run` makes again what is missing")
+	}
+	c.finals[key] = m
+	return m, nil
+}
+
+// results reads the results of a task.
+func (c *collector) results(m *checkpoint.Manifest, to any) error {
+	data, err := c.repo.Payload(c.ctx, *m, checkpoint.Results)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return damaged(m, checkpoint.Results, "%w", err)
+	}
+	return nil
+}
+
+func damaged(m *checkpoint.Manifest, payload, format string, a ...any) error {
+	return fault.New(fault.ErrData, "payload %s of %s: %w", payload, m.Key(), fmt.Errorf(format, a...)).
+		WithHint("it was not written by this program, or by another version of it")
+}
+
+// seconds is what a task took, nil if that was not recorded.
+func (c *collector) seconds(key api.Key) (*float64, error) {
+	var t results.Timing
+	found, err := c.repo.Record(c.ctx, key.String(), results.TimingRecord, &t)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &t.Seconds, nil
+}
+
+func (c *collector) pretrain(item *sweep.Item, m *checkpoint.Manifest) error {
+	var r results.Pretrain
+	if err := c.results(m, &r); err != nil {
+		return err
+	}
+	if err := checkPretrain(&r); err != nil {
+		return damaged(m, checkpoint.Results, "%w", err)
+	}
+	seconds, err := c.seconds(item.Key)
+	if err != nil {
+		return err
+	}
+	t := item.Task.Pretrain
+	for i, use := range item.Uses {
+		c.data.Generators = append(c.data.Generators, Generator{
+			Stain: t.Stain, Width: use.Width, Blocks: use.Blocks, Seed: use.Seed, Name: item.Names[i], Key: item.Key,
+			WeightsSHA256: m.WeightsSHA256(), Steps: m.Step, Seconds: seconds, source: t.Source, losses: r.Losses, epochs: r.Epochs,
+			Metrics: GeneratorMetrics{
+				CycleL1: r.Metrics.CycleL1, CycleSSIM: r.Metrics.CycleSSIM, ColourDistance: r.Metrics.ColourDistance,
+				SSIM: r.Metrics.SSIM, PSNR: r.Metrics.PSNR, Images: r.Metrics.Images,
+			},
+		})
+	}
+	s, err := c.showcase(m, t.Size, r.Shown)
+	if err != nil || s == nil {
+		return err
+	}
+	s.generator = len(c.data.Generators) - len(item.Uses)
+	c.data.samples = append(c.data.samples, *s)
+	return nil
+}
+
+func (c *collector) finetune(item *sweep.Item, m *checkpoint.Manifest) error {
+	var r results.Finetune
+	if err := c.results(m, &r); err != nil {
+		return err
+	}
+	for _, use := range item.Uses {
+		c.data.tuned = append(c.data.tuned, tuning{
+			task: use.Task, arm: use.Arm, options: options(use), width: use.Width, blocks: use.Blocks, seed: use.Seed,
+			stains: use.Stains, frozen: item.Task.Finetune.FrozenEpochs, key: item.Key, epochs: r.Epochs, selected: r.Selected,
+		})
+	}
+	return nil
+}
+
+func (c *collector) evaluate(item *sweep.Item, m *checkpoint.Manifest) error {
+	var r results.Evaluate
+	if err := c.results(m, &r); err != nil {
+		return err
+	}
+	if err := checkEvaluate(&r); err != nil {
+		return damaged(m, checkpoint.Results, "%w", err)
+	}
+	model := item.Task.Inputs()[0]
+	tuned, err := c.final(model)
+	if err != nil {
+		return err
+	}
+	made := c.plan.Find(model)
+	if tuned == nil || made == nil {
+		return fault.New(fault.ErrData, "its model %s is gone from the store", model.Short()).WithHint("`g2c run` makes it again")
+	}
+	var tuning results.Finetune
+	if err := c.results(tuned, &tuning); err != nil {
+		return err
+	}
+	seconds, err := c.seconds(model)
+	if err != nil {
+		return err
+	}
+	for _, use := range item.Uses {
+		c.data.Arms = append(c.data.Arms, Arm{
+			Task: use.Task, Arm: use.Arm, Stains: append([]string{}, use.Stains...), Blocks: use.Blocks, Seed: use.Seed,
+			Name: modelName(made, use), Key: model, Inputs: keys(made.Task.Inputs()), WeightsSHA256: tuned.WeightsSHA256(),
+			Steps: tuned.Step, Seconds: seconds, Metrics: judged(&r), Width: use.Width, Options: options(use),
+			SelectedEpoch: tuning.Selected, Evaluation: item.Key, Given: c.given(item), LeftOut: r.Given,
+			positive: r.PositiveName, negative: r.NegativeName, predictions: r.Predictions,
+		})
+	}
+	return nil
+}
+
+// checkPretrain holds results against what the report indexes by.
+func checkPretrain(r *results.Pretrain) error {
+	for _, e := range r.Epochs {
+		if len(e.Losses) != len(r.Losses) {
+			return fmt.Errorf("epoch %d has %d losses, want %d", e.Epoch, len(e.Losses), len(r.Losses))
+		}
+	}
+	return nil
+}
+
+// checkEvaluate holds results against what the report indexes by.
+func checkEvaluate(r *results.Evaluate) error {
+	for _, p := range r.Predictions {
+		if p.Class != 0 && p.Class != 1 {
+			return fmt.Errorf("image %s is of class %d", p.Name, p.Class)
+		}
+	}
+	for _, i := range r.Shown {
+		if i < 0 || i >= len(r.Predictions) {
+			return fmt.Errorf("sample image of prediction %d of %d", i, len(r.Predictions))
+		}
+	}
+	return nil
+}
+
+// given is the name of the task that an evaluation is given, "" for none.
+func (c *collector) given(item *sweep.Item) string {
+	if in := c.plan.Find(item.Task.Evaluate.Given); in != nil && len(in.Uses) > 0 {
+		return in.Uses[0].Task
+	}
+	return ""
+}
+
+// modelName is the name of a fine-tuning that belongs to a use of its evaluation.
+func modelName(model *sweep.Item, use sweep.Use) string {
+	for _, exact := range []bool{true, false} {
+		for _, u := range model.Uses {
+			same := u.Task == use.Task && u.Arm == use.Arm && u.Width == use.Width && u.Blocks == use.Blocks && u.Seed == use.Seed
+			if same && (!exact || options(u) == options(use)) {
+				return u.Name
+			}
+		}
+	}
+	return model.Name()
+}
+
+// options are the fields that a name lists because they tell it from another,
+// but the stains, which have a place of their own: `path=value path=value`.
+func options(use sweep.Use) string {
+	var out []string
+	for _, part := range strings.Split(use.Name, "/") {
+		if strings.Contains(part, "=") && !strings.HasPrefix(part, "stains=") {
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func keys(in []api.Key) []string {
+	out := []string{}
+	for _, key := range in {
+		out = append(out, key.String())
+	}
+	return out
+}
+
+func judged(r *results.Evaluate) Metrics {
+	return Metrics{Test: split(r.Splits["test"]), Train: split(r.Splits["train"]), Validation: split(r.Splits["validation"]), Gap: r.Gap}
+}
+
+func split(s results.Split) Split {
+	ci := CI95{BalancedAccuracy: metrics.Interval{metrics.Undefined(), metrics.Undefined()}, AUC: metrics.Interval{metrics.Undefined(), metrics.Undefined()}}
+	if i, ok := s.CI95["balancedAccuracy"]; ok {
+		ci.BalancedAccuracy = i
+	}
+	if i, ok := s.CI95["auc"]; ok {
+		ci.AUC = i
+	}
+	return Split{
+		N: s.N, BalancedAccuracy: s.BalancedAccuracy, Accuracy: s.Accuracy, AUC: s.AUC, F1: s.F1,
+		Recall: s.Recall, Confusion: s.Confusion, CI95: ci,
+	}
+}
+
+func testOnly(all []results.Prediction) []results.Prediction {
+	var out []results.Prediction
+	for _, p := range all {
+		if p.Split == "test" {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,283 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"g2c/internal/philox"
+	"g2c/model/metrics"
+	"g2c/model/results"
+)
+
+// group is the rows that differ in the seed alone.
+type group struct {
+	task, arm, options string
+	stains             []string
+	width, blocks      int
+	rows               []*Arm
+	label              string // arm, with what tells it from others of the name
+	base               *group // the baseline's group to compare with, nil for itself or none
+}
+
+// group sorts the rows into groups and finds the baseline.
+func (d *Data) group() {
+	at := map[string]*group{}
+	for i := range d.Arms {
+		a := &d.Arms[i]
+		id := fmt.Sprintf("%q %q %q %q %d %d", a.Task, a.Arm, a.Options, a.Stains, a.Width, a.Blocks)
+		g := at[id]
+		if g == nil {
+			g = &group{task: a.Task, arm: a.Arm, options: a.Options, stains: a.Stains, width: a.Width, blocks: a.Blocks}
+			at[id] = g
+			d.groups = append(d.groups, g)
+		}
+		g.rows = append(g.rows, a)
+	}
+	for _, g := range d.groups {
+		g.label = g.arm
+		if d.stainsVary(g.arm) {
+			g.label = fmt.Sprintf("%s[%s]", g.arm, orText(strings.Join(g.stains, "+"), "no stain"))
+		}
+	}
+	d.findBase()
+}
+
+// stainsVary says whether the sweep gives an arm more than one set of stains.
+func (d *Data) stainsVary(arm string) bool {
+	var first []string
+	for i, g := range d.of(func(g *group) bool { return g.arm == arm }) {
+		if i == 0 {
+			first = g.stains
+		}
+		if !slices.Equal(first, g.stains) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Data) of(want func(*group) bool) []*group {
+	var out []*group
+	for _, g := range d.groups {
+		if want(g) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// tasks are the names of the tasks of the spec, in the order of the plan.
+func (d *Data) tasks() []string {
+	var out []string
+	for _, g := range d.groups {
+		if !slices.Contains(out, g.task) {
+			out = append(out, g.task)
+		}
+	}
+	return out
+}
+
+// findBase chooses the baseline arm and gives every other group its counterpart.
+func (d *Data) findBase() {
+	if len(d.groups) == 0 {
+		return
+	}
+	base := d.groups[0]
+	if i := slices.IndexFunc(d.groups, func(g *group) bool { return len(g.stains) == 0 }); i >= 0 {
+		base = d.groups[i]
+	}
+	d.baseline = base.label
+	for _, g := range d.groups {
+		if g.label != d.baseline {
+			g.base = d.counterpart(g)
+		}
+	}
+}
+
+// distinct leaves out groups that are another's under a second name: without
+// stains the depth of generators decides nothing.
+func distinct(groups []*group) []*group {
+	var out []*group
+	for _, g := range groups {
+		if !slices.ContainsFunc(out, func(o *group) bool { return g.sameTasks(o) }) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func (g *group) sameTasks(o *group) bool {
+	return g.label == o.label && slices.EqualFunc(g.rows, o.rows, func(a, b *Arm) bool { return a.Evaluation == b.Evaluation })
+}
+
+// title names a group in a figure or a table: its label, with the shape and the
+// options that vary.
+func (d *Data) title(g *group) string {
+	out := g.label
+	if len(g.stains) > 0 {
+		if d.varies(func(g *group) any { return g.blocks }) {
+			out += fmt.Sprintf(" b%d", g.blocks)
+		}
+		if d.varies(func(g *group) any { return g.width }) {
+			out += fmt.Sprintf(" w%d", g.width)
+		}
+	}
+	return strings.TrimSpace(out + " " + g.options)
+}
+
+// varies says whether groups with stains differ in something.
+func (d *Data) varies(of func(*group) any) bool {
+	stained := d.of(func(g *group) bool { return len(g.stains) > 0 })
+	return slices.ContainsFunc(stained, func(g *group) bool { return of(g) != of(stained[0]) })
+}
+
+// counterpart is the baseline's group of the same task, shape and options; of
+// options that decide nothing without stains the baseline has none.
+func (d *Data) counterpart(g *group) *group {
+	var best *group
+	has := strings.Fields(g.options)
+	for _, b := range d.groups {
+		fits := b.label == d.baseline && b.task == g.task && b.width == g.width && b.blocks == g.blocks
+		for _, o := range strings.Fields(b.options) {
+			fits = fits && slices.Contains(has, o)
+		}
+		if fits && (best == nil || len(b.options) > len(best.options)) {
+			best = b
+		}
+	}
+	return best
+}
+
+// seed is the row of a seed, nil if there is none.
+func (g *group) seed(seed uint32) *Arm {
+	for _, a := range g.rows {
+		if a.Seed == seed {
+			return a
+		}
+	}
+	return nil
+}
+
+// spread is the mean of a metric over seeds and its sample standard deviation;
+// seeds without the metric are left out.
+type spread struct {
+	Mean, SD metrics.Number
+	N        int
+}
+
+func (g *group) spread(of func(*Arm) metrics.Number) spread {
+	var v []float64
+	for _, a := range g.rows {
+		if x := of(a); x.Defined() {
+			v = append(v, float64(x))
+		}
+	}
+	s := spread{Mean: metrics.Undefined(), SD: metrics.Undefined(), N: len(v)}
+	if len(v) == 0 {
+		return s
+	}
+	sum, squares := 0.0, 0.0
+	for _, x := range v {
+		sum += x
+	}
+	mean := sum / float64(len(v))
+	for _, x := range v {
+		squares += float64((x - mean) * (x - mean))
+	}
+	s.Mean = metrics.Number(mean)
+	if len(v) > 1 {
+		s.SD = metrics.Number(math.Sqrt(squares / float64(len(v)-1)))
+	}
+	return s
+}
+
+func balanced(a *Arm) metrics.Number { return a.Metrics.Test.BalancedAccuracy }
+
+// interval is the 95 % bootstrap interval of the mean test balanced accuracy
+// over seeds: metrics.Resamples resamples of groups of images (patients,
+// slides), the same of every seed. As every seed judges the same images, the
+// balanced accuracy of all seeds' predictions together is that mean; only for a
+// task that is given another, where seeds judge different images, the two differ.
+func (g *group) interval() metrics.Interval {
+	counts := g.countsByPatient()
+	var v []float64
+	for r := range metrics.Resamples {
+		var sum [2][2]int
+		for d := range counts {
+			w := philox.Words(0, philox.Bootstrap, [4]uint32{uint32(r), uint32(d), 0, 0})
+			c := counts[philox.Below(w[0], len(counts))]
+			for i := range 4 {
+				sum[i/2][i%2] += c[i/2][i%2]
+			}
+		}
+		n, m := sum[0][0]+sum[0][1], sum[1][0]+sum[1][1]
+		if n > 0 && m > 0 {
+			v = append(v, (float64(sum[0][0])/float64(n)+float64(sum[1][1])/float64(m))/2)
+		}
+	}
+	if len(v) == 0 {
+		return metrics.Interval{metrics.Undefined(), metrics.Undefined()}
+	}
+	sort.Float64s(v)
+	return metrics.Interval{metrics.Number(v[len(v)*25/1000]), metrics.Number(v[min(len(v)*975/1000, len(v)-1)])}
+}
+
+// countsByPatient are the confusion counts of each group of test images, over
+// all seeds, by the group's name.
+func (g *group) countsByPatient() [][2][2]int {
+	at := map[string]*[2][2]int{}
+	var names []string
+	for _, a := range g.rows {
+		for _, p := range testOnly(a.predictions) {
+			if at[p.Group] == nil {
+				at[p.Group] = &[2][2]int{}
+				names = append(names, p.Group)
+			}
+			at[p.Group][p.Class][p.Sample().Called()]++
+		}
+	}
+	sort.Strings(names)
+	var out [][2][2]int
+	for _, name := range names {
+		out = append(out, *at[name])
+	}
+	return out
+}
+
+// confusion is the test confusion summed over seeds.
+func (g *group) confusion() (sum [2][2]int) {
+	for _, a := range g.rows {
+		for i := range 4 {
+			sum[i/2][i%2] += a.Metrics.Test.Confusion[i/2][i%2]
+		}
+	}
+	return sum
+}
+
+// samples are the test predictions of a row, as metrics judges them.
+func (a *Arm) samples() []metrics.Sample {
+	var out []metrics.Sample
+	for _, p := range testOnly(a.predictions) {
+		out = append(out, p.Sample())
+	}
+	return out
+}
+
+// byName are the test predictions of a row, by image.
+func (a *Arm) byName() map[string]results.Prediction {
+	out := map[string]results.Prediction{}
+	for _, p := range testOnly(a.predictions) {
+		out[p.Name] = p
+	}
+	return out
+}
+
+func orText(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
