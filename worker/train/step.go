@@ -18,6 +18,7 @@ type step struct {
 	catalog *nn.Catalog
 	execs   []kernels.Exec
 	scalar  [1]float32
+	read    [1]float64
 }
 
 func newStep(d kernels.Device, spec *kernels.StateSpec, catalog *nn.Catalog) (*step, error) {
@@ -102,9 +103,8 @@ func (s *step) run(e kernels.Exec, lossSlots []string, losses []float64) error {
 }
 
 func (s *step) loss(slot string) (float64, error) {
-	var v [1]float64
-	err := s.state.GetF64(slot, v[:])
-	return v[0], err
+	err := s.state.GetF64(slot, s.read[:])
+	return s.read[0], err
 }
 
 // blame runs a program again, instruction by instruction, up to its update, and

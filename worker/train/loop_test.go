@@ -1,0 +1,205 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/filestore/diskfault"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/internal/philox"
+	"g2c/kernels"
+	"g2c/kernels/cpu"
+	"g2c/model/cyclegan"
+)
+
+func device(t *testing.T) kernels.Device {
+	t.Helper()
+	d, err := cpu.New(cpu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// noise is n images of random pixels.
+func noise(n, side int, seed uint32) *dataset.Set {
+	images, pixels := make([]dataset.Image, n), make([][]uint8, n)
+	for i := range n {
+		images[i].Name = string(rune('a' + i))
+		p := make([]uint8, side*side*3)
+		for k := range p {
+			p[k] = uint8(philox.Words(seed, philox.Split, [4]uint32{uint32(i), uint32(k / 30)})[0])
+		}
+		pixels[i] = p
+	}
+	return dataset.New(side, images, pixels)
+}
+
+// gan is a tiny pretraining of a few steps.
+func gan(d kernels.Device, lr float64) (api.Task, PretrainData) {
+	task := api.PretrainTask(d.Class(), api.Pretrain{
+		Source: "PAS", Stain: "HE", Size: 64, Fit: api.FitResize, Generator: api.Generator{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
+		Epochs: 2, ConstantEpochs: 1, Batch: 1, Pool: 2, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.1, Flip: true,
+		LR: lr, Beta1: 0.5, Beta2: 0.999, Seed: 1, Precision: api.FP32,
+	})
+	side := api.LoadSide(64, 1.1)
+	return task, PretrainData{A: noise(4, side, 1), B: noise(3, side, 2)}
+}
+
+func pretrain(t *testing.T, repo *checkpoint.Repo, ctx context.Context) (*checkpoint.Manifest, []string, error) {
+	t.Helper()
+	d := device(t)
+	task, data := gan(d, 2e-4)
+	var warnings []string
+	m, err := Pretrain(ctx, task, data, Options{
+		Device: d, Repo: repo, Checkpoint: api.Checkpoint{EverySteps: 1, Keep: 2},
+		Warn: func(s string) { warnings = append(warnings, s) },
+	})
+	return m, warnings, err
+}
+
+func openRepo(t *testing.T, dir string, disk filestore.Disk) *checkpoint.Repo {
+	t.Helper()
+	s, err := filestore.OpenOn(dir, disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checkpoint.New(s)
+}
+
+// A disk that fills up stops training with a clear error; what was saved is
+// whole, and training goes on from it to the bits of a run with room enough.
+func TestDiskFull(t *testing.T) {
+	want, _, err := pretrain(t, openRepo(t, t.TempDir(), filestore.OSDisk{}), t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "store")
+	disk := diskfault.New()
+	repo := openRepo(t, dir, disk)
+	disk.Fill(700 << 10)
+	_, _, err = pretrain(t, repo, t.Context())
+	if err == nil || !strings.Contains(err.Error(), "last good") {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	t.Log(err)
+	got, warnings, err := pretrain(t, openRepo(t, dir, filestore.OSDisk{}), t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.WeightsSHA256() != want.WeightsSHA256() || got.Step != want.Step {
+		t.Errorf("weights %.16s at step %d, want %.16s at %d (%v)", got.WeightsSHA256(), got.Step, want.WeightsSHA256(), want.Step, warnings)
+	}
+}
+
+// A context that ends stops at a step boundary with the state saved.
+func TestInterruptSaves(t *testing.T) {
+	want, _, err := pretrain(t, openRepo(t, t.TempDir(), filestore.OSDisk{}), t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	d := device(t)
+	task, data := gan(d, 2e-4)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = Pretrain(ctx, task, data, Options{
+		Device: d, Repo: repo, Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 2},
+		Progress: func(p Progress) {
+			if p.Step == 3 {
+				cancel()
+			}
+		},
+	})
+	if !errors.Is(err, fault.ErrInterrupted) {
+		t.Fatalf("%v, want an interrupt", err)
+	}
+	m, _, err := repo.Latest(t.Context(), task.Key().String())
+	if err != nil || m == nil || m.Step != 3 || m.Final {
+		t.Fatalf("after the interrupt: %v, %v, want step 3", m, err)
+	}
+	got, _, err := pretrain(t, repo, t.Context())
+	if err != nil || got.WeightsSHA256() != want.WeightsSHA256() {
+		t.Errorf("after going on: %v, weights %.16s, want %.16s", err, got.WeightsSHA256(), want.WeightsSHA256())
+	}
+}
+
+// A loss that is not finite stops the task and names step, operation and the last
+// good checkpoint; the weights of the step before are kept.
+func TestNonFiniteLossIsBlamed(t *testing.T) {
+	d := device(t)
+	task, data := gan(d, 1e30)
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	_, err := Pretrain(t.Context(), task, data, Options{Device: d, Repo: repo, Checkpoint: api.Checkpoint{EverySteps: 1, Keep: 2}})
+	var bad *NonFinite
+	if !errors.As(err, &bad) || !errors.Is(err, fault.ErrTraining) {
+		t.Fatalf("%v, want a loss that is not finite", err)
+	}
+	for _, s := range []string{"step ", "= ", "last good checkpoint"} {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("the message does not say %q: %v", s, err)
+		}
+	}
+	t.Log(err)
+}
+
+func TestBlameFindsTheFirstInstruction(t *testing.T) {
+	m, err := cyclegan.New(cyclegan.Config{
+		Size: 64, Load: 64, Batch: 1, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
+		LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewGANStep(device(t), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Initialise(1); err != nil {
+		t.Fatal(err)
+	}
+	const slot = "D_A.layers.3.weight"
+	typ, _ := m.State.Type(slot)
+	w := make([]float64, typ.Shape.Len())
+	w[7] = math.NaN()
+	if err := s.State().PutF64(slot, w); err != nil {
+		t.Fatal(err)
+	}
+	err = s.Generator(2e-4, 1)
+	if err == nil || !strings.Contains(err.Error(), "slot "+slot) {
+		t.Errorf("%v, want slot %s named", err, slot)
+	}
+}
+
+// A step allocates nothing, not even to move its inputs and losses.
+func TestStepDoesNotAllocate(t *testing.T) {
+	d := device(t)
+	task, data := gan(d, 2e-4)
+	p, err := newPretrainer(t.Context(), task, data, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close(nil)
+	if err := p.step.Initialise(1); err != nil {
+		t.Fatal(err)
+	}
+	order := []int32{0, 1, 2, 3}
+	n := testing.AllocsPerRun(5, func() {
+		if err := p.one(0, 1, order, 1e-4); err != nil {
+			t.Fatal(err)
+		}
+		p.t++
+	})
+	if n != 0 {
+		t.Errorf("%g allocations a step", n)
+	}
+}
