@@ -13,6 +13,7 @@ import (
 	"g2c/checkpoint/safetensors"
 	"g2c/experiments/sweep"
 	"g2c/internal/fault"
+	"g2c/kernels"
 	"g2c/worker/train"
 )
 
@@ -122,14 +123,14 @@ func debugStep(c *cobra.Command, name string, f *debugFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.lockstep {
+		return debugLockstep(device, task, weights, batch)
+	}
 	step, lr, err := train.NewDebugger(device, task)
 	if err != nil {
 		return err
 	}
 	defer step.Close()
-	if f.lockstep {
-		return debugLockstep(c, device, task, weights, batch, lr)
-	}
 	out, err := step.DebugStep(weights, batch, f.steps, lr)
 	if err != nil {
 		return err
@@ -147,6 +148,24 @@ func debugStep(c *cobra.Command, name string, f *debugFlags) error {
 		return nil
 	}
 	return writeTensors(f.output, out)
+}
+
+// debugLockstep prints each program's worst instructions and fails if one is over
+// its tolerance.
+func debugLockstep(device kernels.Device, task api.Task, weights, batch *safetensors.File) error {
+	reports, err := train.Lockstep(task, weights, batch, device)
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for _, r := range reports {
+		fmt.Print(r)
+		failed += len(r.Failures())
+	}
+	if failed > 0 {
+		return fault.New(fault.ErrTraining, "lockstep: %d instructions are over their tolerance on %s", failed, device.Class())
+	}
+	return nil
 }
 
 // readTensors reads a safetensors file.

@@ -19,6 +19,7 @@ import (
 
 // experiment is a spec read and expanded.
 type experiment struct {
+	name string // as the user gave it
 	file *spec.File
 	plan *sweep.Plan
 	data *datasource.Opener
@@ -85,7 +86,7 @@ func (f *experimentFlags) expand(ctx context.Context, name, class string, repo *
 	if err != nil {
 		return nil, err
 	}
-	e := &experiment{file: file}
+	e := &experiment{name: name, file: file}
 	e.data = &datasource.Opener{CacheDir: f.cacheDir(), SkipBad: f.skipBad, Opened: e.opened}
 	e.plan, err = sweep.Expand(file, sweep.Options{
 		Numerics:    class,

@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +14,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/coordinator/local"
 	"g2c/coordinator/state"
+	"g2c/experiments/report"
 	"g2c/worker/runner"
 )
 
@@ -88,7 +93,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err != nil {
 		return err
 	}
-	return nil
+	return e.report(c, repo, filepath.Join(path, "reports", e.plan.Experiment))
 }
 
 // execute drives the plan on one worker.
@@ -110,4 +115,40 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 		},
 		Changed: func(v state.View) { view.tasks(v) },
 	})
+}
+
+// report writes the report and says where it is.
+func (e *experiment) report(c *cobra.Command, repo *checkpoint.Repo, dir string) error {
+	data, err := report.Collect(c.Context(), repo, e.plan)
+	if err != nil {
+		return err
+	}
+	data.Notes = report.Notes{Warnings: e.notes, Command: "g2c run " + e.name}
+	if err := report.Write(c.Context(), dir, data); err != nil {
+		return err
+	}
+	if wantJSON(c) {
+		text, err := data.JSON()
+		if err == nil {
+			_, err = os.Stdout.Write(text)
+		}
+		return err
+	}
+	printArms(data)
+	fmt.Printf("report: %s\n", filepath.Join(dir, "index.html"))
+	return nil
+}
+
+// printArms prints a line for each arm and seed.
+func printArms(d *report.Data) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "task\tarm\tseed\ttest balanced accuracy\tAUC\tF1\tn")
+	for _, a := range d.Arms {
+		t := a.Metrics.Test
+		if t.N == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.3f\t%.3f\t%.3f\t%d\n", a.Task, a.Arm, a.Seed, t.BalancedAccuracy, t.AUC, t.F1, t.N)
+	}
+	w.Flush()
 }

@@ -19,13 +19,8 @@ import (
 // loss.<k>.<name>, grad.<k>.<parameter>, param.<parameter>. The reference device
 // gives float64, others float32.
 func (s *GANStep) DebugStep(weightsFile, batch *safetensors.File, steps int, lr float64) ([]safetensors.Tensor, error) {
-	if err := s.SetWeights(weightsFile, nil); err != nil {
+	if err := s.begin(weightsFile, batch); err != nil {
 		return nil, err
-	}
-	for _, name := range []string{cyclegan.A, cyclegan.B} {
-		if err := s.putImages(batch, name, name); err != nil {
-			return nil, err
-		}
 	}
 	var out []safetensors.Tensor
 	for k := range steps {
@@ -45,28 +40,43 @@ func (s *GANStep) DebugStep(weightsFile, batch *safetensors.File, steps int, lr 
 	return s.withParams(out)
 }
 
+// begin sets weights and batch.
+func (s *GANStep) begin(weightsFile, batch *safetensors.File) error {
+	if err := s.SetWeights(weightsFile, nil); err != nil {
+		return err
+	}
+	for _, name := range []string{cyclegan.A, cyclegan.B} {
+		if err := s.putImages(batch, name, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // debugOne is a step whose discriminator takes the new fakes as they are.
 func (s *GANStep) debugOne(lr float64, t int64) error {
 	if err := s.Generator(lr, t); err != nil {
 		return err
 	}
-	for _, copy := range [][2]string{{cyclegan.FakeA, cyclegan.PoolA}, {cyclegan.FakeB, cyclegan.PoolB}} {
-		if err := s.copySlot(copy[1], copy[0]); err != nil {
-			return err
-		}
+	if err := s.fakesToPool(); err != nil {
+		return err
 	}
 	return s.Discriminator(lr, t)
 }
 
+// fakesToPool gives the discriminators the new fakes as they are.
+func (s *GANStep) fakesToPool() error {
+	for _, pair := range [][2]string{{cyclegan.FakeA, cyclegan.PoolA}, {cyclegan.FakeB, cyclegan.PoolB}} {
+		if err := s.copySlot(pair[1], pair[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // DebugStep is GANStep.DebugStep for the joint step.
 func (s *G2CStep) DebugStep(weightsFile, batch *safetensors.File, steps int, lr float64) ([]safetensors.Tensor, error) {
-	if err := s.SetWeights(weightsFile, nil); err != nil {
-		return nil, err
-	}
-	if err := s.putImages(batch, "x", g2c.X); err != nil {
-		return nil, err
-	}
-	if err := s.putLabels(batch); err != nil {
+	if err := s.begin(weightsFile, batch); err != nil {
 		return nil, err
 	}
 	nets := []string{g2c.ClassifierNet}
@@ -86,6 +96,17 @@ func (s *G2CStep) DebugStep(weightsFile, batch *safetensors.File, steps int, lr 
 		out = append(out, grads...)
 	}
 	return s.withParams(out)
+}
+
+// begin sets weights and batch.
+func (s *G2CStep) begin(weightsFile, batch *safetensors.File) error {
+	if err := s.SetWeights(weightsFile, nil); err != nil {
+		return err
+	}
+	if err := s.putImages(batch, "x", g2c.X); err != nil {
+		return err
+	}
+	return s.putLabels(batch)
 }
 
 func (s *G2CStep) putLabels(batch *safetensors.File) error {

@@ -1,0 +1,81 @@
+package train
+
+import (
+	"g2c/api"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/lockstep"
+	"g2c/kernels/ref"
+	"g2c/model/cyclegan"
+	"g2c/model/g2c"
+)
+
+// Lockstep runs one training step of a task from given weights and batch on the
+// reference, and each of its instructions on the follower from the reference's
+// rounded operands: the check for float32, where whole steps amplify rounding.
+func Lockstep(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
+	switch task.Kind {
+	case api.KindPretrain:
+		return lockstepGAN(task, weights, batch, follower)
+	case api.KindFinetune:
+		return lockstepG2C(task, weights, batch, follower)
+	}
+	return nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
+}
+
+// exactly leaves the tolerances as the table has them.
+const exactly = 1
+
+func lockstepGAN(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
+	m, err := cyclegan.New(ganConfig(task.Pretrain))
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewGANStep(ref.New(), m)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if err := s.begin(weights, batch); err != nil {
+		return nil, err
+	}
+	for _, slot := range []string{cyclegan.HyperG, cyclegan.HyperD} {
+		if err := s.setAdam(slot, task.Pretrain.LR, 1); err != nil {
+			return nil, err
+		}
+	}
+	g, err := lockstep.Run(m.Generator, s.state, follower, exactly)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fakesToPool(); err != nil {
+		return nil, err
+	}
+	d, err := lockstep.Run(m.Discriminator, s.state, follower, exactly)
+	return []*lockstep.Report{g, d}, err
+}
+
+func lockstepG2C(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
+	m, err := g2c.New(g2cConfig(task.Finetune))
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewG2CStep(ref.New(), m)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if err := s.begin(weights, batch); err != nil {
+		return nil, err
+	}
+	if err := s.state.PutF64(g2c.Hyper, []float64{task.Finetune.LR}); err != nil {
+		return nil, err
+	}
+	p := m.Joint
+	if p == nil {
+		p = m.Frozen
+	}
+	r, err := lockstep.Run(p, s.state, follower, exactly)
+	return []*lockstep.Report{r}, err
+}
