@@ -244,8 +244,8 @@ def write_ops(folder):
 
 
 STEPS = {  # name: arguments of the twin
-    "cyclegan-32": "--what cyclegan --size 32 --width 4 --blocks 1 --batch 1",
-    "cyclegan-36": "--what cyclegan --size 36 --width 4 --blocks 1 --batch 2",
+    "cyclegan-64": "--what cyclegan --size 64 --width 4 --blocks 1 --batch 1",
+    "cyclegan-72": "--what cyclegan --size 72 --width 4 --blocks 1 --batch 1",
     "joint-1": "--what g2c --size 48 --width 4 --blocks 1 --batch 2 --m 2 --classifier-width 8 --shards 1",
     "joint-4": "--what g2c --size 36 --width 4 --blocks 1 --batch 4 --m 2 --classifier-width 8 --shards 4",
 }
@@ -265,10 +265,10 @@ def fill(name, t, seed):
 
 
 def image(u, seed):
-    """Blocks of 8 by 8 pixels and a little noise, in [0,1): white noise would make batch norm blow up rounding."""
+    """Blocks of 8 by 8 pixels (they repeat past 64) and a little noise, in [0,1): white noise would make batch norm blow up rounding."""
     n, _, h, w = u.shape
     blocks = torch.from_numpy(draw(seed + 500000, n * 3 * 8 * 8)).reshape(n, 3, 8, 8)
-    rows, cols = torch.arange(h) // 8, torch.arange(w) // 8
+    rows, cols = torch.arange(h) // 8 % 8, torch.arange(w) // 8 % 8
     return 0.5 + 0.375 * blocks[:, :, rows][:, :, :, cols] + 0.125 * u
 
 
