@@ -17,6 +17,13 @@
 // a named piece of memory that outlives a step; everything else in a program is
 // a temporary in its arena.
 //
+// # Not a number
+//
+// A NaN in an activation or a gradient reaches every result whose formula reads
+// it; max pooling, ReLU and clamping do not swallow it. Where a formula
+// multiplies it by a zero of the padding, both a NaN and a number are right. The
+// sign of a zero has no meaning.
+//
 // # Concurrency
 //
 // Ops and Programs are immutable once built and may be shared. An Exec, and the

@@ -218,7 +218,8 @@ func (o FocalGrad) Infer(in []Type) ([]Type, error) {
 func (o FocalGrad) Cost(in, out []Type) Cost { return perElement(8, in[0], in, out) }
 
 // Power is x^gamma for x in [0,1], part of Focal's contract: a product for the
-// integers from 0 to 8, exp(gamma * log x) otherwise.
+// integers from 0 to 8, exp(gamma * log x) otherwise, and 0 where x is. A gamma
+// below zero occurs in FocalGrad alone, where 0 is the limit of the term.
 func Power(x, gamma float64) float64 {
 	if gamma == math.Trunc(gamma) && gamma <= 8 {
 		r := 1.0

@@ -82,6 +82,9 @@ func (o MaxPoolGrad) Infer(in []Type) ([]Type, error) {
 		return nil, err
 	}
 	x := Real(s[0], o.H, o.W, s[3])
+	if err := o.check("max_pool_grad", x); err != nil {
+		return nil, err
+	}
 	if err := wantShape("max_pool_grad", "dy", in[0], o.result(x.Shape)...); err != nil {
 		return nil, err
 	}

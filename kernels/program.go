@@ -118,6 +118,9 @@ func (p *Program) checkInstr(in Instr, written []bool) error {
 		return fmt.Errorf("%s has %d results, %d are named", in.Op.Name(), len(out), len(in.Out))
 	}
 	for k, id := range in.Out {
+		if id < 0 || id >= len(p.Values) {
+			return fmt.Errorf("%s writes %%%d, which does not exist", in.Op.Name(), id)
+		}
 		v := p.Values[id]
 		if v.Slot == "" && written[id] {
 			return fmt.Errorf("%s writes %%%d a second time", in.Op.Name(), id)

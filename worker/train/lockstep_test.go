@@ -1,0 +1,99 @@
+package train
+
+import (
+	"testing"
+
+	"g2c/checkpoint/safetensors"
+	"g2c/kernels"
+	"g2c/kernels/lockstep"
+	"g2c/kernels/ref"
+	"g2c/model/cyclegan"
+	"g2c/model/g2c"
+	"g2c/model/nn"
+)
+
+// follow runs programs of a step in lockstep, one after another, on ref's state.
+func follow(t *testing.T, s *step, device kernels.Device, programs ...*kernels.Program) {
+	t.Helper()
+	if err := s.SetWeights(parityFile(s.catalog), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range programs {
+		report, err := lockstep.Run(p, s.state, device, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(report.Failures()) > 0 {
+			t.Error(report)
+		}
+		t.Log(report)
+	}
+}
+
+// lockstepGAN follows both steps of a CycleGAN, two rounds.
+func lockstepGAN(t *testing.T, device kernels.Device) {
+	m, err := cyclegan.New(cyclegan.Config{
+		Size: 28, Load: 28, Batch: 2, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
+		LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewGANStep(ref.New(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, slot := range []string{cyclegan.A, cyclegan.B, cyclegan.PoolA, cyclegan.PoolB} {
+		f := &safetensors.File{Tensors: []safetensors.Tensor{parityImages(slot, i, 2, 28)}}
+		if err := s.putImages(f, slot, slot); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, slot := range []string{cyclegan.HyperG, cyclegan.HyperD} {
+		if err := s.setAdam(slot, 2e-4, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follow(t, s.step, device, m.Generator, m.Discriminator, m.Samples, m.Generator)
+}
+
+// lockstepJoint follows a fine-tuning step over two shards, and evaluation.
+func lockstepJoint(t *testing.T, device kernels.Device, classifier nn.ClassifierConfig, size int) {
+	m, err := g2c.New(g2c.Config{
+		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 1, GeneratorWidth: 4, Blocks: 1,
+		Classifier: classifier, Gamma: 2, Momentum: 0.5,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewG2CStep(ref.New(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, slot := range []string{g2c.X, g2c.EvalX} {
+		f := &safetensors.File{Tensors: []safetensors.Tensor{parityImages(slot, i, 2, size)}}
+		if err := s.putImages(f, slot, slot); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.state.PutI32(g2c.Labels, []int32{0, 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.state.PutF64(g2c.Hyper, []float64{0.01}); err != nil {
+		t.Fatal(err)
+	}
+	follow(t, s.step, device, m.Joint, m.Frozen, m.Evaluate)
+}
+
+// TestLockstep follows ref with ref over whole programs: shared memory of
+// temporaries and updates in place must not disturb the comparison.
+func TestLockstep(t *testing.T) {
+	t.Run("cyclegan", func(t *testing.T) {
+		t.Parallel()
+		lockstepGAN(t, ref.New())
+	})
+	t.Run("joint", func(t *testing.T) {
+		t.Parallel()
+		lockstepJoint(t, ref.New(), nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Conv7: true, Classes: 2}, 16)
+	})
+}
