@@ -151,10 +151,8 @@ func toSVG(c *vgsvg.Canvas) []byte {
 	}
 	text := out.String()
 	text = text[strings.Index(text, "<svg"):]
-	for _, old := range []string{"LiberationSans-Regular", "LiberationSans", "'Liberation Sans'"} {
-		text = strings.ReplaceAll(text, "font-family:"+old+";", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;")
-	}
-	text = strings.ReplaceAll(text, "font-variant:none;font-weight:normal;font-style:normal;", "")
+	text = strings.ReplaceAll(text, "font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;",
+		"font-family:Liberation Sans,Arial,Helvetica,sans-serif;")
 	text = strings.ReplaceAll(text, "stroke:#000000", "stroke:currentColor")
 	text = strings.ReplaceAll(text, "fill:#000000", "fill:currentColor")
 	return []byte(text)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"image/color"
 	"slices"
 	"strings"
 
@@ -44,9 +45,9 @@ func (d *Data) sceneTitle(s scene) string {
 	return out
 }
 
-// colours gives every group of a task a colour: grey is the baseline, the others
-// take the palette in the order of the plan.
-func (d *Data) colour(g *group) (rgba int) {
+// colour is a group's place in the palette, in the order of the plan; -1, grey,
+// is the baseline's.
+func (d *Data) colour(g *group) int {
 	at := -1
 	for _, o := range d.sameScene(g) {
 		if o.label != d.baseline {
@@ -90,8 +91,7 @@ func (d *Data) rocFigure(s scene) Figure {
 		c := d.groupColour(g)
 		dash := dashes(max(d.colour(g), 0))
 		if len(s.groups) <= thinLines && len(g.rows) > 1 {
-			pale := c
-			pale.A = 90
+			pale := color.NRGBA{c.R, c.G, c.B, 90}
 			for _, a := range g.rows {
 				x, y := stairs(metrics.ROC(a.samples()))
 				whole.Add(line(x, y, pale, 0.5, nil))

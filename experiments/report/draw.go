@@ -1,0 +1,75 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// figures is everything drawn: the page shows them, and each is a file.
+type figures struct {
+	bars, confusion, heat, roc []Figure
+	losses, tuning, sheets     []Figure
+	sheetsShown                int // the first ones, which the page shows; the others are files only
+	strips                     []Figure
+}
+
+// draw draws every figure.
+func (d *Data) draw() *figures {
+	f := &figures{
+		bars: d.barFigures(), confusion: d.confusionFigures(), heat: d.heatFigures(), roc: d.rocFigures(),
+		losses: d.lossFigures(), tuning: d.tuningFigures(),
+	}
+	var later []Figure
+	seen := map[string]bool{}
+	for i := range d.samples {
+		s := &d.samples[i]
+		g := &d.Generators[s.generator]
+		id := fmt.Sprintf("%s w%d b%d", g.Stain, g.Width, g.Blocks)
+		if seen[id] {
+			later = append(later, d.sheets(s)...)
+			continue
+		}
+		seen[id] = true
+		f.sheets = append(f.sheets, d.sheets(s)...)
+	}
+	f.sheetsShown = len(f.sheets)
+	f.sheets = append(f.sheets, later...)
+	f.strips = d.strips()
+	return f
+}
+
+// strips are the images of the examples as files.
+func (d *Data) strips() []Figure {
+	var out []Figure
+	for _, e := range d.examples {
+		for _, kind := range []struct {
+			name string
+			of   []example
+		}{{"rescued", e.rescued}, {"lost", e.lost}} {
+			for _, x := range kind.of {
+				g := e.group
+				name := fileName(kind.name, g.task, g.label, fmt.Sprintf("w%d-b%d-s%d", g.width, g.blocks, x.Seed), g.options, x.Name)
+				out = append(out, Figure{Path: "figures/" + name + ".png", Title: x.Name, Bytes: x.strip()})
+			}
+		}
+	}
+	return out
+}
+
+// all is every figure; of those whose names are alike as file names, the later
+// ones are numbered.
+func (f *figures) all() []Figure {
+	var out []Figure
+	seen := map[string]int{}
+	for _, list := range [][]Figure{f.bars, f.confusion, f.heat, f.roc, f.losses, f.tuning, f.sheets, f.strips} {
+		for _, x := range list {
+			seen[x.Path]++
+			if n := seen[x.Path]; n > 1 {
+				dot := strings.LastIndexByte(x.Path, '.')
+				x.Path = fmt.Sprintf("%s~%d%s", x.Path[:dot], n, x.Path[dot:])
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}

@@ -1,0 +1,279 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/safetensors"
+	"g2c/checkpoint/store"
+	"g2c/experiments/spec"
+	"g2c/experiments/sweep"
+	"g2c/experiments/synthetic"
+	"g2c/model/metrics"
+	"g2c/model/results"
+)
+
+// plan expands testdata/small.yaml with edits.
+func plan(t testing.TB, sets ...string) *sweep.Plan {
+	t.Helper()
+	text, err := os.ReadFile("testdata/small.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := spec.Parse("small.yaml", text, sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := sweep.Expand(f, sweep.Options{Numerics: api.ClassCPU, Fingerprint: func(d api.DataSet) (api.Key, error) {
+		text, err := json.Marshal(d)
+		return sha256.Sum256(text), err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// world writes what a training of a plan would leave, with curves, predictions and
+// images that look like real ones, into a store of its own.
+type world struct {
+	t     testing.TB
+	repo  *checkpoint.Repo
+	dir   string
+	plan  *sweep.Plan
+	patch func(stain string, i int) []uint8 // images of side 64
+	truth bool                              // generators are judged against the truth
+}
+
+func newWorld(t testing.TB, p *sweep.Plan) *world {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := filestore.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, repo: checkpoint.New(s), dir: dir, plan: p, patch: drawn, truth: true}
+}
+
+// drawn is synthetic patch i in a stain; patches are drawn once.
+func drawn(stain string, i int) []uint8 {
+	drawnOnce.Do(func() {
+		for i := range drawnPatches {
+			drawnPatches[i] = synthetic.RenderAll(1, uint32(i), 0, synthetic.Classes[i%len(synthetic.Classes)], 64)
+		}
+	})
+	for k, s := range synthetic.Stains {
+		if string(s) == stain {
+			return drawnPatches[i%len(drawnPatches)][k]
+		}
+	}
+	panic("no stain " + stain)
+}
+
+var (
+	drawnOnce    sync.Once
+	drawnPatches [6][][]uint8
+)
+
+// all finishes every task but those that skip names.
+func (w *world) all(skip ...string) {
+	w.t.Helper()
+	for _, item := range w.plan.Items {
+		skipped := false
+		for _, name := range skip {
+			skipped = skipped || item.Name() == name
+		}
+		if !skipped {
+			w.finish(item)
+		}
+	}
+}
+
+func (w *world) random(item *sweep.Item) *rand.Rand {
+	return rand.New(rand.NewPCG(uint64(item.Key[0])<<8|uint64(item.Key[1]), uint64(item.Key[2])))
+}
+
+func (w *world) finish(item *sweep.Item) {
+	w.t.Helper()
+	switch item.Task.Kind {
+	case api.KindPretrain:
+		judged, samples := w.pretrain(item.Task.Pretrain, w.random(item))
+		w.save(item, 12*132, judged, samples, item.Name())
+	case api.KindFinetune:
+		w.save(item, 310, w.finetune(item.Task.Finetune, w.random(item)), nil, item.Name())
+	case api.KindEvaluate:
+		judged, samples := w.evaluate(&item.Task.Evaluate.Model, w.random(item))
+		w.save(item, 0, judged, samples, "")
+		return
+	}
+	seconds := results.Timing{Seconds: 61.25 + float64(item.Key[0]), Saves: 3}
+	if err := w.repo.PutRecord(context.Background(), item.Key.String(), results.TimingRecord, seconds); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// save stores a final checkpoint; its weights are the bytes of a text.
+func (w *world) save(item *sweep.Item, step int64, judged any, samples []safetensors.Tensor, weights string) {
+	w.t.Helper()
+	text, err := json.Marshal(judged)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	description, err := json.Marshal(item.Task)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	payloads := map[string]store.Body{checkpoint.Results: bytes.NewReader(text)}
+	if weights != "" {
+		payloads[checkpoint.Weights] = bytes.NewReader([]byte(weights))
+	}
+	if samples != nil {
+		if payloads[results.Samples], err = safetensors.Encode(samples, nil); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	_, err = w.repo.Save(context.Background(), checkpoint.Snapshot{
+		Kind: checkpoint.Kind(item.Task.Kind), Task: item.Key.String(), Class: item.Task.Numerics, Step: step, Epoch: 1, Final: true,
+		Description: description, Payloads: payloads,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) pretrain(p *api.Pretrain, r *rand.Rand) (results.Pretrain, []safetensors.Tensor) {
+	out := results.Pretrain{Losses: []string{"gan_AB", "gan_BA", "cycle_A", "cycle_B", "identity_A", "identity_B", "D_A", "D_B"}}
+	var samples []safetensors.Tensor
+	for e := range p.Epochs {
+		fall := 1 / (1 + float64(e)/3)
+		noisy := func(from, to float64) float64 { return to + (from-to)*fall*(0.92+0.16*r.Float64()) }
+		out.Epochs = append(out.Epochs, results.PretrainEpoch{Epoch: e, LR: p.LR, Losses: []float64{
+			noisy(0.9, 0.4), noisy(0.85, 0.36), noisy(4, 0.9), noisy(3.6, 1.1), noisy(2, 0.4), noisy(1.9, 0.5), noisy(0.6, 0.2), noisy(0.55, 0.18),
+		}})
+		if e == 0 || e+1 == p.Epochs || (e+1)%4 == 0 {
+			out.Shown = append(out.Shown, e)
+			samples = append(samples, w.shown(p, e, fall)...)
+		}
+	}
+	out.Metrics = results.Generator{Images: 60, CycleL1: metrics.Number(0.04 + 0.02*r.Float64()), CycleSSIM: metrics.Number(0.85 + 0.1*r.Float64()), ColourDistance: metrics.Number(0.1 * r.Float64())}
+	if w.truth {
+		ssim, psnr := metrics.Number(0.6+0.1*r.Float64()), metrics.Number(18+3*r.Float64())
+		out.Metrics.SSIM, out.Metrics.PSNR = &ssim, &psnr
+	}
+	return out, samples
+}
+
+// shown are the images of an epoch: what is generated is the target, paler the
+// earlier.
+func (w *world) shown(p *api.Pretrain, epoch int, fall float64) []safetensors.Tensor {
+	var out []safetensors.Tensor
+	for _, kind := range results.ShowKinds {
+		var v []uint8
+		for i := range results.ShowImages {
+			stain := p.Source
+			switch kind {
+			case "fake_B", "real_B", "cycle_B", "identity_B":
+				stain = p.Stain
+			}
+			im := w.patch(stain, i)
+			if kind != "real_A" && kind != "real_B" {
+				im = faded(im, 0.7*fall)
+			}
+			v = append(v, im...)
+		}
+		out = append(out, safetensors.Uint8(results.ShowName(epoch, kind), []int{len(v)}, v))
+	}
+	return out
+}
+
+func faded(im []uint8, by float64) []uint8 {
+	out := make([]uint8, len(im))
+	for i, v := range im {
+		out[i] = uint8(float64(v)*(1-by) + 170*by)
+	}
+	return out
+}
+
+func (w *world) finetune(f *api.Finetune, r *rand.Rand) results.Finetune {
+	out := results.Finetune{Selected: f.Epochs - 1}
+	for e := range f.Epochs {
+		var samples []metrics.Sample
+		for i := range 80 {
+			samples = append(samples, metrics.Sample{P: float64(1-i%2)*0.5*(1-1/(2+float64(e))) + 0.65*r.Float64(), Class: i % 2})
+		}
+		b := metrics.Judge(samples)
+		out.Epochs = append(out.Epochs, results.FinetuneEpoch{
+			Epoch: e, LR: f.LR, Frozen: e < f.FrozenEpochs, Loss: 0.02 + 0.2/(1+float64(e))*(0.9+0.2*r.Float64()), Validation: &b,
+		})
+	}
+	return out
+}
+
+// evaluate judges 45 positive and 138 negative test images of 12 slides; arms
+// with more stains judge better.
+func (w *world) evaluate(f *api.Finetune, r *rand.Rand) (results.Evaluate, []safetensors.Tensor) {
+	out := results.Evaluate{
+		PositiveName: f.PositiveName, NegativeName: f.NegativeName, Stains: f.Stains, Size: f.Size, Splits: map[string]results.Split{},
+	}
+	var source, generated []uint8
+	hard := rand.New(rand.NewPCG(1, 2)) // the same images are hard for every arm
+	for _, split := range []string{"train", "validation", "test"} {
+		var samples []metrics.Sample
+		for i := range 183 {
+			class, label := 1, f.Negative[0]
+			if i < 45 {
+				class, label = 0, f.Positive[i%len(f.Positive)]
+			}
+			skill := 1.3 + 0.25*float64(len(f.Stains))
+			if split == "train" {
+				skill += 1
+			}
+			z := skill*float64(1-2*class) + 0.8*hard.NormFloat64() + 0.5*r.NormFloat64()
+			p := results.Prediction{
+				Name: fmt.Sprintf("%s/%s/slide%02d-%d.png", split, label, i%12, i), Split: split, Group: fmt.Sprintf("slide%02d", i%12), Label: label,
+				Class: class, P: min(max(0.5+z/4, 0.001), 0.999),
+			}
+			out.Predictions = append(out.Predictions, p)
+			samples = append(samples, p.Sample())
+			if split == "test" && i < 90 {
+				out.Shown = append(out.Shown, len(out.Predictions)-1)
+				source = append(source, w.patch(f.Source, i)...)
+				for _, s := range f.Stains {
+					generated = append(generated, w.patch(s, i)...)
+				}
+			}
+		}
+		b := metrics.Judge(samples)
+		out.Splits[split] = results.Split{
+			Binary: b, Recall: map[string]metrics.Number{f.PositiveName: b.Recall[0], f.NegativeName: b.Recall[1]},
+			CI95: map[string]metrics.Interval{
+				"balancedAccuracy": {b.BalancedAccuracy - 0.03, min(1, b.BalancedAccuracy+0.03)}, "auc": {b.AUC - 0.02, min(1, b.AUC+0.02)},
+			},
+		}
+	}
+	out.Gap = out.Splits["train"].BalancedAccuracy - out.Splits["test"].BalancedAccuracy
+	n := len(out.Shown)
+	return out, []safetensors.Tensor{
+		safetensors.Uint8(results.SourceName, []int{n, f.Size, f.Size, 3}, source),
+		safetensors.Uint8(results.GeneratedName, []int{n, len(f.Stains), f.Size, f.Size, 3}, generated),
+	}
+}
+
+func (w *world) collect() *Data {
+	w.t.Helper()
+	d, err := Collect(context.Background(), w.repo, w.plan)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
