@@ -65,7 +65,7 @@ func (d *Data) barFigure(task string, groups []*group) Figure {
 	p.X.Tick.Marker = plot.DefaultTicks{}
 	p.Y.Min, p.Y.Max = -0.5, float64(len(groups))-0.5
 	height := vg.Length(36 + 20*len(groups))
-	canvas := vgsvg.New(2*panelWidth, height)
+	canvas := vgsvg.New(barsWidth, height)
 	p.Draw(draw.Crop(draw.New(canvas), 2, -10, 2, -4))
 	return Figure{
 		Path: "figures/accuracy-" + fileName(task) + ".svg", Title: "Balanced accuracy of " + task,
@@ -73,13 +73,14 @@ func (d *Data) barFigure(task string, groups []*group) Figure {
 	}
 }
 
-// The sizes of a confusion matrix in points.
+// The sizes of bars and of a confusion matrix in points.
 const (
-	cellWidth      = vg.Length(50)
-	cellHeight     = vg.Length(27)
-	matrixWidth    = vg.Length(158)
-	matrixHeight   = vg.Length(96)
-	matricesAcross = 4
+	barsWidth      = vg.Length(400)
+	cellWidth      = vg.Length(42)
+	cellHeight     = vg.Length(25)
+	matrixWidth    = vg.Length(132)
+	matrixHeight   = vg.Length(84)
+	matricesAcross = 3
 )
 
 // confusionFigures are the test confusions summed over seeds, a figure a task.
@@ -110,8 +111,8 @@ func (d *Data) confusionFigures() []Figure {
 func (d *Data) drawConfusion(c draw.Canvas, g *group, x, y vg.Length) {
 	names := []string{g.rows[0].positive, g.rows[0].negative}
 	counts := g.confusion()
-	x0, y0 := x+44, y+14
-	label(c, d.title(g), textSize, ink, x0+cellWidth, y+matrixHeight-8, draw.XCenter)
+	x0, y0 := x+40, y+14
+	label(c, d.title(g), textSize, ink, x0+cellWidth, y0+2*cellHeight+8, draw.XCenter)
 	for t := range 2 {
 		cy := y0 + cellHeight*vg.Length(1-t)
 		label(c, names[t], textSize-1, ink, x0-4, cy+cellHeight/2, draw.XRight)

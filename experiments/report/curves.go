@@ -8,21 +8,30 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+
+	"g2c/api"
 )
 
 // lossFigures are the loss curves of every generator, one figure each: the
-// adversarial losses on the left, cycle and identity on the right.
-func (d *Data) lossFigures() []Figure {
-	var out []Figure
+// adversarial losses on the left, cycle and identity on the right. Those of the
+// first seed of each stain and shape come first.
+func (d *Data) lossFigures() (first, later []Figure) {
+	drawn := map[api.Key]bool{}
+	seen := map[string]bool{}
 	for i := range d.Generators {
 		g := &d.Generators[i]
-		first := slices.IndexFunc(d.Generators, func(o Generator) bool { return o.Key == g.Key })
-		if len(g.epochs) == 0 || first != i {
+		if len(g.epochs) == 0 || drawn[g.Key] {
 			continue
 		}
-		out = append(out, g.lossFigure())
+		drawn[g.Key] = true
+		if seen[g.shape()] {
+			later = append(later, g.lossFigure())
+			continue
+		}
+		seen[g.shape()] = true
+		first = append(first, g.lossFigure())
 	}
-	return out
+	return first, later
 }
 
 func (g *Generator) lossFigure() Figure {
@@ -54,7 +63,7 @@ func (g *Generator) lossFigure() Figure {
 		Path:  "figures/loss-" + fileName(strings.TrimPrefix(g.Name, "pretrain/")) + ".svg",
 		Title: "Losses of " + g.Name,
 		Alt:   fmt.Sprintf("Loss curves over %d epochs; at the end %s.", len(g.epochs), strings.Join(ends, ", ")),
-		Bytes: row([]*plot.Plot{left, right}, keys),
+		Bytes: sideBySide([]*plot.Plot{left, right}, keys),
 	}
 }
 
@@ -133,7 +142,7 @@ func tuningFigure(same []tuning) Figure {
 		Title: "Fine-tuning of " + t.task + ", " + t.title(),
 		Alt: fmt.Sprintf("Training loss and validation balanced accuracy of %d seeds over %d epochs; the generators are frozen for %d.",
 			len(same), len(t.epochs), t.frozen),
-		Bytes: row(panels, keys),
+		Bytes: sideBySide(panels, keys),
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 // figures is everything drawn: the page shows them, and each is a file.
 type figures struct {
 	bars, confusion, heat, roc []Figure
-	losses, tuning, sheets     []Figure
+	losses, moreLosses         []Figure // of the first seeds, of the others
+	tuning, sheets             []Figure
 	sheetsShown                int // the first ones, which the page shows; the others are files only
 	strips                     []Figure
 }
@@ -17,20 +18,24 @@ type figures struct {
 func (d *Data) draw() *figures {
 	f := &figures{
 		bars: d.barFigures(), confusion: d.confusionFigures(), heat: d.heatFigures(), roc: d.rocFigures(),
-		losses: d.lossFigures(), tuning: d.tuningFigures(),
+		tuning: d.tuningFigures(),
+	}
+	f.losses, f.moreLosses = d.lossFigures()
+	first := map[int]bool{} // generators of the first seed of their stain and shape
+	seen := map[string]bool{}
+	for i := range d.Generators {
+		id := d.Generators[i].shape()
+		first[i] = !seen[id]
+		seen[id] = true
 	}
 	var later []Figure
-	seen := map[string]bool{}
 	for i := range d.samples {
 		s := &d.samples[i]
-		g := &d.Generators[s.generator]
-		id := fmt.Sprintf("%s w%d b%d", g.Stain, g.Width, g.Blocks)
-		if seen[id] {
+		if first[s.generator] {
+			f.sheets = append(f.sheets, d.sheets(s)...)
+		} else {
 			later = append(later, d.sheets(s)...)
-			continue
 		}
-		seen[id] = true
-		f.sheets = append(f.sheets, d.sheets(s)...)
 	}
 	f.sheetsShown = len(f.sheets)
 	f.sheets = append(f.sheets, later...)
@@ -61,7 +66,7 @@ func (d *Data) strips() []Figure {
 func (f *figures) all() []Figure {
 	var out []Figure
 	seen := map[string]int{}
-	for _, list := range [][]Figure{f.bars, f.confusion, f.heat, f.roc, f.losses, f.tuning, f.sheets, f.strips} {
+	for _, list := range [][]Figure{f.bars, f.confusion, f.heat, f.roc, f.losses, f.moreLosses, f.tuning, f.sheets, f.strips} {
 		for _, x := range list {
 			seen[x.Path]++
 			if n := seen[x.Path]; n > 1 {
@@ -72,4 +77,9 @@ func (f *figures) all() []Figure {
 		}
 	}
 	return out
+}
+
+// shape is what generators that differ in the seed have in common.
+func (g *Generator) shape() string {
+	return fmt.Sprintf("%s w%d b%d", g.Stain, g.Width, g.Blocks)
 }

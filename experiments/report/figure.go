@@ -24,7 +24,7 @@ type Figure struct {
 
 // The sizes of figures in points; three quarters of a CSS pixel.
 const (
-	panelWidth  = vg.Length(246)
+	panelWidth  = vg.Length(238)
 	panelHeight = vg.Length(172)
 	keyWidth    = vg.Length(104)
 	textSize    = vg.Length(8.5)
@@ -117,8 +117,8 @@ type key struct {
 	thumb plot.Thumbnailer
 }
 
-// row draws panels side by side with one key at the right, as an SVG file.
-func row(panels []*plot.Plot, keys []key) []byte {
+// sideBySide draws panels side by side with one key at the right, as an SVG file.
+func sideBySide(panels []*plot.Plot, keys []key) []byte {
 	wide := panelWidth * vg.Length(len(panels))
 	if len(keys) > 0 {
 		wide += keyWidth
@@ -150,7 +150,7 @@ func toSVG(c *vgsvg.Canvas) []byte {
 		panic("report: write to memory: " + err.Error())
 	}
 	text := out.String()
-	text = text[strings.Index(text, "<svg"):]
+	text = strings.Replace(text[strings.Index(text, "<svg"):], "<svg", `<svg fill="currentColor"`, 1)
 	text = strings.ReplaceAll(text, "font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;",
 		"font-family:Liberation Sans,Arial,Helvetica,sans-serif;")
 	text = strings.ReplaceAll(text, "stroke:#000000", "stroke:currentColor")

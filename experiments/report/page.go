@@ -2,10 +2,12 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"g2c/model/metrics"
@@ -18,9 +20,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"fixed": fixed, "spread": spreadText, "interval": intervalText, "p": pText, "short": short, "seconds": secondsText,
 	"percent": func(v float64) string { return fmt.Sprintf("%.2f", v) }, "join": strings.Join, "number": shownNumber,
 	"signed": signedText, "decibels": decibelsText, "epoch": func(e int) int { return e + 1 },
-	"titled": func(title string, v []exampleView) map[string]any {
-		return map[string]any{"Title": title, "Examples": v}
-	},
+	"plus": func(n metrics.Number) string { return signedText(spread{Mean: n, SD: metrics.Undefined()}) },
 }).Parse(pageText))
 
 // page is what the template shows.
@@ -35,6 +35,7 @@ type page struct {
 	Generators  []Generator
 	Truth       bool // some generator was judged against the truth
 	Losses      []pageFigure
+	MoreLosses  []pageFigure
 	Sheets      []pageFigure
 	LeftSheets  int // sheets that are files only
 	Tuning      []pageFigure
@@ -73,11 +74,15 @@ type testView struct {
 
 // examplesView is the examples of one group.
 type examplesView struct {
-	Label         string
-	Heads         []string
-	Rescued, Lost []exampleView
-	NRescued      int
-	NLost         int
+	Label, Positive string
+	Heads           []string
+	Rescued, Lost   exampleList
+}
+
+type exampleList struct {
+	Title string
+	Count int // shown and not
+	Shown []exampleView
 }
 
 type exampleView struct {
@@ -123,8 +128,8 @@ func (d *Data) HTML() ([]byte, error) { return d.html(d.draw()) }
 func (d *Data) html(f *figures) ([]byte, error) {
 	v := page{
 		Data: d, Done: d.items - len(d.Unfinished), All: d.items, Shared: d.shared, Command: orText(d.Notes.Command, "g2c run SPEC"),
-		Baseline: d.baseline, Ready: d.ready, Generators: d.Generators,
-		Losses: onPages(f.losses), Tuning: onPages(f.tuning), Sheets: onPages(f.sheets[:f.sheetsShown]), LeftSheets: len(f.sheets) - f.sheetsShown,
+		Baseline: d.baseline, Ready: d.ready, Generators: byStain(d.Generators),
+		Losses: onPages(f.losses), MoreLosses: onPages(f.moreLosses), Tuning: onPages(f.tuning), Sheets: onPages(f.sheets[:f.sheetsShown]), LeftSheets: len(f.sheets) - f.sheetsShown,
 		WidthShown:  d.varies(func(g *group) any { return g.width }),
 		BlocksShown: d.varies(func(g *group) any { return g.blocks }),
 	}
@@ -139,6 +144,15 @@ func (d *Data) html(f *figures) ([]byte, error) {
 		return nil, fmt.Errorf("write index.html: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// byStain is generators by stain, shape and seed.
+func byStain(generators []Generator) []Generator {
+	out := slices.Clone(generators)
+	slices.SortStableFunc(out, func(a, b Generator) int {
+		return cmp.Or(cmp.Compare(a.Stain, b.Stain), a.Width-b.Width, a.Blocks-b.Blocks, cmp.Compare(a.Seed, b.Seed))
+	})
+	return out
 }
 
 func (d *Data) taskView(task string, f *figures, i int) taskView {
@@ -216,19 +230,20 @@ func (d *Data) testViews(g *group) []testView {
 }
 
 func (d *Data) examplesView(e exampleOf) examplesView {
-	v := examplesView{Label: d.title(e.group), NRescued: e.nRescued, NLost: e.nLost, Heads: append([]string{"source"}, e.group.stains...)}
-	show := func(in []example) []exampleView {
-		var out []exampleView
+	list := func(title string, count int, in []example) exampleList {
+		out := exampleList{Title: title, Count: count}
 		for _, x := range in {
-			out = append(out, exampleView{
+			out.Shown = append(out.Shown, exampleView{
 				example: x, Image: dataURI(x.strip()),
 				Alt: fmt.Sprintf("Patch %s, then its generated stains %s", x.Name, strings.Join(e.group.stains, ", ")),
 			})
 		}
 		return out
 	}
-	v.Rescued, v.Lost = show(e.rescued), show(e.lost)
-	return v
+	return examplesView{
+		Label: d.title(e.group), Positive: e.group.rows[0].positive, Heads: append([]string{"source"}, e.group.stains...),
+		Rescued: list("Rescued", e.nRescued, e.rescued), Lost: list("Lost", e.nLost, e.lost),
+	}
 }
 
 // spreadText is mean ± standard deviation; of one seed the mean alone.

@@ -117,7 +117,7 @@ func (d *Data) rocFigure(s scene) Figure {
 		Path:  "figures/roc-" + fileName(s.task, fmt.Sprintf("w%d-b%d", s.width, s.blocks)) + ".svg",
 		Title: "ROC and reliability of " + d.sceneTitle(s),
 		Alt:   "Receiver operating characteristic on the test images, mean area under the curve: " + strings.Join(alt, ", ") + ". Beside it observed frequency against predicted probability.",
-		Bytes: row([]*plot.Plot{whole, corner, trust}, keys),
+		Bytes: sideBySide([]*plot.Plot{whole, corner, trust}, keys),
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 	sheetWidth  = 1040 // and to no wider a sheet than this
 	tileGap     = 3
 	headHeight  = 20
-	sideWidth   = 92
+	sideWidth   = 112
 	sheetText   = 12
 	manyPixels  = 96 // images with a larger side show fewer epochs
 	fewerEpochs = 6
@@ -68,7 +68,7 @@ func (s *sheet) png() []byte {
 	}
 	for y, row := range s.tiles {
 		if len(s.sides) > y {
-			write(im, face, s.sides[y], 0, head+pitch*y+side/2+4, sideWidth)
+			write(im, face, s.sides[y], 0, head+pitch*y+side/2+4, sideWidth-tileGap)
 		}
 		for x, tile := range row {
 			s.paste(im, tile, s.margin()+pitch*x, head+pitch*y)
@@ -144,7 +144,7 @@ func (d *Data) sheets(s *showcase) []Figure {
 		},
 		{
 			Path: base + "-epochs.png", Title: g.Name + " as training goes on", Bytes: s.progress(g).png(),
-			Alt: fmt.Sprintf("One %s and one %s image: translation, cycle and identity image after several epochs from 1 to %d.", g.source, g.Stain, last+1),
+			Alt: fmt.Sprintf("One %s and one %s image: the translation of each, and the cycle and identity image of the first, after several epochs from 1 to %d.", g.source, g.Stain, last+1),
 		},
 	}
 }
@@ -166,7 +166,7 @@ func (s *showcase) progress(g *Generator) *sheet {
 	}
 	for _, r := range []struct{ side, kind, real string }{
 		{g.source + " → " + g.Stain, "fake_B", "real_A"}, {"and back", "cycle_A", ""}, {"identity", "identity_A", ""},
-		{g.Stain + " → " + g.source, "fake_A", "real_B"}, {"and back", "cycle_B", ""}, {"identity", "identity_B", ""},
+		{g.Stain + " → " + g.source, "fake_A", "real_B"},
 	} {
 		row := [][]uint8{nil}
 		if r.real != "" {
