@@ -121,10 +121,8 @@ func (c *collector) pretrain(item *sweep.Item, m *checkpoint.Manifest) error {
 	if err := c.results(m, &r); err != nil {
 		return err
 	}
-	for _, e := range r.Epochs {
-		if len(e.Losses) != len(r.Losses) {
-			return damaged(m, checkpoint.Results, "epoch %d has %d losses, want %d", e.Epoch, len(e.Losses), len(r.Losses))
-		}
+	if err := checkPretrain(&r); err != nil {
+		return damaged(m, checkpoint.Results, "%w", err)
 	}
 	seconds, err := c.seconds(item.Key)
 	if err != nil {
@@ -197,6 +195,16 @@ func (c *collector) evaluate(item *sweep.Item, m *checkpoint.Manifest) error {
 			SelectedEpoch: tuning.Selected, Evaluation: item.Key, Given: c.given(item), LeftOut: r.Given,
 			positive: r.PositiveName, negative: r.NegativeName, predictions: r.Predictions,
 		})
+	}
+	return nil
+}
+
+// checkPretrain holds results against what the report indexes by.
+func checkPretrain(r *results.Pretrain) error {
+	for _, e := range r.Epochs {
+		if len(e.Losses) != len(r.Losses) {
+			return fmt.Errorf("epoch %d has %d losses, want %d", e.Epoch, len(e.Losses), len(r.Losses))
+		}
 	}
 	return nil
 }

@@ -42,13 +42,11 @@ func (g *Generator) lossFigure() Figure {
 		for e, epoch := range g.epochs {
 			x[e], y[e] = float64(epoch.Epoch+1), epoch.Losses[k]
 		}
-		l := line(x, y, shade(k), 1.1, dashes(k))
 		panel := left
 		if strings.Contains(name, "cycle") || strings.Contains(name, "identity") {
 			panel = right
 		}
-		panel.Add(l)
-		keys = append(keys, key{name, l})
+		keys = append(keys, key{name, curve(panel, x, y, k)})
 	}
 	for _, p := range []*plot.Plot{left, right} {
 		epochTicks(&p.X)
@@ -115,11 +113,9 @@ func tuningFigure(same []tuning) Figure {
 				vx, vy = append(vx, float64(e.Epoch+1)), append(vy, float64(e.Validation.BalancedAccuracy))
 			}
 		}
-		l := line(x, y, shade(k), 1.1, dashes(k))
-		loss.Add(l)
-		val.Add(line(vx, vy, shade(k), 1.1, dashes(k)))
+		keys = append(keys, key{fmt.Sprintf("seed %d", o.seed), curve(loss, x, y, k)})
+		curve(val, vx, vy, k)
 		validated = validated || len(vx) > 0
-		keys = append(keys, key{fmt.Sprintf("seed %d", o.seed), l})
 		markSelected(val, vx, vy, o.selected, shade(k))
 	}
 	panels := []*plot.Plot{loss}
@@ -160,4 +156,14 @@ func markSelected(p *plot.Plot, x, y []float64, epoch int, c color.Color) {
 		return
 	}
 	p.Add(dots{[]plotter.XY{{X: x[i], Y: y[i]}}, c, 2.2})
+}
+
+// curve adds line k to a panel; one of a single epoch is a dot.
+func curve(p *plot.Plot, x, y []float64, k int) *plotter.Line {
+	l := line(x, y, shade(k), 1.1, dashes(k))
+	p.Add(l)
+	if len(l.XYs) == 1 {
+		p.Add(dots{l.XYs, shade(k), 1.6})
+	}
+	return l
 }

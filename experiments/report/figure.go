@@ -83,13 +83,11 @@ func unit(a *plot.Axis) {
 func epochTicks(a *plot.Axis) {
 	a.Tick.Marker = plot.TickerFunc(func(lo, hi float64) []plot.Tick {
 		step := 1
-		for _, s := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
-			if step = s; (hi-lo)/float64(s) <= 8 {
-				break
-			}
+		for k := 0; (hi-lo)/float64(step) > 8; k++ {
+			step = step * []int{2, 5, 2}[k%3] / []int{1, 2, 1}[k%3] // 1, 2, 5, 10, 20, ...
 		}
 		var ticks []plot.Tick
-		for v := 0; float64(v) <= hi; v += step {
+		for v := int(lo) / step * step; float64(v) <= hi; v += step {
 			if float64(v) >= lo {
 				ticks = append(ticks, plot.Tick{Value: float64(v), Label: fmt.Sprint(v)})
 			}

@@ -199,7 +199,8 @@ func balanced(a *Arm) metrics.Number { return a.Metrics.Test.BalancedAccuracy }
 // interval is the 95 % bootstrap interval of the mean test balanced accuracy
 // over seeds: metrics.Resamples resamples of groups of images (patients,
 // slides), the same of every seed. As every seed judges the same images, the
-// balanced accuracy of all seeds' predictions together is that mean.
+// balanced accuracy of all seeds' predictions together is that mean; only for a
+// task that is given another, where seeds judge different images, the two differ.
 func (g *group) interval() metrics.Interval {
 	counts := g.countsByPatient()
 	var v []float64

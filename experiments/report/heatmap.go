@@ -43,13 +43,15 @@ func (d *Data) heatFigure(task string) Figure {
 	canvas := vgsvg.New(left+cw*vg.Length(len(columns)), bottom+ch*vg.Length(len(rows)))
 	c := draw.New(canvas)
 	low, high := heatRange(cells)
+	for k, depth := range columns {
+		label(c, fmt.Sprint(depth), textSize, ink, left+cw*(vg.Length(k)+0.5), bottom-9, draw.XCenter)
+	}
 	var alt []string
 	for i, m := range rows {
 		y := bottom + ch*vg.Length(len(rows)-1-i)
 		label(c, fmt.Sprintf("M=%d", m), textSize, ink, left-4, y+ch/2, draw.XRight)
 		for k, depth := range columns {
 			x := left + cw*vg.Length(k)
-			label(c, fmt.Sprint(depth), textSize, ink, x+cw/2, bottom-9, draw.XCenter)
 			g := cells[[2]int{m, depth}]
 			if g == nil {
 				continue

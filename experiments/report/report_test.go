@@ -309,3 +309,49 @@ func TestPageAsksForNothing(t *testing.T) {
 		t.Errorf("%d drawings, %d labels with the navigation's", svgs, labels)
 	}
 }
+
+// TestSharedTaskHasARowForEachUse sweeps the depth, on which PAS_ONLY does not
+// depend, and judges a second task on what the first got right.
+func TestSharedTaskHasARowForEachUse(t *testing.T) {
+	w := newWorld(t, plan(t, append(small, "sweep.blocks=[3,6]",
+		"tasks=[{name: gs-vs-ss, positive: [gs], negative: [ss], given: s-vs-noa}, {name: s-vs-noa, positive: [gs, ss], negative: [noa]}]")...))
+	w.all()
+	d := w.collect()
+	rows := map[string]int{}
+	for _, a := range d.Arms {
+		rows[a.Key.String()]++
+		if want := map[string]string{"gs-vs-ss": "s-vs-noa"}[a.Task]; a.Given != want {
+			t.Errorf("%s is given %q, want %q", a.Name, a.Given, want)
+		}
+		if b := "/b" + string(rune('0'+a.Blocks)) + "/"; !strings.Contains(a.Name, b) {
+			t.Errorf("%s has %d blocks", a.Name, a.Blocks)
+		}
+	}
+	if len(d.Arms) != 8 || len(rows) != 6 {
+		t.Errorf("%d rows of %d tasks, want 8 of 6", len(d.Arms), len(rows))
+	}
+	for _, task := range d.tasks() {
+		groups := d.of(func(g *group) bool { return g.task == task })
+		if shown := distinct(groups); len(groups) != 4 || len(shown) != 3 {
+			t.Errorf("%s: %d groups, %d shown; want 4 and 3", task, len(groups), len(shown))
+		}
+	}
+	if len(d.heatFigures()) != 2 || len(d.tuningFigures()) != 6 {
+		t.Errorf("%d heat maps and %d pairs of curves, want 2 and 6", len(d.heatFigures()), len(d.tuningFigures()))
+	}
+}
+
+func TestUnwritable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(context.Background(), filepath.Join(file, "report"), &Data{}); !errors.Is(err, fault.ErrUnavailable) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := Write(ctx, filepath.Join(t.TempDir(), "report"), &Data{}); !errors.Is(err, fault.ErrInterrupted) {
+		t.Errorf("error %v", err)
+	}
+}

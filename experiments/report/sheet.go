@@ -75,7 +75,7 @@ func (s *sheet) png() []byte {
 		}
 	}
 	var out bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	encoder := png.Encoder{CompressionLevel: png.DefaultCompression}
 	if err := encoder.Encode(&out, im); err != nil {
 		panic("report: write to memory: " + err.Error())
 	}

@@ -20,9 +20,10 @@ const (
 
 // Write writes a report to a directory: index.html, results.json, results.csv and
 // figures/. Equal data gives equal bytes of every file. The report is made beside
-// the directory and takes its name whole: a reader, or a kill, meets the old
-// report or the new one. What was in the directory before is gone, so it must
-// not exist, be empty, or hold a report.
+// the directory and takes its name whole, so no reader meets half of one; a kill
+// in the instant between the two renames leaves the old report beside it, under
+// a name that begins with a dot. What was in the directory before is gone, so it
+// must not exist, be empty, or hold a report.
 func Write(ctx context.Context, dir string, d *Data) error {
 	files, err := d.files()
 	if err != nil {
