@@ -4,7 +4,7 @@ go 1.26.8
 
 require (
 	github.com/chewxy/hm v1.0.0
-	gonum.org/v1/gonum v0.16.0
+	gonum.org/v1/gonum v0.17.0
 	gorgonia.org/gorgonia v0.9.18
 	gorgonia.org/tensor v0.9.24
 )

@@ -2,8 +2,9 @@ package report
 
 import (
 	"bytes"
-	"fmt"
 	"image/color"
+	"math"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -82,14 +83,15 @@ func unit(a *plot.Axis) {
 // epochTicks puts ticks at whole epochs only.
 func epochTicks(a *plot.Axis) {
 	a.Tick.Marker = plot.TickerFunc(func(lo, hi float64) []plot.Tick {
-		step := 1
-		for k := 0; (hi-lo)/float64(step) > 8; k++ {
-			step = step * []int{2, 5, 2}[k%3] / []int{1, 2, 1}[k%3] // 1, 2, 5, 10, 20, ...
+		step := 1.0
+		for k := 0; (hi-lo)/step > 8; k++ {
+			step *= []float64{2, 2.5, 2}[k%3] // 1, 2, 5, 10, 20, ...
 		}
 		var ticks []plot.Tick
-		for v := int(lo) / step * step; float64(v) <= hi; v += step {
-			if float64(v) >= lo {
-				ticks = append(ticks, plot.Tick{Value: float64(v), Label: fmt.Sprint(v)})
+		first := math.Ceil(lo/step) * step
+		for k := range 10 { // more than 8 steps; not by adding, which stands still where step is below an ulp
+			if v := first + float64(float64(k)*step); v <= hi {
+				ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', 0, 64)})
 			}
 		}
 		return ticks

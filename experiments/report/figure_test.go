@@ -7,7 +7,10 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"strings"
 	"testing"
+
+	"gonum.org/v1/plot"
 
 	"g2c/model/results"
 )
@@ -61,12 +64,30 @@ func TestEqualPathsAreNumbered(t *testing.T) {
 	}
 }
 
+func TestEpochTicks(t *testing.T) {
+	var a plot.Axis
+	epochTicks(&a)
+	for _, c := range []struct {
+		lo, hi float64
+		want   string
+	}{{0.5, 4, "1 2 3 4"}, {0.5, 12, "2 4 6 8 10 12"}, {1, 200, "50 100 150 200"}, {1, 60, "10 20 30 40 50 60"}} {
+		var got []string
+		for _, tick := range a.Tick.Marker.Ticks(c.lo, c.hi) {
+			got = append(got, tick.Label)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("ticks of %v to %v are %v, want %s", c.lo, c.hi, got, c.want)
+		}
+	}
+}
+
 // FuzzCurves draws whatever curves a store may hold.
 func FuzzCurves(f *testing.F) {
 	f.Add([]byte(`{"losses":["gan_AB","cycle_A"],"epochs":[{"epoch":0,"losses":[0.5,3]}]}`), []byte(`{"epochs":[{"epoch":0,"frozen":true,"loss":0.2}],"selected":0}`))
 	f.Add([]byte(`{"losses":["D_A"],"epochs":[{"epoch":-3,"losses":[1e308]},{"epoch":9999999,"losses":[-1e308]}]}`),
 		[]byte(`{"epochs":[{"epoch":5,"loss":0,"validation":{"balancedAccuracy":null}},{"epoch":6,"loss":0,"validation":{"balancedAccuracy":0.5}}],"selected":6}`))
 	f.Add([]byte(`{"losses":[]}`), []byte(`{}`))
+	f.Add([]byte(`{"losses":["a"],"epochs":[{"epoch":-9223372036854775808,"losses":[0]},{"epoch":9223372036854775807,"losses":[0]}]}`), []byte(`{"selected":-1}`))
 	f.Fuzz(func(t *testing.T, pretrained, finetuned []byte) {
 		var p results.Pretrain
 		if json.Unmarshal(pretrained, &p) == nil && checkPretrain(&p) == nil && len(p.Epochs) > 0 {
