@@ -241,7 +241,7 @@ func collect(c *cobra.Command, dir string, policy checkpoint.Policy, yes bool) (
 		return err
 	}
 	if wantJSON(c) {
-		if err := printJSON(plan.Actions); err != nil {
+		if err := printJSON(actions(plan)); err != nil {
 			return err
 		}
 	} else {
@@ -252,4 +252,20 @@ func collect(c *cobra.Command, dir string, policy checkpoint.Policy, yes bool) (
 		return nil
 	}
 	return repo.Execute(c.Context(), plan)
+}
+
+// gcAction is a line of `g2c ckpt gc --json`.
+type gcAction struct {
+	Key    string `json:"key"`
+	Bytes  int64  `json:"bytes"`
+	Delete bool   `json:"delete"`
+	Why    string `json:"why"`
+}
+
+func actions(p checkpoint.Plan) []gcAction {
+	out := []gcAction{}
+	for _, a := range p.Actions {
+		out = append(out, gcAction{a.Key, a.Bytes, a.Delete, a.Why})
+	}
+	return out
 }

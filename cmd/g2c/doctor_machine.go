@@ -21,16 +21,18 @@ const gib = 1 << 30
 
 // checkFeatures lists the instruction sets that kernels are built for.
 func checkFeatures() finding {
-	var has []string
+	var has, lacks []string
 	for _, f := range []struct {
 		name string
 		on   bool
 	}{{"AVX2", xcpu.X86.HasAVX2}, {"FMA", xcpu.X86.HasFMA}, {"AVX-512", xcpu.X86.HasAVX512F && xcpu.X86.HasAVX512VL}} {
 		if f.on {
 			has = append(has, f.name)
+		} else {
+			lacks = append(lacks, "no "+f.name)
 		}
 	}
-	f := finding{Check: "processor", Verdict: passes, Found: fmt.Sprintf("%s, %d threads, %s", runtime.GOARCH, runtime.GOMAXPROCS(0), strings.Join(has, " "))}
+	f := finding{Check: "processor", Verdict: passes, Found: fmt.Sprintf("%s, %d threads, %s", runtime.GOARCH, runtime.GOMAXPROCS(0), strings.Join(append(has, lacks...), ", "))}
 	if !xcpu.X86.HasAVX2 || !xcpu.X86.HasFMA {
 		f.Verdict, f.Do = warns, "without AVX2 and FMA the portable kernels run, many times slower, with bits of their own class"
 	}

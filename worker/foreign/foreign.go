@@ -8,6 +8,7 @@ import (
 	"g2c/api"
 	"g2c/checkpoint/safetensors"
 	"g2c/internal/fault"
+	"g2c/model/g2c"
 	"g2c/model/nn"
 )
 
@@ -163,17 +164,18 @@ func (d *dict) drop(left map[string]bool) error {
 			continue
 		}
 		base, isBias := strings.CutSuffix(name, ".bias")
+		generator := !strings.HasPrefix(name, g2c.ClassifierNet+".") // its norms are of the image, the classifier's are not
 		switch {
-		case isBias && len(d.tensors[base+".weight"].Shape) == 4:
-			biases++ // the convolution is followed by a norm, or its bias had a place
-		case strings.HasSuffix(name, ".running_mean"), strings.HasSuffix(name, ".running_var"):
+		case isBias && generator && len(d.tensors[base+".weight"].Shape) == 4:
+			biases++ // an instance norm follows, or the bias had a place
+		case generator && (strings.HasSuffix(name, ".running_mean") || strings.HasSuffix(name, ".running_var")):
 			statistics++
 		default:
 			return fault.New(fault.ErrData, "tensor %s, of shape %v, has no place in this network", name, d.tensors[name].Shape)
 		}
 	}
 	if biases > 0 {
-		d.notices = append(d.notices, fmt.Sprintf("%d biases before a norm were dropped: they change nothing", biases))
+		d.notices = append(d.notices, fmt.Sprintf("%d biases before an instance norm were dropped: they change nothing", biases))
 	}
 	if statistics > 0 {
 		d.notices = append(d.notices, fmt.Sprintf("%d running statistics of instance norms were dropped: the statistics are each image's own", statistics))
