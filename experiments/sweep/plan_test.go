@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -263,4 +264,52 @@ func TestExpandErrors(t *testing.T) {
 func fakeKey(s string) api.Key {
 	k, _ := fakeResolve(s)
 	return k
+}
+
+// A plan read from its JSON works as the one that was written, its index too.
+func TestPlanFromJSON(t *testing.T) {
+	p := expand(t, readBase(t))
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Plan
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(p, &back) {
+		t.Error("the plan changed on its way through JSON")
+	}
+	for _, item := range p.Items {
+		if found := back.Find(item.Key); found == nil || found.Name() != item.Name() {
+			t.Errorf("%s is not found by its key", item.Name())
+		}
+	}
+}
+
+func TestPlanFromBadJSON(t *testing.T) {
+	whole, err := json.Marshal(expand(t, readBase(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(items []any){
+		"no names":        func(items []any) { items[0].(map[string]any)["names"] = []any{} },
+		"another key":     func(items []any) { items[0].(map[string]any)["key"] = items[1].(map[string]any)["key"] },
+		"twice":           func(items []any) { items[1] = items[0] },
+		"null":            func(items []any) { items[0] = nil },
+		"a task too many": func(items []any) { items[0].(map[string]any)["task"] = map[string]any{} },
+	} {
+		var tree map[string]any
+		if err := json.Unmarshal(whole, &tree); err != nil {
+			t.Fatal(err)
+		}
+		change(tree["items"].([]any))
+		text, err := json.Marshal(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, new(Plan)); err == nil {
+			t.Errorf("%s: the plan was read", name)
+		}
+	}
 }

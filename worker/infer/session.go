@@ -23,29 +23,24 @@ type session struct {
 }
 
 // open loads programs and weights. rename maps a parameter's name to the file's.
-func open(d kernels.Device, spec *kernels.StateSpec, programs []*kernels.Program, catalog *nn.Catalog, w *safetensors.File, rename func(string) string) (s *session, err error) {
-	s = &session{}
-	if s.state, err = d.NewState(spec); err != nil {
+func open(d kernels.Device, spec *kernels.StateSpec, programs []*kernels.Program, catalog *nn.Catalog, w *safetensors.File, rename func(string) string) (*session, error) {
+	state, err := d.NewState(spec)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
+	s := &session{state: state}
 	params := append(append([]nn.Param(nil), catalog.Params...), catalog.Running...)
-	if err := train.PutWeights(s.state, params, w, rename); err != nil {
-		return nil, err
+	if err = train.PutWeights(state, params, w, rename); err == nil {
+		err = state.PutF32(graph.Seed, []float32{1})
 	}
-	if err := s.state.PutF32(graph.Seed, []float32{1}); err != nil {
-		return nil, err
-	}
-	for _, p := range programs {
-		e, err := d.Load(p, s.state)
-		if err != nil {
-			return nil, err
+	for i := 0; err == nil && i < len(programs); i++ {
+		var e kernels.Exec
+		if e, err = d.Load(programs[i], state); err == nil {
+			s.execs = append(s.execs, e)
 		}
-		s.execs = append(s.execs, e)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }

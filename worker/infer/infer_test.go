@@ -1,0 +1,181 @@
+package infer
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"g2c/api"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/cpu"
+	"g2c/model/g2c"
+	"g2c/model/nn"
+	"g2c/worker/train"
+)
+
+const side = 64
+
+func model() *api.Finetune {
+	return &api.Finetune{
+		Source: "PAS", Stains: []string{"HE", "PASM"}, Size: side, Generator: &api.Generator{Width: 4, Blocks: 1},
+		Classifier:   api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemConv7, Shared: true},
+		PositiveName: "sick", NegativeName: "well", Batch: 2, Shards: 1,
+	}
+}
+
+// drawn are initial weights of a model, as a checkpoint holds them.
+func drawn(t *testing.T, f *api.Finetune) *safetensors.File {
+	t.Helper()
+	m, err := g2c.NewInference(train.ModelConfig(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := nn.Initial(append(append([]nn.Param(nil), m.Catalog.Params...), m.Catalog.Running...), 1, nn.NetClassifier)
+	var tensors []safetensors.Tensor
+	for _, p := range append(append([]nn.Param(nil), m.Catalog.Params...), m.Catalog.Running...) {
+		file := make([]float32, p.Shape.Len())
+		nn.Export(file, values[p.Name], p.Shape)
+		tensors = append(tensors, safetensors.Float32(p.Name, nn.ExportShape(p.Shape), file))
+	}
+	slices.SortFunc(tensors, func(a, b safetensors.Tensor) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return &safetensors.File{Tensors: tensors}
+}
+
+func device(t *testing.T) kernels.Device {
+	t.Helper()
+	d, err := cpu.New(cpu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// images are n images that differ.
+func images(n, size int) *dataset.Set {
+	var list []dataset.Image
+	var pixels [][]uint8
+	for i := range n {
+		p := make([]uint8, size*size*3)
+		for j := range p {
+			p[j] = uint8((j*(2*i+3))>>3 ^ i*40)
+		}
+		list = append(list, dataset.Image{Name: string(rune('a' + i))})
+		pixels = append(pixels, p)
+	}
+	return dataset.New(size, list, pixels)
+}
+
+func alone(set *dataset.Set, i int) *dataset.Set {
+	return set.Select(func(im dataset.Image) bool { return im == set.Image(i) })
+}
+
+func TestPredictionsDoNotDependOnCompany(t *testing.T) {
+	f := model()
+	c, err := NewClassifier(device(t), f, drawn(t, f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.Classes() != [2]string{"sick", "well"} || c.Size() != side {
+		t.Errorf("classes %v, size %d", c.Classes(), c.Size())
+	}
+	set := images(train.EvalBatch+3, side)
+	all, err := c.Predict(t.Context(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range all {
+		one, err := c.Predict(t.Context(), alone(set, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one[0] != p {
+			t.Errorf("image %d: %v among others, %v alone", i, p, one[0])
+		}
+		if !(math.Abs(float64(p[0]+p[1]-1)) < 1e-6) {
+			t.Errorf("image %d: %v does not sum to 1", i, p)
+		}
+	}
+	if all[0] == all[1] {
+		t.Error("different images have equal probabilities")
+	}
+}
+
+// The generators of a model differ, each is found under its prefix, and the images
+// are those that the classifier sees.
+func TestTranslatorIsTheClassifiersGenerator(t *testing.T) {
+	f := model()
+	d, weights := device(t), drawn(t, f)
+	c, err := NewClassifier(d, f, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	set := images(translateBatch+1, side)
+	seen := make([]float32, train.EvalBatch*side*side*3)
+	for g := range f.Stains {
+		if _, err := c.Predict(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.state.GetF32(g2c.EvalImage+string(rune('0'+g)), seen); err != nil {
+			t.Fatal(err)
+		}
+		want := train.ToBytes(seen)
+		tr, err := NewTranslator(d, Generator{Shape: *f.Generator, Size: side, Prefix: g2c.GeneratorNet(g) + "."}, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		err = tr.Translate(t.Context(), set, func(i int, pixels []uint8) error {
+			if i != n || !slices.Equal(pixels, want[i*side*side*3:][:side*side*3]) {
+				t.Errorf("generator %d, image %d differs from what the classifier sees", g, i)
+			}
+			n++
+			return nil
+		})
+		if err := errors.Join(err, tr.Close()); err != nil || n != set.Len() {
+			t.Errorf("%d of %d images, %v", n, set.Len(), err)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	f := model()
+	d, weights := device(t), drawn(t, f)
+	c, err := NewClassifier(d, f, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Predict(t.Context(), images(1, 32)); !errors.Is(err, fault.ErrData) {
+		t.Errorf("wrong size: %v", err)
+	}
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Predict(stopped, images(1, side)); !errors.Is(err, fault.ErrInterrupted) {
+		t.Errorf("stopped: %v", err)
+	}
+	wide := model()
+	wide.Classifier.Width = 16
+	if _, err := NewClassifier(d, wide, weights); !errors.Is(err, fault.ErrData) {
+		t.Errorf("wrong shape: %v", err)
+	}
+	if _, err := NewTranslator(d, Generator{Shape: *f.Generator, Size: side}, weights); !errors.Is(err, fault.ErrData) {
+		t.Errorf("missing tensors: %v", err)
+	}
+}
