@@ -20,6 +20,8 @@ import (
 // experiment is a spec read and expanded.
 type experiment struct {
 	name string // as the user gave it
+	text string // of the spec
+	sets []string
 	file *spec.File
 	plan *sweep.Plan
 	data *datasource.Opener
@@ -36,10 +38,18 @@ type experimentFlags struct {
 
 // readSpec reads a spec from a file, or an embedded one by its name.
 func readSpec(name string, sets []string) (*spec.File, error) {
+	text, err := specText(name)
+	if err != nil {
+		return nil, err
+	}
+	return spec.Parse(name, text, sets...)
+}
+
+func specText(name string) ([]byte, error) {
 	text, err := os.ReadFile(name)
 	if os.IsNotExist(err) && filepath.Base(name) == name {
 		if embedded, ok := specs.Lookup(name); ok {
-			return spec.Parse(name, embedded, sets...)
+			return embedded, nil
 		}
 	}
 	if os.IsNotExist(err) {
@@ -48,7 +58,7 @@ func readSpec(name string, sets []string) (*spec.File, error) {
 	if err != nil {
 		return nil, fault.New(fault.ErrUnavailable, "read spec: %w", err)
 	}
-	return spec.Parse(name, text, sets...)
+	return text, nil
 }
 
 // storePath is the store's directory: the flag's, or the spec's.
@@ -59,11 +69,11 @@ func (f *experimentFlags) storePath(file *spec.File) string {
 	return file.Spec.Store
 }
 
-// cacheDir is where decoded pixels are kept; empty where the machine has no place
-// for it.
-func (f *experimentFlags) cacheDir() string {
-	if f.cache != "" {
-		return f.cache
+// cacheDir is where decoded pixels are kept, as a flag says or with the user's
+// other caches; empty where the machine has no place for it.
+func cacheDir(flag string) string {
+	if flag != "" {
+		return flag
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -74,20 +84,35 @@ func (f *experimentFlags) cacheDir() string {
 
 // openStore opens a directory store for writing.
 func openStore(path string) (*filestore.Store, error) {
-	if strings.HasPrefix(path, "s3://") {
-		return nil, fault.New(fault.ErrUnavailable, "this build keeps stores in directories only, not in %s", path)
+	if err := noBucket(path); err != nil {
+		return nil, err
 	}
 	return filestore.Open(path)
 }
 
+// noBucket refuses stores that are not directories.
+func noBucket(path string) error {
+	if strings.Contains(path, "://") {
+		return fault.New(fault.ErrUnavailable, "this build keeps stores in directories only, not in %s", path)
+	}
+	return nil
+}
+
+// reportsDir is the folder of reports in a store.
+const reportsDir = "reports"
+
 // expand reads a spec and opens its data to know what it is.
 func (f *experimentFlags) expand(ctx context.Context, name, class string, repo *checkpoint.Repo) (*experiment, error) {
-	file, err := readSpec(name, f.sets)
+	text, err := specText(name)
 	if err != nil {
 		return nil, err
 	}
-	e := &experiment{name: name, file: file}
-	e.data = &datasource.Opener{CacheDir: f.cacheDir(), SkipBad: f.skipBad, Opened: e.opened}
+	file, err := spec.Parse(name, text, f.sets...)
+	if err != nil {
+		return nil, err
+	}
+	e := &experiment{text: string(text), sets: f.sets, name: name, file: file}
+	e.data = &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad, Opened: e.opened}
 	e.plan, err = sweep.Expand(file, sweep.Options{
 		Numerics:    class,
 		Fingerprint: func(d api.DataSet) (api.Key, error) { return e.data.Fingerprint(ctx, d) },
@@ -126,16 +151,4 @@ func (e *experiment) checkSplits(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// resolveKey finds a finished task by a prefix of its key.
-func resolveKey(ctx context.Context, repo *checkpoint.Repo, model string) (api.Key, error) {
-	if repo == nil {
-		return api.Key{}, fault.New(fault.ErrNotFound, "there is no store to find model %s in", model)
-	}
-	key, err := repo.Find(ctx, model)
-	if err != nil {
-		return api.Key{}, err
-	}
-	return api.ParseKey(key)
 }

@@ -28,7 +28,8 @@ func newRoot() *cobra.Command {
 		return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())
 	})
 	root.PersistentFlags().Bool("json", false, "write results for programs")
-	root.AddCommand(newRun(), newDebug(), newVersion())
+	root.AddCommand(newRun(), newPlan(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
+		newData(), newCkpt(), newDoctor(), newDebug(), newVersion())
 	for _, c := range root.Commands() {
 		c.Args = usage(c.Args)
 	}

@@ -83,6 +83,12 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	for _, n := range e.notes {
 		say("note: %s", n)
 	}
+	if err := e.bringModels(ctx, repo); err != nil {
+		return err
+	}
+	if err := e.record(ctx, store); err != nil {
+		return err
+	}
 	view := newDisplay()
 	worker := &runner.Runner{
 		Name: "local", Device: device, Repo: repo, Data: e.data,
@@ -93,7 +99,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err != nil {
 		return err
 	}
-	return e.report(c, repo, filepath.Join(path, "reports", e.plan.Experiment))
+	return e.report(c, repo, filepath.Join(path, reportsDir, e.plan.Experiment))
 }
 
 // execute drives the plan on one worker.
@@ -123,7 +129,7 @@ func (e *experiment) report(c *cobra.Command, repo *checkpoint.Repo, dir string)
 	if err != nil {
 		return err
 	}
-	data.Notes = report.Notes{Warnings: e.notes, Command: "g2c run " + e.name}
+	data.Notes = report.Notes{Warnings: e.notes, Command: e.command()}
 	if err := report.Write(c.Context(), dir, data); err != nil {
 		return err
 	}

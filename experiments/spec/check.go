@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,9 @@ func (v *Variant) check() error {
 	return nil
 }
 
+// fileName is what an experiment may be called.
+var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
 func (v *Variant) checkRequired() error {
 	for _, f := range []struct{ path, value, hint string }{
 		{"apiVersion", v.has("apiVersion"), "write apiVersion: g2c/v1"},
@@ -37,6 +41,10 @@ func (v *Variant) checkRequired() error {
 		if f.value == "" {
 			return v.fail(f.path, "the field is missing").WithHint("%s", f.hint)
 		}
+	}
+	if !fileName.MatchString(v.Spec.Metadata.Name) {
+		return v.fail("metadata.name", "%q is not the name of a folder", v.Spec.Metadata.Name).
+			WithHint("it names the report's folder: 1 to 100 letters, digits, dots, hyphens and underscores, the first a letter or a digit")
 	}
 	if len(v.Spec.Tasks) == 0 && len(v.Stains) == 0 {
 		return v.at.fault("arm %s has nothing to do: the spec has no tasks, and the arm no stains", v.Arm)

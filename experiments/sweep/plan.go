@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"g2c/api"
@@ -34,6 +36,32 @@ type Use struct {
 	Width  int      `json:"width"`  // of the generators
 	Blocks int      `json:"blocks"`
 	Seed   uint32   `json:"seed"`
+}
+
+// UnmarshalJSON reads a plan and holds it together: every item is a valid task
+// under its own key, with as many uses as names, and no key comes twice.
+func (p *Plan) UnmarshalJSON(data []byte) error {
+	type plain Plan
+	var in plain
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	in.byKey = map[api.Key]*Item{}
+	for i, item := range in.Items {
+		switch {
+		case item == nil || len(item.Names) == 0 || len(item.Uses) != len(item.Names):
+			return fmt.Errorf("read plan: item %d lacks names or uses", i)
+		case item.Task.Validate() != nil:
+			return fmt.Errorf("read plan: %s: %w", item.Name(), item.Task.Validate())
+		case item.Task.Key() != item.Key:
+			return fmt.Errorf("read plan: %s has the key %s, its task %s", item.Name(), item.Key.Short(), item.Task.Key().Short())
+		case in.byKey[item.Key] != nil:
+			return fmt.Errorf("read plan: two items have the key %s", item.Key.Short())
+		}
+		in.byKey[item.Key] = item
+	}
+	*p = Plan(in)
+	return nil
 }
 
 // Find is the item of a key, nil if the plan has none.

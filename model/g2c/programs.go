@@ -11,6 +11,14 @@ import (
 // evaluate is the forward pass with running statistics. It also writes the
 // generated images.
 func (m *Model) evaluate() (*kernels.Program, error) {
+	b, outputs, err := m.evaluateGraph()
+	if err != nil {
+		return nil, err
+	}
+	return b.Compile(graph.Plan{Name: "g2c_evaluate", Outputs: outputs}, m.State)
+}
+
+func (m *Model) evaluateGraph() (*graph.Builder, []graph.Output, error) {
 	c := m.Config
 	var outputs []graph.Output
 	b, err := graph.Build(1, func(b *graph.Builder) {
@@ -22,10 +30,7 @@ func (m *Model) evaluate() (*kernels.Program, error) {
 			outputs = append(outputs, graph.Output{Slot: EvalImage + strconv.Itoa(i), Value: y})
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	return b.Compile(graph.Plan{Name: "g2c_evaluate", Outputs: outputs}, m.State)
+	return b, outputs, err
 }
 
 // input turns 8-bit pixels into images.

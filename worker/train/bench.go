@@ -111,7 +111,7 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 		err = s.Initialise(task.Pretrain.Seed)
 		return s, &Bench{Samples: task.Pretrain.Batch, StateBytes: stateBytes(m.State)}, s.randomImages(err, cyclegan.PixelsA, cyclegan.PixelsB)
 	case api.KindFinetune:
-		m, err := g2c.New(g2cConfig(task.Finetune))
+		m, err := g2c.New(ModelConfig(task.Finetune))
 		if err != nil {
 			return nil, nil, err
 		}

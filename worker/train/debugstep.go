@@ -215,7 +215,7 @@ func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
 		s, err := NewGANStep(d, m)
 		return s, task.Pretrain.LR, err
 	case api.KindFinetune:
-		m, err := g2c.New(g2cConfig(task.Finetune))
+		m, err := g2c.New(ModelConfig(task.Finetune))
 		if err != nil {
 			return nil, 0, err
 		}
@@ -235,7 +235,7 @@ func Programs(task api.Task) ([]*kernels.Program, error) {
 		}
 		return []*kernels.Program{m.Input, m.Generator, m.Discriminator, m.Samples}, nil
 	case api.KindFinetune:
-		m, err := g2c.New(g2cConfig(task.Finetune))
+		m, err := g2c.New(ModelConfig(task.Finetune))
 		if err != nil {
 			return nil, err
 		}

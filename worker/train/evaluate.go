@@ -78,7 +78,7 @@ func (e *evaluator) images(to []uint8, n int) ([]uint8, error) {
 		if err := e.step.state.GetF32(g2c.EvalImage+fmt.Sprint(g), e.image); err != nil {
 			return nil, err
 		}
-		stains[g] = toBytes(e.image[:n*size])
+		stains[g] = ToBytes(e.image[:n*size])
 	}
 	for i := range n {
 		for _, s := range stains {
@@ -103,7 +103,7 @@ const shownBytes = 32 << 20
 // It returns the manifest.
 func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateInputs, opt Options) (*checkpoint.Manifest, error) {
 	f := &task.Evaluate.Model
-	model, err := g2c.New(g2cConfig(f))
+	model, err := g2c.New(ModelConfig(f))
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,8 @@ const EvalBatch = 16
 // small enough to leave while the backward program runs.
 const bucketBytes = 4 << 20
 
-// g2cConfig is the configuration of a task's programs.
-func g2cConfig(f *api.Finetune) g2c.Config {
+// ModelConfig is the configuration of a task's programs.
+func ModelConfig(f *api.Finetune) g2c.Config {
 	c := g2c.Config{
 		Size: f.Size, Batch: f.Batch, Shards: f.Shards, EvalBatch: EvalBatch, Generators: len(f.Stains),
 		Classifier: nn.ClassifierConfig{
@@ -112,7 +112,7 @@ func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators [
 }
 
 func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Options) (*finetuner, error) {
-	c := g2cConfig(task.Finetune)
+	c := ModelConfig(task.Finetune)
 	f := &finetuner{f: task.Finetune, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
 	if set.Side() != c.Size {
 		return nil, fault.New(fault.ErrData, "images of %d pixels, the task reads %d", set.Side(), c.Size)

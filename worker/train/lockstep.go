@@ -57,7 +57,7 @@ func lockstepPretrain(task api.Task, weights, batch *safetensors.File, follower 
 }
 
 func lockstepFinetune(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
-	m, err := g2c.New(g2cConfig(task.Finetune))
+	m, err := g2c.New(ModelConfig(task.Finetune))
 	if err != nil {
 		return nil, err
 	}

@@ -61,12 +61,12 @@ func (s *showcase) read(epoch int, kind string, n int) error {
 	}
 	image := len(s.pixel) / s.p.p.Batch
 	name := results.ShowName(epoch, kind)
-	s.images[name] = append(s.images[name], toBytes(s.pixel[:n*image])...)
+	s.images[name] = append(s.images[name], ToBytes(s.pixel[:n*image])...)
 	return nil
 }
 
-// toBytes rounds pixels in [0,1] to 8 bits.
-func toBytes(v []float32) []uint8 {
+// ToBytes rounds pixels in [0,1] to 8 bits.
+func ToBytes(v []float32) []uint8 {
 	out := make([]uint8, len(v))
 	for i, x := range v {
 		out[i] = uint8(min(max(float32(x*255)+0.5, 0), 255))

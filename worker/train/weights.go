@@ -89,7 +89,12 @@ func (s *step) parameters(nets ...string) []nn.Param {
 // is named) from a file. rename maps a name of ours to the file's. A tensor that
 // is missing or has another shape is an error of class fault.ErrData.
 func (s *step) SetWeights(f *safetensors.File, rename func(string) string, nets ...string) error {
-	for _, p := range s.parameters(nets...) {
+	return PutWeights(s.state, s.parameters(nets...), f, rename)
+}
+
+// PutWeights is SetWeights for any state.
+func PutWeights(s kernels.State, params []nn.Param, f *safetensors.File, rename func(string) string) error {
+	for _, p := range params {
 		name := p.Name
 		if rename != nil {
 			name = rename(name)
@@ -104,7 +109,7 @@ func (s *step) SetWeights(f *safetensors.File, rename func(string) string, nets 
 		}
 		ours := make([]float64, len(file))
 		nn.Import(ours, file, p.Shape)
-		if err := s.state.PutF64(p.Name, ours); err != nil {
+		if err := s.PutF64(p.Name, ours); err != nil {
 			return err
 		}
 	}

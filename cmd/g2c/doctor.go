@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"g2c/internal/fault"
+)
+
+// verdict is how a check ended.
+type verdict string
+
+const (
+	passes verdict = "ok"
+	warns  verdict = "warn" // works, but slower or poorer
+	fails  verdict = "fail" // something that is needed does not work
+)
+
+// finding is a line of `g2c doctor`.
+type finding struct {
+	Check   string  `json:"check"`
+	Verdict verdict `json:"verdict"`
+	Found   string  `json:"found"`
+	Do      string  `json:"do,omitempty"` // what to do about it
+}
+
+// newDoctor is `g2c doctor`.
+func newDoctor() *cobra.Command {
+	var storeDir string
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check this machine: what works, what does not, what to do",
+		Long: `Check this machine: processor, backends, memory, GPUs, store and clock. The exit
+code is 1 if something that is needed does not work.
+
+` + exitCodes,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			all := []finding{checkFeatures()}
+			all = append(all, checkCPU()...)
+			all = append(all, checkCUDA(), checkMemory(), checkStore(storeDir), checkCache(), checkClock(time.Now()))
+			return printFindings(c, all)
+		},
+	}
+	c.Flags().StringVar(&storeDir, "store", defaultStore, "store to check")
+	return c
+}
+
+func printFindings(c *cobra.Command, all []finding) error {
+	failed := 0
+	for _, f := range all {
+		if f.Verdict == fails {
+			failed++
+		}
+		if wantJSON(c) {
+			continue
+		}
+		fmt.Printf("%-4s  %-10s %s\n", f.Verdict, f.Check, f.Found)
+		if f.Do != "" {
+			fmt.Printf("%18s%s\n", "", f.Do)
+		}
+	}
+	if wantJSON(c) {
+		if err := printJSON(all); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fault.New(fault.ErrTraining, "%d of %d checks failed", failed, len(all))
+	}
+	return nil
+}
+
+// checkStore looks whether a store could be written, without making one.
+func checkStore(dir string) finding {
+	f := finding{Check: "store", Verdict: passes, Found: dir + " can be written"}
+	if err := noBucket(dir); err != nil {
+		return finding{"store", fails, err.Error(), "give a directory with --store"}
+	}
+	place := dir
+	for {
+		info, err := os.Stat(place)
+		if errors.Is(err, os.ErrNotExist) && filepath.Dir(place) != place {
+			place = filepath.Dir(place)
+			continue
+		}
+		if err != nil || !info.IsDir() {
+			return finding{"store", fails, fmt.Sprintf("%s: %s is not a directory that can be used", dir, place), "give another directory with --store"}
+		}
+		break
+	}
+	if place != dir {
+		f.Found = fmt.Sprintf("%s does not exist yet, and can be made", dir)
+	}
+	probe, err := os.CreateTemp(place, ".doctor-*")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return finding{"store", fails, fmt.Sprintf("%s: %v", dir, err), "check permissions and space, or give another directory with --store"}
+	}
+	if free, known := freeBytes(place); known {
+		f.Found += fmt.Sprintf("; %.1f GiB free", float64(free)/gib)
+		if free < gib {
+			f.Verdict, f.Do = warns, "the paper's networks take about 0.3 GiB a checkpoint: make room"
+		}
+	}
+	return f
+}
+
+// checkCache looks for the place of decoded pixels.
+func checkCache() finding {
+	dir := cacheDir("")
+	if dir == "" {
+		return finding{"cache", warns, "this user has no cache directory", "images are decoded in every run; give --cache DIR to keep them"}
+	}
+	return finding{Check: "cache", Verdict: passes, Found: dir}
+}
+
+// earliest is before any release of this program, so a clock that says less is
+// wrong.
+var earliest = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// checkClock holds the clock to what can be known without a network. No result
+// depends on it; garbage collection and certificates do.
+func checkClock(now time.Time) finding {
+	if now.Before(earliest) {
+		return finding{"clock", fails, now.Format(time.RFC3339) + " is in the past", "set the clock: ages of checkpoints and certificates depend on it"}
+	}
+	return finding{Check: "clock", Verdict: passes, Found: now.Format(time.RFC3339)}
+}

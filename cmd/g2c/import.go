@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"g2c/checkpoint"
+	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/safetensors"
+	"g2c/checkpoint/store"
+	"g2c/checkpoint/torchfile"
+	"g2c/internal/fault"
+	"g2c/worker/foreign"
+)
+
+// newImport is `g2c import FILE -o MODEL`.
+func newImport() *cobra.Command {
+	var o foreign.Options
+	var from, output string
+	c := &cobra.Command{
+		Use:   "import FILE --from torch -o MODEL",
+		Short: "Take weights from PyTorch",
+		Long: `Take weights from PyTorch: a .pth file of torch.save(model.state_dict()), or a
+.safetensors file.
+
+Known are generators (head.weight, ...), those of the original CycleGAN
+(model.1.weight, ...) that go up by 4x4 transposed convolutions, and whole models
+(generators.0.*, classifier.*). Widths and depths are read off the tensors.
+
+MODEL is a new folder, a store of one model: give it to predict, translate and
+export, or to generators in a spec.
+
+` + exitCodes,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if from != "torch" {
+				return fault.New(fault.ErrSpec, "weights cannot be taken from %q", from).WithHint("--from is torch")
+			}
+			return importModel(c, args[0], output, o)
+		},
+	}
+	c.Flags().StringVar(&from, "from", "torch", "torch: .pth or .safetensors with PyTorch's names and layouts")
+	c.Flags().StringVarP(&output, "output", "o", "", "folder to make")
+	c.Flags().StringVar(&o.Source, "source", "PAS", "stain that the model takes")
+	c.Flags().StringSliceVar(&o.Stains, "stain", nil, "stain that the generator makes; one for each, in alphabetical order")
+	c.Flags().IntVar(&o.Size, "size", 224, "side of its images in pixels")
+	c.Flags().StringVar(&o.PositiveName, "positive", "positive", "class of the classifier's first output")
+	c.Flags().StringVar(&o.NegativeName, "negative", "negative", "class of its second output")
+	_ = c.MarkFlagRequired("output") // the flag exists
+	return c
+}
+
+// imported is what `g2c import --json` prints.
+type imported struct {
+	Model         string   `json:"model"`
+	Key           string   `json:"key"`
+	Kind          string   `json:"kind"`
+	WeightsSHA256 string   `json:"weightsSHA256"`
+	Notices       []string `json:"notices"`
+}
+
+func importModel(c *cobra.Command, path, output string, o foreign.Options) error {
+	tensors, err := readForeign(path)
+	if err != nil {
+		return err
+	}
+	device, err := openDevice("cpu")
+	if err != nil {
+		return err
+	}
+	o.Numerics = device.Class()
+	if err := device.Close(); err != nil {
+		return err
+	}
+	m, err := foreign.Convert(tensors, o)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	manifest, err := saveModel(c.Context(), output, m)
+	if err != nil {
+		return err
+	}
+	for _, n := range m.Notices {
+		say("note: %s", n)
+	}
+	if wantJSON(c) {
+		return printJSON(imported{output, manifest.Task, string(manifest.Kind), manifest.WeightsSHA256(), append([]string{}, m.Notices...)})
+	}
+	fmt.Printf("%s: %s\n", output, manifest)
+	return nil
+}
+
+// readForeign reads a file of weights, whichever format it has.
+func readForeign(path string) ([]safetensors.Tensor, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.ErrNotFound, "there is no file %s", path)
+	}
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "read weights: %w", err)
+	}
+	if strings.EqualFold(filepath.Ext(path), ".safetensors") {
+		f, err := safetensors.Decode(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return f.Tensors, nil
+	}
+	tensors, err := torchfile.Read(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return tensors, nil
+}
+
+// saveModel makes a store of one model.
+func saveModel(ctx context.Context, dir string, m *foreign.Model) (checkpoint.Manifest, error) {
+	if err := noBucket(dir); err != nil {
+		return checkpoint.Manifest{}, err
+	}
+	if err := mustBeNew(dir); err != nil {
+		return checkpoint.Manifest{}, err
+	}
+	s, err := filestore.Open(dir)
+	if err != nil {
+		return checkpoint.Manifest{}, err
+	}
+	description, err := json.Marshal(m.Task)
+	if err != nil {
+		return checkpoint.Manifest{}, err
+	}
+	return checkpoint.New(s).Save(ctx, checkpoint.Snapshot{
+		Kind: checkpoint.Kind(m.Task.Kind), Task: m.Task.Key().String(), Class: m.Task.Numerics, Final: true,
+		Description: description, Payloads: map[string]store.Body{checkpoint.Weights: m.Weights},
+	})
+}
+
+// mustBeNew refuses a folder with anything in it.
+func mustBeNew(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(entries) == 0:
+		return nil
+	case err != nil:
+		return fault.New(fault.ErrUnavailable, "folder %s: %w", dir, err)
+	}
+	return fault.New(fault.ErrSpec, "folder %s is not empty", dir).WithHint("give a new one with -o, or remove it")
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/fault"
+)
+
+// storedModel is a model found in a store.
+type storedModel struct {
+	repo     *checkpoint.Repo
+	manifest checkpoint.Manifest
+	task     api.Task // a pretraining or a fine-tuning
+}
+
+// modelHelp explains MODEL.
+const modelHelp = `MODEL is a task's key or the beginning of one (in --store), a store's directory that
+holds one such model, or the path of a manifest. An evaluation stands for its model.`
+
+// findModel finds what MODEL means among models of some kinds.
+func findModel(ctx context.Context, storeDir, model string, kinds ...api.Kind) (*storedModel, error) {
+	if err := noBucket(model); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(model)
+	switch {
+	case err == nil && info.IsDir():
+		return modelOfStore(ctx, model, kinds)
+	case err == nil:
+		return modelOfManifest(ctx, model, kinds)
+	}
+	s, err := openRead(storeDir)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", model, err)
+	}
+	repo := checkpoint.New(s)
+	key, err := repo.Find(ctx, model)
+	if err != nil {
+		return nil, fmt.Errorf("model %s in store %s: %w", model, storeDir, err)
+	}
+	return modelOfKey(ctx, repo, key, kinds)
+}
+
+// modelOfKey takes a finished task, or the model of a finished evaluation.
+func modelOfKey(ctx context.Context, repo *checkpoint.Repo, key string, kinds []api.Kind) (*storedModel, error) {
+	m, damage, err := repo.Final(ctx, key, checkpoint.Present)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil && len(damage) > 0 {
+		return nil, fault.New(fault.ErrData, "%s", damage[0]).WithHint("`g2c ckpt verify` lists all damage; `g2c run` makes again what is missing")
+	}
+	if m == nil {
+		return nil, fault.New(fault.ErrNotFound, "task %.12s is not finished", key).WithHint("`g2c run` goes on with it; a manifest's path takes an earlier checkpoint")
+	}
+	return modelOf(ctx, repo, *m, kinds)
+}
+
+// modelOf reads the task of a manifest.
+func modelOf(ctx context.Context, repo *checkpoint.Repo, m checkpoint.Manifest, kinds []api.Kind) (*storedModel, error) {
+	found := &storedModel{repo: repo, manifest: m}
+	if err := json.Unmarshal(m.Description, &found.task); err != nil {
+		return nil, fault.New(fault.ErrData, "description of %s: %w", m.Key(), err)
+	}
+	if err := found.task.Validate(); err != nil {
+		return nil, fault.New(fault.ErrData, "description of %s: %w", m.Key(), err)
+	}
+	if found.task.Kind == api.KindEvaluate {
+		return modelOfKey(ctx, repo, found.task.Inputs()[0].String(), kinds)
+	}
+	if !slices.Contains(kinds, found.task.Kind) {
+		return nil, fault.New(fault.ErrSpec, "%s is a %s, and a %s is wanted", found, found.task.Kind, joined(kinds)).
+			WithHint("`g2c ckpt ls` lists what a store holds")
+	}
+	return found, nil
+}
+
+func joined(kinds []api.Kind) string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, " or a ")
+}
+
+// modelOfManifest takes a manifest by its path in a store: manifests/KEY/STEP.json.
+func modelOfManifest(ctx context.Context, path string, kinds []api.Kind) (*storedModel, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "read manifest: %w", err)
+	}
+	m, err := checkpoint.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "file %s: %w", path, err)
+	}
+	root, inStore := strings.CutSuffix(filepath.ToSlash(full), "/"+m.Key())
+	if !inStore {
+		return nil, fault.New(fault.ErrNotFound, "manifest %s lies outside a store, so its payloads cannot be found", path).
+			WithHint("give its path inside the store, which ends in %s", m.Key())
+	}
+	s, err := openRead(filepath.FromSlash(root))
+	if err != nil {
+		return nil, err
+	}
+	return modelOf(ctx, checkpoint.New(s), m, kinds)
+}
+
+// modelOfStore takes the only model of the kinds that a store holds.
+func modelOfStore(ctx context.Context, dir string, kinds []api.Kind) (*storedModel, error) {
+	s, err := openRead(dir)
+	if err != nil {
+		return nil, err
+	}
+	repo := checkpoint.New(s)
+	tasks, _, err := repo.Tasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []*storedModel
+	for _, t := range tasks {
+		if !t.Final || !slices.Contains(kinds, api.Kind(t.Kind)) {
+			continue
+		}
+		m, err := modelOfKey(ctx, repo, t.Key, kinds)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, m)
+	}
+	switch len(found) {
+	case 0:
+		return nil, fault.New(fault.ErrNotFound, "store %s holds no finished %s", dir, joined(kinds)).WithHint("`g2c ckpt ls %s` lists what it holds", dir)
+	case 1:
+		return found[0], nil
+	}
+	var names []string
+	for _, m := range found {
+		names = append(names, m.String())
+	}
+	return nil, fault.New(fault.ErrSpec, "store %s holds %d models: %s", dir, len(found), strings.Join(names, "; ")).
+		WithHint("give one by its key, with --store %s", dir)
+}
+
+// String is the model for people: the beginning of its key, and what it is.
+func (m *storedModel) String() string {
+	key := m.manifest.Task[:12]
+	if p := m.task.Pretrain; p != nil {
+		return fmt.Sprintf("%s (%s to %s, width %d, %d blocks, seed %d)", key, p.Source, p.Stain, p.Generator.Width, p.Generator.Blocks, p.Seed)
+	}
+	if f := m.task.Finetune; f != nil {
+		return fmt.Sprintf("%s (%s against %s on %s, seed %d)", key, f.PositiveName, f.NegativeName, strings.Join(append([]string{f.Source}, f.Stains...), "+"), f.Seed)
+	}
+	return key
+}
+
+// weights reads the model's weights, verified.
+func (m *storedModel) weights(ctx context.Context) ([]byte, *safetensors.File, error) {
+	data, err := m.repo.Payload(ctx, m.manifest, checkpoint.Weights)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := safetensors.Decode(data)
+	return data, f, err
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/experiments/datasource"
+	"g2c/experiments/planned"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/model/results"
+)
+
+// newPlan is `g2c plan SPEC`.
+func newPlan() *cobra.Command {
+	var f experimentFlags
+	c := &cobra.Command{
+		Use:   "plan SPEC",
+		Short: "List an experiment's tasks, what they share, what is done, and what is left to do",
+		Long: `List an experiment's tasks, what they share, what is done, and what is left to do.
+
+Nothing is trained, and no store is made. Images are read, since what a task is
+depends on their pixels. Times come from finished tasks of the same shape in the
+store, where there are any.
+
+` + exitCodes,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return runPlan(c, args[0], &f) },
+	}
+	f.add(c)
+	return c
+}
+
+func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
+	ctx := c.Context()
+	file, err := readSpec(name, f.sets)
+	if err != nil {
+		return err
+	}
+	repo, err := readRepo(f.storePath(file))
+	if err != nil {
+		return err
+	}
+	device, err := openDevice(f.device)
+	if err != nil {
+		return err
+	}
+	class := device.Class()
+	if err := device.Close(); err != nil {
+		return err
+	}
+	e, err := f.expand(ctx, name, class, repo)
+	if err != nil {
+		return err
+	}
+	for _, n := range e.notes {
+		say("note: %s", n)
+	}
+	known, err := e.known(ctx, repo)
+	if err != nil {
+		return err
+	}
+	list := planned.List(e.plan, known)
+	if !wantJSON(c) {
+		return list.Text(os.Stdout)
+	}
+	text, err := list.JSON()
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(text)
+	return err
+}
+
+// readRepo opens a store for reading; nil where there is none yet.
+func readRepo(path string) (*checkpoint.Repo, error) {
+	s, err := openRead(path)
+	if errors.Is(err, fault.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint.New(s), nil
+}
+
+// known is what the store and the data say of the plan's tasks.
+func (e *experiment) known(ctx context.Context, repo *checkpoint.Repo) (planned.Known, error) {
+	k := planned.Known{State: map[api.Key]planned.State{}, Steps: map[api.Key]int64{}, Seconds: map[api.Key]float64{}}
+	for _, item := range e.plan.Items {
+		steps, err := stepsOf(ctx, e.data, &item.Work)
+		if err != nil {
+			return k, err
+		}
+		k.Steps[item.Key] = steps
+		if repo == nil {
+			continue
+		}
+		m, damage, err := repo.Final(ctx, item.Key.String(), checkpoint.Present)
+		if err != nil {
+			return k, err
+		}
+		for _, d := range damage {
+			say("warning: %s", d)
+		}
+		if m == nil {
+			continue
+		}
+		k.State[item.Key] = planned.Done
+		var t results.Timing
+		found, err := repo.Record(ctx, item.Key.String(), results.TimingRecord, &t)
+		if err != nil {
+			return k, err
+		}
+		if found {
+			k.Seconds[item.Key] = t.Seconds
+		}
+	}
+	return k, nil
+}
+
+// stepsOf is the number of optimizer steps of a task, of an evaluation the number
+// of images.
+func stepsOf(ctx context.Context, data *datasource.Opener, w *api.Work) (int64, error) {
+	switch w.Task.Kind {
+	case api.KindPretrain:
+		p := w.Task.Pretrain
+		d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: api.LoadSide(p.Size, p.Load), Fit: p.Fit, Where: w.Where}
+		n := 0
+		for _, stain := range []string{p.Source, p.Stain} {
+			set, err := data.Unlabelled(ctx, d, stain)
+			if err != nil {
+				return 0, err
+			}
+			n = max(n, set.Len())
+		}
+		return int64(p.Epochs) * int64(n/p.Batch), nil
+	case api.KindFinetune:
+		f := w.Task.Finetune
+		set, err := labelled(ctx, data, w, api.PartTraining, f)
+		if err != nil {
+			return 0, err
+		}
+		return int64(f.Epochs) * int64(set.Split(dataset.Train).Len()/f.Batch), nil
+	}
+	set, err := labelled(ctx, data, w, api.PartTest, &w.Task.Evaluate.Model)
+	if err != nil {
+		return 0, err
+	}
+	return int64(set.Len()), nil
+}
+
+// labelled opens the labelled images of a task, as its worker will.
+func labelled(ctx context.Context, data *datasource.Opener, w *api.Work, part api.Part, f *api.Finetune) (*dataset.Set, error) {
+	d := api.DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: w.Where}
+	d.Where.Generators = nil
+	return data.Labelled(ctx, d)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/model/metrics"
+	"g2c/worker/infer"
+)
+
+// modelFlags are the flags of verbs that run a model on images.
+type modelFlags struct {
+	store, device, cache, output string
+	skipBad                      bool
+}
+
+func (f *modelFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.store, "store", defaultStore, "store of the model's key")
+	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, cuda, cuda:0,1 or ref")
+	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
+	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
+}
+
+func (f *modelFlags) options(size int, fit string) dataset.Options {
+	return dataset.Options{Side: size, Fit: dataset.Fit(fit), CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+}
+
+// newPredict is `g2c predict MODEL PATH...`.
+func newPredict() *cobra.Command {
+	var f modelFlags
+	c := &cobra.Command{
+		Use:   "predict MODEL PATH...",
+		Short: "Classify images or folders of images",
+		Long: `Classify images or folders of images with a fine-tuned model.
+
+The result is a table, path,label,p_CLASS..., an image a line: the path as given,
+the class that the model calls it, and the probability of each class. Images are
+cropped and resized as they were for training.
+
+` + modelHelp + "\n\n" + exitCodes,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return predict(c, args[0], args[1:], &f) },
+	}
+	f.add(c)
+	c.Flags().StringVarP(&f.output, "output", "o", "", "CSV file to write (default standard output)")
+	return c
+}
+
+// prediction is an image of `g2c predict --json`.
+type prediction struct {
+	Path  string             `json:"path"`
+	Label string             `json:"label"`
+	P     map[string]float32 `json:"p"`
+}
+
+func predict(c *cobra.Command, model string, paths []string, f *modelFlags) error {
+	ctx := c.Context()
+	m, err := findModel(ctx, f.store, model, api.KindFinetune)
+	if err != nil {
+		return err
+	}
+	_, weights, err := m.weights(ctx)
+	if err != nil {
+		return err
+	}
+	t := m.task.Finetune
+	images, err := openImages(ctx, paths, f.options(t.Size, t.Fit))
+	if err != nil {
+		return err
+	}
+	device, err := openDevice(f.device)
+	if err != nil {
+		return err
+	}
+	defer device.Close()
+	classifier, err := infer.NewClassifier(device, t, weights)
+	if err != nil {
+		return err
+	}
+	defer classifier.Close()
+	classes := classifier.Classes()
+	table := [][]string{{"path", "label", "p_" + classes[0], "p_" + classes[1]}}
+	all := []prediction{}
+	for _, group := range images {
+		p, err := classifier.Predict(ctx, group.set)
+		if err != nil {
+			return err
+		}
+		for i, p := range p {
+			label := classes[metrics.Sample{P: float64(p[0])}.Called()]
+			all = append(all, prediction{group.path(i), label, map[string]float32{classes[0]: p[0], classes[1]: p[1]}})
+			table = append(table, []string{group.path(i), label, shortest(p[0]), shortest(p[1])})
+		}
+	}
+	return writePredictions(c, f.output, table, all)
+}
+
+// shortest is a number in as many digits as tell it from every other float32.
+func shortest(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
+
+func writePredictions(c *cobra.Command, output string, table [][]string, all []prediction) error {
+	var out bytes.Buffer
+	if wantJSON(c) {
+		e := json.NewEncoder(&out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(all); err != nil {
+			return err
+		}
+	} else if err := csv.NewWriter(&out).WriteAll(table); err != nil {
+		return err
+	}
+	if output == "" {
+		_, err := os.Stdout.Write(out.Bytes())
+		return err
+	}
+	return writeOutput(output, out.Bytes())
+}
+
+// writeOutput writes a file that a flag names.
+func writeOutput(path string, data []byte) error {
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err).WithHint("check the folder, its permissions and the space in it")
+	}
+	return nil
+}

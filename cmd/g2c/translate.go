@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/model/g2c"
+	"g2c/worker/infer"
+)
+
+// newTranslate is `g2c translate MODEL PATH... -o DIR`.
+func newTranslate() *cobra.Command {
+	var f modelFlags
+	var to string
+	c := &cobra.Command{
+		Use:   "translate MODEL PATH... -o DIR",
+		Short: "Stain images virtually: one PNG for each",
+		Long: `Stain images virtually: translate images of the source stain into another.
+
+For each image a PNG of the model's size is written below DIR, under the image's
+path below its argument. A pretrained model has one stain; of a fine-tuned one,
+--to chooses.
+
+` + modelHelp + "\n\n" + exitCodes,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return translate(c, args[0], args[1:], to, &f) },
+	}
+	f.add(c)
+	c.Flags().StringVar(&to, "to", "", "stain to translate to (may be left out where there is one)")
+	c.Flags().StringVarP(&f.output, "output", "o", "", "folder to write to")
+	_ = c.MarkFlagRequired("output") // the flag exists
+	return c
+}
+
+func translate(c *cobra.Command, model string, paths []string, to string, f *modelFlags) error {
+	ctx := c.Context()
+	m, err := findModel(ctx, f.store, model, api.KindPretrain, api.KindFinetune)
+	if err != nil {
+		return err
+	}
+	generator, fit, err := m.generator(to)
+	if err != nil {
+		return err
+	}
+	_, weights, err := m.weights(ctx)
+	if err != nil {
+		return err
+	}
+	images, err := openImages(ctx, paths, f.options(generator.Size, fit))
+	if err != nil {
+		return err
+	}
+	targets, err := pngNames(images)
+	if err != nil {
+		return err
+	}
+	device, err := openDevice(f.device)
+	if err != nil {
+		return err
+	}
+	defer device.Close()
+	t, err := infer.NewTranslator(device, generator, weights)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	done := []translated{}
+	for g, group := range images {
+		err := t.Translate(ctx, group.set, func(i int, pixels []uint8) error {
+			target := filepath.Join(f.output, filepath.FromSlash(targets[g][i]))
+			done = append(done, translated{group.path(i), target})
+			return dataset.WritePNG(target, dataset.ToImage(generator.Size, pixels))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if wantJSON(c) {
+		return printJSON(done)
+	}
+	fmt.Printf("%d images in %s\n", len(done), f.output)
+	return nil
+}
+
+// translated is an image of `g2c translate --json`.
+type translated struct {
+	Path   string `json:"path"`
+	Output string `json:"output"`
+}
+
+// generator is the model's generator to a stain; "" is its only one.
+func (m *storedModel) generator(to string) (g infer.Generator, fit string, err error) {
+	if p := m.task.Pretrain; p != nil {
+		if to != "" && to != p.Stain {
+			return g, "", noStain(m, to, []string{p.Stain})
+		}
+		return infer.Generator{Shape: p.Generator, Size: p.Size}, p.Fit, nil
+	}
+	f := m.task.Finetune
+	i := slices.Index(f.Stains, to)
+	switch {
+	case len(f.Stains) == 0:
+		return g, "", fault.New(fault.ErrSpec, "model %s has no generator: it sees %s alone", m, f.Source).WithHint("take a model of an arm with stains")
+	case to == "" && len(f.Stains) > 1:
+		return g, "", fault.New(fault.ErrSpec, "model %s has several generators", m).WithHint("choose one with --to: %s", strings.Join(f.Stains, ", "))
+	case to == "":
+		i = 0
+	case i < 0:
+		return g, "", noStain(m, to, f.Stains)
+	}
+	return infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(i) + "."}, f.Fit, nil
+}
+
+func noStain(m *storedModel, to string, stains []string) error {
+	return fault.New(fault.ErrSpec, "model %s does not translate to %s", m, to).WithHint("it translates to %s", strings.Join(stains, ", "))
+}
+
+// pngNames are the files to write, by argument and image; two images may not
+// become one file.
+func pngNames(images []namedImages) ([][]string, error) {
+	from := map[string]string{}
+	all := make([][]string, len(images))
+	for g := range images {
+		for i := range images[g].set.Len() {
+			name := images[g].set.Image(i).Name
+			name = strings.TrimSuffix(name, path.Ext(name)) + ".png"
+			if other, taken := from[name]; taken {
+				return nil, fault.New(fault.ErrSpec, "%s and %s would both be written as %s", other, images[g].path(i), name).
+					WithHint("translate them into different folders")
+			}
+			if !filepath.IsLocal(filepath.FromSlash(name)) {
+				return nil, errors.Join(fault.ErrData, fmt.Errorf("image name %q leaves its folder", name))
+			}
+			from[name] = images[g].path(i)
+			all[g] = append(all[g], name)
+		}
+	}
+	return all, nil
+}

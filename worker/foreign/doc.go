@@ -1,0 +1,16 @@
+// Package foreign takes weights that other programs trained: it recognises a state
+// dict by the names of its tensors, gives the tensors our names, holds their
+// shapes to our networks, and describes the result as a task, so that the rest of
+// the program takes it for a model of its own. It reads no files and trains
+// nothing.
+//
+// Recognised are:
+//
+//   - a generator with the names of our PyTorch twin: head.weight, down.0.weight, …;
+//   - the forward generator of a twin's CycleGAN, G_AB.*;
+//   - a generator of the original CycleGAN: model.1.weight, model.4.weight, …;
+//   - a joint model: generators.<i>.* by sorted stain name, and classifier.*.
+//
+// A bias before an instance norm does nothing and is dropped with a notice.
+// Functions may be called from many goroutines.
+package foreign

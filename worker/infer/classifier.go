@@ -1,0 +1,56 @@
+package infer
+
+import (
+	"context"
+
+	"g2c/api"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/kernels"
+	"g2c/model/g2c"
+	"g2c/worker/train"
+)
+
+// Classifier is a fine-tuned model.
+type Classifier struct {
+	*session
+	classes [2]string
+	prob    []float32
+}
+
+// NewClassifier loads a fine-tuned model: its task, and its weights as a
+// checkpoint holds them.
+func NewClassifier(d kernels.Device, f *api.Finetune, w *safetensors.File) (*Classifier, error) {
+	m, err := g2c.NewInference(train.ModelConfig(f))
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(d, m.State, []*kernels.Program{m.EvalInput, m.Evaluate}, &m.Catalog, w, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.size, s.batch, s.pixelSlot = m.Config.Size, m.Config.EvalBatch, g2c.EvalPixels
+	s.pixels = make([]uint8, s.batch*s.size*s.size*3)
+	c := &Classifier{session: s, classes: [2]string{f.PositiveName, f.NegativeName}}
+	c.prob = make([]float32, s.batch*m.Config.Classifier.Classes)
+	return c, nil
+}
+
+// Classes are the names of the classes, the positive one first.
+func (c *Classifier) Classes() [2]string { return c.classes }
+
+// Predict gives the probabilities of each image of a set, in the order of Classes.
+// The set's side must be Size.
+func (c *Classifier) Predict(ctx context.Context, set *dataset.Set) ([][2]float32, error) {
+	out := make([][2]float32, set.Len())
+	err := c.each(ctx, set, func(first, n int) error {
+		if err := c.state.GetF32(g2c.EvalProb, c.prob); err != nil {
+			return err
+		}
+		for i := range n {
+			out[first+i] = [2]float32(c.prob[2*i:])
+		}
+		return nil
+	})
+	return out, err
+}

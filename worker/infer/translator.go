@@ -1,0 +1,66 @@
+package infer
+
+import (
+	"context"
+	"strings"
+
+	"g2c/api"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/kernels"
+	"g2c/model/cyclegan"
+	"g2c/worker/train"
+)
+
+// Generator says which generator a file of weights holds, and where.
+type Generator struct {
+	Shape api.Generator
+	Size  int // side of its images in pixels
+	// Prefix stands before its tensors' names: "" in a file of its own,
+	// "generators.0." in a fine-tuned model.
+	Prefix string
+}
+
+// Translator is one generator.
+type Translator struct {
+	*session
+	image []float32
+}
+
+// translateBatch is how many images are translated at a time. A generator works
+// on each image alone, so no bit depends on it.
+const translateBatch = 4
+
+// NewTranslator loads a generator from a file of weights.
+func NewTranslator(d kernels.Device, g Generator, w *safetensors.File) (*Translator, error) {
+	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: g.Size, Batch: translateBatch, Width: g.Shape.Width, Blocks: g.Shape.Blocks})
+	if err != nil {
+		return nil, err
+	}
+	rename := func(name string) string { return g.Prefix + strings.TrimPrefix(name, cyclegan.GAB+".") }
+	s, err := open(d, m.State, []*kernels.Program{m.Input, m.Translate}, &m.Catalog, w, rename)
+	if err != nil {
+		return nil, err
+	}
+	s.size, s.batch, s.pixelSlot = g.Size, translateBatch, cyclegan.PixelsA
+	s.pixels = make([]uint8, s.batch*s.size*s.size*3)
+	return &Translator{session: s, image: make([]float32, len(s.pixels))}, nil
+}
+
+// Translate gives each image of a set in the other stain to use, in order: 8-bit
+// RGB, Size×Size×3 bytes, valid until use returns. The set's side must be Size.
+func (t *Translator) Translate(ctx context.Context, set *dataset.Set, use func(i int, pixels []uint8) error) error {
+	size := t.size * t.size * 3
+	return t.each(ctx, set, func(first, n int) error {
+		if err := t.state.GetF32(cyclegan.FakeB, t.image); err != nil {
+			return err
+		}
+		pixels := train.ToBytes(t.image[:n*size])
+		for i := range n {
+			if err := use(first+i, pixels[i*size:][:size]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
