@@ -5,6 +5,7 @@ BIN       := bin/g2c
 BUILD     := build
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOTESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
+PEER      ?= ../shared/peers/torch_g2c.py
 TORCH_PY  ?= $(BUILD)/torch/bin/python
 SOURCES   := $(shell find . -name '*.go' -o -name '*.s' -o -name '*.yaml' -o -name '*.html' 2>/dev/null | grep -v '^./$(BUILD)/') go.mod go.sum
 
@@ -54,7 +55,7 @@ $(BUILD)/torch/bin/python:
 	$(BUILD)/torch/bin/pip install -q -r bench/peers/requirements.txt
 
 .PHONY: bench-cpu
-bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; needs PEER=path/to/torch_g2c.py
+bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; PEER names the PyTorch networks
 	$(TORCH_PY) bench/peers/bench_cpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/cpu.md
 
 .PHONY: clean

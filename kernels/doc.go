@@ -21,8 +21,9 @@
 //
 // A NaN in an activation or a gradient reaches every result whose formula reads
 // it; max pooling, ReLU and clamping do not swallow it. Where a formula
-// multiplies it by a zero of the padding, both a NaN and a number are right. The
-// sign of a zero has no meaning.
+// multiplies it by a zero of the padding, both a NaN and a number are right, as
+// are 0 and NaN for the ReLU of minus infinity. The sign of a zero has no
+// meaning.
 //
 // # Concurrency
 //

@@ -51,7 +51,7 @@ func NewPlan(p *Program, l Layout) *Plan {
 	sort.SliceStable(order, func(i, j int) bool { return order[i].size > order[j].size })
 	var placed []*block
 	for _, b := range order {
-		placed = place1(placed, b)
+		placed = lowestFree(placed, b)
 		plan.Arena = max(plan.Arena, b.offset+b.size)
 		for _, id := range b.values {
 			plan.Offsets[id] = b.offset
@@ -61,9 +61,9 @@ func NewPlan(p *Program, l Layout) *Plan {
 	return plan
 }
 
-// place1 gives b the lowest offset free of the placed blocks that live with it,
+// lowestFree gives b the lowest offset free of the placed blocks that live with it,
 // and returns placed with b, sorted by offset.
-func place1(placed []*block, b *block) []*block {
+func lowestFree(placed []*block, b *block) []*block {
 	at := int64(0)
 	for _, o := range placed {
 		if o.last < b.first || b.last < o.first {

@@ -17,9 +17,9 @@ import (
 func Lockstep(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
 	switch task.Kind {
 	case api.KindPretrain:
-		return lockstepGAN(task, weights, batch, follower)
+		return lockstepPretrain(task, weights, batch, follower)
 	case api.KindFinetune:
-		return lockstepG2C(task, weights, batch, follower)
+		return lockstepFinetune(task, weights, batch, follower)
 	}
 	return nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
 }
@@ -27,7 +27,7 @@ func Lockstep(task api.Task, weights, batch *safetensors.File, follower kernels.
 // exactly leaves the tolerances as the table has them.
 const exactly = 1
 
-func lockstepGAN(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
+func lockstepPretrain(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
 	m, err := cyclegan.New(ganConfig(task.Pretrain))
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func lockstepGAN(task api.Task, weights, batch *safetensors.File, follower kerne
 	return []*lockstep.Report{g, d}, err
 }
 
-func lockstepG2C(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
+func lockstepFinetune(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
 	m, err := g2c.New(ModelConfig(task.Finetune))
 	if err != nil {
 		return nil, err

@@ -85,6 +85,19 @@ func lockstepJoint(t *testing.T, device kernels.Device, classifier nn.Classifier
 	follow(t, s.step, device, m.Joint, m.Frozen, m.Evaluate)
 }
 
+// TestLockstepOnCPU holds every instruction of both stages' real programs on the
+// CPU to the reference.
+func TestLockstepOnCPU(t *testing.T) {
+	t.Run("cyclegan", func(t *testing.T) {
+		t.Parallel()
+		lockstepGAN(t, device(t))
+	})
+	t.Run("joint", func(t *testing.T) {
+		t.Parallel()
+		lockstepJoint(t, device(t), nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Classes: 2}, 36)
+	})
+}
+
 // TestLockstep follows ref with ref over whole programs: shared memory of
 // temporaries and updates in place must not disturb the comparison.
 func TestLockstep(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"g2c/kernels"
 	"g2c/kernels/cpu"
 	"g2c/model/cyclegan"
+	"g2c/model/g2c"
 )
 
 func device(t *testing.T) kernels.Device {
@@ -201,5 +203,91 @@ func TestStepDoesNotAllocate(t *testing.T) {
 	})
 	if n != 0 {
 		t.Errorf("%g allocations a step", n)
+	}
+}
+
+// tuning is a tiny fine-tuning on noise.
+func tuning(d kernels.Device, frozen int) (api.Task, *dataset.Set) {
+	task := api.FinetuneTask(d.Class(), api.Finetune{
+		Source: "PAS", Stains: []string{"HE"}, Generators: []api.Key{{1}}, Size: 64, Fit: api.FitResize,
+		Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p", NegativeName: "n",
+		Generator:  &api.Generator{Width: 4, Blocks: 1},
+		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
+		Epochs:     2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5,
+		DropEvery: 5, DropBy: 10, Augment: true, Gradients: api.FP32, Seed: 1, Precision: api.FP32,
+	})
+	base := noise(8, 64, 3)
+	images, pixels := make([]dataset.Image, base.Len()), make([][]uint8, base.Len())
+	for i := range images {
+		images[i] = base.Image(i)
+		images[i].Label, images[i].Group, images[i].Split = []string{"p", "n"}[i%2], images[i].Name, dataset.Train
+		pixels[i] = base.Pixels(i)
+	}
+	return task, dataset.New(64, images, pixels)
+}
+
+// Fine-tuning steps allocate nothing either, frozen or joint.
+func TestFinetuneStepDoesNotAllocate(t *testing.T) {
+	d := device(t)
+	task, set := tuning(d, 1)
+	f, err := newFinetuner(t.Context(), task, set, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close(nil)
+	if err := f.step.Initialise(1); err != nil {
+		t.Fatal(err)
+	}
+	for _, frozen := range []bool{true, false} {
+		n := testing.AllocsPerRun(3, func() {
+			if err := f.one(0, 0.01, frozen); err != nil {
+				t.Fatal(err)
+			}
+			f.t++
+		})
+		if n != 0 {
+			t.Errorf("frozen %v: %g allocations a step", frozen, n)
+		}
+	}
+}
+
+// Frozen generators stand still, bit for bit, and so does their momentum.
+func TestFrozenGeneratorsStandStill(t *testing.T) {
+	d := device(t)
+	task, set := tuning(d, 2)
+	f, err := newFinetuner(t.Context(), task, set, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close(nil)
+	if err := f.step.Initialise(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.step.initialise(g2c.GeneratorNet(0), 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	read := func(group string) []float32 {
+		typ, _ := f.step.State().Spec().Type(group)
+		v := make([]float32, typ.Shape.Len())
+		if err := f.step.State().GetF32(group, v); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	generators, classifier := read(g2c.GroupGenerators), read(g2c.GroupClassifier)
+	if err := f.one(0, 0.01, f.frozen(1)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(generators, read(g2c.GroupGenerators)) || slices.Max(read(g2c.GroupGeneratorsMoment)) != 0 {
+		t.Error("a frozen step moved the generators")
+	}
+	if slices.Equal(classifier, read(g2c.GroupClassifier)) {
+		t.Error("a frozen step left the classifier")
+	}
+	if err := f.one(0, 0.01, f.frozen(2)); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(generators, read(g2c.GroupGenerators)) {
+		t.Error("a joint step left the generators")
 	}
 }

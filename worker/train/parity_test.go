@@ -230,3 +230,42 @@ func compareParity(t *testing.T, got []safetensors.Tensor, want *safetensors.Fil
 	}
 	t.Logf("gradients and weights agree to %.2g", worst)
 }
+
+// The first step's losses on the CPU, in float32, agree with PyTorch's float64.
+func TestFirstLossesOnCPU(t *testing.T) {
+	const tolerance = 1e-4
+	for _, c := range []parityCase{parityGAN(64, 1), parityGAN(72, 1), parityJoint(48, 2, 1), parityJoint(36, 4, 4)} {
+		t.Run(c.name, func(t *testing.T) {
+			s, catalog, err := c.open(device(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.DebugStep(parityFile(catalog), &safetensors.File{Tensors: c.batch}, 1, c.lr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := readParity(t, c.name)
+			compared := 0
+			for _, g := range got {
+				if !strings.HasPrefix(g.Name, "loss.0.") {
+					continue
+				}
+				v, err := g.Reals()
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := values(t, want, g.Name)[0]
+				if !(math.Abs(v[0]-w) <= tolerance*math.Abs(w)) {
+					t.Errorf("%s = %g, PyTorch has %g", g.Name, v[0], w)
+				}
+				compared++
+			}
+			if compared == 0 {
+				t.Error("no loss was compared")
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

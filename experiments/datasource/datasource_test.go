@@ -1,0 +1,140 @@
+package datasource
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"g2c/api"
+	"g2c/experiments/synthetic"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+)
+
+var world = &api.Synthetic{Patients: 4, Patches: 3, Seed: 1}
+
+// onDisk writes the synthetic world as folders, and says where.
+func onDisk(t *testing.T) api.Where {
+	t.Helper()
+	dir := t.TempDir()
+	where := api.Where{Source: "PAS", Labelled: &api.Labelled{Pattern: synthetic.GroupPattern}}
+	set, err := synthetic.Labelled(synthetic.Config(*world), synthetic.PAS, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for split, to := range map[dataset.Split]*[]string{
+		dataset.Train: &where.Labelled.Train, dataset.Test: &where.Labelled.Test,
+	} {
+		path := filepath.Join(dir, string(split))
+		if err := dataset.WriteFolder(path, set.Split(split)); err != nil {
+			t.Fatal(err)
+		}
+		*to = []string{path}
+	}
+	for _, stain := range []string{"HE", "PAS"} {
+		domain, err := synthetic.Domain(synthetic.Config(*world), synthetic.Stain(stain), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, stain)
+		if err := dataset.WriteFolder(path, domain); err != nil {
+			t.Fatal(err)
+		}
+		where.Unlabelled = append(where.Unlabelled, api.StainPaths{Stain: stain, Paths: []string{path}})
+	}
+	return where
+}
+
+func fingerprint(t *testing.T, o *Opener, d api.DataSet) api.Key {
+	t.Helper()
+	k, err := o.Fingerprint(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// The parts of the data have fingerprints of their own: test images alone and
+// among all splits are the same, and other labels are another set.
+func TestPartsHaveFingerprintsOfTheirOwn(t *testing.T) {
+	where := onDisk(t)
+	o := &Opener{CacheDir: t.TempDir()}
+	all := api.DataSet{Part: api.PartTest, Side: 64, Fit: api.FitResize, Where: where}
+	alone := all
+	alone.Where.Labelled = &api.Labelled{Pattern: where.Labelled.Pattern, Test: where.Labelled.Test}
+	test := fingerprint(t, o, all)
+	if got := fingerprint(t, o, alone); got != test {
+		t.Errorf("test images alone are %s, among all %s", got.Short(), test.Short())
+	}
+	training := all
+	training.Part = api.PartTraining
+	if fingerprint(t, o, training) == test {
+		t.Error("training and test images have one fingerprint")
+	}
+	fewer := all
+	fewer.Labels = []string{"gs", "ss"}
+	if fingerprint(t, o, fewer) == test {
+		t.Error("labels do not matter")
+	}
+	set, err := o.Labelled(t.Context(), fewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := set.Classes(); len(got) != 2 {
+		t.Errorf("classes %v", got)
+	}
+}
+
+func TestPairsDependOnBothStainsAndTheSide(t *testing.T) {
+	o := &Opener{}
+	he := api.DataSet{Part: api.PartUnlabelled, Stain: "HE", Side: 64, Fit: api.FitResize, Where: onDisk(t)}
+	print := fingerprint(t, o, he)
+	if again := fingerprint(t, &Opener{}, he); again != print {
+		t.Error("a second opener finds another fingerprint")
+	}
+	larger := he
+	larger.Side = 71
+	if fingerprint(t, o, larger) == print {
+		t.Error("the side does not matter")
+	}
+}
+
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	where := onDisk(t)
+	o := &Opener{}
+	d := api.DataSet{Part: api.PartUnlabelled, Stain: "PASM", Side: 64, Fit: api.FitResize, Where: where}
+	if _, err := o.Fingerprint(t.Context(), d); !errors.Is(err, fault.ErrSpec) {
+		t.Errorf("a stain without images: %v", err)
+	}
+	d = api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Where: where, Labels: []string{"gs", "none"}}
+	if _, err := o.Labelled(t.Context(), d); !errors.Is(err, fault.ErrData) {
+		t.Errorf("a label without images: %v", err)
+	}
+	where.Unlabelled[0].Paths = []string{filepath.Join(t.TempDir(), "nowhere")}
+	d = api.DataSet{Part: api.PartUnlabelled, Stain: "HE", Side: 64, Fit: api.FitResize, Where: where}
+	if _, err := o.Fingerprint(t.Context(), d); !errors.Is(err, fault.ErrData) {
+		t.Errorf("a missing folder: %v", err)
+	}
+}
+
+// Synthetic tissue knows the truth: the same tissue in the other stain.
+func TestTruth(t *testing.T) {
+	o := &Opener{}
+	d := api.DataSet{Stain: "HE", Where: api.Where{Source: "PAS", Synthetic: world}}
+	probe, truth, err := o.Truth(t.Context(), d, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if probe.Len() == 0 || probe.Len() != truth.Len() {
+		t.Fatalf("%d images, %d truths", probe.Len(), truth.Len())
+	}
+	for i := range probe.Len() {
+		if probe.Image(i).Name != truth.Image(i).Name {
+			t.Errorf("image %d is %s, its truth %s", i, probe.Image(i).Name, truth.Image(i).Name)
+		}
+	}
+	d.Where = onDisk(t)
+	if probe, _, err := o.Truth(t.Context(), d, 64); probe != nil || err != nil {
+		t.Errorf("real tissue has a truth: %v, %v", probe, err)
+	}
+}
