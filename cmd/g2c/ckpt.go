@@ -17,9 +17,7 @@ import (
 func newCkpt() *cobra.Command {
 	c := &cobra.Command{Use: "ckpt", Short: "Look after a store: ls, show, verify, gc"}
 	c.AddCommand(newCkptLs(), newCkptShow(), newCkptVerify(), newCkptGC())
-	for _, sub := range c.Commands() {
-		sub.Args = usage(sub.Args)
-	}
+	asGroup(c)
 	return c
 }
 

@@ -17,9 +17,7 @@ import (
 func newData() *cobra.Command {
 	c := &cobra.Command{Use: "data", Short: "Look at, draw and split data: inspect, synth, split"}
 	c.AddCommand(newDataInspect(), newDataSynth(), newDataSplit())
-	for _, sub := range c.Commands() {
-		sub.Args = usage(sub.Args)
-	}
+	asGroup(c)
 	return c
 }
 
@@ -76,7 +74,7 @@ neither copied nor decoded.
 		RunE: func(c *cobra.Command, args []string) error {
 			req.Source = args[0]
 			if err := os.MkdirAll(req.Out, 0o755); err != nil {
-				return fault.New(fault.ErrUnavailable, "make folder: %w", err)
+				return fault.New(fault.ErrUnavailable, "make folder %s: %w", req.Out, err)
 			}
 			counts, r, err := dataset.SplitTables(req)
 			if err != nil {

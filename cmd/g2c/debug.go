@@ -21,9 +21,7 @@ import (
 func newDebug() *cobra.Command {
 	c := &cobra.Command{Use: "debug", Short: "Look inside a training step: step, bench, dump"}
 	c.AddCommand(newDebugStep(), newDebugBench(), newDebugDump())
-	for _, sub := range c.Commands() {
-		sub.Args = usage(sub.Args)
-	}
+	asGroup(c)
 	return c
 }
 

@@ -30,10 +30,35 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newRun(), newPlan(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
 		newData(), newCkpt(), newDoctor(), newDebug(), newVersion())
-	for _, c := range root.Commands() {
-		c.Args = usage(c.Args)
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := c.ValidateRequiredFlags(); err != nil {
+			return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())
+		}
+		return nil
 	}
+	asGroup(root)
 	return root
+}
+
+// asGroup makes a command one that only has others below it: alone it shows its
+// help, and a name that none of them has is an error of the command line.
+func asGroup(group *cobra.Command) {
+	for _, c := range group.Commands() {
+		if !c.HasSubCommands() {
+			c.Args = usage(c.Args)
+		}
+	}
+	group.Args = cobra.ArbitraryArgs
+	group.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		err := fault.New(fault.ErrSpec, "%s has no command %q", c.CommandPath(), args[0])
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			return err.WithHint("did you mean %s?", near[0])
+		}
+		return err.WithHint("see `%s --help`", c.CommandPath())
+	}
 }
 
 // usage makes wrong arguments an error of the command line.
