@@ -48,6 +48,7 @@ func asGroup(group *cobra.Command) {
 			c.Args = usage(c.Args)
 		}
 	}
+	group.SuggestionsMinimumDistance = 2 // edits, as cobra itself suggests for
 	group.Args = cobra.ArbitraryArgs
 	group.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
