@@ -58,6 +58,10 @@ $(BUILD)/torch/bin/python:
 bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; PEER names the PyTorch networks
 	$(TORCH_PY) bench/peers/bench_cpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/cpu.md
 
+.PHONY: parity
+parity: $(BIN) $(TORCH_PY) ## hold training steps to PyTorch's, tensor by tensor; PEER names the PyTorch networks
+	$(TORCH_PY) bench/peers/parity.py --g2c $(BIN) --peer $(PEER) --out bench/results/parity.md
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
