@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -109,28 +110,51 @@ func TestInterruptSaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	for _, c := range []struct {
+		cadence api.Checkpoint
+		step    int64
+	}{
+		{api.Checkpoint{EveryEpochs: 1, Keep: 2}, 3},
+		{api.Checkpoint{EverySteps: 1, Keep: 2}, 3},  // while a save is under way
+		{api.Checkpoint{EveryEpochs: 1, Keep: 2}, 4}, // at the end of an epoch
+	} {
+		repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+		task, _, err := interruptAt(t, repo, c.cadence, c.step)
+		if !errors.Is(err, fault.ErrInterrupted) || !strings.Contains(err.Error(), fmt.Sprintf("step %d of 8", c.step)) {
+			t.Fatalf("%+v: %v, want an interrupt", c, err)
+		}
+		m, _, err := repo.Latest(t.Context(), task.Key().String())
+		if err != nil || m == nil || m.Step != c.step || m.Final {
+			t.Fatalf("%+v: after the interrupt: %v, %v", c, m, err)
+		}
+		got, _, err := pretrain(t, repo, t.Context())
+		if err != nil || got.WeightsSHA256() != want.WeightsSHA256() {
+			t.Errorf("%+v: after going on: %v, weights %.16s, want %.16s", c, err, got.WeightsSHA256(), want.WeightsSHA256())
+		}
+	}
+}
+
+// interruptAt runs the tiny pretraining, whose context ends during a step.
+func interruptAt(t *testing.T, repo *checkpoint.Repo, cadence api.Checkpoint, step int64) (api.Task, *checkpoint.Manifest, error) {
+	t.Helper()
 	d := device(t)
 	task, data := gan(d, 2e-4)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Pretrain(ctx, task, data, Options{
-		Device: d, Repo: repo, Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 2},
-		Progress: func(p Progress) {
-			if p.Step == 3 {
-				cancel()
-			}
-		},
-	})
-	if !errors.Is(err, fault.ErrInterrupted) {
-		t.Fatalf("%v, want an interrupt", err)
-	}
-	m, _, err := repo.Latest(t.Context(), task.Key().String())
-	if err != nil || m == nil || m.Step != 3 || m.Final {
-		t.Fatalf("after the interrupt: %v, %v, want step 3", m, err)
-	}
-	got, _, err := pretrain(t, repo, t.Context())
-	if err != nil || got.WeightsSHA256() != want.WeightsSHA256() {
-		t.Errorf("after going on: %v, weights %.16s, want %.16s", err, got.WeightsSHA256(), want.WeightsSHA256())
+	defer cancel()
+	m, err := Pretrain(ctx, task, data, Options{Device: d, Repo: repo, Checkpoint: cadence, Progress: func(p Progress) {
+		if p.Step == step {
+			cancel()
+		}
+	}})
+	return task, m, err
+}
+
+// An interrupt during the last step finds the task done.
+func TestInterruptInTheLastStepEndsTheTask(t *testing.T) {
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	_, m, err := interruptAt(t, repo, api.Checkpoint{EverySteps: 1, Keep: 2}, 8)
+	if err != nil || m == nil || !m.Final || m.Step != 8 {
+		t.Errorf("%v, %v, want the end", m, err)
 	}
 }
 
