@@ -169,7 +169,7 @@ func TestNonFiniteLossIsBlamed(t *testing.T) {
 	if !errors.As(err, &bad) || !errors.Is(err, fault.ErrTraining) {
 		t.Fatalf("%v, want a loss that is not finite", err)
 	}
-	for _, s := range []string{"step ", "= ", "last good checkpoint"} {
+	for _, s := range []string{"step ", "= ", "last good checkpoint is manifests/"} {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("the message does not say %q: %v", s, err)
 		}

@@ -112,8 +112,9 @@ func (s *session) snapshot(b *bundle) (checkpoint.Snapshot, error) {
 	}, nil
 }
 
-// saved thins out older checkpoints; it runs beside the loop.
+// saved notes a checkpoint and thins out older ones; it runs beside the loop.
 func (s *session) saved(ctx context.Context, m checkpoint.Manifest) error {
+	s.last = m.Key()
 	policy := checkpoint.Policy{Keep: s.opt.Checkpoint.Keep, KeepBest: s.opt.Checkpoint.KeepBest}
 	if m.Final {
 		policy.Keep = 1
@@ -199,6 +200,9 @@ func (s *session) progress(step int64, epoch int, loss float64) {
 func (s *session) stepFailed(step int64, err error) error {
 	var bad *NonFinite
 	if errors.As(err, &bad) {
+		if e := s.saver.Wait(); e != nil {
+			s.opt.Warn(e.Error())
+		}
 		return fault.New(fault.ErrTraining, "step %d: %w", step, err).
 			WithHint("the last good checkpoint is %s; lower the learning rate or look at the data", s.last)
 	}
