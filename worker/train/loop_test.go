@@ -21,6 +21,7 @@ import (
 	"g2c/kernels/cpu"
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
+	"g2c/model/results"
 )
 
 func device(t *testing.T) kernels.Device {
@@ -155,6 +156,22 @@ func TestInterruptInTheLastStepEndsTheTask(t *testing.T) {
 	_, m, err := interruptAt(t, repo, api.Checkpoint{EverySteps: 1, Keep: 2}, 8)
 	if err != nil || m == nil || !m.Final || m.Step != 8 {
 		t.Errorf("%v, %v, want the end", m, err)
+	}
+}
+
+// A damaged record of durations does not stand in the way of going on.
+func TestDamagedTimingIsPassedOver(t *testing.T) {
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	task, _, err := interruptAt(t, repo, api.Checkpoint{EveryEpochs: 1, Keep: 2}, 3)
+	if !errors.Is(err, fault.ErrInterrupted) {
+		t.Fatal(err)
+	}
+	if err := repo.PutRecord(t.Context(), task.Key().String(), results.TimingRecord, "torn"); err != nil {
+		t.Fatal(err)
+	}
+	m, warnings, err := pretrain(t, repo, t.Context())
+	if err != nil || m.Step != 8 || len(warnings) != 1 {
+		t.Errorf("%v, %v, warnings %v", m, err, warnings)
 	}
 }
 

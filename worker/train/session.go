@@ -84,7 +84,7 @@ func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
 	if err := m.RequireClass(s.task.Numerics); err != nil {
 		return nil, nil, err
 	}
-	if _, err := s.opt.Repo.Record(s.ctx, s.key, results.TimingRecord, &s.before); err != nil {
+	if err := s.recall(); err != nil {
 		return nil, nil, err
 	}
 	s.last = m.Key()
@@ -93,6 +93,17 @@ func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
 	}
 	data, err := s.opt.Repo.Payload(s.ctx, *m, checkpoint.Resume)
 	return m, data, err
+}
+
+// recall reads what earlier attempts cost. A damaged record is no reason not to
+// go on: it counts nothing that training needs.
+func (s *session) recall() error {
+	_, err := s.opt.Repo.Record(s.ctx, s.key, results.TimingRecord, &s.before)
+	if errors.Is(err, fault.ErrData) {
+		s.opt.Warn(err.Error())
+		s.before, err = results.Timing{}, nil
+	}
+	return err
 }
 
 // snapshot describes a bundle; it runs beside the loop.
