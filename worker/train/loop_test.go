@@ -194,6 +194,57 @@ func TestNonFiniteLossIsBlamed(t *testing.T) {
 	t.Log(err)
 }
 
+// A state with a NaN in it, which no loss has shown yet, is not stored.
+func TestNonFiniteStateIsNotSaved(t *testing.T) {
+	d := device(t)
+	task, data := gan(d, 2e-4)
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	p, err := newPretrainer(t.Context(), task, data, Options{Device: d, Repo: repo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.step.Close()
+	if err := p.step.Initialise(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.step.State().PutF32("G_BA.tail.bias", []float32{0, float32(math.NaN()), 0}); err != nil {
+		t.Fatal(err)
+	}
+	err = p.close(p.save(p.fill, false))
+	if !errors.Is(err, fault.ErrTraining) || !strings.Contains(err.Error(), "G_BA.tail.bias") {
+		t.Errorf("%v, want the slot named", err)
+	}
+	if m, _, err := repo.Latest(t.Context(), task.Key().String()); m != nil || err != nil {
+		t.Errorf("%v, %v, want no checkpoint", m, err)
+	}
+}
+
+// A model whose probabilities are NaN is an error, not a prediction.
+func TestNonFiniteProbabilityIsAnError(t *testing.T) {
+	d := device(t)
+	task, set := tuning(d, 1)
+	m, err := g2c.New(g2cConfig(task.Finetune))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewG2CStep(d, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	typ, _ := s.State().Spec().Type(g2c.GroupClassifier)
+	weights := make([]float32, typ.Shape.Len())
+	for i := range weights {
+		weights[i] = float32(math.NaN())
+	}
+	if err := s.State().PutF32(g2c.GroupClassifier, weights); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newEvaluator(s).probabilities(set); !errors.Is(err, fault.ErrTraining) {
+		t.Errorf("%v, want an error", err)
+	}
+}
+
 func TestBlameFindsTheFirstInstruction(t *testing.T) {
 	m, err := cyclegan.New(cyclegan.Config{
 		Size: 64, Load: 64, Batch: 1, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
