@@ -5,6 +5,7 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -74,7 +75,8 @@ func New(class error, format string, a ...any) *Error {
 }
 
 // ExitCode is the exit code of g2c for an error; 0 for nil, 1 for an error of
-// no class.
+// no class. A context that was cancelled is an interrupt wherever it was met:
+// what stops before any state was made has none to save.
 func ExitCode(err error) int {
 	if err == nil {
 		return ExitDone
@@ -84,6 +86,7 @@ func ExitCode(err error) int {
 		code  int
 	}{
 		{ErrInterrupted, ExitInterrupted},
+		{context.Canceled, ExitInterrupted},
 		{ErrSpec, ExitSpec},
 		{ErrData, ExitData},
 		{ErrNotFound, ExitNotFound},

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,5 +21,11 @@ func TestExitCodeSeesThroughWrapping(t *testing.T) {
 	}
 	if ExitCode(nil) != ExitDone || ExitCode(errors.New("?")) != ExitTraining {
 		t.Error("nil or unclassed error has the wrong code")
+	}
+}
+
+func TestACancelledContextIsAnInterrupt(t *testing.T) {
+	if got := ExitCode(New(ErrUnavailable, "read: %w", context.Canceled)); got != ExitInterrupted {
+		t.Errorf("exit code %d, want %d", got, ExitInterrupted)
 	}
 }

@@ -78,6 +78,9 @@ const (
 
 // payloads are the files of a checkpoint.
 func (b *bundle) payloads() (map[string]store.Body, error) {
+	if err := b.finite(); err != nil {
+		return nil, err
+	}
 	out := map[string]store.Body{}
 	selected, err := b.weights(b)
 	if err != nil {
@@ -97,6 +100,36 @@ func (b *bundle) payloads() (map[string]store.Body, error) {
 	}
 	out[checkpoint.Resume], err = safetensors.Encode(b.resume(), nil)
 	return out, err
+}
+
+// finite refuses a state that holds a number that is none. A step can leave one
+// behind a loss that still was finite; stored, it would be what training goes on
+// from, or a model.
+func (b *bundle) finite() error {
+	for _, g := range b.spec.Groups {
+		v, ok := b.groups[g.Name]
+		if !ok {
+			continue
+		}
+		offsets, _ := g.Offsets()
+		for i, slot := range g.Slots {
+			if !allFinite(v[offsets[i]:][:slot.Type.Shape.Len()]) {
+				return fault.New(fault.ErrTraining, "slot %s is not finite after step %d", slot.Name, b.step).
+					WithHint("lower the learning rate or look at the data")
+			}
+		}
+	}
+	return nil
+}
+
+// allFinite reports whether no value is NaN or infinite.
+func allFinite(v []float32) bool {
+	for _, x := range v {
+		if x-x != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *bundle) byteTensors(prefix string) []safetensors.Tensor {

@@ -50,7 +50,14 @@ func (e *evaluator) run(set *dataset.Set, from int) error {
 	if err := e.step.evaluate.Run(); err != nil {
 		return err
 	}
-	return s.GetF32(g2c.EvalProb, e.prob)
+	if err := s.GetF32(g2c.EvalProb, e.prob); err != nil {
+		return err
+	}
+	if !allFinite(e.prob) {
+		return fault.New(fault.ErrTraining, "the model gives a probability that is not a number for %s or one of the %d images after it",
+			set.Image(from).Name, min(len(e.prob)/e.step.Model.Config.Classifier.Classes, set.Len()-from)-1)
+	}
+	return nil
 }
 
 // probabilities are those of the positive class, by image.

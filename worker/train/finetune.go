@@ -107,7 +107,7 @@ func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators [
 	if err := f.close(err); err != nil {
 		return nil, err
 	}
-	m, _, err = opt.Repo.Final(ctx, f.key, checkpoint.Present)
+	m, _, err = opt.Repo.Final(context.WithoutCancel(ctx), f.key, checkpoint.Present)
 	return m, err
 }
 
@@ -205,7 +205,7 @@ func (f *finetuner) loop() error {
 		lr := f.learningRate(epoch)
 		shuffler.Shuffle(f.f.Seed, philox.OrderA, uint32(epoch), f.order)
 		for at := int(f.t) % f.perEpoch; at < f.perEpoch; at++ {
-			if err := f.interrupted(f.fill); err != nil {
+			if err := f.interrupted(f.t, f.fill); err != nil {
 				return err
 			}
 			if err := f.one(at, lr, f.frozen(epoch)); err != nil {

@@ -23,13 +23,11 @@ func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) {
 		return nil, err
 	}
 	s := &G2CStep{step: base, Model: m, lossSlots: []string{g2c.Loss}, losses: make([]float64, 1)}
-	for _, l := range []struct {
-		to *kernels.Exec
-		p  *kernels.Program
-	}{{&s.input, m.Input}, {&s.frozen, m.Frozen}, {&s.joint, m.Joint}, {&s.evalInput, m.EvalInput}, {&s.evaluate, m.Evaluate}} {
-		if *l.to, err = s.load(l.p); err != nil {
-			return nil, err
-		}
+	if err := s.loadAll(
+		loading{&s.input, m.Input}, loading{&s.frozen, m.Frozen}, loading{&s.joint, m.Joint},
+		loading{&s.evalInput, m.EvalInput}, loading{&s.evaluate, m.Evaluate},
+	); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

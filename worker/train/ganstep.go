@@ -34,13 +34,11 @@ func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
 		return nil, err
 	}
 	s := &GANStep{step: base, Model: m}
-	for _, l := range []struct {
-		to *kernels.Exec
-		p  *kernels.Program
-	}{{&s.input, m.Input}, {&s.generator, m.Generator}, {&s.discriminator, m.Discriminator}, {&s.sample, m.Samples}} {
-		if *l.to, err = s.load(l.p); err != nil {
-			return nil, err
-		}
+	if err := s.loadAll(
+		loading{&s.input, m.Input}, loading{&s.generator, m.Generator},
+		loading{&s.discriminator, m.Discriminator}, loading{&s.sample, m.Samples},
+	); err != nil {
+		return nil, err
 	}
 	names := GANLosses(m.Config)
 	cut := len(names) - len(cyclegan.DiscriminatorLosses)

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 	"g2c/kernels/cpu"
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
+	"g2c/model/results"
 )
 
 func device(t *testing.T) kernels.Device {
@@ -109,28 +111,67 @@ func TestInterruptSaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	for _, c := range []struct {
+		cadence api.Checkpoint
+		step    int64
+	}{
+		{api.Checkpoint{EveryEpochs: 1, Keep: 2}, 3},
+		{api.Checkpoint{EverySteps: 1, Keep: 2}, 3},  // while a save is under way
+		{api.Checkpoint{EveryEpochs: 1, Keep: 2}, 4}, // at the end of an epoch
+	} {
+		repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+		task, _, err := interruptAt(t, repo, c.cadence, c.step)
+		if !errors.Is(err, fault.ErrInterrupted) || !strings.Contains(err.Error(), fmt.Sprintf("step %d of 8", c.step)) {
+			t.Fatalf("%+v: %v, want an interrupt", c, err)
+		}
+		m, _, err := repo.Latest(t.Context(), task.Key().String())
+		if err != nil || m == nil || m.Step != c.step || m.Final {
+			t.Fatalf("%+v: after the interrupt: %v, %v", c, m, err)
+		}
+		got, _, err := pretrain(t, repo, t.Context())
+		if err != nil || got.WeightsSHA256() != want.WeightsSHA256() {
+			t.Errorf("%+v: after going on: %v, weights %.16s, want %.16s", c, err, got.WeightsSHA256(), want.WeightsSHA256())
+		}
+	}
+}
+
+// interruptAt runs the tiny pretraining, whose context ends during a step.
+func interruptAt(t *testing.T, repo *checkpoint.Repo, cadence api.Checkpoint, step int64) (api.Task, *checkpoint.Manifest, error) {
+	t.Helper()
 	d := device(t)
 	task, data := gan(d, 2e-4)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Pretrain(ctx, task, data, Options{
-		Device: d, Repo: repo, Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 2},
-		Progress: func(p Progress) {
-			if p.Step == 3 {
-				cancel()
-			}
-		},
-	})
+	defer cancel()
+	m, err := Pretrain(ctx, task, data, Options{Device: d, Repo: repo, Checkpoint: cadence, Progress: func(p Progress) {
+		if p.Step == step {
+			cancel()
+		}
+	}})
+	return task, m, err
+}
+
+// An interrupt during the last step finds the task done.
+func TestInterruptInTheLastStepEndsTheTask(t *testing.T) {
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	_, m, err := interruptAt(t, repo, api.Checkpoint{EverySteps: 1, Keep: 2}, 8)
+	if err != nil || m == nil || !m.Final || m.Step != 8 {
+		t.Errorf("%v, %v, want the end", m, err)
+	}
+}
+
+// A damaged record of durations does not stand in the way of going on.
+func TestDamagedTimingIsPassedOver(t *testing.T) {
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	task, _, err := interruptAt(t, repo, api.Checkpoint{EveryEpochs: 1, Keep: 2}, 3)
 	if !errors.Is(err, fault.ErrInterrupted) {
-		t.Fatalf("%v, want an interrupt", err)
+		t.Fatal(err)
 	}
-	m, _, err := repo.Latest(t.Context(), task.Key().String())
-	if err != nil || m == nil || m.Step != 3 || m.Final {
-		t.Fatalf("after the interrupt: %v, %v, want step 3", m, err)
+	if err := repo.PutRecord(t.Context(), task.Key().String(), results.TimingRecord, "torn"); err != nil {
+		t.Fatal(err)
 	}
-	got, _, err := pretrain(t, repo, t.Context())
-	if err != nil || got.WeightsSHA256() != want.WeightsSHA256() {
-		t.Errorf("after going on: %v, weights %.16s, want %.16s", err, got.WeightsSHA256(), want.WeightsSHA256())
+	m, warnings, err := pretrain(t, repo, t.Context())
+	if err != nil || m.Step != 8 || len(warnings) != 1 {
+		t.Errorf("%v, %v, warnings %v", m, err, warnings)
 	}
 }
 
@@ -145,12 +186,63 @@ func TestNonFiniteLossIsBlamed(t *testing.T) {
 	if !errors.As(err, &bad) || !errors.Is(err, fault.ErrTraining) {
 		t.Fatalf("%v, want a loss that is not finite", err)
 	}
-	for _, s := range []string{"step ", "= ", "last good checkpoint"} {
+	for _, s := range []string{"step ", "= ", "last good checkpoint is manifests/"} {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("the message does not say %q: %v", s, err)
 		}
 	}
 	t.Log(err)
+}
+
+// A state with a NaN in it, which no loss has shown yet, is not stored.
+func TestNonFiniteStateIsNotSaved(t *testing.T) {
+	d := device(t)
+	task, data := gan(d, 2e-4)
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	p, err := newPretrainer(t.Context(), task, data, Options{Device: d, Repo: repo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.step.Close()
+	if err := p.step.Initialise(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.step.State().PutF32("G_BA.tail.bias", []float32{0, float32(math.NaN()), 0}); err != nil {
+		t.Fatal(err)
+	}
+	err = p.close(p.save(p.fill, false))
+	if !errors.Is(err, fault.ErrTraining) || !strings.Contains(err.Error(), "G_BA.tail.bias") {
+		t.Errorf("%v, want the slot named", err)
+	}
+	if m, _, err := repo.Latest(t.Context(), task.Key().String()); m != nil || err != nil {
+		t.Errorf("%v, %v, want no checkpoint", m, err)
+	}
+}
+
+// A model whose probabilities are NaN is an error, not a prediction.
+func TestNonFiniteProbabilityIsAnError(t *testing.T) {
+	d := device(t)
+	task, set := tuning(d, 1)
+	m, err := g2c.New(g2cConfig(task.Finetune))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewG2CStep(d, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	typ, _ := s.State().Spec().Type(g2c.GroupClassifier)
+	weights := make([]float32, typ.Shape.Len())
+	for i := range weights {
+		weights[i] = float32(math.NaN())
+	}
+	if err := s.State().PutF32(g2c.GroupClassifier, weights); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newEvaluator(s).probabilities(set); !errors.Is(err, fault.ErrTraining) {
+		t.Errorf("%v, want an error", err)
+	}
 }
 
 func TestBlameFindsTheFirstInstruction(t *testing.T) {

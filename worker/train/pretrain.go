@@ -86,7 +86,7 @@ func Pretrain(ctx context.Context, task api.Task, data PretrainData, opt Options
 	if err := p.close(err); err != nil {
 		return nil, err
 	}
-	m, _, err = opt.Repo.Final(ctx, p.key, checkpoint.Present)
+	m, _, err = opt.Repo.Final(context.WithoutCancel(ctx), p.key, checkpoint.Present)
 	return m, err
 }
 
@@ -176,7 +176,7 @@ func (p *pretrainer) train() error {
 		lr := p.learningRate(epoch)
 		shuffler.Shuffle(p.p.Seed, philox.OrderA, uint32(epoch), order)
 		for at := int(p.t) % p.perEpoch; at < p.perEpoch; at++ {
-			if err := p.interrupted(p.fill); err != nil {
+			if err := p.interrupted(p.t, p.fill); err != nil {
 				return err
 			}
 			if err := p.one(epoch, at, order, lr); err != nil {

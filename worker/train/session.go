@@ -37,12 +37,14 @@ type Progress struct {
 
 // session is the part of a loop that saves, resumes and reports.
 type session struct {
-	ctx     context.Context
-	opt     Options
-	task    api.Task
-	key     string
-	saver   *checkpoint.Saver[*bundle]
-	last    string // the checkpoint to go back to, for messages
+	ctx   context.Context
+	opt   Options
+	task  api.Task
+	key   string
+	saver *checkpoint.Saver[*bundle]
+	// last is the checkpoint to go back to, for messages. The saver's goroutine
+	// sets it; the loop reads it when no save is running.
+	last    string
 	started time.Time
 	before  results.Timing
 	steps   int64
@@ -82,7 +84,7 @@ func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
 	if err := m.RequireClass(s.task.Numerics); err != nil {
 		return nil, nil, err
 	}
-	if _, err := s.opt.Repo.Record(s.ctx, s.key, results.TimingRecord, &s.before); err != nil {
+	if err := s.recall(); err != nil {
 		return nil, nil, err
 	}
 	s.last = m.Key()
@@ -91,6 +93,17 @@ func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
 	}
 	data, err := s.opt.Repo.Payload(s.ctx, *m, checkpoint.Resume)
 	return m, data, err
+}
+
+// recall reads what earlier attempts cost. A damaged record is no reason not to
+// go on: it counts nothing that training needs.
+func (s *session) recall() error {
+	_, err := s.opt.Repo.Record(s.ctx, s.key, results.TimingRecord, &s.before)
+	if errors.Is(err, fault.ErrData) {
+		s.opt.Warn(err.Error())
+		s.before, err = results.Timing{}, nil
+	}
+	return err
 }
 
 // snapshot describes a bundle; it runs beside the loop.
@@ -110,8 +123,9 @@ func (s *session) snapshot(b *bundle) (checkpoint.Snapshot, error) {
 	}, nil
 }
 
-// saved thins out older checkpoints; it runs beside the loop.
+// saved notes a checkpoint and thins out older ones; it runs beside the loop.
 func (s *session) saved(ctx context.Context, m checkpoint.Manifest) error {
+	s.last = m.Key()
 	policy := checkpoint.Policy{Keep: s.opt.Checkpoint.Keep, KeepBest: s.opt.Checkpoint.KeepBest}
 	if m.Final {
 		policy.Keep = 1
@@ -122,23 +136,30 @@ func (s *session) saved(ctx context.Context, m checkpoint.Manifest) error {
 	return err
 }
 
-// save hands a bundle over. With final it waits until everything is stored.
+// save hands a bundle over. With final it waits until everything is stored. A
+// save outlives the loop's context: an interrupt stops training, and what was
+// trained is kept.
 func (s *session) save(fill func(b *bundle) error, final bool) error {
 	b := s.saver.Free()
 	b.final = final
 	if err := fill(b); err != nil {
 		return err
 	}
-	if err := s.saver.Begin(s.ctx); err != nil {
+	if err := s.saver.Begin(context.WithoutCancel(s.ctx)); err != nil {
 		return s.savingFailed(err)
 	}
 	if !final {
 		return nil
 	}
+	return s.settle()
+}
+
+// settle waits until everything is stored, and records what it cost.
+func (s *session) settle() error {
 	if err := s.saver.Wait(); err != nil {
 		return s.savingFailed(err)
 	}
-	return s.opt.Repo.PutRecord(s.ctx, s.key, results.TimingRecord, s.timing())
+	return s.opt.Repo.PutRecord(context.WithoutCancel(s.ctx), s.key, results.TimingRecord, s.timing())
 }
 
 func (s *session) savingFailed(err error) error {
@@ -155,23 +176,19 @@ func (s *session) timing() results.Timing {
 	}
 }
 
-// interrupted saves and returns ErrInterrupted if the context is done. The save
-// itself runs under a context that is not.
-func (s *session) interrupted(fill func(b *bundle) error) error {
+// interrupted saves and returns ErrInterrupted if the context is done, after the
+// given step.
+func (s *session) interrupted(step int64, fill func(b *bundle) error) error {
 	if s.ctx.Err() == nil {
 		return nil
 	}
-	s.ctx = context.WithoutCancel(s.ctx)
 	if err := s.save(fill, false); err != nil {
 		return err
 	}
-	if err := s.saver.Wait(); err != nil {
-		return s.savingFailed(err)
-	}
-	if err := s.opt.Repo.PutRecord(s.ctx, s.key, results.TimingRecord, s.timing()); err != nil {
+	if err := s.settle(); err != nil {
 		return err
 	}
-	return fault.New(fault.ErrInterrupted, "stopped after step %d of %d, state saved", s.saver.Free().step, s.steps).
+	return fault.New(fault.ErrInterrupted, "stopped after step %d of %d, state saved", step, s.steps).
 		WithHint("the same command goes on from there")
 }
 
@@ -194,6 +211,9 @@ func (s *session) progress(step int64, epoch int, loss float64) {
 func (s *session) stepFailed(step int64, err error) error {
 	var bad *NonFinite
 	if errors.As(err, &bad) {
+		if e := s.saver.Wait(); e != nil {
+			s.opt.Warn(e.Error())
+		}
 		return fault.New(fault.ErrTraining, "step %d: %w", step, err).
 			WithHint("the last good checkpoint is %s; lower the learning rate or look at the data", s.last)
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -27,7 +28,28 @@ func newStep(d kernels.Device, spec *kernels.StateSpec, catalog *nn.Catalog) (*s
 		return nil, err
 	}
 	s := &step{device: d, state: state, catalog: catalog}
-	return s, s.setScalar(graph.Seed, 1)
+	if err := s.setScalar(graph.Seed, 1); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// loading is a program and where it goes once it is ready.
+type loading struct {
+	to *kernels.Exec
+	p  *kernels.Program
+}
+
+// loadAll loads programs; if one does not load, all is closed.
+func (s *step) loadAll(programs ...loading) error {
+	for _, l := range programs {
+		e, err := s.load(l.p)
+		if err != nil {
+			return errors.Join(err, s.Close())
+		}
+		*l.to = e
+	}
+	return nil
 }
 
 func (s *step) load(p *kernels.Program) (kernels.Exec, error) {
@@ -41,14 +63,13 @@ func (s *step) load(p *kernels.Program) (kernels.Exec, error) {
 	return e, err
 }
 
-// Close frees the programs and the state.
+// Close frees the programs and the state, all of them even if one fails.
 func (s *step) Close() error {
+	var errs []error
 	for _, e := range s.execs {
-		if err := e.Close(); err != nil {
-			return err
-		}
+		errs = append(errs, e.Close())
 	}
-	return s.state.Close()
+	return errors.Join(append(errs, s.state.Close())...)
 }
 
 // State is the step's memory.
