@@ -223,7 +223,7 @@ func TestNonFiniteStateIsNotSaved(t *testing.T) {
 func TestNonFiniteProbabilityIsAnError(t *testing.T) {
 	d := device(t)
 	task, set := tuning(d, 1)
-	m, err := g2c.New(g2cConfig(task.Finetune))
+	m, err := g2c.New(ModelConfig(task.Finetune))
 	if err != nil {
 		t.Fatal(err)
 	}
