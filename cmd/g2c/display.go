@@ -25,7 +25,7 @@ type display struct {
 	bar      *progressbar.ProgressBar
 	name     string
 	began    time.Time
-	first    int64 // step at which the task was taken up
+	first    int64 // steps done when began was taken
 	printed  time.Time
 	status   map[api.Key]state.Status
 }
@@ -59,9 +59,9 @@ func (d *display) step(w api.Work, p train.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	if d.name != w.Name() {
+	if d.name != w.Name() || p.Step <= d.first { // another task, or another attempt
 		d.clear()
-		d.name, d.began, d.first, d.printed = w.Name(), now, p.Step-1, now
+		d.name, d.began, d.first, d.printed = w.Name(), now, p.Step, now
 	}
 	if d.terminal {
 		d.draw(p)

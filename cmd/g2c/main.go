@@ -16,7 +16,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the program at once: nothing that is stored needs more.
+	told := context.AfterFunc(ctx, func() {
+		stop()
+		say("stopping at the next step and saving; once more to stop at once")
+	})
 	err := newRoot().ExecuteContext(ctx)
+	told()
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "g2c:", err)

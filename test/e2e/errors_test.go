@@ -220,13 +220,17 @@ func TestInterruptedRunGoesOn(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	last := ""
+	last, told := "", false
 	for lines.Scan() {
 		last = lines.Text()
+		told = told || strings.Contains(last, "stopping at the next step")
 	}
 	err = c.Wait()
 	if c.ProcessState.ExitCode() != 130 || !strings.Contains(last, "state saved") {
 		t.Errorf("%v, last words %q, want exit code 130 and the state saved", err, last)
+	}
+	if !told {
+		t.Error("the signal was not acknowledged")
 	}
 	trainTiny(t, store)
 	sameBits(t, "after an interrupt", hashes(t, store), want)

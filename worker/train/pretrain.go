@@ -157,8 +157,8 @@ func (p *pretrainer) resumeOrStart() (*checkpoint.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, pool := range map[string]*imagePool{"poolA": p.poolA, "poolB": p.poolB} {
-		v, err := realsOf(f, realPrefix+name)
+	for _, pool := range p.pools() {
+		v, err := realsOf(f, realPrefix+pool.name)
 		if err != nil {
 			return nil, err
 		}
@@ -166,6 +166,16 @@ func (p *pretrainer) resumeOrStart() (*checkpoint.Manifest, error) {
 	}
 	p.t = m.Step
 	return nil, p.show.restore(f, p.log.Shown)
+}
+
+// namedPool is an image pool and its name in the resume state.
+type namedPool struct {
+	name string
+	*imagePool
+}
+
+func (p *pretrainer) pools() [2]namedPool {
+	return [2]namedPool{{"poolA", p.poolA}, {"poolB", p.poolB}}
 }
 
 // train is the loop.
@@ -279,8 +289,9 @@ func (p *pretrainer) endEpoch(epoch int, lr float64) error {
 // fill copies the state at a step boundary.
 func (p *pretrainer) fill(b *bundle) error {
 	b.step, b.epoch = p.t, int(p.t)/p.perEpoch
-	b.real("poolA", p.poolA.stored())
-	b.real("poolB", p.poolB.stored())
+	for _, pool := range p.pools() {
+		b.real(pool.name, pool.stored())
+	}
 	p.show.fill(b)
 	return b.capture(p.step.state, &p.log)
 }
