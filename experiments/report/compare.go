@@ -2,8 +2,10 @@ package report
 
 import "g2c/model/metrics"
 
-// compare tests every group against its counterpart of the baseline, pooled over
-// the seeds that both have, and seed by seed. Predictions are paired by the name
+// compare tests every group against its counterpart of the baseline, over the
+// seeds that both have together, and seed by seed. Together, an image counts
+// once, with the mean of its probabilities: seeds judge the same images, so their
+// judgements are not independent. Predictions are paired by the name
 // of the image; of evaluations of different images (tasks that are given another)
 // those that both judge are compared.
 func (d *Data) compare() {
@@ -27,12 +29,10 @@ func (d *Data) compare() {
 			c.P = metrics.Number(metrics.McNemar(c.OnlyA, c.OnlyB))
 			single = append(single, c)
 		}
-		for _, c := range single {
-			pooled.OnlyA, pooled.OnlyB, pooled.N = pooled.OnlyA+c.OnlyA, pooled.OnlyB+c.OnlyB, pooled.N+c.N
-		}
 		if len(single) == 0 {
 			continue
 		}
+		pooled.OnlyA, pooled.OnlyB, pooled.N = together(g)
 		pooled.P = metrics.Number(metrics.McNemar(pooled.OnlyA, pooled.OnlyB))
 		d.Comparisons = append(append(d.Comparisons, pooled), single...)
 	}
@@ -49,6 +49,46 @@ func pairs(a, b *Arm) (onlyA, onlyB, n int) {
 		}
 		n++
 		switch x, y := q.Sample().Right(), p.Sample().Right(); {
+		case x && !y:
+			onlyA++
+		case y && !x:
+			onlyB++
+		}
+	}
+	return onlyA, onlyB, n
+}
+
+// together counts as pairs does, over the images that a group and its baseline
+// judge, each with the mean probability of the seeds in which both do.
+func together(g *group) (onlyA, onlyB, n int) {
+	type sums struct {
+		a, b  metrics.Sample // P holds the sum
+		seeds float64
+	}
+	by := map[string]*sums{}
+	for _, b := range g.rows {
+		a := g.base.seed(b.Seed)
+		if a == nil {
+			continue
+		}
+		before := a.byName()
+		for _, p := range testOnly(b.predictions) {
+			q, ok := before[p.Name]
+			if !ok {
+				continue
+			}
+			s := by[p.Name]
+			if s == nil {
+				s = &sums{a: metrics.Sample{Class: q.Class}, b: metrics.Sample{Class: p.Class}}
+				by[p.Name] = s
+			}
+			s.a.P, s.b.P, s.seeds = s.a.P+q.P, s.b.P+p.P, s.seeds+1
+		}
+	}
+	for _, s := range by { // counts alone: their order does not matter
+		s.a.P, s.b.P = s.a.P/s.seeds, s.b.P/s.seeds
+		n++
+		switch x, y := s.a.Right(), s.b.Right(); {
 		case x && !y:
 			onlyA++
 		case y && !x:

@@ -16,7 +16,7 @@ type Data struct {
 	NumericsClass string       `json:"numericsClass"`
 	Arms          []Arm        `json:"arms"`        // finished evaluations, in the order of the plan
 	Generators    []Generator  `json:"generators"`  // finished pretrainings, in the order of the plan
-	Comparisons   []Comparison `json:"comparisons"` // pooled over seeds first, then each seed
+	Comparisons   []Comparison `json:"comparisons"` // the seeds together first, then each
 	Unfinished    []Unfinished `json:"unfinished"`  // what the plan asks for and the store lacks
 
 	// What the caller knows of the run; Collect leaves it empty. It is shown on
@@ -140,7 +140,7 @@ type Comparison struct {
 	// Blocks and Options are those of B.
 	Blocks  int     `json:"blocks"`
 	Options string  `json:"options,omitempty"`
-	Seed    *uint32 `json:"seed"`  // null: pooled over the seeds
+	Seed    *uint32 `json:"seed"`  // null: the seeds together, an image counted once with its mean probability
 	OnlyA   int     `json:"onlyA"` // pairs that only A judged right
 	OnlyB   int     `json:"onlyB"`
 	N       int     `json:"n"` // pairs
