@@ -110,7 +110,7 @@ const (
 
 // Timing is the side record of a task: what it cost, outside every hash.
 type Timing struct {
-	Seconds      float64 `json:"seconds"`      // in the loop, all attempts that left a checkpoint
+	Seconds      float64 `json:"seconds"`      // in the loop, over the attempts that ended or were interrupted; not those killed
 	StallSeconds float64 `json:"stallSeconds"` // of them, waiting for checkpoints
 	Saves        int     `json:"saves"`
 }

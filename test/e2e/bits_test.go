@@ -47,12 +47,12 @@ func TestKilledRunEndsInTheSameBits(t *testing.T) {
 	}
 	t.Logf("-seed %d", s)
 	random := rand.New(rand.NewPCG(uint64(s), 0))
-	store := t.TempDir()
+	store, cache := t.TempDir(), t.TempDir()
 	killed := 0
 	for range *kills {
 		moment := time.Duration(random.Int64N(int64(took)))
 		ctx, cancel := context.WithTimeout(t.Context(), moment)
-		o := run(ctx, t, nil, "run", tiny, "--store", store, "--wait")
+		o := run(ctx, t, nil, "run", tiny, "--store", store, "--cache", cache, "--wait")
 		cancel()
 		if o.code == 0 {
 			break // it got to the end before the kill
@@ -134,7 +134,7 @@ func TestFinishedRunDoesNothing(t *testing.T) {
 	store := t.TempDir()
 	trainTiny(t, store)
 	before := hashes(t, store)
-	o := must(t, nil, "run", tiny, "--store", store)
+	o := must(t, nil, "run", tiny, "--store", store, "--cache", t.TempDir())
 	if strings.Contains(o.stderr, " done") {
 		t.Errorf("something ran again:\n%s", o.stderr)
 	}

@@ -189,7 +189,7 @@ func TestTwoRunsOnOneStore(t *testing.T) {
 	if !lines.Scan() { // its first task is done, so it holds the store
 		t.Fatal("the first run says nothing")
 	}
-	o := run(t.Context(), t, nil, "run", tiny, "--store", store)
+	o := run(t.Context(), t, nil, "run", tiny, "--store", store, "--cache", t.TempDir())
 	if o.code != 5 || !strings.Contains(o.stderr, store) {
 		t.Errorf("exit code %d, want 5 and the store\n%s", o.code, o.stderr)
 	}

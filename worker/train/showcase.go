@@ -39,7 +39,7 @@ func (s *showcase) capture(epoch int) error {
 	n := min(results.ShowImages, s.p.data.A.Len(), s.p.data.B.Len())
 	batch := s.p.p.Batch
 	for from := 0; from < n; from += batch {
-		if err := s.p.samples2(from); err != nil {
+		if err := s.p.sampleBoth(from); err != nil {
 			return err
 		}
 		for _, kind := range results.ShowKinds {
@@ -93,9 +93,9 @@ func (s *showcase) restore(f *safetensors.File, shown []int) error {
 	return nil
 }
 
-// samples2 runs the sample program on the images of both domains from an index
+// sampleBoth runs the sample program on the images of both domains from an index
 // on, cropped from the centre.
-func (p *pretrainer) samples2(from int) error {
+func (p *pretrainer) sampleBoth(from int) error {
 	for _, d := range []*domain{&p.a, &p.b} {
 		gather(d.batch, d.set, func(i int) int { return (from + i) % d.set.Len() })
 		centre(d.placer.place, d.placer.margin/2)
