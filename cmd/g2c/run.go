@@ -147,6 +147,9 @@ func (e *experiment) report(c *cobra.Command, repo *checkpoint.Repo, dir string)
 
 // printArms prints a line for each arm and seed.
 func printArms(d *report.Data) {
+	if len(d.Arms) == 0 { // only generators were asked for
+		return
+	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "task\tarm\tseed\ttest balanced accuracy\tAUC\tF1\tn")
 	for _, a := range d.Arms {
