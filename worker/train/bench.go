@@ -100,32 +100,24 @@ func RunBench(d kernels.Device, task api.Task, steps int, now func() time.Time) 
 func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 	switch task.Kind {
 	case api.KindPretrain:
-		m, err := cyclegan.New(ganConfig(task.Pretrain))
-		if err != nil {
-			return nil, nil, err
-		}
-		s, err := NewGANStep(d, m)
+		s, err := openGAN(d, task.Pretrain)
 		if err != nil {
 			return nil, nil, err
 		}
 		err = s.Initialise(task.Pretrain.Seed)
-		return s, &Bench{Samples: task.Pretrain.Batch, StateBytes: stateBytes(m.State)}, s.randomImages(err, cyclegan.PixelsA, cyclegan.PixelsB)
+		return s, &Bench{Samples: task.Pretrain.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, cyclegan.PixelsA, cyclegan.PixelsB)
 	case api.KindFinetune:
-		m, err := g2c.New(ModelConfig(task.Finetune))
-		if err != nil {
-			return nil, nil, err
-		}
-		s, err := NewG2CStep(d, m)
+		s, err := openG2C(d, task.Finetune)
 		if err != nil {
 			return nil, nil, err
 		}
 		err = s.Initialise(task.Finetune.Seed)
-		for i := range m.Config.Generators {
+		for i := range s.Model.Config.Generators {
 			if err == nil {
 				err = s.initialise(g2c.GeneratorNet(i), task.Finetune.Seed, uint32(i))
 			}
 		}
-		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(m.State)}, s.randomImages(err, g2c.Pixels)
+		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, g2c.Pixels)
 	}
 	return nil, nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
 }

@@ -208,18 +208,10 @@ type Debugger interface {
 func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
 	switch task.Kind {
 	case api.KindPretrain:
-		m, err := cyclegan.New(ganConfig(task.Pretrain))
-		if err != nil {
-			return nil, 0, err
-		}
-		s, err := NewGANStep(d, m)
+		s, err := openGAN(d, task.Pretrain)
 		return s, task.Pretrain.LR, err
 	case api.KindFinetune:
-		m, err := g2c.New(ModelConfig(task.Finetune))
-		if err != nil {
-			return nil, 0, err
-		}
-		s, err := NewG2CStep(d, m)
+		s, err := openG2C(d, task.Finetune)
 		return s, task.Finetune.LR, err
 	}
 	return nil, 0, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)

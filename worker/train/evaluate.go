@@ -110,11 +110,7 @@ const shownBytes = 32 << 20
 // It returns the manifest.
 func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateInputs, opt Options) (*checkpoint.Manifest, error) {
 	f := &task.Evaluate.Model
-	model, err := g2c.New(ModelConfig(f))
-	if err != nil {
-		return nil, err
-	}
-	step, err := NewG2CStep(opt.Device, model)
+	step, err := openG2C(opt.Device, f)
 	if err != nil {
 		return nil, err
 	}

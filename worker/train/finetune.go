@@ -124,11 +124,8 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
 	}
-	model, err := g2c.New(c)
-	if err != nil {
-		return nil, err
-	}
-	if f.step, err = NewG2CStep(opt.Device, model); err != nil {
+	var err error
+	if f.step, err = openG2C(opt.Device, task.Finetune); err != nil {
 		return nil, err
 	}
 	f.eval = newEvaluator(f.step)
@@ -142,7 +139,7 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 	f.best = map[string][]float32{}
 	f.perEpoch = f.train.Len() / c.Batch
 	f.session = newSession(ctx, task, opt, func() *bundle {
-		b := newBundle(model.State, finetuneGroups...)
+		b := newBundle(f.step.Model.State, finetuneGroups...)
 		b.weights = f.weights
 		return b
 	})

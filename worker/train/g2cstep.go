@@ -1,6 +1,7 @@
 package train
 
 import (
+	"g2c/api"
 	"g2c/kernels"
 	"g2c/model/g2c"
 	"g2c/model/nn"
@@ -30,6 +31,15 @@ func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// openG2C builds a fine-tuning's programs and loads them.
+func openG2C(d kernels.Device, f *api.Finetune) (*G2CStep, error) {
+	m, err := g2c.New(ModelConfig(f))
+	if err != nil {
+		return nil, err
+	}
+	return NewG2CStep(d, m)
 }
 
 // Initialise draws the classifier's weights.

@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 
+	"g2c/api"
 	"g2c/kernels"
 	"g2c/model/cyclegan"
 	"g2c/model/nn"
@@ -52,6 +53,15 @@ func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
 	}
 	s.gen, s.dis = make([]float64, len(s.genSlots)), make([]float64, len(s.disSlots))
 	return s, nil
+}
+
+// openGAN builds a pretraining's programs and loads them.
+func openGAN(d kernels.Device, p *api.Pretrain) (*GANStep, error) {
+	m, err := cyclegan.New(ganConfig(p))
+	if err != nil {
+		return nil, err
+	}
+	return NewGANStep(d, m)
 }
 
 // Initialise draws the weights of all four networks.

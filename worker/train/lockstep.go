@@ -28,11 +28,7 @@ func Lockstep(task api.Task, weights, batch *safetensors.File, follower kernels.
 const exactly = 1
 
 func lockstepPretrain(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
-	m, err := cyclegan.New(ganConfig(task.Pretrain))
-	if err != nil {
-		return nil, err
-	}
-	s, err := NewGANStep(ref.New(), m)
+	s, err := openGAN(ref.New(), task.Pretrain)
 	if err != nil {
 		return nil, err
 	}
@@ -45,23 +41,19 @@ func lockstepPretrain(task api.Task, weights, batch *safetensors.File, follower 
 			return nil, err
 		}
 	}
-	g, err := lockstep.Run(m.Generator, s.state, follower, exactly)
+	g, err := lockstep.Run(s.Model.Generator, s.state, follower, exactly)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.fakesToPool(); err != nil {
 		return nil, err
 	}
-	d, err := lockstep.Run(m.Discriminator, s.state, follower, exactly)
+	d, err := lockstep.Run(s.Model.Discriminator, s.state, follower, exactly)
 	return []*lockstep.Report{g, d}, err
 }
 
 func lockstepFinetune(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
-	m, err := g2c.New(ModelConfig(task.Finetune))
-	if err != nil {
-		return nil, err
-	}
-	s, err := NewG2CStep(ref.New(), m)
+	s, err := openG2C(ref.New(), task.Finetune)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +64,9 @@ func lockstepFinetune(task api.Task, weights, batch *safetensors.File, follower 
 	if err := s.state.PutF64(g2c.Hyper, []float64{task.Finetune.LR}); err != nil {
 		return nil, err
 	}
-	p := m.Joint
+	p := s.Model.Joint
 	if p == nil {
-		p = m.Frozen
+		p = s.Model.Frozen
 	}
 	r, err := lockstep.Run(p, s.state, follower, exactly)
 	return []*lockstep.Report{r}, err

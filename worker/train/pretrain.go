@@ -100,11 +100,7 @@ func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Op
 			return nil, fault.New(fault.ErrData, "%d unlabelled images are fewer than a batch of %d", d.Len(), c.Batch)
 		}
 	}
-	model, err := cyclegan.New(c)
-	if err != nil {
-		return nil, err
-	}
-	step, err := NewGANStep(opt.Device, model)
+	step, err := openGAN(opt.Device, task.Pretrain)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +119,7 @@ func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Op
 	p.log.Sums = make([]float64, len(p.log.Names))
 	p.show = newShowcase(task.Pretrain.Epochs, p)
 	p.session = newSession(ctx, task, opt, func() *bundle {
-		b := newBundle(model.State, pretrainGroups...)
+		b := newBundle(step.Model.State, pretrainGroups...)
 		b.weights = p.weights
 		return b
 	})
