@@ -22,8 +22,9 @@
 // A NaN in an activation or a gradient reaches every result whose formula reads
 // it; max pooling, ReLU and clamping do not swallow it. Where a formula
 // multiplies it by a zero of the padding, both a NaN and a number are right, as
-// are 0 and NaN for the ReLU of minus infinity. The sign of a zero has no
-// meaning.
+// are 0 and NaN for the ReLU of minus infinity; and where a backend computes a
+// convolution by squares of results, a NaN, or an infinity, may reach all of a
+// square. The sign of a zero has no meaning.
 //
 // # Concurrency
 //

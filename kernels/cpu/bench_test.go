@@ -99,7 +99,7 @@ func BenchmarkMicro(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/outer%d", isa, k.columns), func(b *testing.B) {
 				runs := []*float32{&right[0]}
 				for b.Loop() {
-					k.outer(1, &runs[0], depth, int64(4*k.columns), &left[0], &results[0], 0)
+					k.outer(1, &runs[0], depth, int64(4*k.columns), &left[0], int64(4*k.rows), &results[0], 0)
 				}
 				rate(b)
 			})

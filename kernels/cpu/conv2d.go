@@ -29,7 +29,7 @@ func (d *Device) conv2D(op kernels.Conv2D, c call) func() {
 	if len(c.In) == 3 {
 		bias = c.In[2].F
 	}
-	return d.convolve(op.Geometry, c.Scratch, convOperands{x, w, y, bias})
+	return d.convolve(op.Geometry, c, convOperands{x, w, y, bias})
 }
 
 // convOperands are the operands of a convolution: x (N,H,W,C), w (K,R,S,C),
@@ -39,31 +39,43 @@ type convOperands struct {
 	bias    []float32
 }
 
-func (d *Device) convolve(g kernels.Geometry, s *host.Scratch[float32], o convOperands) func() {
+func (d *Device) convolve(g kernels.Geometry, c call, o convOperands) func() {
 	xs, ws, ys := o.x.Shape(), o.w.Shape(), o.y.Shape()
+	if d.winogradFits(g, ws[1], ws[2], ws[3], ws[0], ys[1], ys[2]) {
+		return d.convolveSquares(g, c, o)
+	}
 	rows, cols := axes(g, xs[1], xs[2], ws[1], ws[2])
 	h, w := rows.forward(), cols.forward()
 	p := &dotProduct{
-		dev: d, src: o.x.F, dst: o.y.F, bias: o.bias, scratch: s,
+		dev: d, src: o.x.F, dst: o.y.F, bias: o.bias, scratch: c.Scratch,
 		samples: xs[0], inner: xs[3], outer: ys[3], dstPlane: ys[1] * ys[2],
 		lattice: newLattice(&h, &w),
 		phases:  []phase{{h: h, w: w, dstCols: ys[2]}},
 	}
 	depth := ws[1] * ws[2] * ws[3]
 	p.pack = func(_ *phase, n panel, to []float32) {
-		packRows(o.w.F[n.first*depth:], depth, n.count, n.kernel.columns, to)
+		d.packRows(o.w.F[n.first*depth:], depth, n.count, n.kernel.columns, to)
 	}
-	p.prepare()
+	p.prepare(c, o.w, layoutOf("rows", g, p))
 	return p.run
 }
 
 // packRows turns rows of the right matrix, depth floats each, into a panel: to
 // holds, for each position of a row, that of every row, and zeros up to width.
-func packRows(from []float32, depth, count, width int, to []float32) {
+func (d *Device) packRows(from []float32, depth, count, width int, to []float32) {
+	whole := 0 // rows that the assembly took, but for what is left of their length
+	if d.isa != Portable && depth >= 8 {
+		for ; whole+8 <= count; whole += 8 {
+			transpose8(int64(depth/8), &from[whole*depth], int64(4*depth), &to[whole], int64(4*width))
+		}
+	}
 	for j := range count {
-		row := from[j*depth:][:depth]
-		at := j
-		for _, v := range row {
+		done := 0
+		if j < whole {
+			done = depth / 8 * 8
+		}
+		at := done*width + j
+		for _, v := range from[j*depth:][done:depth] {
 			to[at] = v
 			at += width
 		}
@@ -75,18 +87,28 @@ func packRows(from []float32, depth, count, width int, to []float32) {
 	}
 }
 
+// layoutOf names how the weights of a product are packed: which taps each of its
+// phases and planars reads depends on geometry and size.
+func layoutOf(kind string, g kernels.Geometry, p *dotProduct) string {
+	last := &p.phases[len(p.phases)-1]
+	return fmt.Sprintf("%s %v %d×%d %d×%d", kind, g, p.lattice.rows, p.lattice.cols, len(last.h.outs), len(last.w.outs))
+}
+
 // conv2DGradX is
 //
 //	dx[n,h,w,c] = sum over r,s,k of dy[n,p,q,k] * w[k,r,s,c]
 func (d *Device) conv2DGradX(op kernels.Conv2DGradX, c call) func() {
-	return d.convolveBack(op.Geometry, c.Scratch, c.In[0], c.In[1], c.Out[0])
+	return d.convolveBack(op.Geometry, c, c.In[0], c.In[1], c.Out[0])
 }
 
-func (d *Device) convolveBack(g kernels.Geometry, s *host.Scratch[float32], dy, w, dx tensor) func() {
+func (d *Device) convolveBack(g kernels.Geometry, c call, dy, w, dx tensor) func() {
 	ds, ws, xs := dy.Shape(), w.Shape(), dx.Shape()
+	if d.winogradFits(g, ws[1], ws[2], ws[3], ws[0], xs[1], xs[2]) && foldsFit(g, xs[1], xs[2]) {
+		return d.convolveSquaresBack(g, c, dy, w, dx)
+	}
 	rows, cols := axes(g, xs[1], xs[2], ws[1], ws[2])
 	p := &dotProduct{
-		dev: d, src: dy.F, dst: dx.F, scratch: s,
+		dev: d, src: dy.F, dst: dx.F, scratch: c.Scratch,
 		samples: xs[0], inner: ds[3], outer: xs[3], dstPlane: xs[1] * xs[2],
 	}
 	hs, vs := rows.backward(), cols.backward()
@@ -97,7 +119,7 @@ func (d *Device) convolveBack(g kernels.Geometry, s *host.Scratch[float32], dy, 
 		}
 	}
 	p.pack = func(f *phase, n panel, to []float32) { packTaps(f, n, w, to) }
-	p.prepare()
+	p.prepare(c, w, layoutOf("taps", g, p))
 	return p.run
 }
 
@@ -137,13 +159,13 @@ var point = kernels.Geometry{Stride: 1}
 
 // linear is y[n,o] = b[o] + sum over i of x[n,i] * w[o,i].
 func (d *Device) linear(_ kernels.Linear, c call) func() {
-	return d.convolve(point, c.Scratch, convOperands{
+	return d.convolve(point, c, convOperands{
 		pixelTensor(c.In[0]), pixelTensor(c.In[1]), pixelTensor(c.Out[0]), c.In[2].F})
 }
 
 // linearGradX is dx[n,i] = sum over o of dy[n,o] * w[o,i].
 func (d *Device) linearGradX(_ kernels.LinearGradX, c call) func() {
-	return d.convolveBack(point, c.Scratch, pixelTensor(c.In[0]), pixelTensor(c.In[1]), pixelTensor(c.Out[0]))
+	return d.convolveBack(point, c, pixelTensor(c.In[0]), pixelTensor(c.In[1]), pixelTensor(c.Out[0]))
 }
 
 // linearGradW is dw[v,o,i] = sum over the samples n of shard v of x[n,i] * dy[n,o].

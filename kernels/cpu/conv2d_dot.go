@@ -23,7 +23,8 @@ type dotProduct struct {
 	phases   []phase
 	planars  []*planar
 	pieces   []piece
-	strips   bool // taps hold so few channels that a row of them is made one
+	resume   int64 // not 0: results are added to what is there
+	strips   bool  // taps hold so few channels that a row of them is made one
 
 	// pack writes the weights of a panel of a phase.
 	pack func(p *phase, n panel, to []float32)
@@ -35,9 +36,10 @@ type dotProduct struct {
 	biases  []float32
 	strip   []float32
 	plane   []float32
+	shared  *host.Pack[float32]
 	size    struct{ packed, sums, biases, strip, plane int }
 
-	packTask, stripTask, dotTask func(member, item int)
+	packTask, sumTask, stripTask, dotTask func(member, item int)
 }
 
 // phase is one of the convolutions of a dotProduct.
@@ -75,8 +77,9 @@ const (
 	fewPieces = 32
 )
 
-// prepare cuts the work into pieces and reserves memory.
-func (d *dotProduct) prepare() {
+// prepare cuts the work into pieces and reserves memory. layout names how the
+// weights w are packed.
+func (d *dotProduct) prepare(c call, w tensor, layout string) {
 	d.panels = cut(d.dev.micro, d.outer)
 	d.strips = d.inner < stripsBelow
 	for i := range d.phases {
@@ -93,10 +96,12 @@ func (d *dotProduct) prepare() {
 	if d.bias != nil {
 		d.size.biases = padded(d.panels)
 	}
+	d.shared = c.Pack(w, layout, d.size.packed)
 	d.zeros = d.scratch.Keep(d.inner)
 	d.scratch.Note(d.lattice.bytes())
 	d.scratch.Reserve(d.floats())
 	d.packTask = func(_, item int) { d.packItem(item) }
+	d.sumTask = func(_, item int) { d.sumItem(item) }
 	d.stripTask = func(_, item int) { d.stripItem(item) }
 	d.dotTask = func(member, item int) { d.runPiece(&d.dev.members[member], &d.pieces[item]) }
 }

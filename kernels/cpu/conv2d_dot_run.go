@@ -3,12 +3,17 @@ package cpu
 // run computes the results.
 func (d *dotProduct) run() {
 	s := d.scratch.Floats(d.floats())
-	d.packed, s = s[:d.size.packed], s[d.size.packed:]
 	d.biases, s = s[:d.size.biases], s[d.size.biases:]
 	d.sums, s = s[:d.size.sums], s[d.size.sums:]
-	d.strip, d.plane = s[:d.size.strip], s[d.size.strip:]
+	d.strip, s = s[:d.size.strip], s[d.size.strip:]
+	d.plane, s = s[:d.size.plane], s[d.size.plane:]
 	clear(d.biases[copy(d.biases, d.bias):])
-	d.dev.team.run(len(d.phases)*len(d.panels)+len(d.planars)+d.samples*len(d.lattice.sums), d.packTask)
+	packed, stale := d.shared.Use(s)
+	d.packed = packed
+	if stale {
+		d.dev.team.run(len(d.phases)*len(d.panels)+len(d.planars), d.packTask)
+	}
+	d.dev.team.run(d.samples*len(d.lattice.sums), d.sumTask)
 	if d.strips {
 		d.dev.team.run(len(d.phases)*d.samples*d.phases[0].h.indices(), d.stripTask)
 	}
@@ -18,10 +23,12 @@ func (d *dotProduct) run() {
 	}
 }
 
-// packItem packs a panel of weights or, in the items after those, adds pixels.
+// packItem packs a panel of weights or, in the items after those, the weights of a
+// planar.
 func (d *dotProduct) packItem(item int) {
 	if first := len(d.phases) * len(d.panels); item >= first {
-		d.packOther(item - first)
+		l := d.planars[item-first]
+		d.pack(&l.phase, l.panel, d.packed[l.weights:][:l.phase.depth(d)*l.kernel.rows])
 		return
 	}
 	p, n := &d.phases[item/len(d.panels)], d.panels[item%len(d.panels)]
@@ -30,17 +37,6 @@ func (d *dotProduct) packItem(item int) {
 	}
 	depth := p.depth(d)
 	d.pack(p, n, d.packed[p.offset+n.first*depth:][:n.kernel.columns*depth])
-}
-
-// packOther packs the weights of a planar or, in the items after those, adds
-// pixels.
-func (d *dotProduct) packOther(item int) {
-	if item >= len(d.planars) {
-		d.sumItem(item - len(d.planars))
-		return
-	}
-	l := d.planars[item]
-	d.pack(&l.phase, l.panel, d.packed[l.weights:][:l.phase.depth(d)*l.kernel.rows])
 }
 
 // sumItem adds the pixels that meet in one tap of one sample.
@@ -121,7 +117,10 @@ func (d *dotProduct) runPiece(w *workspace, p *piece) {
 		for t := range p.to - p.from {
 			left, to := &w.left[t*taps*tileRows], w.results[t*tileRows:][:tileRows]
 			w.aim(d.dst, to, c)
-			c.kernel.dot(int64(taps), left, int64(n), right, bias, &w.rows[0], 0)
+			if d.resume != 0 {
+				w.lift(d.dst, to, c)
+			}
+			c.kernel.dot(int64(taps), left, int64(n), right, bias, &w.rows[0], d.resume)
 			w.land(d.dst, to, c)
 		}
 	}

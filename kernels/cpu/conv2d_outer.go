@@ -62,6 +62,9 @@ const (
 
 func (d *Device) correlate(g kernels.Geometry, seg kernels.Segments, s *host.Scratch[float32], x, dy, dw tensor) func() {
 	xs, ds, ws := x.Shape(), dy.Shape(), dw.Shape()
+	if d.winogradFits(g, ws[2], ws[3], xs[3], ds[3], ds[1], ds[2]) {
+		return d.correlateSquares(g, seg, s, x, dy, dw)
+	}
 	o := &outerProduct{
 		dev: d, x: x.F, dy: dy.F, dw: dw.F, seg: seg, scratch: s,
 		samples: xs[0], channels: xs[3], outs: ds[3],
@@ -127,9 +130,7 @@ func (o *outerProduct) run() {
 
 // sample is the index of sample i of the block.
 func (o *outerProduct) sample(i int) int {
-	per := o.seg.Per(o.samples)
-	i += o.first
-	return o.seg.First(o.samples, i/per, o.shard) + i%per
+	return segmentSample(o.seg, o.samples, o.shard, o.first+i)
 }
 
 // packItem packs a row of a sample: of the padded x, or of dy.
@@ -244,7 +245,7 @@ func (o *outerProduct) runTile(w *workspace, p panel, tile, u, n int, resume int
 		if resume != 0 {
 			w.lift(o.dw, to, p)
 		}
-		p.kernel.outer(int64(n), &w.right[t*n], int64(o.w.out), int64(4*o.w.stride*width), left, &w.rows[0], resume)
+		p.kernel.outer(int64(n), &w.right[t*n], int64(o.w.out), int64(4*o.w.stride*width), left, 4*tileRows, &w.rows[0], resume)
 		w.land(o.dw, to, p)
 		for r := range to {
 			to[r] += o.width

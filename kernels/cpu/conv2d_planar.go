@@ -153,7 +153,7 @@ func (l *planar) compute(w *workspace, item int) {
 	for b := l.from; b < l.to; b += columns {
 		b := min(b, l.to-columns)
 		l.address(w, sample, a, b)
-		l.kernel.outer(int64(taps), &w.right[0], int64(d.inner), int64(4*len(l.cols)), &d.packed[l.weights], &w.rows[0], 0)
+		l.kernel.outer(int64(taps), &w.right[0], int64(d.inner), int64(4*len(l.cols)), &d.packed[l.weights], int64(4*l.kernel.rows), &w.rows[0], 0)
 		l.land(w, sample, a, b)
 	}
 }

@@ -42,7 +42,7 @@ func TestConvDefinition(t *testing.T) {
 		d := open(t, Options{Threads: 2, ISA: isa})
 		for i, tr := range convTrials() {
 			ops := tr.operands(uint64(i))
-			want := define(tr, ops)
+			want := d.define(tr, ops)
 			for j, got := range tr.run(t, d, ops)[0] {
 				if float32(got) != want[j] {
 					t.Errorf("%s %v: element %d: %g, want %g", isa, tr, j, got, want[j])
@@ -53,8 +53,8 @@ func TestConvDefinition(t *testing.T) {
 	}
 }
 
-// define computes a trial by its contract.
-func define(tr trial, ops [][]float64) []float32 {
+// define computes a trial as the class says: by its contract, or by squares.
+func (d *Device) define(tr trial, ops [][]float64) []float32 {
 	a, b := imageOf(tr.in[0], ops[0]), imageOf(tr.in[1], ops[1])
 	switch op := tr.op.(type) {
 	case kernels.Conv2D:
@@ -62,10 +62,20 @@ func define(tr trial, ops [][]float64) []float32 {
 		if len(ops) == 3 {
 			bias = ops[2]
 		}
+		p, q := op.Out(a.s[1], a.s[2], b.s[1], b.s[2])
+		if d.winogradFits(op.Geometry, b.s[1], b.s[2], b.s[3], b.s[0], p, q) {
+			return squaresForward(op.Geometry, a, b, bias, p, q)
+		}
 		return defineForward(op.Geometry, a, b, bias)
 	case kernels.Conv2DGradX:
+		if d.winogradFits(op.Geometry, b.s[1], b.s[2], b.s[3], b.s[0], op.H, op.W) && foldsFit(op.Geometry, op.H, op.W) {
+			return squaresGradX(op, a, b)
+		}
 		return defineGradX(op, a, b)
 	case kernels.Conv2DGradW:
+		if d.winogradFits(op.Geometry, op.R, op.S, a.s[3], b.s[3], b.s[1], b.s[2]) {
+			return squaresGradW(op, a, b)
+		}
 		return defineGradW(op, a, b)
 	}
 	panic("not a convolution")

@@ -21,12 +21,13 @@ type Options struct {
 
 // Device runs programs in float32 on this machine's processors.
 type Device struct {
-	isa     ISA
-	micro   []microKernel
-	narrow  []microKernel // for results of few channels: see planar
-	pass    passSet
-	team    *team
-	members []workspace
+	isa      ISA
+	micro    []microKernel
+	narrow   []microKernel // for results of few channels: see planar
+	pass     passSet
+	winograd []winogradKernels // widest first; none where convolutions are all direct
+	team     *team
+	members  []workspace
 }
 
 // maxThreads bounds the team; a task counts its members in 16 bits.
@@ -45,7 +46,7 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > maxThreads {
 		return nil, fault.New(fault.ErrSpec, "cpu: %d threads, want 1 to %d", n, maxThreads)
 	}
-	return &Device{isa: isa, micro: microKernels(isa), narrow: narrowKernels(isa), pass: passes(isa), team: newTeam(n), members: make([]workspace, n)}, nil
+	return &Device{isa: isa, micro: microKernels(isa), narrow: narrowKernels(isa), pass: passes(isa), winograd: winogradSets(isa), team: newTeam(n), members: make([]workspace, n)}, nil
 }
 
 // ISA is the instruction set in use.

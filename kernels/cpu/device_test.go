@@ -6,6 +6,7 @@ import (
 
 	"g2c/kernels"
 	"g2c/kernels/ref"
+	"g2c/kernels/tolerance"
 )
 
 // operandsFor are operands in the domain of the operation: variances are not
@@ -30,14 +31,12 @@ func operandsFor(t trial, seed uint64) [][]float64 {
 	return ops
 }
 
-// toleranceOf is what rounding may make of values near one. A long chain of
-// fused multiply-adds loses a unit in the last place of its sum at each link.
-func toleranceOf(t trial) float64 {
-	const short, unit = 2e-5, 0x1p-24
-	if _, ok := t.op.(kernels.Conv2DGradW); ok {
-		return max(short, unit*float64(t.in[1].Shape[:3].Len()))
+// tensors are values with their types.
+func tensors(types []kernels.Type, values [][]float64) (ts []tolerance.Tensor) {
+	for i, t := range types {
+		ts = append(ts, tolerance.Tensor{Type: t, V: values[i]})
 	}
-	return short
+	return ts
 }
 
 // TestAgainstReference compares every operation with the float64 loops, on every
@@ -48,11 +47,18 @@ func TestAgainstReference(t *testing.T) {
 		d := open(t, Options{Threads: 2, ISA: isa})
 		for i, tr := range allTrials() {
 			ops := operandsFor(tr, uint64(i))
-			tolerance := toleranceOf(tr)
 			want, got := tr.run(t, r, ops), tr.run(t, d, ops)
+			out, err := tr.op.Infer(tr.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			off, err := tolerance.Of(tr.op, tensors(tr.in, ops), tensors(out, want))
+			if err != nil {
+				t.Fatal(err)
+			}
 			for k := range want {
 				for j := range want[k] {
-					if !near(got[k][j], want[k][j], tolerance) {
+					if !tolerance.Near(got[k][j], want[k][j], off[k][j]) {
 						t.Errorf("%s %v: result %d, element %d: %g, want %g", isa, tr, k, j, got[k][j], want[k][j])
 						break
 					}

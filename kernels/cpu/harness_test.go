@@ -140,11 +140,6 @@ func isas() []ISA {
 	return is
 }
 
-// near reports whether got is want within a tolerance. NaN is near nothing.
-func near(got, want, tolerance float64) bool {
-	return math.Abs(got-want) <= tolerance*(1+math.Abs(want))
-}
-
 // same reports whether two results hold the same bits.
 func same(a, b [][]float64) error {
 	for k := range a {

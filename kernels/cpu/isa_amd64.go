@@ -27,6 +27,24 @@ func microKernels(i ISA) []microKernel {
 	return portableKernels
 }
 
+// winogradSets are the transforms, widest first.
+func winogradSets(i ISA) []winogradKernels {
+	narrow := winogradKernels{8, winogradInputAVX2, winogradOutputAVX2, winogradWeightsAVX2, winogradGradientAVX2, winogradGradWAVX2}
+	wide := winogradKernels{16, winogradInputAVX512, winogradOutputAVX512, winogradWeightsAVX512, winogradGradientAVX512, winogradGradWAVX512}
+	switch i {
+	case AVX512:
+		return []winogradKernels{wide, narrow}
+	case AVX2:
+		return []winogradKernels{narrow}
+	}
+	return nil
+}
+
+// transpose8 turns eight rows into columns: see the assembly.
+func transpose8(blocks int64, from *float32, fromStep int64, to *float32, toStep int64) {
+	transpose8AVX2(blocks, from, fromStep, to, toStep)
+}
+
 // narrowKernels are those with few rows first, then widest first; outer only.
 func narrowKernels(i ISA) []microKernel {
 	all := microKernels(i)

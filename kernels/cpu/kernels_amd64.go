@@ -12,7 +12,7 @@ func dot6x16AVX2(taps int64, left **float32, n int64, right *float32, bias *floa
 // outer6x16AVX2 is a micro-kernel: see microKernel.outer.
 //
 //go:noescape
-func outer6x16AVX2(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+func outer6x16AVX2(runs int64, right **float32, n int64, stride int64, left *float32, leftStride int64, results **float32, resume int64)
 
 // dot6x64AVX512 is a micro-kernel: see microKernel.dot.
 //
@@ -22,7 +22,7 @@ func dot6x64AVX512(taps int64, left **float32, n int64, right *float32, bias *fl
 // outer6x64AVX512 is a micro-kernel: see microKernel.outer.
 //
 //go:noescape
-func outer6x64AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+func outer6x64AVX512(runs int64, right **float32, n int64, stride int64, left *float32, leftStride int64, results **float32, resume int64)
 
 // dot6x32AVX512 is a micro-kernel: see microKernel.dot.
 //
@@ -32,7 +32,7 @@ func dot6x32AVX512(taps int64, left **float32, n int64, right *float32, bias *fl
 // outer6x32AVX512 is a micro-kernel: see microKernel.outer.
 //
 //go:noescape
-func outer6x32AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+func outer6x32AVX512(runs int64, right **float32, n int64, stride int64, left *float32, leftStride int64, results **float32, resume int64)
 
 // dot6x16AVX512 is a micro-kernel: see microKernel.dot.
 //
@@ -42,17 +42,92 @@ func dot6x16AVX512(taps int64, left **float32, n int64, right *float32, bias *fl
 // outer6x16AVX512 is a micro-kernel: see microKernel.outer.
 //
 //go:noescape
-func outer6x16AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+func outer6x16AVX512(runs int64, right **float32, n int64, stride int64, left *float32, leftStride int64, results **float32, resume int64)
 
 // outer3x24AVX2 is a micro-kernel: see microKernel.outer.
 //
 //go:noescape
-func outer3x24AVX2(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+func outer3x24AVX2(runs int64, right **float32, n int64, stride int64, left *float32, leftStride int64, results **float32, resume int64)
 
 // outer3x48AVX512 is a micro-kernel: see microKernel.outer.
 //
 //go:noescape
-func outer3x48AVX512(runs int64, right **float32, n int64, stride int64, left *float32, results **float32, resume int64)
+func outer3x48AVX512(runs int64, right **float32, n int64, stride int64, left *float32, leftStride int64, results **float32, resume int64)
+
+// winogradInputAVX2 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	d0+d4-5/2·d2; e±√2·o with e=d4-d2/2, o=d3-d1/2; e±o/√2 with e=d4-2d2, o=d3-2d1; d1+d5-5/2·d3
+//
+//go:noescape
+func winogradInputAVX2(channels int64, from **float32, to *float32, toStep int64, temp *float32, constants *float32)
+
+// winogradInputAVX512 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	d0+d4-5/2·d2; e±√2·o with e=d4-d2/2, o=d3-d1/2; e±o/√2 with e=d4-2d2, o=d3-2d1; d1+d5-5/2·d3
+//
+//go:noescape
+func winogradInputAVX512(channels int64, from **float32, to *float32, toStep int64, temp *float32, constants *float32)
+
+// winogradOutputAVX2 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	m0+s1+s2; √2·q1+q2/√2; 2·s1+s2/2; m5+√8·q1+q2/√8 with s1,q1=m1±m2, s2,q2=m3±m4
+//
+//go:noescape
+func winogradOutputAVX2(channels int64, from *float32, fromStep int64, to **float32, temp *float32, constants *float32, bias *float32)
+
+// winogradOutputAVX512 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	m0+s1+s2; √2·q1+q2/√2; 2·s1+s2/2; m5+√8·q1+q2/√8 with s1,q1=m1±m2, s2,q2=m3±m4
+//
+//go:noescape
+func winogradOutputAVX512(channels int64, from *float32, fromStep int64, to **float32, temp *float32, constants *float32, bias *float32)
+
+// winogradWeightsAVX2 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	g0; (g0+2g2)/6 ± √2/6·g1; -2/3·(g0+g2/2) ± -√2/3·g1; g2
+//
+//go:noescape
+func winogradWeightsAVX2(channels int64, from *float32, fromStep int64, to *float32, toStep int64, temp *float32, constants *float32)
+
+// winogradWeightsAVX512 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	g0; (g0+2g2)/6 ± √2/6·g1; -2/3·(g0+g2/2) ± -√2/3·g1; g2
+//
+//go:noescape
+func winogradWeightsAVX512(channels int64, from *float32, fromStep int64, to *float32, toStep int64, temp *float32, constants *float32)
+
+// winogradGradientAVX2 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	d0; (d0+2d2) ± √2·(d1+2d3); (d0+d2/2) ± (d1+d3/2)/√2; d3
+//
+//go:noescape
+func winogradGradientAVX2(channels int64, from **float32, to *float32, toStep int64, temp *float32, constants *float32)
+
+// winogradGradientAVX512 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	d0; (d0+2d2) ± √2·(d1+2d3); (d0+d2/2) ± (d1+d3/2)/√2; d3
+//
+//go:noescape
+func winogradGradientAVX512(channels int64, from **float32, to *float32, toStep int64, temp *float32, constants *float32)
+
+// winogradGradWAVX2 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	m0+s1/6-2/3·s2; √2/6·q1-√2/3·q2; m5+s1/3-s2/3 with s1,q1=m1±m2, s2,q2=m3±m4
+//
+//go:noescape
+func winogradGradWAVX2(channels int64, from *float32, fromStep int64, to *float32, toStep int64, temp *float32, constants *float32)
+
+// winogradGradWAVX512 is to = L · from · Lᵀ for every channel, with the line L:
+//
+//	m0+s1/6-2/3·s2; √2/6·q1-√2/3·q2; m5+s1/3-s2/3 with s1,q1=m1±m2, s2,q2=m3±m4
+//
+//go:noescape
+func winogradGradWAVX512(channels int64, from *float32, fromStep int64, to *float32, toStep int64, temp *float32, constants *float32)
+
+// transpose8AVX2 is to[8b+j][i] = from[i][8b+j] for b < blocks and i, j < 8.
+//
+//go:noescape
+func transpose8AVX2(blocks int64, from *float32, fromStep int64, to *float32, toStep int64)
 
 // addPixels16 is, for each pixel in order and 16 columns of it,
 //

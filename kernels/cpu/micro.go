@@ -20,10 +20,10 @@ type microKernel struct {
 
 	// outer is, for u < runs and i < n, in that order,
 	//
-	//	results[r][j] += left[(u*n+i)*rows+r] * right[u][i*stride/4+j]
+	//	results[r][j] += left[(u*n+i)*leftStride/4+r] * right[u][i*stride/4+j]
 	//
-	// stride is in bytes. runs, n >= 1.
-	outer func(runs int64, right **float32, n, stride int64, left *float32, results **float32, resume int64)
+	// Strides are in bytes. runs, n >= 1.
+	outer func(runs int64, right **float32, n, stride int64, left *float32, leftStride int64, results **float32, resume int64)
 }
 
 // panel is a run of columns that one micro-kernel works on. A panel at the edge

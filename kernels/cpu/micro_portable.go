@@ -61,19 +61,19 @@ func dotPortable(taps int64, left **float32, n int64, right, bias *float32, resu
 }
 
 // outerPortable is microKernel.outer.
-func outerPortable(runs int64, right **float32, n, stride int64, left *float32, results **float32, resume int64) {
-	factors := unsafe.Slice(left, runs*n*tileRows)
-	step := int(stride / 4)
+func outerPortable(runs int64, right **float32, n, stride int64, left *float32, leftStride int64, results **float32, resume int64) {
+	step, leftStep := int(stride/4), int(leftStride/4)
+	factors := unsafe.Slice(left, (int(runs*n)-1)*leftStep+tileRows)
 	var sums portableTile
 	sums.begin(results, resume)
 	for _, start := range unsafe.Slice(right, runs) {
 		row := unsafe.Slice(start, (int(n)-1)*step+portableColumns)
 		for i := range int(n) {
 			for r := range sums {
-				sums.link(r, factors[i*tileRows+r], row[i*step:])
+				sums.link(r, factors[r], row[i*step:])
 			}
+			factors = factors[min(leftStep, len(factors)):]
 		}
-		factors = factors[int(n)*tileRows:]
 	}
 	sums.end(results)
 }

@@ -34,6 +34,15 @@ func convTrials() []trial {
 		{3, 40, 30, 72, 2, 1, 3, kernels.Geometry{Stride: 1, PadW: 1}}, // more planes than are there at once
 		{1, 6, 60, 17, 1, 4, 4, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 		{4, 2, 3, 128, 6, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
+		// By squares: squares partly outside, panels that are not whole, more squares
+		// than are there at once, in one shard and in two.
+		{2, 9, 6, 32, 40, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1, Mode: kernels.Reflect}},
+		{1, 4, 8, 72, 48, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1, Mode: kernels.Reflect}},
+		{1, 5, 5, 40, 88, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
+		{2, 9, 10, 32, 32, 3, 3, kernels.Geometry{Stride: 1}},
+		{1, 6, 3, 48, 32, 3, 3, kernels.Geometry{Stride: 1, PadH: 2, PadW: 1}},
+		{3, 19, 24, 32, 32, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
+		{4, 28, 20, 32, 32, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1, Mode: kernels.Reflect}},
 	} {
 		x, w := real(c.n, c.h, c.w, c.c), real(c.k, c.r, c.s, c.c)
 		p, q := c.g.Out(c.h, c.w, c.r, c.s)

@@ -10,6 +10,10 @@ type workspace struct {
 	rows    [tileRows]*float32 // addresses of one tile's results
 	edge    []float32          // the tile of a panel that is partly outside
 
+	addressed [places]*float32 // pixels of a square
+	square    []float32        // a square of vectors, between the two halves of a transform
+	spare     []float32        // what an item of work by squares needs
+
 	operands  [maxOperands][]float32 // of a pass
 	addresses [maxOperands]*float32
 }
@@ -26,6 +30,22 @@ func (d *Device) need(left, right, results int) {
 		}
 	}
 }
+
+// needSquares makes every member ready for work by squares with so many floats.
+func (d *Device) needSquares(floats int) {
+	for m := range d.members {
+		w := &d.members[m]
+		if w.square == nil {
+			w.square = host.AlignedFloats[float32](places * maxLanes)
+		}
+		if len(w.spare) < floats {
+			w.spare = host.AlignedFloats[float32](floats)
+		}
+	}
+}
+
+// maxLanes is the number of elements of the widest vector.
+const maxLanes = 16
 
 func longer[T any](s []T, n int) []T {
 	if len(s) >= n {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"unsafe"
 
 	"g2c/kernels"
 )
@@ -18,6 +19,8 @@ type Call[T Float] struct {
 	// Scratch is memory shared by all kernels of the program: its content is lost
 	// between runs.
 	Scratch *Scratch[T]
+
+	packs *packs[T]
 }
 
 // Scratch is working memory that kernels take turns in. Reserve while preparing,
@@ -48,6 +51,8 @@ type Exec[T Float] struct {
 	program *kernels.Program
 	values  []Tensor[T]
 	runs    []func()
+	state   *State[T]
+	packs   packs[T]
 	memory  kernels.MemoryUse
 }
 
@@ -57,7 +62,8 @@ func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T]) 
 		return nil, err
 	}
 	plan := kernels.NewPlan(p, layout[T]())
-	e := &Exec[T]{program: p, values: make([]Tensor[T], len(p.Values))}
+	e := &Exec[T]{program: p, values: make([]Tensor[T], len(p.Values)), state: s}
+	e.packs = packs[T]{byKey: map[packKey[T]]*Pack[T]{}, slots: map[*T]bool{}}
 	arena := Aligned(plan.Arena)
 	for id, v := range p.Values {
 		switch {
@@ -68,6 +74,7 @@ func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T]) 
 			}
 			t.Type = v.Type // a slot may be seen in another shape
 			e.values[id] = t
+			e.packs.slots[unsafe.SliceData(t.F)] = true
 		case plan.Offsets[id] >= 0:
 			e.values[id] = view[T](v.Type, arena[plan.Offsets[id]:])
 		}
@@ -78,7 +85,7 @@ func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T]) 
 	}
 	scratch.mem = AlignedFloats[T](scratch.n)
 	size := int64(layout[T]().F32)
-	e.memory = kernels.MemoryUse{Arena: plan.Arena, Sum: plan.Sum, Workspace: int64(scratch.n)*size + scratch.kept}
+	e.memory = kernels.MemoryUse{Arena: plan.Arena, Sum: plan.Sum, Workspace: int64(scratch.n)*size + scratch.kept + e.packs.settle(e)}
 	return e, nil
 }
 
@@ -88,7 +95,7 @@ func (e *Exec[T]) prepare(table map[string]Kernel[T], scratch *Scratch[T]) error
 		if !ok {
 			return fmt.Errorf("program %s: no kernel for %s", e.program.Name, in.Op.Name())
 		}
-		run, err := k(Call[T]{Op: in.Op, In: e.pick(in.In), Out: e.pick(in.Out), Scratch: scratch})
+		run, err := k(Call[T]{Op: in.Op, In: e.pick(in.In), Out: e.pick(in.Out), Scratch: scratch, packs: &e.packs})
 		if err != nil {
 			return fmt.Errorf("program %s: %s: %w", e.program.Name, e.program.Line(i), err)
 		}
@@ -110,24 +117,35 @@ func (e *Exec[T]) Program() *kernels.Program { return e.program }
 
 // Run implements kernels.Exec.
 func (e *Exec[T]) Run() error {
-	for _, run := range e.runs {
-		run()
-	}
+	e.packs.forget()
+	e.execute(0, len(e.runs))
 	return nil
+}
+
+// execute runs the instructions from one to before another.
+func (e *Exec[T]) execute(from, to int) {
+	e.state.version++
+	for i := from; i < to; i++ {
+		e.runs[i]()
+		e.packs.wrote(i)
+	}
+	e.packs.seen = e.state.version
 }
 
 // RunSegment implements kernels.Exec.
 func (e *Exec[T]) RunSegment(i int) error {
 	s := e.program.Segments[i]
-	for _, run := range e.runs[s.From:s.To] {
-		run()
+	if i == 0 || e.packs.seen != e.state.version {
+		e.packs.forget()
 	}
+	e.execute(s.From, s.To)
 	return nil
 }
 
 // RunInstr implements kernels.Exec.
 func (e *Exec[T]) RunInstr(i int) error {
-	e.runs[i]()
+	e.packs.forget()
+	e.execute(i, i+1)
 	return nil
 }
 

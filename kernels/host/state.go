@@ -10,6 +10,8 @@ import (
 type State[T Float] struct {
 	spec   *kernels.StateSpec
 	groups [][]byte
+	// version rises with everything that may write slots: a Put, a run of a program.
+	version uint64
 }
 
 // NewState allocates zeroed slots.
@@ -57,6 +59,7 @@ func convert[D, S Float](dst []D, src []S) {
 // PutF32 implements kernels.State.
 func (s *State[T]) PutF32(name string, src []float32) error {
 	t, err := s.find(name, kernels.F32, len(src))
+	s.version++
 	if err == nil {
 		convert(t.F, src)
 	}
@@ -66,6 +69,7 @@ func (s *State[T]) PutF32(name string, src []float32) error {
 // PutF64 implements kernels.State.
 func (s *State[T]) PutF64(name string, src []float64) error {
 	t, err := s.find(name, kernels.F32, len(src))
+	s.version++
 	if err == nil {
 		convert(t.F, src)
 	}

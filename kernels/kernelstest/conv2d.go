@@ -72,6 +72,7 @@ func conv2DCases(m *maker) {
 	}
 	transposedCases(m)
 	convShardCases(m)
+	convSquareCases(m)
 	convValueCases(m)
 }
 
@@ -112,6 +113,26 @@ func convShardCases(m *maker) {
 		m.add("", kernels.Conv2DGradW{Geometry: mirror(1, 1), Segments: seg, R: 3, S: 3}, m.reals(n, 2, 3, 3), m.reals(n, 2, 3, 2))
 		m.add("", kernels.Conv2DGradW{Geometry: zeros(1, 0, 0), Segments: seg, R: 1, S: 1}, m.reals(n, 1, 2, 17), m.reals(n, 1, 2, 9))
 	})
+}
+
+// convSquareCases have as many channels as make a fast algorithm worth while:
+// squares of results that do and do not fill the image, hostile values, a NaN.
+func convSquareCases(m *maker) {
+	const c, k = 32, 40
+	for _, g := range []kernels.Geometry{zeros(1, 1, 1), mirror(1, 1), zeros(1, 0, 0)} {
+		for _, size := range [][2]int{{4, 4}, {7, 9}, {12, 5}} {
+			h, w := size[0]+2-2*g.PadH, size[1]+2-2*g.PadW
+			seg := kernels.Segments{Groups: 1, Shards: 2}
+			m.add("", kernels.Conv2D{Geometry: g}, m.reals(2, h, w, c), m.reals(k, 3, 3, c), m.reals(k))
+			m.add("", kernels.Conv2DGradX{Geometry: g, H: h, W: w}, m.reals(2, size[0], size[1], k), m.reals(k, 3, 3, c))
+			m.add("", kernels.Conv2DGradW{Geometry: g, Segments: seg, R: 3, S: 3}, m.reals(2, h, w, c), m.reals(2, size[0], size[1], k))
+		}
+	}
+	for _, f := range m.hostile() {
+		m.add(f.name, kernels.Conv2D{Geometry: mirror(1, 1)}, f.draw(1, 8, 8, c), m.reals(k, 3, 3, c))
+		m.add(f.name, kernels.Conv2DGradX{Geometry: mirror(1, 1), H: 8, W: 8}, f.draw(1, 8, 8, k), m.reals(k, 3, 3, c))
+		m.add(f.name, kernels.Conv2DGradW{Geometry: mirror(1, 1), Segments: whole, R: 3, S: 3}, f.draw(1, 8, 8, c), m.reals(1, 8, 8, k))
+	}
 }
 
 func convValueCases(m *maker) {

@@ -34,9 +34,9 @@ func Of(op kernels.Op, in, out []Tensor) ([][]float64, error) {
 
 // table is the one table of tolerances.
 var table = map[string]rule{
-	"conv2d":                sum(func(in, _ []kernels.Type) int { return in[1].Shape[1:].Len() }),
-	"conv2d_grad_x":         sum(func(in, _ []kernels.Type) int { return in[1].Shape[:3].Len() }),
-	"conv2d_grad_w":         sum(func(in, out []kernels.Type) int { return in[1].Shape[:3].Len() / out[0].Shape[0] }),
+	"conv2d":                squares(func(op kernels.Op) kernels.Geometry { return op.(kernels.Conv2D).Geometry }, sum(func(in, _ []kernels.Type) int { return in[1].Shape[1:].Len() })),
+	"conv2d_grad_x":         squares(func(op kernels.Op) kernels.Geometry { return op.(kernels.Conv2DGradX).Geometry }, sum(func(in, _ []kernels.Type) int { return in[1].Shape[:3].Len() })),
+	"conv2d_grad_w":         squares(func(op kernels.Op) kernels.Geometry { return op.(kernels.Conv2DGradW).Geometry }, sum(func(in, out []kernels.Type) int { return in[1].Shape[:3].Len() / out[0].Shape[0] })),
 	"bias_grad":             sum(perResult),
 	"linear":                sum(func(in, _ []kernels.Type) int { return in[0].Shape[1] }),
 	"linear_grad_x":         sum(func(in, _ []kernels.Type) int { return in[0].Shape[1] }),

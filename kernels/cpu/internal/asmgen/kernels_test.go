@@ -153,7 +153,8 @@ func outerCase(t *testing.T, k tile, f *ir.Function, n int, resume int64) {
 	r := rand.New(rand.NewPCG(uint64(n), uint64(k.columns)))
 	m := &machine{}
 	start, want := newSums(r, k, resume)
-	left := draw(r, runs*n*k.rows)
+	leftStride := k.rows + 2
+	left := draw(r, runs*n*leftStride)
 	var right []int64
 	var rows [][]float32
 	for range runs {
@@ -164,13 +165,13 @@ func outerCase(t *testing.T, k tile, f *ir.Function, n int, resume int64) {
 	for _, row := range start {
 		results = append(results, m.place(row))
 	}
-	m.call(runs, m.table(right), int64(n), int64(4*stride), m.place(left), m.table(results), resume)
+	m.call(runs, m.table(right), int64(n), int64(4*stride), m.place(left), int64(4*leftStride), m.table(results), resume)
 	if err := m.run(f); err != nil {
 		t.Fatal(err)
 	}
 	for u := range runs {
 		for i := range n {
-			want.link(func(r int) float32 { return left[(u*n+i)*k.rows+r] }, rows[u][i*stride:])
+			want.link(func(r int) float32 { return left[(u*n+i)*leftStride+r] }, rows[u][i*stride:])
 		}
 	}
 	want.compare(t, m, results)

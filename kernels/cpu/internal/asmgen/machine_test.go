@@ -151,8 +151,16 @@ func (m *machine) vector(opcode string, from []operand.Op, to reg.Physical) erro
 			result[j] = sources[0][0]
 		case "VADDPS":
 			result[j] = sources[1][j] + sources[0][j]
+		case "VSUBPS":
+			result[j] = sources[1][j] - sources[0][j]
+		case "VMULPS":
+			result[j] = sources[1][j] * sources[0][j]
 		case "VFMADD231PS":
 			result[j] = fma32.FMA(sources[1][j], sources[0][j], old[j])
+		case "VFNMADD231PS":
+			result[j] = fma32.FMA(-sources[1][j], sources[0][j], old[j])
+		case "VFMADD213PS":
+			result[j] = fma32.FMA(old[j], sources[1][j], sources[0][j])
 		case "VXORPS", "VPXORD":
 			result[j] = math.Float32frombits(math.Float32bits(sources[0][j]) ^ math.Float32bits(sources[1][j]))
 		default:

@@ -60,6 +60,11 @@ func generate() (*ir.File, error) {
 	for _, t := range narrowTiles {
 		outer(ctx, t)
 	}
+	for _, t := range transforms {
+		t.build(ctx, false)
+		t.build(ctx, true)
+	}
+	transpose(ctx)
 	for _, p := range passes {
 		p.build(ctx, 2)
 		p.build(ctx, 1)

@@ -9,39 +9,43 @@ import (
 
 // outer builds the kernel of weight gradients, a sum of outer products:
 //
-//	sum[r][j] += over runs u, i < n of left[u][i][r] * right[u][i*stride + j], in that order
+//	sum[r][j] += over runs u, i < n of left[(u*n+i)*leftStride + r] * right[u][i*stride + j], in that order
 //
-// left is packed; right holds the address of each run, whose rows of floats lie
-// stride bytes apart; results and resume are as in dot.
+// right holds the address of each run. Rows of floats lie stride bytes apart, and
+// those of left, through all runs, leftStride; results and resume are as in dot.
 func outer(ctx *build.Context, t tile) {
 	ctx.Function(t.name("outer"))
 	ctx.Attributes(attr.NOSPLIT)
 	ctx.Pragma("noescape")
 	ctx.Doc(t.name("outer") + " is a micro-kernel: see microKernel.outer.")
-	ctx.SignatureExpr("func(runs int64, right **float32, n, stride int64, left *float32, results **float32, resume int64)")
+	ctx.SignatureExpr("func(runs int64, right **float32, n, stride int64, left *float32, leftStride int64, results **float32, resume int64)")
 	var (
-		runs    = ctx.Load(ctx.Param("runs"), reg.R8)
-		right   = ctx.Load(ctx.Param("right"), reg.R9)
-		stride  = ctx.Load(ctx.Param("stride"), reg.R10)
-		left    = ctx.Load(ctx.Param("left"), reg.RSI)
-		results = ctx.Load(ctx.Param("results"), reg.R13)
-		resume  = ctx.Load(ctx.Param("resume"), reg.R12)
-		thrice  = reg.R11
-		run     = reg.RDI
-		count   = reg.RCX
+		runs       = ctx.Load(ctx.Param("runs"), reg.R8)
+		right      = ctx.Load(ctx.Param("right"), reg.R9)
+		stride     = ctx.Load(ctx.Param("stride"), reg.R10)
+		left       = ctx.Load(ctx.Param("left"), reg.RSI)
+		results    = ctx.Load(ctx.Param("results"), reg.R13)
+		resume     = ctx.Load(ctx.Param("resume"), reg.R12)
+		leftStride = ctx.Load(ctx.Param("leftStride"), reg.RBX)
+		thrice     = reg.R11
+		leftThrice = reg.RDX
+		run        = reg.RDI
+		count      = reg.RCX
 	)
 	t.begin(ctx, resume, results, reg.RAX)
 	size := ctx.Load(ctx.Param("n"), reg.R12)
 	ctx.LEAQ(indexed(stride, stride, 2, 0), thrice)
+	ctx.LEAQ(indexed(leftStride, leftStride, 2, 0), leftThrice)
 
+	row := func(base, step, thrice reg.Register, u, disp int) operand.Mem {
+		return [unroll]operand.Mem{
+			at(base, disp), indexed(base, step, 1, disp), indexed(base, step, 2, disp), indexed(base, thrice, 1, disp),
+		}[u]
+	}
 	step := func(u int) {
 		t.step(ctx,
-			func(r int) operand.Mem { return at(left, 4*(u*t.rows+r)) },
-			func(disp int) operand.Mem {
-				return [unroll]operand.Mem{
-					at(run, disp), indexed(run, stride, 1, disp), indexed(run, stride, 2, disp), indexed(run, thrice, 1, disp),
-				}[u]
-			})
+			func(r int) operand.Mem { return row(left, leftStride, leftThrice, u, 4*r) },
+			func(disp int) operand.Mem { return row(run, stride, thrice, u, disp) })
 	}
 	ctx.Label("run")
 	ctx.MOVQ(at(right, 0), run)
@@ -53,7 +57,7 @@ func outer(ctx *build.Context, t tile) {
 	for u := range unroll {
 		step(u)
 	}
-	ctx.ADDQ(operand.U32(uint32(4*unroll*t.rows)), left)
+	ctx.LEAQ(indexed(left, leftStride, unroll, 0), left)
 	ctx.LEAQ(indexed(run, stride, unroll, 0), run)
 	ctx.SUBQ(operand.Imm(unroll), count)
 	ctx.JGE(operand.LabelRef("loop"))
@@ -62,7 +66,7 @@ func outer(ctx *build.Context, t tile) {
 	ctx.JZ(operand.LabelRef("next"))
 	ctx.Label("single")
 	step(0)
-	ctx.ADDQ(operand.Imm(uint64(4*t.rows)), left)
+	ctx.ADDQ(leftStride, left)
 	ctx.ADDQ(stride, run)
 	ctx.DECQ(count)
 	ctx.JNZ(operand.LabelRef("single"))
