@@ -137,22 +137,80 @@ func (m *Map[K, V]) walkFrom(n *node[K, V], k K, yield func(K, V) bool) bool {
 	return true
 }
 
-// First is the lowest entry.
+// First is the lowest entry. Nodes are never empty but for an empty root.
 func (m *Map[K, V]) First() (k K, v V, ok bool) {
-	for k, v := range m.All() {
-		return k, v, true
+	if m.size == 0 {
+		return k, v, false
 	}
-	return k, v, false
+	k, v = m.root.first()
+	return k, v, true
 }
 
-// Last is the highest entry. Nodes are never empty but for an empty root.
-func (m *Map[K, V]) Last() (k K, v V, ok bool) {
+func (n *node[K, V]) first() (K, V) {
+	for n.kids != nil {
+		n = n.kids[0]
+	}
+	return n.keys[0], n.values[0]
+}
+
+// After is the lowest entry above a key.
+func (m *Map[K, V]) After(k K) (next K, v V, ok bool) {
 	n := m.root
+	var right *node[K, V] // the subtree that follows n
+	for n.kids != nil {
+		i := m.kid(n, k)
+		if i+1 < len(n.kids) {
+			right = n.kids[i+1]
+		}
+		n = n.kids[i]
+	}
+	i, exact := m.find(n, k)
+	if exact {
+		i++
+	}
+	switch {
+	case i < len(n.keys):
+		return n.keys[i], n.values[i], true
+	case right != nil:
+		next, v = right.first()
+		return next, v, true
+	}
+	return next, v, false
+}
+
+// Before is the highest entry below a key.
+func (m *Map[K, V]) Before(k K) (previous K, v V, ok bool) {
+	n := m.root
+	var left *node[K, V] // the subtree that comes before n
+	for n.kids != nil {
+		i := m.kid(n, k)
+		if i > 0 {
+			left = n.kids[i-1]
+		}
+		n = n.kids[i]
+	}
+	if i, _ := m.find(n, k); i > 0 {
+		return n.keys[i-1], n.values[i-1], true
+	}
+	if left == nil {
+		return previous, v, false
+	}
+	previous, v = left.last()
+	return previous, v, true
+}
+
+// Last is the highest entry.
+func (m *Map[K, V]) Last() (k K, v V, ok bool) {
+	if m.size == 0 {
+		return k, v, false
+	}
+	k, v = m.root.last()
+	return k, v, true
+}
+
+func (n *node[K, V]) last() (K, V) {
 	for n.kids != nil {
 		n = n.kids[len(n.kids)-1]
 	}
-	if len(n.keys) == 0 {
-		return k, v, false
-	}
-	return n.keys[len(n.keys)-1], n.values[len(n.keys)-1], true
+	return n.keys[len(n.keys)-1], n.values[len(n.keys)-1]
 }

@@ -42,7 +42,17 @@ func (w twin) check(t *testing.T) {
 		t.Fatalf("last is %d", k)
 	}
 	for from := -1; from < 1000; from += 83 {
-		at, _ := slices.BinarySearch(keys, from)
+		at, exact := slices.BinarySearch(keys, from)
+		above := at
+		if exact {
+			above++
+		}
+		if k, _, ok := w.m.After(from); ok != (above < len(keys)) || ok && k != keys[above] {
+			t.Fatalf("after %d: %d, %v", from, k, ok)
+		}
+		if k, _, ok := w.m.Before(from); ok != (at > 0) || ok && k != keys[at-1] {
+			t.Fatalf("before %d: %d, %v", from, k, ok)
+		}
 		var got []int
 		for k := range w.m.From(from) {
 			got = append(got, k)

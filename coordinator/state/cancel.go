@@ -106,7 +106,7 @@ const never = 1<<63 - 1
 // has ended too.
 func (s *State) forgetTask(seq uint64) {
 	t, _ := s.tasks.Get(seq)
-	for _, k := range t.Work.Task.Inputs() {
+	for _, k := range t.inputs {
 		s.readers.Delete(read{k, seq})
 	}
 	s.byKey.Delete(t.Work.Key)

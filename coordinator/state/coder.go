@@ -301,4 +301,5 @@ func (d *decoder) work(number int, t *Task) {
 	}
 	t.Work = &w
 	t.work = hashOf(b)
+	t.inputs = w.Task.Inputs()
 }

@@ -8,10 +8,11 @@ import (
 // Task is a task as the coordinator sees it.
 type Task struct {
 	sealed
-	Seq  uint64    // order of submission
-	Work *api.Work // never changed
-	work [32]byte  // hash of Work's encoding
-	Need command.Need
+	Seq    uint64    // order of submission
+	Work   *api.Work // never changed
+	work   [32]byte  // hash of Work's encoding
+	inputs []api.Key
+	Need   command.Need
 
 	Project  string // who pays: that of the first experiment that wants it
 	Priority int    // the highest of those who want it
@@ -33,6 +34,9 @@ type Task struct {
 
 	Submitted, Ready, PlacedAt, Started, Stopping, Ended int64 // unix milliseconds of the last time; 0 for never
 }
+
+// Inputs are the keys of what it reads. The list is not to be changed.
+func (t *Task) Inputs() []api.Key { return t.inputs }
 
 // Gang bounds its slots, both at least 1.
 func (t *Task) Gang() api.Gang {

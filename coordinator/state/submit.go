@@ -50,7 +50,7 @@ func (s *State) admit(w *api.Work, need command.Need, finished bool) uint64 {
 		return seq
 	}
 	s.lastTask++
-	t := &Task{Seq: s.lastTask, Work: w, work: hashOf(w.Encode()), Need: need, Submitted: s.at, Status: Cancelled}
+	t := &Task{Seq: s.lastTask, Work: w, work: hashOf(w.Encode()), inputs: w.Task.Inputs(), Need: need, Submitted: s.at, Status: Cancelled}
 	if finished {
 		t.Status, t.Ended = Done, s.at
 	}
@@ -74,7 +74,7 @@ func (s *State) withInputs(seqs []uint64) []uint64 {
 		seen[seq] = true
 		all = append(all, seq)
 		t, _ := s.tasks.Get(seq)
-		for _, k := range t.Work.Task.Inputs() {
+		for _, k := range t.inputs {
 			if in, ok := s.byKey.Get(k); ok && !seen[in] {
 				todo = append(todo, in)
 			}

@@ -143,7 +143,7 @@ func (s *State) editWorker(id string) *Worker {
 // indexTask makes what follows from a task's record.
 func (d *data) indexTask(t *Task) {
 	d.byKey.Set(t.Work.Key, t.Seq)
-	for _, k := range t.Work.Task.Inputs() {
+	for _, k := range t.inputs {
 		d.readers.Set(read{k, t.Seq}, struct{}{})
 	}
 	d.use(t.Project, t.Slots())

@@ -94,9 +94,8 @@ func (s *State) charge(t *Task) {
 // waitsOn counts the inputs of a task that are known and live.
 func (d *data) waitsOn(t *Task) int {
 	n := 0
-	inputs := t.Work.Task.Inputs()
-	for i, k := range inputs {
-		if in := d.task(k); in != nil && in.Status.Live() && !slices.Contains(inputs[:i], k) {
+	for i, k := range t.inputs {
+		if in := d.task(k); in != nil && in.Status.Live() && !slices.Contains(t.inputs[:i], k) {
 			n++
 		}
 	}
