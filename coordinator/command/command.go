@@ -132,8 +132,8 @@ type Failed struct {
 // is pending again, and the attempt does not count.
 type Interrupted struct{ Report }
 
-// Released says that a worker has stopped what it had to stop, and that its slots
-// are free.
+// Released says that a worker has left a generation and all before it: what they
+// held of it is free.
 type Released struct{ Report }
 
 // Join says what a worker offers. A new incarnation has lost what the last one

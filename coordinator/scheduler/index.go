@@ -28,6 +28,7 @@ type index struct {
 	hosts   map[string][]*worker
 	cached  map[api.Key]*cow.Map[string, *worker] // open workers that have data at hand
 	special *cow.Map[string, *worker]             // in a mode that time or duty makes a pass look at
+	leaving *cow.Map[string, *worker]             // open, with slots that tasks are leaving
 }
 
 // item is where a task stands.
@@ -111,6 +112,7 @@ func newIndex(s *state.Snapshot, now int64) *index {
 		hosts:    map[string][]*worker{},
 		cached:   map[api.Key]*cow.Map[string, *worker]{},
 		special:  cow.New[string, *worker](cmp.Compare),
+		leaving:  cow.New[string, *worker](cmp.Compare),
 	}
 	for w := range s.Workers("") {
 		x.putWorker(w.ID, w, now)
@@ -139,10 +141,14 @@ func (x *index) update(s *state.Snapshot, now int64, changes []state.Change) {
 		case state.ExperimentChanged, state.ProjectChanged: // a pass reads what it needs of them
 		}
 	}
-	for id, w := range x.special.All() {
+	var turned []*worker
+	for _, w := range x.special.All() {
 		if w.open != w.record.Open(now) {
-			x.putWorker(id, w.record, now)
+			turned = append(turned, w)
 		}
+	}
+	for _, w := range turned {
+		x.putWorker(w.record.ID, w.record, now)
 	}
 	x.wake(now)
 }

@@ -25,6 +25,7 @@ type pass struct {
 	touched map[uint64]bool  // running tasks that the pass has a command for
 	stops   []command.Command
 	shares  map[string]int
+	soon    map[*kind]int
 }
 
 // gang is a task and the workers it is given.
@@ -200,16 +201,19 @@ func (p *pass) refuse(t *turn, l *line) verdict {
 	for _, k := range l.pool.kinds {
 		p.wanted[k] = true
 	}
-	if over(p.policy.PatienceMS, l.task.Ready, p.now) && !p.isKept(l.pool) {
-		for _, k := range l.pool.kinds {
-			p.kept[k] = l.task.Work.Name()
-		}
-	}
+	keep := over(p.policy.PatienceMS, l.task.Ready, p.now)
 	class := l.pool.shape.class
 	if over(p.policy.PreemptAfterMS, l.task.Ready, p.now) && p.helped[class] < maxHelped {
 		p.helped[class]++
-		if v.stopping = p.help(t, l, v); v.stopping > 0 {
-			p.helped[class] = maxHelped // one a pass: the next pass knows what came of it
+		v.stopping = p.help(t, l, v)
+		if v.stopping > 0 || v.free+v.coming >= v.need {
+			p.helped[class] = maxHelped // one at a time: the next pass knows what came of it
+			keep = true                 // what is freed for it is not for those behind it
+		}
+	}
+	if keep && !p.isKept(l.pool) {
+		for _, k := range l.pool.kinds {
+			p.kept[k] = l.task.Work.Name()
 		}
 	}
 	return v

@@ -45,13 +45,10 @@ func (p *pass) shortage(pool *pool) verdict {
 	for _, k := range pool.kinds {
 		v.capacity += k.slots
 		v.free += k.free
-		v.coming += k.coming
+		v.coming += p.coming(k)
 		if name := p.kept[k]; name != "" {
 			v.keptFor = name
 		}
-	}
-	for _, t := range p.stopping.All() {
-		v.coming += p.slotsIn(t, pool)
 	}
 	switch {
 	case class == 0:
@@ -62,6 +59,31 @@ func (p *pass) shortage(pool *pool) verdict {
 		v.why = tooSmall
 	}
 	return v
+}
+
+// coming counts the slots of a kind's open workers that will be free soon: those of
+// tasks that were asked to stop, and those that workers were told to release and
+// have not kept for longer than the grace. What takes longer is stuck, and nobody
+// may wait for it.
+func (p *pass) coming(k *kind) int {
+	if p.soon == nil {
+		p.soon = map[*kind]int{}
+		for _, w := range p.leaving.All() {
+			for _, h := range w.record.Holds {
+				if h.Releasing && !over(p.policy.GraceMS, h.Since, p.now) {
+					p.soon[w.kind] += h.Slots
+				}
+			}
+		}
+		for _, t := range p.stopping.All() {
+			for _, v := range t.Parts {
+				if w := p.workers[v.Worker]; w.open {
+					p.soon[w.kind] += v.Slots
+				}
+			}
+		}
+	}
+	return p.soon[k]
 }
 
 // why says what a pending task waits for.

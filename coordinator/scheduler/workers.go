@@ -26,7 +26,6 @@ type kind struct {
 	workers *cow.Map[hole, *worker] // open ones with free slots, smallest hole first
 	slots   int                     // of open workers
 	free    int                     // of these, those that nobody holds
-	coming  int                     // of these, those that tasks are leaving
 }
 
 // hole is where a worker stands in its kind.
@@ -66,7 +65,9 @@ func (x *index) putWorker(id string, record *state.Worker, now int64) {
 		return
 	}
 	w.kind.slots += record.Slots
-	w.kind.coming += releasing(record)
+	if slices.ContainsFunc(record.Holds, func(h state.Hold) bool { return h.Releasing }) {
+		x.leaving.Set(id, w)
+	}
 	w.show()
 	list := x.hosts[record.Host]
 	at, _ := slices.BinarySearchFunc(list, id, func(w *worker, id string) int { return cmp.Compare(w.record.ID, id) })
@@ -86,24 +87,13 @@ func (x *index) dropWorker(id string, w *worker) {
 		return
 	}
 	w.kind.slots -= w.record.Slots
-	w.kind.coming -= releasing(w.record)
+	x.leaving.Delete(id)
 	w.hide()
 	host := w.record.Host
 	x.hosts[host] = slices.DeleteFunc(x.hosts[host], func(v *worker) bool { return v == w })
 	for _, k := range w.record.Cached {
 		x.cached[k].Delete(id)
 	}
-}
-
-// releasing counts the slots that tasks are leaving.
-func releasing(r *state.Worker) int {
-	n := 0
-	for _, h := range r.Holds {
-		if h.Releasing {
-			n += h.Slots
-		}
-	}
-	return n
 }
 
 func (x *index) kindOf(r *state.Worker) *kind {

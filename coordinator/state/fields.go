@@ -87,6 +87,7 @@ func (h *Hold) fields(c coder) {
 	c.uint(2, &h.Generation)
 	c.int(3, &h.Slots)
 	c.flag(4, &h.Releasing)
+	c.time(5, &h.Since)
 }
 
 func (p *Project) fields(c coder) {

@@ -109,7 +109,7 @@ func (s *State) vacate(t *Task, reporter string) {
 		w := s.editWorker(p.Worker)
 		for i := range w.Holds {
 			if h := &w.Holds[i]; h.Task == t.Seq && h.Generation == t.Generation {
-				h.Releasing = true
+				h.Releasing, h.Since = true, s.at
 			}
 		}
 		if p.Worker == reporter {
@@ -134,7 +134,7 @@ func (s *State) vacateTo(t *Task, next []command.Part) {
 		w := s.editWorker(p.Worker)
 		for i := range w.Holds {
 			if h := &w.Holds[i]; h.Task == t.Seq && h.Generation == t.Generation {
-				h.Releasing, h.Slots = true, given
+				h.Releasing, h.Since, h.Slots = true, s.at, given
 			}
 		}
 		w.dropEmpty()

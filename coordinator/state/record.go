@@ -105,7 +105,8 @@ type Hold struct {
 	Task       uint64 // Seq
 	Generation uint64
 	Slots      int
-	Releasing  bool // the worker was told to stop and has not said that it did
+	Releasing  bool  // the worker was told to stop and has not said that it did
+	Since      int64 // when it was told; 0 before
 }
 
 // Free is how many slots nobody holds.

@@ -7,10 +7,11 @@ import (
 	"g2c/coordinator/command"
 )
 
-// about finds the task that a report speaks of, if the reporter is of its gang.
-// Any other report can only mean that its worker has stopped: if the state waits
-// for that, it is taken as such, and neither a task nor an error is returned.
-func (s *State) about(r command.Report) (*Task, error) {
+// about finds the task that a report speaks of, if the reporter is of its gang. Any
+// other report still says that its worker has left the generations up to one: if
+// the state waits for that, it is taken as such, and neither a task nor an error is
+// returned.
+func (s *State) about(r command.Report, left uint64) (*Task, error) {
 	t := s.task(r.Task)
 	if t == nil {
 		return nil, fmt.Errorf("report on %s: %w", r.Task.Short(), ErrUnknownTask)
@@ -22,29 +23,33 @@ func (s *State) about(r command.Report) (*Task, error) {
 	if t.Generation == r.Generation && t.slotsOn(r.Worker) > 0 {
 		return s.editTask(t.Seq), nil
 	}
-	if s.letGo(r) {
+	if s.letGo(r, left) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("report of %s on generation %d of %s: %w", r.Worker, r.Generation, t.Work.Name(), ErrStale)
 }
 
-// letGo frees what a worker was releasing, and reports whether there was any.
-func (s *State) letGo(r command.Report) bool {
+// letGo frees what a worker was releasing of the generations up to one, and reports
+// whether there was any.
+func (s *State) letGo(r command.Report, left uint64) bool {
 	t := s.task(r.Task)
 	w := s.editWorker(r.Worker)
-	if !w.settle(t.Seq, r.Generation) {
+	if !w.settle(t.Seq, left) {
 		return false
 	}
 	s.putWorker(w)
 	return true
 }
 
+// started also says that the worker has left the generations before, but not this
+// one: a report that comes after the order to stop frees nothing.
 func (s *State) started(c command.Started) error {
-	t, err := s.about(c.Report)
+	before := max(c.Generation, 1) - 1
+	t, err := s.about(c.Report, before)
 	if t == nil {
 		return err
 	}
-	s.letGo(c.Report) // who runs this generation has left the ones before
+	s.letGo(c.Report, before)
 	if t.Status == Placed {
 		t.Started = s.at
 		s.move(t, Running)
@@ -53,7 +58,7 @@ func (s *State) started(c command.Started) error {
 }
 
 func (s *State) done(c command.Done) error {
-	t, err := s.about(c.Report)
+	t, err := s.about(c.Report, c.Generation)
 	if t == nil {
 		return err
 	}
@@ -70,7 +75,7 @@ func (s *State) finish(t *Task, home string) {
 }
 
 func (s *State) failed(c command.Failed) error {
-	t, err := s.about(c.Report)
+	t, err := s.about(c.Report, c.Generation)
 	if t == nil {
 		return err
 	}
@@ -91,7 +96,7 @@ func (s *State) failed(c command.Failed) error {
 }
 
 func (s *State) interrupted(c command.Interrupted) error {
-	t, err := s.about(c.Report)
+	t, err := s.about(c.Report, c.Generation)
 	if t == nil {
 		return err
 	}
@@ -103,7 +108,7 @@ func (s *State) interrupted(c command.Interrupted) error {
 // released is meant for holds. A worker that lets go of what it is still expected
 // to run has lost it.
 func (s *State) released(c command.Released) error {
-	t, err := s.about(c.Report)
+	t, err := s.about(c.Report, c.Generation)
 	if t == nil {
 		return err
 	}
