@@ -10,17 +10,13 @@ import (
 )
 
 // verbs are those that every scenario knows.
-var verbs map[string]Verb
-
-func init() {
-	verbs = map[string]Verb{
-		"at": at, "task": task, "show": show,
-		"submit": entry(submit), "cancel": entry(cancel), "retry": entry(retry), "found": entry(found), "forget": entry(forget),
-		"place": entry(place), "resize": entry(resize), "preempt": entry(preempt), "evict": entry(evict),
-		"started": entry(started), "done": entry(done), "failed": entry(failed), "interrupted": entry(interrupted), "released": entry(released),
-		"join": entry(join), "cache": entry(cache), "lost": entry(lost), "leave": entry(leave), "mode": entry(mode),
-		"project": entry(project), "token": entry(token), "revoke": entry(revoke), "audit": entry(audit), "raise": entry(raise),
-	}
+var verbs = map[string]Verb{
+	"at": at, "task": task, "show": show,
+	"submit": entry(submit), "cancel": entry(cancel), "retry": entry(retry), "found": entry(found), "forget": entry(forget),
+	"place": entry(place), "resize": entry(resize), "preempt": entry(preempt), "evict": entry(evict),
+	"started": entry(started), "done": entry(done), "failed": entry(failed), "interrupted": entry(interrupted), "released": entry(released),
+	"join": entry(join), "cache": entry(cache), "lost": entry(lost), "leave": entry(leave), "mode": entry(mode),
+	"project": entry(project), "token": entry(token), "revoke": entry(revoke), "audit": entry(audit), "raise": entry(raise),
 }
 
 // entry makes a verb of what makes a command: it says why it was refused.

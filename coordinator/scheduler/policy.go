@@ -1,10 +1,5 @@
 package scheduler
 
-import (
-	"fmt"
-	"math"
-)
-
 // Policy is what a cluster wants of its scheduler. Times are milliseconds; a
 // negative one means never.
 type Policy struct {
@@ -33,14 +28,6 @@ func DefaultPolicy() Policy {
 // tasks are placed and never disturbed.
 func LocalPolicy() Policy {
 	return Policy{PatienceMS: -1, PreemptAfterMS: -1, GraceMS: -1, GrowAfterMS: -1}
-}
-
-// Validate refuses a policy that makes no sense.
-func (p Policy) Validate() error {
-	if p.MaxResizes < 0 || p.MaxResizes > math.MaxInt32 {
-		return fmt.Errorf("scheduler: %d resizes a plan", p.MaxResizes)
-	}
-	return nil
 }
 
 // over says whether something that began at a time has lasted as long as a

@@ -2,13 +2,16 @@ package state_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"testing"
 
 	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/scenario"
 	"g2c/coordinator/state"
+	"g2c/internal/golden"
 )
 
 // encoded is a snapshot with a record of every kind.
@@ -52,6 +55,29 @@ func TestASnapshotThatIsDamagedIsRefused(t *testing.T) {
 // The digest would stop nearly every mutation, so the fuzzer also reads without it:
 // what is behind it must hold by itself.
 func FuzzDecode(f *testing.F) {
+	f.Add(small(f))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if _, err := state.Decode(bytes.NewReader(body)); err != nil && !errors.Is(err, state.ErrCorrupt) && !errors.Is(err, state.ErrNewer) {
+			t.Fatalf("an error of another class: %v", err)
+		}
+		_ = state.DecodeUnsealed(body) // whatever it says, it may not panic
+	})
+}
+
+// What releases wrote must stay readable, and make the same state: a snapshot that
+// was committed with version 1 of the format.
+func TestGoldenSnapshot(t *testing.T) {
+	b := small(t)
+	s, err := state.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "testdata/snapshot.golden", fmt.Sprintf("hash %x\n%s", s.Hash(), hex.Dump(b)))
+}
+
+// small is a snapshot with one or two records of every kind.
+func small(t testing.TB) []byte {
+	t.Helper()
 	w := scenario.New()
 	works := []api.Work{scenario.Work("A", scenario.Options{}), scenario.Work("B", scenario.Options{})}
 	w.Apply(command.Entry{Actor: "a", Request: "r", Command: command.Submit{Experiment: "e", Works: works}})
@@ -61,13 +87,7 @@ func FuzzDecode(f *testing.F) {
 	w.Apply(command.Entry{Command: command.PutToken{Token: command.Token{ID: "t"}}})
 	var b bytes.Buffer
 	if err := w.State.Encode(&b); err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	f.Add(b.Bytes())
-	f.Fuzz(func(t *testing.T, body []byte) {
-		if _, err := state.Decode(bytes.NewReader(body)); err != nil && !errors.Is(err, state.ErrCorrupt) && !errors.Is(err, state.ErrNewer) {
-			t.Fatalf("an error of another class: %v", err)
-		}
-		_ = state.DecodeUnsealed(body) // whatever it says, it may not panic
-	})
+	return b.Bytes()
 }

@@ -222,3 +222,28 @@ func (h *history) parts() []command.Part {
 	}
 	return out
 }
+
+func TestTasksAreFoundByPrefix(t *testing.T) {
+	w := scenario.New()
+	works := []api.Work{scenario.Work("A", scenario.Options{}), scenario.Work("B", scenario.Options{})}
+	works = append(works, scenario.Work("R", scenario.Options{Inputs: []api.Key{works[0].Key}}))
+	w.Apply(command.Entry{Command: command.Submit{Experiment: "e", Works: works}})
+	s := w.State.Snapshot()
+	for _, work := range works {
+		for _, n := range []int{4, 7, 64} {
+			found := false
+			for task := range s.TasksWith(work.Key.String()[:n]) {
+				found = found || task.Work.Key == work.Key
+			}
+			if !found {
+				t.Errorf("%s is not found by %d digits", work.Name(), n)
+			}
+		}
+	}
+	for task := range s.TasksWith("not a prefix") {
+		t.Errorf("%s is found by what is no prefix", task.Work.Name())
+	}
+	if r := s.Readers(works[0].Key); len(r) != 1 || r[0].Work.Name() != "R" {
+		t.Errorf("%d readers of A", len(r))
+	}
+}
