@@ -58,6 +58,10 @@ $(BUILD)/torch/bin/python:
 bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; PEER names the PyTorch networks
 	$(TORCH_PY) bench/peers/bench_cpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/cpu.md
 
+.PHONY: bench-coordinator
+bench-coordinator: ## measure the coordinator at 10,000 slots and 100,000 tasks
+	$(GO) run ./bench/coordinator
+
 .PHONY: parity
 parity: $(BIN) $(TORCH_PY) ## hold training steps to PyTorch's, tensor by tensor; PEER names the PyTorch networks
 	$(TORCH_PY) bench/peers/parity.py --g2c $(BIN) --peer $(PEER) --out bench/results/parity.md

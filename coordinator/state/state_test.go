@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -245,5 +246,23 @@ func TestTasksAreFoundByPrefix(t *testing.T) {
 	}
 	if r := s.Readers(works[0].Key); len(r) != 1 || r[0].Work.Name() != "R" {
 		t.Errorf("%d readers of A", len(r))
+	}
+}
+
+// A snapshot is written on another goroutine while the state goes on: run with -race.
+func TestASnapshotIsReadWhileTheStateGoesOn(t *testing.T) {
+	h := newHistory(5)
+	for range 200 {
+		h.step()
+	}
+	s := h.w.State.Snapshot()
+	want := s.Hash()
+	checked := make(chan error)
+	go func() { checked <- errors.Join(s.Check(), s.Encode(io.Discard)) }()
+	for range 200 {
+		h.step()
+	}
+	if err := <-checked; err != nil || s.Hash() != want {
+		t.Errorf("the snapshot changed: %v", err)
 	}
 }

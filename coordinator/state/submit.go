@@ -116,7 +116,7 @@ func (s *State) retry(c command.Retry) error {
 		if first, _ := s.wanted(t.Seq); first == nil {
 			return fmt.Errorf("retry %s: %w", t.Work.Name(), ErrNotWanted)
 		}
-		s.retryAll(s.withReaders(s.withInputs([]uint64{t.Seq})))
+		s.retryAll(s.withInputs(s.withReaders(s.withInputs([]uint64{t.Seq}))))
 		return nil
 	}
 	e := s.experiment(c.Experiment)
@@ -132,18 +132,22 @@ func (s *State) retry(c command.Retry) error {
 
 // withReaders adds what was cancelled since a task of the list failed.
 func (s *State) withReaders(seqs []uint64) []uint64 {
+	seen := make(map[uint64]bool, len(seqs))
+	for _, seq := range seqs {
+		seen[seq] = true
+	}
 	for i := 0; i < len(seqs); i++ {
 		t, _ := s.tasks.Get(seqs[i])
 		if t.Status != Failed && t.Status != Cancelled {
 			continue
 		}
 		for _, r := range s.readersOf(t.Work.Key) {
-			if !slices.Contains(seqs, r) {
+			if !seen[r] {
+				seen[r] = true
 				seqs = append(seqs, r)
 			}
 		}
 	}
-	slices.Sort(seqs)
 	return seqs
 }
 
