@@ -72,7 +72,8 @@ func (p *pass) help(t *turn, l *line, v verdict) int {
 	if need <= 0 {
 		return 0
 	}
-	victims := p.victims(t, l)
+	avoid := p.avoided(l.pool)
+	victims := p.victims(t, l, avoid)
 	for i := range victims {
 		c := &victims[i]
 		c.gives = max(min(c.task.Slots()-c.task.Gang().Min, c.here, need), 0)
@@ -90,7 +91,7 @@ func (p *pass) help(t *turn, l *line, v verdict) int {
 	asked := 0
 	for _, c := range victims {
 		if c.gives > 0 {
-			p.stops = append(p.stops, p.ask(c, l))
+			p.stops = append(p.stops, p.ask(c, l, avoid))
 			p.touched[c.task.Seq] = true
 			asked++
 		}
@@ -99,14 +100,14 @@ func (p *pass) help(t *turn, l *line, v verdict) int {
 }
 
 // ask is the command that makes a victim give.
-func (p *pass) ask(c victim, l *line) command.Command {
+func (p *pass) ask(c victim, l *line, avoid []*worker) command.Command {
 	t := c.task
 	if t.Slots()-c.gives < t.Gang().Min {
 		return command.Preempt{Task: t.Work.Key, Generation: t.Generation, Reason: "makes way for " + l.task.Work.Name()}
 	}
 	rest := slices.Clone(t.Parts)
 	for i := len(rest) - 1; i >= 0 && c.gives > 0; i-- {
-		if !p.serves(rest[i].Worker, l.pool) {
+		if !p.serves(rest[i].Worker, l.pool, avoid) {
 			continue
 		}
 		n := min(rest[i].Slots, c.gives)
@@ -119,14 +120,14 @@ func (p *pass) ask(c victim, l *line) command.Command {
 
 // victims lists the running tasks that have to give to a project's waiter, as much
 // of them as may be asked.
-func (p *pass) victims(t *turn, l *line) []victim {
+func (p *pass) victims(t *turn, l *line, avoid []*worker) []victim {
 	poor := t.used+l.pool.shape.min <= p.share(t.name)
 	var all []victim
 	for seq, r := range p.running.All() {
 		if r.Preempting || p.touched[seq] {
 			continue
 		}
-		c := victim{task: r, here: p.slotsIn(r, l.pool)}
+		c := victim{task: r, here: p.slotsIn(r, l.pool, avoid)}
 		switch {
 		case c.here == 0:
 			continue
@@ -167,20 +168,20 @@ func (p *pass) victims(t *turn, l *line) []victim {
 	return kept
 }
 
-// slotsIn counts a gang's slots on workers of a pool that take tasks.
-func (p *pass) slotsIn(t *state.Task, pool *pool) int {
+// slotsIn counts a gang's slots that would serve a pool's shape, were they free.
+func (p *pass) slotsIn(t *state.Task, pool *pool, avoid []*worker) int {
 	n := 0
 	for _, v := range t.Parts {
-		if p.serves(v.Worker, pool) {
+		if p.serves(v.Worker, pool, avoid) {
 			n += v.Slots
 		}
 	}
 	return n
 }
 
-func (p *pass) serves(id string, pool *pool) bool {
+func (p *pass) serves(id string, pool *pool, avoid []*worker) bool {
 	w := p.workers[id]
-	return w.open && w.kind.suits(pool.shape)
+	return w.open && w.kind.suits(pool.shape) && !slices.Contains(avoid, w)
 }
 
 // share is what a project may count on: the slots of all open workers, divided by

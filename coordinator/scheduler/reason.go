@@ -26,6 +26,7 @@ type verdict struct {
 	need     int
 	capacity int
 	free     int
+	avoided  int    // slots that are free where it failed
 	coming   int    // being released, or of tasks that were asked to stop
 	keptFor  string // a task for which what is free is kept
 	stopping int    // tasks that are asked to make way
@@ -49,6 +50,10 @@ func (p *pass) shortage(pool *pool) verdict {
 		if name := p.kept[k]; name != "" {
 			v.keptFor = name
 		}
+	}
+	for _, w := range p.avoided(pool) {
+		v.free -= w.free
+		v.avoided += w.free
 	}
 	switch {
 	case class == 0:
@@ -112,6 +117,9 @@ func (p *Plan) why(t *state.Task) string {
 func (v verdict) words(sh shape) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "needs %s of class %s%s, %d free", count(v.need), sh.class, wants(sh), v.free)
+	if v.avoided > 0 {
+		fmt.Fprintf(&b, " beside %d where it failed", v.avoided)
+	}
 	if v.coming > 0 {
 		fmt.Fprintf(&b, " and %d being released", v.coming)
 	}
