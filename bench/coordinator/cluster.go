@@ -5,7 +5,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
-	"g2c/coordinator/scenario"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
 )
@@ -36,7 +36,7 @@ func newCluster(workers, slots int) (*cluster, error) {
 	for i := range workers {
 		err := c.apply(command.Join{
 			Worker: fmt.Sprintf("w%05d", i), Incarnation: 1, Class: api.ClassCPU, Slots: slots, Host: fmt.Sprint("h", i/4),
-			Cached: []api.Key{scenario.Data(fmt.Sprint(i % 7))},
+			Cached: []api.Key{fixture.Data(fmt.Sprint(i % 7))},
 		})
 		if err != nil {
 			return nil, err
@@ -52,11 +52,11 @@ func (c *cluster) fill(gangs bool) error {
 	for e := range 100 {
 		s := command.Submit{Experiment: fmt.Sprint("e", e), Project: fmt.Sprint("p", e%10), Priority: e % 3}
 		for i := range 1000 {
-			o := scenario.Options{Gang: api.Gang{Min: 1, Max: 1}, Data: fmt.Sprint(i % 7)}
+			o := fixture.Options{Gang: api.Gang{Min: 1, Max: 1}, Data: fmt.Sprint(i % 7)}
 			if gangs && i%10 == 9 {
 				o.Gang = api.Gang{Min: 4, Max: 8}
 			}
-			s.Works = append(s.Works, scenario.Work(fmt.Sprintf("T%d.%d", e, i), o))
+			s.Works = append(s.Works, fixture.Work(fmt.Sprintf("T%d.%d", e, i), o))
 		}
 		if err := c.apply(s); err != nil {
 			return err

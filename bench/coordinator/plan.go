@@ -6,7 +6,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
-	"g2c/coordinator/scenario"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/scheduler"
 )
 
@@ -84,7 +84,7 @@ func (c *cluster) measureSubmitted() (string, error) {
 	for e := range 100 {
 		s := command.Submit{Experiment: fmt.Sprint("late", e), Project: "p1"}
 		for i := range 10 {
-			s.Works = append(s.Works, scenario.Work(fmt.Sprintf("L%d.%d", e, i), scenario.Options{Gang: api.Gang{Min: 1, Max: 1}}))
+			s.Works = append(s.Works, fixture.Work(fmt.Sprintf("L%d.%d", e, i), fixture.Options{Gang: api.Gang{Min: 1, Max: 1}}))
 		}
 		if err := c.apply(s); err != nil {
 			return "", err

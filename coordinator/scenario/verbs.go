@@ -7,6 +7,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
 )
 
 // verbs are those that every scenario knows.
@@ -44,7 +45,7 @@ func at(w *World, a *Args) string {
 // task defines a task for later verbs.
 func task(w *World, a *Args) string {
 	name := a.Word()
-	w.works[name] = Work(name, Options{
+	w.works[name] = fixture.Work(name, fixture.Options{
 		Class: a.Text("class"), Data: a.Text("data"), Inputs: a.keys(w, a.List("after")),
 		Gang: api.Gang{Min: int(a.Int("min")), Max: int(a.Int("max"))},
 	})

@@ -10,6 +10,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/state"
 	"g2c/internal/golden"
 )
@@ -193,7 +194,7 @@ func (a *Args) keys(w *World, names []string) []api.Key {
 func data(names []string) []api.Key {
 	var out []api.Key
 	for _, n := range names {
-		out = append(out, Data(n))
+		out = append(out, fixture.Data(n))
 	}
 	slices.SortFunc(out, api.Key.Compare)
 	return out

@@ -6,7 +6,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
-	"g2c/coordinator/scenario"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
 )
@@ -22,12 +22,12 @@ func crowded(b *testing.B) *state.State {
 		}
 	}
 	for i := range 1250 {
-		apply(command.Join{Worker: fmt.Sprintf("w%04d", i), Class: api.ClassCPU, Slots: 8, Host: fmt.Sprint("h", i/4), Cached: []api.Key{scenario.Data(fmt.Sprint(i % 7))}})
+		apply(command.Join{Worker: fmt.Sprintf("w%04d", i), Class: api.ClassCPU, Slots: 8, Host: fmt.Sprint("h", i/4), Cached: []api.Key{fixture.Data(fmt.Sprint(i % 7))}})
 	}
 	for e := range 100 {
 		c := command.Submit{Experiment: fmt.Sprint("e", e), Project: fmt.Sprint("p", e%10), Priority: e % 3}
 		for i := range 1000 {
-			c.Works = append(c.Works, scenario.Work(fmt.Sprintf("T%d.%d", e, i), scenario.Options{
+			c.Works = append(c.Works, fixture.Work(fmt.Sprintf("T%d.%d", e, i), fixture.Options{
 				Gang: api.Gang{Min: 1 + i%10/9*3, Max: 1 + i%10/9*7}, Data: fmt.Sprint(i % 7),
 			}))
 		}

@@ -11,6 +11,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/scenario"
 	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
@@ -161,7 +162,7 @@ func (h *history) join() command.Command {
 		c.Device = "big"
 	}
 	if i%2 == 0 {
-		c.Cached = []api.Key{scenario.Data(fmt.Sprint("d", i%4))}
+		c.Cached = []api.Key{fixture.Data(fmt.Sprint("d", i%4))}
 	}
 	return c
 }
@@ -210,11 +211,11 @@ func (h *history) submit() command.Command {
 	}
 	for i := range 1 + h.r.IntN(5) {
 		low := 1 + h.r.IntN(h.r.IntN(6)+1)
-		o := scenario.Options{Gang: api.Gang{Min: low, Max: low + h.r.IntN(4)}, Data: fmt.Sprint("d", h.r.IntN(4))}
+		o := fixture.Options{Gang: api.Gang{Min: low, Max: low + h.r.IntN(4)}, Data: fmt.Sprint("d", h.r.IntN(4))}
 		if i > 2 {
 			o.Inputs = []api.Key{c.Works[0].Key, c.Works[1].Key}
 		}
-		c.Works = append(c.Works, scenario.Work(fmt.Sprintf("T%d.%d", h.made, i), o))
+		c.Works = append(c.Works, fixture.Work(fmt.Sprintf("T%d.%d", h.made, i), o))
 	}
 	return c
 }

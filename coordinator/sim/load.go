@@ -6,7 +6,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
-	"g2c/coordinator/scenario"
+	"g2c/coordinator/fixture"
 )
 
 // projects share the cluster: by weight, one of them with a quota.
@@ -42,7 +42,7 @@ func (w *World) submit() {
 	}
 	var generators []api.Key
 	for range 1 + w.rand.IntN(3) {
-		g := w.work(fmt.Sprintf("G%d", w.rand.IntN(40+w.cfg.Experiments)), scenario.Options{Data: "small"})
+		g := w.work(fmt.Sprintf("G%d", w.rand.IntN(40+w.cfg.Experiments)), fixture.Options{Data: "small"})
 		if !slices.Contains(generators, g.Key) {
 			generators = append(generators, g.Key)
 			c.Works = append(c.Works, g)
@@ -50,7 +50,7 @@ func (w *World) submit() {
 	}
 	for i := range 1 + w.rand.IntN(8) {
 		low := 1 << w.rand.IntN(4)
-		c.Works = append(c.Works, w.work(fmt.Sprintf("F%d.%d", w.made, i), scenario.Options{
+		c.Works = append(c.Works, w.work(fmt.Sprintf("F%d.%d", w.made, i), fixture.Options{
 			Inputs: generators, Gang: api.Gang{Min: low, Max: low + w.rand.IntN(8)}, Data: "big",
 		}))
 	}
@@ -71,8 +71,8 @@ func (w *World) cancel(experiment string) {
 }
 
 // work is a task with an amount of work to do: half a minute to ten, of one slot.
-func (w *World) work(name string, o scenario.Options) api.Work {
-	work := scenario.Work(name, o)
+func (w *World) work(name string, o fixture.Options) api.Work {
+	work := fixture.Work(name, o)
 	if _, known := w.left[work.Key]; !known {
 		w.left[work.Key] = w.between(30_000, 600_000)
 	}

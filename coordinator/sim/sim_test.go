@@ -7,7 +7,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
-	"g2c/coordinator/scenario"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/scheduler"
 )
 
@@ -81,7 +81,7 @@ func TestALargeGangIsNotStarved(t *testing.T) {
 func (w *World) submitMany(name string, n int, gang api.Gang) api.Key {
 	c := command.Submit{Experiment: name}
 	for i := range n {
-		c.Works = append(c.Works, w.work(fmt.Sprintf("%s.%d", name, i), scenario.Options{Gang: gang}))
+		c.Works = append(c.Works, w.work(fmt.Sprintf("%s.%d", name, i), fixture.Options{Gang: gang}))
 	}
 	if r := w.apply(c); r.Err != nil {
 		w.fail("submit: %w", r.Err)

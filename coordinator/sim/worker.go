@@ -6,7 +6,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
-	"g2c/coordinator/scenario"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/state"
 )
 
@@ -80,7 +80,7 @@ func (w *World) talk(v *worker) {
 	if record == nil || record.Lost || record.Incarnation != v.incarnation {
 		w.apply(command.Join{
 			Worker: v.id, Incarnation: v.incarnation, Class: api.ClassCPU, Slots: v.slots, Host: v.host, Device: v.device,
-			Memory: v.memory, Cached: []api.Key{scenario.Data(v.device)},
+			Memory: v.memory, Cached: []api.Key{fixture.Data(v.device)},
 		})
 	}
 	reports := v.outbox

@@ -9,6 +9,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/scenario"
 	"g2c/coordinator/state"
 	"g2c/internal/golden"
@@ -79,7 +80,7 @@ func TestGoldenSnapshot(t *testing.T) {
 func small(t testing.TB) []byte {
 	t.Helper()
 	w := scenario.New()
-	works := []api.Work{scenario.Work("A", scenario.Options{}), scenario.Work("B", scenario.Options{})}
+	works := []api.Work{fixture.Work("A", fixture.Options{}), fixture.Work("B", fixture.Options{})}
 	w.Apply(command.Entry{Actor: "a", Request: "r", Command: command.Submit{Experiment: "e", Works: works}})
 	w.Apply(command.Entry{Command: command.Join{Worker: "w", Class: api.ClassCPU, Slots: 2, Host: "h"}})
 	w.Apply(command.Entry{Command: command.Place{Task: works[0].Key, Generation: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}}})

@@ -10,6 +10,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/scenario"
 	"g2c/coordinator/state"
 )
@@ -17,7 +18,7 @@ import (
 var seed = flag.Uint64("seed", 0, "of the random histories; 0 for a few fixed ones")
 
 func TestSubmitRecomputesKeys(t *testing.T) {
-	good, bad := scenario.Work("HE", scenario.Options{}), scenario.Work("PASM", scenario.Options{})
+	good, bad := fixture.Work("HE", fixture.Options{}), fixture.Work("PASM", fixture.Options{})
 	bad.Key = good.Key
 	s := state.New()
 	before := s.Snapshot()
@@ -137,13 +138,13 @@ type history struct {
 func newHistory(seed uint64) *history {
 	h := &history{w: scenario.New(), r: rand.New(rand.NewPCG(seed, 0))}
 	for i := range 24 {
-		o := scenario.Options{Gang: api.Gang{Min: 1 + i%3, Max: 1 + i%5}}
+		o := fixture.Options{Gang: api.Gang{Min: 1 + i%3, Max: 1 + i%5}}
 		for range min(i/4, 3) {
 			if k := h.works[h.r.IntN(i/2)].Key; len(o.Inputs) == 0 || o.Inputs[0] != k {
 				o.Inputs = append(o.Inputs, k)
 			}
 		}
-		h.works = append(h.works, scenario.Work(fmt.Sprint("T", i), o))
+		h.works = append(h.works, fixture.Work(fmt.Sprint("T", i), o))
 	}
 	return h
 }
@@ -226,8 +227,8 @@ func (h *history) parts() []command.Part {
 
 func TestTasksAreFoundByPrefix(t *testing.T) {
 	w := scenario.New()
-	works := []api.Work{scenario.Work("A", scenario.Options{}), scenario.Work("B", scenario.Options{})}
-	works = append(works, scenario.Work("R", scenario.Options{Inputs: []api.Key{works[0].Key}}))
+	works := []api.Work{fixture.Work("A", fixture.Options{}), fixture.Work("B", fixture.Options{})}
+	works = append(works, fixture.Work("R", fixture.Options{Inputs: []api.Key{works[0].Key}}))
 	w.Apply(command.Entry{Command: command.Submit{Experiment: "e", Works: works}})
 	s := w.State.Snapshot()
 	for _, work := range works {
