@@ -78,6 +78,12 @@ type Stats struct {
 	Digest                                            [32]byte // of every entry and every result
 }
 
+// String is a line for people.
+func (s Stats) String() string {
+	return fmt.Sprintf("%d entries, %d refused; %d placed, %d done, %d failed, %d cancelled; %d workers lost, %d preempted, %d evicted, %d resized, %d leaders; %d s, digest %.8x",
+		s.Entries, s.Refused, s.Placed, s.Done, s.Failed, s.Cancelled, s.Lost, s.Preempted, s.Evicted, s.Resized, s.Leaders, s.End/1000, s.Digest)
+}
+
 // Run plays a world to its end and says what came of it, or which invariant broke.
 func Run(cfg Config) (Stats, error) {
 	w := newWorld(cfg)
