@@ -41,13 +41,13 @@ verify: ## check formatting, vet, and that generated files are fresh
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) generate ./...
-	git diff --exit-code -- '*.s' '*_gen.go' kernels/cpu
+	git diff --exit-code -- '*.s' '*_gen.go' '*.pb.go' kernels/cpu
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser of outside bytes for FUZZTIME (default 20s) each
 	@for f in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for name in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' $$f/*_test.go | sed 's/func //'); do \
-			echo "$$f $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(FUZZTIME),20s) $$f || exit 1; \
+			echo "$$f $$name"; $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(FUZZTIME),20s) -fuzzminimizetime 10x $$f || exit 1; \
 		done; done
 
 $(BUILD)/torch/bin/python:
@@ -57,6 +57,10 @@ $(BUILD)/torch/bin/python:
 .PHONY: bench-cpu
 bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; PEER names the PyTorch networks
 	$(TORCH_PY) bench/peers/bench_cpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/cpu.md
+
+.PHONY: bench-coordinator
+bench-coordinator: ## measure the coordinator at 10,000 slots and 100,000 tasks
+	$(GO) run ./bench/coordinator
 
 .PHONY: parity
 parity: $(BIN) $(TORCH_PY) ## hold training steps to PyTorch's, tensor by tensor; PEER names the PyTorch networks

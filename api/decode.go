@@ -124,6 +124,15 @@ func (d *decoder) utf8(b []byte) string {
 }
 
 func (d *decoder) integer(number int, v *int) { *v = int(d.word(number, math.MaxInt32)) }
+
+func (d *decoder) signed(number int, v *int) {
+	n := int64(d.word(number, math.MaxUint64))
+	if n < math.MinInt32 || n > math.MaxInt32 {
+		d.fail("field %d is %d, want %d to %d", number, n, math.MinInt32, math.MaxInt32)
+	}
+	*v = int(n)
+}
+
 func (d *decoder) seed(number int, v *uint32) { *v = uint32(d.word(number, math.MaxUint32)) }
 func (d *decoder) float(number int, v *float64) {
 	*v = math.Float64frombits(d.word(number, math.MaxUint64))
@@ -183,4 +192,16 @@ func (d *decoder) nested(number int, fields func(coder)) {
 func (d *decoder) present(number int, _ bool) bool {
 	got, n := binary.Uvarint(d.rest)
 	return *d.err == nil && n > 0 && got == uint64(number)
+}
+
+func (d *decoder) each(number, _ int, item func(i int, c coder)) {
+	i := 0
+	d.list(number, func(b []byte) {
+		inner := &decoder{rest: b, err: d.err}
+		item(i, inner)
+		if *d.err == nil && len(inner.rest) != 0 {
+			d.fail("field %d, item %d has %d bytes too many", number, i, len(inner.rest))
+		}
+		i++
+	})
 }

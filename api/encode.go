@@ -24,6 +24,7 @@ func (e *encoder) word(number int, v uint64) {
 func (e *encoder) kind(number int, v *Kind)     { e.word(number, uint64(kindNumbers[*v])) }
 func (e *encoder) text(number int, v *string)   { e.field(number, []byte(*v)) }
 func (e *encoder) integer(number int, v *int)   { e.word(number, uint64(*v)) }
+func (e *encoder) signed(number int, v *int)    { e.word(number, uint64(int64(*v))) }
 func (e *encoder) seed(number int, v *uint32)   { e.word(number, uint64(*v)) }
 func (e *encoder) float(number int, v *float64) { e.word(number, math.Float64bits(*v)) }
 func (e *encoder) key(number int, v *Key)       { e.field(number, v[:]) }
@@ -57,4 +58,14 @@ func (e *encoder) nested(number int, fields func(coder)) {
 	inner := &encoder{}
 	fields(inner)
 	e.field(number, inner.buf)
+}
+
+func (e *encoder) each(number, count int, item func(i int, c coder)) {
+	b := binary.AppendUvarint(nil, uint64(count))
+	for i := range count {
+		inner := &encoder{}
+		item(i, inner)
+		b = appendBytes(b, inner.buf)
+	}
+	e.field(number, b)
 }

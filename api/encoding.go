@@ -33,12 +33,16 @@ type coder interface {
 	text(number int, v *string)
 	texts(number int, v *[]string)
 	integer(number int, v *int)
+	signed(number int, v *int)
 	seed(number int, v *uint32)
 	float(number int, v *float64)
 	boolean(number int, v *bool)
 	key(number int, v *Key)
 	keys(number int, v *[]Key)
 	nested(number int, fields func(coder))
+	// each writes count structs, or reads as many as there are, giving item
+	// their places in order.
+	each(number, count int, item func(i int, c coder))
 	// present says whether an optional field is there: set, when writing;
 	// next in the input, when reading.
 	present(number int, set bool) bool

@@ -35,10 +35,10 @@ func newDisplay() *display {
 }
 
 // tasks reports tasks that changed.
-func (d *display) tasks(v state.View) {
+func (d *display) tasks(s *state.Snapshot) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, t := range v.Tasks {
+	for t := range s.Tasks(0) {
 		if d.status[t.Work.Key] == t.Status {
 			continue
 		}
@@ -49,7 +49,7 @@ func (d *display) tasks(v state.View) {
 			if t.Reason != "" {
 				reason = ": " + t.Reason
 			}
-			say("[%d/%d] %s %s%s", v.Count(state.Done), len(v.Tasks), t.Work.Name(), t.Status, reason)
+			say("[%d/%d] %s %s%s", s.Count(state.Done), s.TaskCount(), t.Work.Name(), t.Status, reason)
 		}
 	}
 }

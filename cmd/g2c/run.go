@@ -13,7 +13,6 @@ import (
 	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/coordinator/local"
-	"g2c/coordinator/state"
 	"g2c/experiments/report"
 	"g2c/worker/runner"
 )
@@ -119,7 +118,7 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 			}
 			return m != nil, err
 		},
-		Changed: func(v state.View) { view.tasks(v) },
+		Changed: view.tasks,
 	})
 }
 

@@ -1,77 +1,221 @@
 // Package command is the vocabulary of changes to the coordinator's state: what
 // is written to the log and replayed from it. A command says what happened; times
 // and names arrive in it. It decides nothing: state.Apply does.
+//
+// Words:
+//
+//   - An Entry is a command with what surrounds it: when, who asked, and the
+//     number under which a repeated request is recognised.
+//   - A level is a version of this vocabulary. Replicas of two releases run side
+//     by side as long as nothing above the older one's level is written.
+//   - A generation numbers the placements of a task. What a worker reports carries
+//     it, and a report of an old one changes nothing.
+//   - An incarnation tells two processes apart that call themselves the same
+//     worker.
+//
+// Values are plain data; share them between goroutines only unchanged.
 package command
 
 import "g2c/api"
 
+// Entry is one change as it stands in the log.
+type Entry struct {
+	At      int64  // unix milliseconds, by the clock of the leader who wrote it
+	Request string // repeats of a request change nothing; empty for what cannot be repeated
+	Actor   string // who asked; entries of an actor leave an audit record
+	Command Command
+}
+
 // Command is a change. The numbers of its kinds are for ever.
 type Command interface{ Number() int }
+
+// Part is a worker's share of a gang.
+type Part struct {
+	Worker string
+	Slots  int
+}
+
+// Report says which assignment a worker speaks of. The zero Incarnation stands
+// for a worker that has only ever been one process (g2c run).
+type Report struct {
+	Task        api.Key
+	Worker      string
+	Incarnation uint64
+	Generation  uint64
+}
+
+// Need is what tasks ask of a slot, beyond their numerics class.
+type Need struct {
+	Device string // a kind of device; empty for any
+	Memory int64  // bytes a slot must have; 0 for any
+}
 
 // Submit asks for works, inputs before what reads them. Works that are known
 // already gain the new experiment's interest and nothing else.
 type Submit struct {
-	Experiment string
+	Experiment string // its id
+	Name       string
+	Project    string
+	Priority   int
+	Need       Need
 	Works      []api.Work
+	Finished   []api.Key // works whose final manifest exists already
 }
 
-// Join says that a worker offers slots of one numerics class.
-type Join struct {
-	Worker string
-	Class  string
-	Slots  int
+// Cancel withdraws an experiment. Tasks that no other experiment wants are
+// cancelled, unless they are done.
+type Cancel struct {
+	Experiment string
+	Reason     string
 }
 
-// Leave says that a worker is gone; what it ran is pending again.
-type Leave struct{ Worker string }
+// Retry gives tasks that failed, and what was cancelled with them, new attempts:
+// those of an experiment, or one task.
+type Retry struct {
+	Experiment string
+	Task       api.Key // if Experiment is empty
+}
 
-// Place gives a pending task to a worker's slots.
+// Found says that tasks have their final manifests, whoever made them: the store
+// is the truth.
+type Found struct{ Tasks []api.Key }
+
+// Forget drops experiments that ended before a time, and the tasks that no other
+// experiment wants.
+type Forget struct{ Before int64 }
+
+// Place gives a pending task to workers, whole: its next generation.
 type Place struct {
-	Task   api.Key
-	Worker string
-	Slots  int
+	Task       api.Key
+	Generation uint64 // the task's generation plus one
+	Parts      []Part
 }
 
-// Done says that a task has its final manifest. A task that was never placed may
-// be done too: the store is the truth.
-type Done struct{ Task api.Key }
+// Resize changes the workers of a placed or running task: its next generation,
+// which goes on from where the last one stood.
+type Resize struct {
+	Task       api.Key
+	Generation uint64 // the task's generation plus one
+	Parts      []Part
+}
 
-// Failed says that an attempt at a placed task ended in an error. A permanent
-// error is not tried again.
+// Preempt asks a placed or running task to save its state and stop.
+type Preempt struct {
+	Task       api.Key
+	Generation uint64
+	Reason     string
+}
+
+// Evict takes a task off its workers without waiting for its state: it goes on
+// from its last checkpoint.
+type Evict struct {
+	Task       api.Key
+	Generation uint64
+	Reason     string
+}
+
+// Started says that a gang runs.
+type Started struct{ Report }
+
+// Done says that a task has its final manifest.
+type Done struct{ Report }
+
+// Failed says that an attempt at a task ended in an error. A permanent error is
+// not tried again.
 type Failed struct {
-	Task      api.Key
+	Report
 	Reason    string
 	Permanent bool
 }
 
-// Interrupted says that a placed task was stopped on request, with its state
-// saved: it is pending again, and the attempt does not count.
-type Interrupted struct{ Task api.Key }
+// Interrupted says that a task was stopped on request, with its state saved: it
+// is pending again, and the attempt does not count.
+type Interrupted struct{ Report }
 
-// Cancel withdraws an experiment. Tasks that no other experiment wants are
-// cancelled, unless they are done.
-type Cancel struct{ Experiment string }
+// Released says that a worker has left a generation and all before it: what they
+// held of it is free.
+type Released struct{ Report }
 
-// Number implements Command.
-func (Submit) Number() int { return 1 }
+// Join says what a worker offers. A new incarnation has lost what the last one
+// ran.
+type Join struct {
+	Worker      string
+	Incarnation uint64
+	Class       string // numerics class
+	Device      string // kind of device
+	Memory      int64  // bytes a slot has
+	Host        string
+	Slots       int
+	Cached      []api.Key // fingerprints of data it has at hand
+}
 
-// Number implements Command.
-func (Join) Number() int { return 2 }
+// Cache says what data a worker has at hand now.
+type Cache struct {
+	Worker      string
+	Incarnation uint64
+	Cached      []api.Key
+}
 
-// Number implements Command.
-func (Leave) Number() int { return 3 }
+// Lost says that a worker's lease ran out: by then it has stopped what it ran.
+type Lost struct {
+	Worker      string
+	Incarnation uint64
+}
 
-// Number implements Command.
-func (Place) Number() int { return 4 }
+// Leave says that a worker is gone for good.
+type Leave struct{ Worker string }
 
-// Number implements Command.
-func (Done) Number() int { return 5 }
+// Mode is what an operator lets a worker do.
+type Mode string
 
-// Number implements Command.
-func (Failed) Number() int { return 6 }
+// The modes.
+const (
+	Ready       Mode = "ready"
+	Cordoned    Mode = "cordoned"    // nothing new
+	Draining    Mode = "draining"    // nothing new, and what runs is preempted
+	Maintenance Mode = "maintenance" // draining, from one time until another
+)
 
-// Number implements Command.
-func (Interrupted) Number() int { return 7 }
+// SetMode sets a worker's mode.
+type SetMode struct {
+	Worker string
+	Mode   Mode
+	From   int64 // of maintenance, unix milliseconds
+	Until  int64
+	Reason string
+}
 
-// Number implements Command.
-func (Cancel) Number() int { return 8 }
+// SetProject sets what a project may use.
+type SetProject struct {
+	Project string
+	Weight  int // of its fair share, at least 1
+	Quota   int // most slots at once; 0 for no limit
+}
+
+// Token is what the coordinator keeps of a token: never the secret.
+type Token struct {
+	ID      string
+	Hash    [32]byte // of the secret
+	Project string   // empty for all
+	Role    string
+	Created int64
+	Expires int64 // unix milliseconds; 0 for never
+	Note    string
+}
+
+// PutToken makes a token known.
+type PutToken struct{ Token Token }
+
+// Revoke ends a token.
+type Revoke struct{ Token string }
+
+// Audit records a refused or outside act that no other command records.
+type Audit struct {
+	Verb    string
+	Subject string
+	Outcome string
+}
+
+// Raise says that every replica reads a level, so that commands of it may be
+// written.
+type Raise struct{ Level int }

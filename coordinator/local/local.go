@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"g2c/api"
 	"g2c/coordinator/command"
@@ -35,21 +36,24 @@ type Options struct {
 	// Finished says whether a task has its final manifest.
 	Finished func(ctx context.Context, k api.Key) (bool, error)
 	// Changed, if set, hears of the state after every change.
-	Changed func(v state.View)
+	Changed func(s *state.Snapshot)
 }
+
+// atOnce is the time of every plan: beyond every wait, since nobody but this run
+// needs the host, and a failure is tried again at once.
+const atOnce = math.MaxInt64
 
 // executor is one run.
 type executor struct {
 	opt     Options
 	state   *state.State
-	index   uint64
 	ended   chan outcome
 	running int
 }
 
 type outcome struct {
-	work api.Work
-	err  error
+	report command.Report
+	err    error
 }
 
 // Run brings every work to its end, or says why one did not get there. Tasks that
@@ -81,9 +85,19 @@ func Run(ctx context.Context, opt Options) error {
 	return e.unfinished(ctx)
 }
 
-// begin submits the works and asks the store which are done.
+// begin asks the store which works are done and submits them all.
 func (e *executor) begin(ctx context.Context) error {
-	if err := e.apply(command.Submit{Experiment: e.opt.Experiment, Works: e.opt.Works}); err != nil {
+	submit := command.Submit{Experiment: e.opt.Experiment, Works: e.opt.Works}
+	for _, w := range e.opt.Works {
+		finished, err := e.opt.Finished(ctx, w.Key)
+		if err != nil {
+			return err
+		}
+		if finished {
+			submit.Finished = append(submit.Finished, w.Key)
+		}
+	}
+	if err := e.apply(submit); err != nil {
 		return err
 	}
 	for _, w := range e.opt.Workers {
@@ -91,32 +105,31 @@ func (e *executor) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, w := range e.opt.Works {
-		finished, err := e.opt.Finished(ctx, w.Key)
-		if err != nil {
+	return nil
+}
+
+// place starts what the scheduler places: each task on one worker, since the
+// workers here do not train together.
+func (e *executor) place(ctx context.Context) error {
+	for _, c := range e.plan().Commands {
+		p, ok := c.(command.Place)
+		if !ok || len(p.Parts) != 1 {
+			panic("local: the scheduler wants more of one run than placing tasks")
+		}
+		if err := e.apply(p); err != nil {
 			return err
 		}
-		if finished {
-			if err := e.apply(command.Done{Task: w.Key}); err != nil {
-				return err
-			}
-		}
+		work, part := *e.state.Task(p.Task).Work, p.Parts[0]
+		w := e.worker(part.Worker)
+		report := command.Report{Task: p.Task, Worker: part.Worker, Generation: p.Generation}
+		e.running++
+		go func() { e.ended <- outcome{report, w.Run(ctx, work, part.Slots)} }()
 	}
 	return nil
 }
 
-// place starts what the scheduler places.
-func (e *executor) place(ctx context.Context) error {
-	for _, p := range scheduler.Schedule(e.state.View()).Places {
-		if err := e.apply(p); err != nil {
-			return err
-		}
-		t, _ := e.state.View().Task(p.Task)
-		w := e.worker(p.Worker)
-		e.running++
-		go func() { e.ended <- outcome{t.Work, w.Run(ctx, t.Work, p.Slots)} }()
-	}
-	return nil
+func (e *executor) plan() *scheduler.Plan {
+	return scheduler.Make(e.state.Snapshot(), atOnce, scheduler.LocalPolicy())
 }
 
 func (e *executor) worker(id string) Worker {
@@ -134,18 +147,19 @@ func (e *executor) end(o outcome) error {
 	e.running--
 	switch {
 	case o.err == nil:
-		return e.apply(command.Done{Task: o.work.Key})
+		return e.apply(command.Done{Report: o.report})
 	case errors.Is(o.err, fault.ErrInterrupted):
-		return e.apply(command.Interrupted{Task: o.work.Key})
+		return e.apply(command.Interrupted{Report: o.report})
 	}
 	permanent := !errors.Is(o.err, fault.ErrUnavailable)
-	if err := e.apply(command.Failed{Task: o.work.Key, Reason: o.err.Error(), Permanent: permanent}); err != nil {
+	if err := e.apply(command.Failed{Report: o.report, Reason: o.err.Error(), Permanent: permanent}); err != nil {
 		return err
 	}
-	if t, _ := e.state.View().Task(o.work.Key); t.Status != state.Failed {
+	t := e.state.Task(o.report.Task)
+	if t.Status != state.Failed {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", o.work.Name(), o.err)
+	return fmt.Errorf("%s: %w", t.Work.Name(), o.err)
 }
 
 // drain waits for running tasks, then returns err.
@@ -158,24 +172,26 @@ func (e *executor) drain(err error) error {
 
 // unfinished explains tasks that are not done though nothing failed.
 func (e *executor) unfinished(ctx context.Context) error {
-	v := e.state.View()
-	if left := len(v.Tasks) - v.Count(state.Done); left > 0 && ctx.Err() != nil {
-		return fault.New(fault.ErrInterrupted, "interrupted with %d of %d tasks done, state saved", v.Count(state.Done), len(v.Tasks)).
+	done, all := e.state.Count(state.Done), e.state.TaskCount()
+	if done < all && ctx.Err() != nil {
+		return fault.New(fault.ErrInterrupted, "interrupted with %d of %d tasks done, state saved", done, all).
 			WithHint("the same command goes on from there")
 	}
-	for _, b := range scheduler.Schedule(v).Blocked {
-		return fault.New(fault.ErrUnavailable, "%s cannot run: %s", b.Name, b.Reason)
+	plan := e.plan()
+	for t := range e.state.Tasks(0) {
+		if why := plan.Why(t.Work.Key); t.Status == state.Pending && why != "" {
+			return fault.New(fault.ErrUnavailable, "%s cannot run: %s", t.Work.Name(), why)
+		}
 	}
 	return nil
 }
 
 func (e *executor) apply(c command.Command) error {
-	e.index++
-	if err := e.state.Apply(e.index, c); err != nil {
-		return err
+	if r := e.state.Apply(e.state.Index()+1, command.Entry{Command: c}); r.Err != nil {
+		return r.Err
 	}
 	if e.opt.Changed != nil {
-		e.opt.Changed(e.state.View())
+		e.opt.Changed(e.state.Snapshot())
 	}
 	return nil
 }

@@ -1,104 +1,86 @@
-// Package scheduler decides which pending tasks go where. It is one pure
-// function of a view of the state: no clock of its own, no randomness, no order
-// of a map. A plan is data; state.Apply checks each placement again and may
-// refuse it.
+// Package scheduler decides which pending tasks go where, which gangs grow and
+// shrink, and who has to stop for whom. It is one pure function of a snapshot, a
+// time and a policy: no clock of its own, no randomness, no order of a map. A plan
+// is data; state.Apply checks each command again and may refuse it.
+//
+// The rules, in the order in which they decide:
+//
+//  1. Projects take turns: next is the one that uses least for its weight. Inside a
+//     project higher priority goes first, then who was submitted first. A project
+//     at its quota waits.
+//  2. A gang is placed whole, with its least number of slots, or not at all; whoever
+//     does not fit lets smaller ones pass, until it has waited for the policy's
+//     patience: then free slots are kept for it.
+//  3. A task goes to the open worker where most of what it reads lies, else where it
+//     leaves the smallest hole; to several workers only if no single one will do,
+//     then to workers of one host first. A worker where it failed is avoided, if
+//     there are others.
+//  4. Slots that nobody waits for extend gangs towards their most.
+//  5. Who has waited long enough may make others shrink, or save and stop: tasks of
+//     lower priority in its own project, and what other projects have above their
+//     fair share while it has less than its own. So nobody preempts in turn.
+//
+// Words (state has more): a kind is the workers of one class, device and memory. A
+// queue is the pending tasks of one project that ask for the same, so that one look
+// at its head answers for all of it. A pass is one run of the rules.
 package scheduler
 
 import (
-	"fmt"
-	"sort"
-
 	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/state"
 )
 
-// Plan is what should happen next.
+// Plan is what should happen next, and why the rest has to wait. It never changes
+// and may be read from any number of goroutines.
 type Plan struct {
-	Places  []command.Place
-	Blocked []Blocked // pending tasks that are not placed, and why
+	// Commands are to be written in this order.
+	Commands []command.Command
+
+	snapshot *state.Snapshot
+	now      int64
+	placed   map[uint64]bool
+	verdicts map[queueKey]verdict
 }
 
-// Blocked is a task that has to wait.
-type Blocked struct {
-	Task   api.Key
-	Name   string
-	Reason string
+// Make makes the plan for a state at a time. A Planner makes the same ones faster,
+// one after the other.
+func Make(s *state.Snapshot, now int64, policy Policy) *Plan {
+	return new(Planner).Plan(s, now, policy)
 }
 
-// Schedule places pending tasks whose inputs are done, higher priority first and
-// then in the order they were submitted, each whole or not at all. A gang takes
-// as many slots as are free on the worker with most of them, from its least to
-// its most.
-func Schedule(v state.View) Plan {
-	var p Plan
-	done := map[api.Key]state.Status{}
-	for _, t := range v.Tasks {
-		done[t.Work.Key] = t.Status
-	}
-	free := append([]state.Worker(nil), v.Workers...)
-	for _, t := range byPriority(v.Tasks) {
-		if why := waitsFor(t, done, v); why != "" {
-			p.Blocked = append(p.Blocked, Blocked{t.Work.Key, t.Work.Name(), why})
-			continue
-		}
-		w, why := choose(free, t)
-		if w == nil {
-			p.Blocked = append(p.Blocked, Blocked{t.Work.Key, t.Work.Name(), why})
-			continue
-		}
-		slots := min(w.Free, max(t.Work.Gang.Max, 1))
-		w.Free -= slots
-		p.Places = append(p.Places, command.Place{Task: t.Work.Key, Worker: w.ID, Slots: slots})
-	}
-	return p
+// Planner makes plans for one state as it goes on, keeping its indexes between
+// them. It belongs to one goroutine. The zero Planner is ready.
+type Planner struct {
+	index *index
+	at    uint64 // of the last snapshot
+	now   int64
 }
 
-// byPriority lists the pending tasks in the order they are considered.
-func byPriority(tasks []state.Task) []state.Task {
-	var pending []state.Task
-	for _, t := range tasks {
-		if t.Status == state.Pending {
-			pending = append(pending, t)
-		}
-	}
-	sort.SliceStable(pending, func(i, j int) bool { return pending[i].Work.Priority > pending[j].Work.Priority })
-	return pending
+// Plan makes the same plan as Make.
+func (p *Planner) Plan(s *state.Snapshot, now int64, policy Policy) *Plan {
+	p.follow(s, now)
+	return newPass(p.index, s, now, policy).run()
 }
 
-// waitsFor says which input a task waits for, "" for none.
-func waitsFor(t state.Task, status map[api.Key]state.Status, v state.View) string {
-	for _, k := range t.Work.Task.Inputs() {
-		if s, known := status[k]; known && s != state.Done {
-			in, _ := v.Task(k)
-			return fmt.Sprintf("waits for %s, which is %s", in.Work.Name(), s)
-		}
+// follow brings the indexes up to a snapshot and a time. When time went back, or
+// the state cannot say any more what changed, they are made anew.
+func (p *Planner) follow(s *state.Snapshot, now int64) {
+	changes, ok := s.ChangesSince(p.at)
+	if p.index == nil || !ok || s.Index() < p.at || now < p.now {
+		p.index = newIndex(s, now)
+	} else {
+		p.index.update(s, now, changes)
 	}
-	return ""
+	p.at, p.now = s.Index(), now
 }
 
-// choose is the worker of the task's class with most free slots, the first of
-// equal ones, or the reason why there is none.
-func choose(workers []state.Worker, t state.Task) (*state.Worker, string) {
-	need := max(t.Work.Gang.Min, 1)
-	var best *state.Worker
-	class, free := false, 0
-	for i := range workers {
-		w := &workers[i]
-		if w.Class != t.Work.Task.Numerics {
-			continue
-		}
-		class = true
-		free += w.Free
-		if w.Free >= need && (best == nil || w.Free > best.Free) {
-			best = w
-		}
+// Why says in words why a task is not running, if it is pending and this plan does
+// not place it; else nothing.
+func (p *Plan) Why(k api.Key) string {
+	t := p.snapshot.Task(k)
+	if t == nil || t.Status != state.Pending || p.placed[t.Seq] {
+		return ""
 	}
-	switch {
-	case best != nil:
-		return best, ""
-	case !class:
-		return nil, "no worker of class " + t.Work.Task.Numerics
-	}
-	return nil, fmt.Sprintf("needs %d slots on one worker, %d free", need, free)
+	return p.why(t)
 }

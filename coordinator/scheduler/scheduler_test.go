@@ -1,85 +1,243 @@
-package scheduler
+package scheduler_test
 
 import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"g2c/api"
+	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
+	"g2c/coordinator/scenario"
+	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
 )
 
-func task(stain string, priority int, gang api.Gang) state.Task {
-	t := api.PretrainTask(api.ClassCPU, api.Pretrain{Stain: stain})
-	return state.Task{
-		Work:   api.Work{Key: t.Key(), Names: []string{stain}, Task: t, Priority: priority, Gang: gang},
-		Status: state.Pending,
+var seed = flag.Uint64("seed", 0, "of the random histories; 0 for a few fixed ones")
+
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d scenarios: %v", len(files), err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) { scenario.Run(t, f, planVerbs()) })
 	}
 }
 
-func after(name string, inputs ...state.Task) state.Task {
-	f := api.Finetune{Source: name}
-	for _, in := range inputs {
-		f.Generators = append(f.Generators, in.Work.Key)
+// planVerbs are the verbs of the scheduler's scenarios: plan prints a plan and the
+// reasons, follow prints one and applies it.
+func planVerbs() map[string]scenario.Verb {
+	policy := scheduler.DefaultPolicy()
+	planner := new(scheduler.Planner)
+	show := func(w *scenario.World, _ *scenario.Args) string {
+		return text(w, planner.Plan(w.State.Snapshot(), w.Now, policy))
 	}
-	t := api.FinetuneTask(api.ClassCPU, f)
-	return state.Task{Work: api.Work{Key: t.Key(), Names: []string{name}, Task: t}, Status: state.Pending}
+	return map[string]scenario.Verb{
+		"plan": show,
+		"follow": func(w *scenario.World, a *scenario.Args) string {
+			p := planner.Plan(w.State.Snapshot(), w.Now, policy)
+			said := text(w, p)
+			for _, c := range p.Commands {
+				if r := w.Apply(command.Entry{Command: c}); r.Err != nil {
+					said += "refused: " + r.Err.Error() + "\n"
+				}
+			}
+			return said
+		},
+		"policy": func(_ *scenario.World, a *scenario.Args) string {
+			policy.PatienceMS, policy.PreemptAfterMS = a.Int("patience"), a.Int("preempt")
+			policy.GraceMS, policy.GrowAfterMS = a.Int("grace"), a.Int("grow")
+			return ""
+		},
+	}
 }
 
-func worker(id string, free int) state.Worker {
-	return state.Worker{ID: id, Class: api.ClassCPU, Slots: free, Free: free}
-}
-
-// text prints a plan: name@worker*slots, then what is blocked and why.
-func text(v state.View, p Plan) string {
-	var out []string
-	for _, place := range p.Places {
-		t, _ := v.Task(place.Task)
-		out = append(out, t.Work.Name()+"@"+place.Worker+strings.Repeat("*", place.Slots))
-	}
-	for _, b := range p.Blocked {
-		out = append(out, b.Name+": "+b.Reason)
-	}
-	return strings.Join(out, "; ")
-}
-
-func TestSchedule(t *testing.T) {
-	one := api.Gang{Min: 1, Max: 1}
-	he, masson := task("HE", 0, one), task("MASSON", 0, one)
-	done := he
-	done.Status = state.Done
-	failed := he
-	failed.Status = state.Failed
-	for _, c := range []struct {
-		name string
-		view state.View
-		want string
-	}{
-		{"in the order of submission", state.View{Tasks: []state.Task{he, masson}, Workers: []state.Worker{worker("w", 1)}},
-			"HE@w*; MASSON: needs 1 slots on one worker, 0 free"},
-		{"higher priority first", state.View{Tasks: []state.Task{he, task("PASM", 5, one)}, Workers: []state.Worker{worker("w", 1)}},
-			"PASM@w*; HE: needs 1 slots on one worker, 0 free"},
-		{"onto the worker with most free slots", state.View{Tasks: []state.Task{he, masson}, Workers: []state.Worker{worker("a", 1), worker("b", 2)}},
-			"HE@b*; MASSON@a*"},
-		{"a gang takes what it can use", state.View{Tasks: []state.Task{task("HE", 0, api.Gang{Min: 2, Max: 4})}, Workers: []state.Worker{worker("a", 3)}},
-			"HE@a***"},
-		{"or nothing at all", state.View{Tasks: []state.Task{task("HE", 0, api.Gang{Min: 2, Max: 4})}, Workers: []state.Worker{worker("a", 1), worker("b", 1)}},
-			"HE: needs 2 slots on one worker, 2 free"},
-		{"inputs first", state.View{Tasks: []state.Task{he, after("G2C", he)}, Workers: []state.Worker{worker("w", 2)}},
-			"HE@w*; G2C: waits for HE, which is pending"},
-		{"then what reads them", state.View{Tasks: []state.Task{done, after("G2C", done)}, Workers: []state.Worker{worker("w", 1)}},
-			"G2C@w*"},
-		{"never after a failure", state.View{Tasks: []state.Task{failed, after("G2C", failed)}, Workers: []state.Worker{worker("w", 1)}},
-			"G2C: waits for HE, which is failed"},
-		{"only on its class", state.View{Tasks: []state.Task{he}, Workers: []state.Worker{{ID: "r", Class: api.ClassRef, Slots: 9, Free: 9}}},
-			"HE: no worker of class cpu-1"},
-	} {
-		got := Schedule(c.view)
-		if text(c.view, got) != c.want {
-			t.Errorf("%s: %s, want %s", c.name, text(c.view, got), c.want)
-		}
-		if again := Schedule(c.view); !reflect.DeepEqual(got, again) {
-			t.Errorf("%s: a second plan differs", c.name)
+// text prints a plan: a line a command, then what waits and why.
+func text(w *scenario.World, p *scheduler.Plan) string {
+	var b strings.Builder
+	name := func(k api.Key) string { return w.State.Task(k).Work.Name() }
+	for _, c := range p.Commands {
+		switch c := c.(type) {
+		case command.Place:
+			fmt.Fprintf(&b, "place %s on %s\n", name(c.Task), scenario.Parts(c.Parts))
+		case command.Resize:
+			fmt.Fprintf(&b, "resize %s to %s\n", name(c.Task), scenario.Parts(c.Parts))
+		case command.Preempt:
+			fmt.Fprintf(&b, "preempt %s: %s\n", name(c.Task), c.Reason)
+		case command.Evict:
+			fmt.Fprintf(&b, "evict %s: %s\n", name(c.Task), c.Reason)
 		}
 	}
+	for t := range w.State.Tasks(0) {
+		if why := p.Why(t.Work.Key); why != "" {
+			fmt.Fprintf(&b, "%s waits: %s\n", t.Work.Name(), why)
+		}
+	}
+	return b.String()
+}
+
+// A planner that follows the state makes the plans of one that begins anew: same
+// commands in the same order, same reasons.
+func TestFollowingEqualsBeginningAnew(t *testing.T) {
+	seeds := []uint64{1, 2, 3, 4, 5}
+	if *seed != 0 {
+		seeds = []uint64{*seed}
+	}
+	kinds := map[string]int{}
+	for _, n := range seeds {
+		t.Logf("seed %d", n)
+		h := newHistory(n)
+		planner := new(scheduler.Planner)
+		for i := range 500 {
+			h.step()
+			s := h.w.State.Snapshot()
+			got, want := planner.Plan(s, h.w.Now, h.policy), scheduler.Make(s, h.w.Now, h.policy)
+			if !reflect.DeepEqual(got.Commands, want.Commands) {
+				t.Fatalf("seed %d, step %d:\nfollowing %+v\n    anew %+v", n, i, got.Commands, want.Commands)
+			}
+			for task := range s.Tasks(0) {
+				a, b := got.Why(task.Work.Key), want.Why(task.Work.Key)
+				ready := task.Status == state.Pending
+				if a != b || ready && a == "" && !places(got, task) {
+					t.Fatalf("seed %d, step %d, %s:\nfollowing %q\n    anew %q", n, i, task.Work.Name(), a, b)
+				}
+			}
+			if again := planner.Plan(s, h.w.Now, h.policy); !reflect.DeepEqual(got.Commands, again.Commands) {
+				t.Fatalf("seed %d, step %d: the same question gets another answer", n, i)
+			}
+			for _, c := range got.Commands {
+				kinds[fmt.Sprintf("%T", c)]++
+				if r := h.w.Apply(command.Entry{Command: c}); r.Err != nil {
+					t.Fatalf("seed %d, step %d: the state refuses %+v: %v", n, i, c, r.Err)
+				}
+			}
+			if err := h.w.State.Check(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(kinds) < 4 && *seed == 0 {
+		t.Errorf("only commands of %v: the histories are too tame", kinds)
+	}
+}
+
+func places(p *scheduler.Plan, t *state.Task) bool {
+	for _, c := range p.Commands {
+		if place, ok := c.(command.Place); ok && place.Task == t.Work.Key {
+			return true
+		}
+	}
+	return false
+}
+
+// history is a small cluster to which things happen.
+type history struct {
+	w      *scenario.World
+	r      *rand.Rand
+	policy scheduler.Policy
+	made   int
+}
+
+func newHistory(seed uint64) *history {
+	h := &history{w: scenario.New(), r: rand.New(rand.NewPCG(seed, 0)), policy: scheduler.DefaultPolicy()}
+	h.policy.PatienceMS, h.policy.PreemptAfterMS = 60_000, 20_000
+	for i := range 3 {
+		h.w.Apply(command.Entry{Command: command.SetProject{Project: fmt.Sprint("p", i), Weight: 1 + i, Quota: 12 * (i % 2)}})
+	}
+	for range 6 {
+		h.w.Apply(command.Entry{Command: h.join()})
+	}
+	return h
+}
+
+func (h *history) join() command.Command {
+	i := h.r.IntN(8)
+	c := command.Join{Worker: fmt.Sprint("w", i), Incarnation: uint64(h.r.IntN(3)), Class: api.ClassCPU, Slots: 1 + i%4, Host: fmt.Sprint("h", i/3), Memory: int64(i%3) << 30}
+	if i%3 == 0 {
+		c.Device = "big"
+	}
+	if i%2 == 0 {
+		c.Cached = []api.Key{fixture.Data(fmt.Sprint("d", i%4))}
+	}
+	return c
+}
+
+func (h *history) step() {
+	h.w.Now += int64(h.r.IntN(20_000))
+	if h.r.IntN(50) == 0 {
+		h.w.Now -= 100_000 // a leader whose clock is behind
+	}
+	for range 1 + h.r.IntN(4) {
+		h.w.Apply(command.Entry{Command: h.event()})
+	}
+}
+
+func (h *history) event() command.Command {
+	r := h.r
+	switch n := r.IntN(30); {
+	case n < 4:
+		return h.submit()
+	case n == 4:
+		return command.Cancel{Experiment: fmt.Sprint("e", r.IntN(h.made+1))}
+	case n == 5:
+		return h.join()
+	case n == 6:
+		return command.SetMode{
+			Worker: fmt.Sprint("w", r.IntN(8)), From: h.w.Now + 20_000, Until: h.w.Now + 90_000,
+			Mode: []command.Mode{command.Ready, command.Ready, command.Cordoned, command.Draining, command.Maintenance}[r.IntN(5)],
+		}
+	case n == 7:
+		return command.Leave{Worker: fmt.Sprint("w", r.IntN(8))}
+	case n == 8:
+		return command.SetProject{Project: fmt.Sprint("p", r.IntN(3)), Weight: 1 + r.IntN(4), Quota: r.IntN(2) * 8}
+	case n == 9:
+		return command.Retry{Experiment: fmt.Sprint("e", r.IntN(h.made+1))}
+	case n == 10:
+		return command.Forget{Before: h.w.Now - 500_000}
+	}
+	return h.report()
+}
+
+func (h *history) submit() command.Command {
+	h.made++
+	c := command.Submit{Experiment: fmt.Sprint("e", h.made), Project: fmt.Sprint("p", h.r.IntN(3)), Priority: h.r.IntN(3)}
+	if h.r.IntN(4) == 0 {
+		c.Need = command.Need{Device: "big", Memory: int64(h.r.IntN(3)) << 30}
+	}
+	for i := range 1 + h.r.IntN(5) {
+		low := 1 + h.r.IntN(h.r.IntN(6)+1)
+		o := fixture.Options{Gang: api.Gang{Min: low, Max: low + h.r.IntN(4)}, Data: fmt.Sprint("d", h.r.IntN(4))}
+		if i > 2 {
+			o.Inputs = []api.Key{c.Works[0].Key, c.Works[1].Key}
+		}
+		c.Works = append(c.Works, fixture.Work(fmt.Sprintf("T%d.%d", h.made, i), o))
+	}
+	return c
+}
+
+// report is what some worker says of something it holds.
+func (h *history) report() command.Command {
+	w := h.w.State.Worker(fmt.Sprint("w", h.r.IntN(8)))
+	if w == nil || len(w.Holds) == 0 {
+		return h.join()
+	}
+	hold := w.Holds[h.r.IntN(len(w.Holds))]
+	about := command.Report{Task: h.w.State.TaskAt(hold.Task).Work.Key, Worker: w.ID, Incarnation: w.Incarnation, Generation: hold.Generation}
+	if hold.Releasing {
+		return command.Released{Report: about}
+	}
+	switch n := h.r.IntN(10); {
+	case n < 5:
+		return command.Started{Report: about}
+	case n < 7:
+		return command.Done{Report: about}
+	case n == 7:
+		return command.Interrupted{Report: about}
+	}
+	return command.Failed{Report: about, Reason: "x"}
 }

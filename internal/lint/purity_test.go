@@ -10,7 +10,7 @@ import (
 // no randomness, no environment. The value lists calls that are allowed all the
 // same.
 var pure = []string{
-	"api", "coordinator/command", "coordinator/state", "coordinator/scheduler",
+	"api", "coordinator/command", "coordinator/cow", "coordinator/state", "coordinator/scheduler",
 	"experiments/spec", "experiments/sweep", "experiments/synthetic",
 	"internal/fmath", "internal/philox", "kernels", "model",
 }

@@ -1,0 +1,109 @@
+package command
+
+// The numbers below stand in logs and backups: they are never reused. A new
+// command takes the next one, and the level of the release that brings it.
+const (
+	numberSubmit = 1 + iota
+	numberJoin
+	numberLeave
+	numberPlace
+	numberDone
+	numberFailed
+	numberInterrupted
+	numberCancel
+	numberStarted
+	numberReleased
+	numberFound
+	numberPreempt
+	numberEvict
+	numberResize
+	numberLost
+	numberSetMode
+	numberCache
+	numberRetry
+	numberSetProject
+	numberPutToken
+	numberRevoke
+	numberAudit
+	numberRaise
+	numberForget
+	numberEnd // one past the last
+)
+
+// Level is the newest level that this release reads and writes.
+const Level = 1
+
+// LevelOf is the level that a command's number belongs to.
+func LevelOf(Command) int { return 1 }
+
+// Number implements Command.
+func (Submit) Number() int { return numberSubmit }
+
+// Number implements Command.
+func (Join) Number() int { return numberJoin }
+
+// Number implements Command.
+func (Leave) Number() int { return numberLeave }
+
+// Number implements Command.
+func (Place) Number() int { return numberPlace }
+
+// Number implements Command.
+func (Done) Number() int { return numberDone }
+
+// Number implements Command.
+func (Failed) Number() int { return numberFailed }
+
+// Number implements Command.
+func (Interrupted) Number() int { return numberInterrupted }
+
+// Number implements Command.
+func (Cancel) Number() int { return numberCancel }
+
+// Number implements Command.
+func (Started) Number() int { return numberStarted }
+
+// Number implements Command.
+func (Released) Number() int { return numberReleased }
+
+// Number implements Command.
+func (Found) Number() int { return numberFound }
+
+// Number implements Command.
+func (Preempt) Number() int { return numberPreempt }
+
+// Number implements Command.
+func (Evict) Number() int { return numberEvict }
+
+// Number implements Command.
+func (Resize) Number() int { return numberResize }
+
+// Number implements Command.
+func (Lost) Number() int { return numberLost }
+
+// Number implements Command.
+func (SetMode) Number() int { return numberSetMode }
+
+// Number implements Command.
+func (Cache) Number() int { return numberCache }
+
+// Number implements Command.
+func (Retry) Number() int { return numberRetry }
+
+// Number implements Command.
+func (SetProject) Number() int { return numberSetProject }
+
+// Number implements Command.
+func (PutToken) Number() int { return numberPutToken }
+
+// Number implements Command.
+func (Revoke) Number() int { return numberRevoke }
+
+// Number implements Command.
+func (Audit) Number() int { return numberAudit }
+
+// Number implements Command.
+func (Raise) Number() int { return numberRaise }
+
+// Number implements Command.
+func (Forget) Number() int { return numberForget }

@@ -1,0 +1,114 @@
+package scenario
+
+import (
+	"fmt"
+	"strings"
+
+	"g2c/coordinator/command"
+	"g2c/coordinator/state"
+)
+
+// show prints a part of the state.
+func show(w *World, a *Args) string {
+	var b strings.Builder
+	switch what := a.Word(); what {
+	case "tasks":
+		for t := range w.State.Tasks(0) {
+			fmt.Fprintln(&b, Task(t))
+		}
+	case "workers":
+		for v := range w.State.Workers("") {
+			fmt.Fprintln(&b, w.worker(v))
+		}
+	case "experiments":
+		for e := range w.State.Experiments(0) {
+			fmt.Fprintf(&b, "%s of %s at %d: %s%s\n", e.ID, e.Project, e.Priority, w.names(e.Tasks), note("cancelled", e.Cancelled))
+		}
+	case "audit":
+		for r := range w.State.Audits(0) {
+			fmt.Fprintf(&b, "%d %s: %s %s: %s\n", r.Number, r.Actor, r.Verb, r.Subject, r.Outcome)
+		}
+	case "tokens":
+		for t := range w.State.Tokens("") {
+			fmt.Fprintf(&b, "%s: %s of %q%s\n", t.ID, t.Role, t.Project, note("not valid", !t.Valid(w.Now)))
+		}
+	case "usage":
+		name := a.Word()
+		fmt.Fprintf(&b, "%s uses %d slots\n", name, w.State.Usage(name))
+	default:
+		a.err = fmt.Errorf("nothing called %q to show", what)
+	}
+	return b.String()
+}
+
+// Task describes a task in a line.
+func Task(t *state.Task) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", t.Work.Name(), t.Status)
+	if t.WaitsOn > 0 {
+		fmt.Fprintf(&b, " waits=%d", t.WaitsOn)
+	}
+	if t.Generation > 0 {
+		fmt.Fprintf(&b, " gen=%d", t.Generation)
+	}
+	if t.Parts != nil {
+		fmt.Fprintf(&b, " on=%s", Parts(t.Parts))
+	}
+	b.WriteString(note("preempting", t.Preempting))
+	if t.Failures > 0 {
+		fmt.Fprintf(&b, " failures=%d", t.Failures)
+	}
+	if t.NotBefore > 0 {
+		fmt.Fprintf(&b, " not before %ds", t.NotBefore/1000)
+	}
+	if len(t.Avoid) > 0 {
+		fmt.Fprintf(&b, " avoids %s", strings.Join(t.Avoid, ","))
+	}
+	if t.Home != "" {
+		fmt.Fprintf(&b, " home=%s", t.Home)
+	}
+	if t.Reason != "" {
+		fmt.Fprintf(&b, " (%s)", t.Reason)
+	}
+	return b.String()
+}
+
+// Parts writes a gang as worker:slots,worker:slots.
+func Parts(parts []command.Part) string {
+	var out []string
+	for _, p := range parts {
+		out = append(out, fmt.Sprintf("%s:%d", p.Worker, p.Slots))
+	}
+	return strings.Join(out, ",")
+}
+
+func (w *World) worker(v *state.Worker) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %d/%d free", v.ID, v.Free(), v.Slots)
+	if v.Mode != command.Ready {
+		fmt.Fprintf(&b, " %s", v.Mode)
+	}
+	b.WriteString(note("lost", v.Lost))
+	for _, h := range v.Holds {
+		fmt.Fprintf(&b, " %s/%d:%d", w.State.TaskAt(h.Task).Work.Name(), h.Generation, h.Slots)
+		if h.Releasing {
+			b.WriteString("!")
+		}
+	}
+	return b.String()
+}
+
+func (w *World) names(seqs []uint64) string {
+	var out []string
+	for _, seq := range seqs {
+		out = append(out, w.State.TaskAt(seq).Work.Name())
+	}
+	return strings.Join(out, ",")
+}
+
+func note(text string, set bool) string {
+	if set {
+		return " " + text
+	}
+	return ""
+}

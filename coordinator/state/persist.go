@@ -1,0 +1,213 @@
+package state
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+
+	"g2c/coordinator/cow"
+)
+
+// A snapshot on disk, version 1:
+//
+//	snapshot = "g2c/state/1\n" frame* end
+//	frame    = kind length payload       kind is a byte, length an uvarint
+//	end      = kindEnd 64 digest hash    digest: SHA-256 of all bytes before the end
+//
+// The first frame is the head, then come records by kind, each kind in its order.
+// The hash is that of the state, so that a reader who makes another state of the
+// same bytes notices.
+
+const magic = "g2c/state/1\n"
+
+// maxFrameBytes bounds a record: an experiment that lists the most tasks, or a
+// work of the largest size.
+const maxFrameBytes = 1 << 20
+
+// Encode writes the state. It is a function of the state alone: replicas write the
+// same bytes.
+func (d *data) Encode(w io.Writer) error {
+	f := &frameWriter{out: bufio.NewWriterSize(w, 1<<16), digest: sha256.New()}
+	f.raw([]byte(magic))
+	f.frame(kindHead, d.head.fields)
+	writeAll(f, d.projects)
+	writeAll(f, d.workers)
+	writeAll(f, d.tasks)
+	writeAll(f, d.experiments)
+	writeAll(f, d.requests)
+	writeAll(f, d.tokens)
+	writeAll(f, d.audits)
+	end := f.digest.Sum([]byte{kindEnd, 64})
+	h := d.Hash()
+	f.raw(append(end, h[:]...))
+	if f.err == nil {
+		f.err = f.out.Flush()
+	}
+	if f.err != nil {
+		return fmt.Errorf("write a snapshot: %w", f.err)
+	}
+	return nil
+}
+
+// frameWriter writes frames; after the first error it writes nothing more.
+type frameWriter struct {
+	out    *bufio.Writer
+	digest hash.Hash
+	buf    []byte
+	err    error
+}
+
+func (f *frameWriter) raw(b []byte) {
+	f.digest.Write(b)
+	if f.err == nil {
+		_, f.err = f.out.Write(b)
+	}
+}
+
+func (f *frameWriter) frame(kind byte, fields func(coder)) {
+	e := encoder{buf: f.buf[:0]}
+	fields(&e)
+	f.buf = e.buf
+	f.raw(binary.AppendUvarint([]byte{kind}, uint64(len(e.buf))))
+	f.raw(e.buf)
+}
+
+func writeAll[K any, R record](f *frameWriter, m *cow.Map[K, R]) {
+	for _, r := range m.All() {
+		f.frame(r.kind(), r.fields)
+	}
+}
+
+// Decode reads what Encode writes, and makes the indexes anew.
+func Decode(r io.Reader) (*State, error) {
+	f := &frameReader{in: bufio.NewReaderSize(r, 1<<16), digest: sha256.New()}
+	if err := f.magic(); err != nil {
+		return nil, err
+	}
+	s := New()
+	for {
+		kind, payload, err := f.frame()
+		if err != nil {
+			return nil, err
+		}
+		if kind == kindEnd {
+			return s, s.seals(f, payload)
+		}
+		if err := s.restore(kind, payload); err != nil {
+			return nil, err
+		}
+		f.sum()
+	}
+}
+
+// restore takes in one record.
+func (s *State) restore(kind byte, payload []byte) error {
+	d := &decoder{rest: payload, err: new(error)}
+	switch kind {
+	case kindHead:
+		s.head.fields(d)
+		s.changes.floor = s.index
+	case kindTask:
+		restore(s, d, s.tasks, &Task{}, func(t *Task) uint64 { return t.Seq }, s.indexTask)
+	case kindExperiment:
+		restore(s, d, s.experiments, &Experiment{}, func(e *Experiment) uint64 { return e.Seq }, s.indexExperiment)
+	case kindWorker:
+		restore(s, d, s.workers, &Worker{}, func(w *Worker) string { return w.ID }, nil)
+	case kindProject:
+		restore(s, d, s.projects, &Project{}, func(p *Project) string { return p.Name }, nil)
+	case kindRequest:
+		restore(s, d, s.requests, &Request{}, func(q *Request) string { return q.ID }, func(q *Request) { s.recent.Set(q.Index, q.ID) })
+	case kindToken:
+		restore(s, d, s.tokens, &Token{}, func(t *Token) string { return t.ID }, nil)
+	case kindAudit:
+		restore(s, d, s.audits, &Audit{}, func(a *Audit) uint64 { return a.Number }, nil)
+	default:
+		return fmt.Errorf("%w: it holds a record of kind %d", ErrNewer, kind)
+	}
+	d.end()
+	return *d.err
+}
+
+// restore reads a record and what follows from it.
+func restore[K any, R record](s *State, d *decoder, m *cow.Map[K, R], r R, key func(R) K, index func(R)) {
+	r.fields(d)
+	d.end()
+	if *d.err != nil {
+		return
+	}
+	put(s, m, key(r), r)
+	if index != nil {
+		index(r)
+	}
+}
+
+// seals checks the end of a snapshot.
+func (s *State) seals(f *frameReader, end []byte) error {
+	h := s.Hash()
+	switch {
+	case len(end) != 64 || !bytes.Equal(end[:32], f.digest.Sum(nil)):
+		return fmt.Errorf("%w: its digest differs", ErrCorrupt)
+	case !bytes.Equal(end[32:], h[:]):
+		return fmt.Errorf("%w: it makes another state than it was taken of", ErrCorrupt)
+	}
+	if _, err := f.in.ReadByte(); err != io.EOF {
+		return fmt.Errorf("%w: it goes on after its end", ErrCorrupt)
+	}
+	if err := s.Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return nil
+}
+
+// frameReader reads frames. The digest takes in a frame when sum is called, since
+// the end is not part of it.
+type frameReader struct {
+	in     *bufio.Reader
+	digest hash.Hash
+	head   []byte
+	body   bytes.Buffer
+}
+
+func (f *frameReader) magic() error {
+	b := make([]byte, len(magic))
+	if _, err := io.ReadFull(f.in, b); err != nil || string(b) != magic {
+		if bytes.HasPrefix(b, []byte("g2c/state/")) {
+			return fmt.Errorf("%w: it begins with %q", ErrNewer, b)
+		}
+		return fmt.Errorf("%w: it does not begin with %q", ErrCorrupt, magic)
+	}
+	f.digest.Write(b)
+	return nil
+}
+
+func (f *frameReader) frame() (kind byte, payload []byte, err error) {
+	if kind, err = f.in.ReadByte(); err != nil {
+		return 0, nil, f.torn(err)
+	}
+	length, err := binary.ReadUvarint(f.in)
+	if err != nil {
+		return 0, nil, f.torn(err)
+	}
+	if length > maxFrameBytes {
+		return 0, nil, fmt.Errorf("%w: a record of %d bytes, at most %d", ErrCorrupt, length, maxFrameBytes)
+	}
+	f.head = binary.AppendUvarint(append(f.head[:0], kind), length)
+	f.body.Reset()
+	if _, err := io.CopyN(&f.body, f.in, int64(length)); err != nil {
+		return 0, nil, f.torn(err)
+	}
+	return kind, f.body.Bytes(), nil
+}
+
+func (f *frameReader) sum() {
+	f.digest.Write(f.head)
+	f.digest.Write(f.body.Bytes())
+}
+
+func (f *frameReader) torn(err error) error {
+	return fmt.Errorf("%w: it ends too early: %w", ErrCorrupt, err)
+}

@@ -1,0 +1,181 @@
+package state
+
+import (
+	"cmp"
+
+	"g2c/api"
+	"g2c/coordinator/command"
+	"g2c/coordinator/cow"
+)
+
+// head is what the state counts.
+type head struct {
+	index          uint64 // of the last entry applied
+	level          int    // of the vocabulary that every replica reads
+	lastTask       uint64
+	lastExperiment uint64
+	lastAudit      uint64
+}
+
+// data is the records, and the indexes that follow from them. A State changes its
+// own; a Snapshot has a copy that shares what did not change.
+type data struct {
+	head
+	sum sum // of the records' hashes
+
+	tasks       *cow.Map[uint64, *Task]       // by Seq
+	experiments *cow.Map[uint64, *Experiment] // by Seq
+	workers     *cow.Map[string, *Worker]
+	projects    *cow.Map[string, *Project]
+	requests    *cow.Map[string, *Request]
+	tokens      *cow.Map[string, *Token]
+	audits      *cow.Map[uint64, *Audit]
+
+	// What follows from the records. It is not in snapshots on disk.
+	byKey   *cow.Map[api.Key, uint64]   // Seq of a task
+	byID    *cow.Map[string, uint64]    // Seq of an experiment
+	readers *cow.Map[read, struct{}]    // who reads a key, known or not
+	lists   *cow.Map[listing, struct{}] // which experiments list a task
+	recent  *cow.Map[uint64, string]    // requests by index, to forget the oldest
+	usage   *cow.Map[string, int]       // slots of a project's gangs
+
+	changes changes
+}
+
+// read says that a task reads a key.
+type read struct {
+	key    api.Key
+	reader uint64
+}
+
+// listing says that an experiment lists a task.
+type listing struct{ task, experiment uint64 }
+
+func newData() data {
+	return data{
+		head:        head{level: 1},
+		tasks:       cow.New[uint64, *Task](cmp.Compare),
+		experiments: cow.New[uint64, *Experiment](cmp.Compare),
+		workers:     cow.New[string, *Worker](cmp.Compare),
+		projects:    cow.New[string, *Project](cmp.Compare),
+		requests:    cow.New[string, *Request](cmp.Compare),
+		tokens:      cow.New[string, *Token](cmp.Compare),
+		audits:      cow.New[uint64, *Audit](cmp.Compare),
+		byKey:       cow.New[api.Key, uint64](api.Key.Compare),
+		byID:        cow.New[string, uint64](cmp.Compare),
+		readers: cow.New[read, struct{}](func(a, b read) int {
+			return cmp.Or(a.key.Compare(b.key), cmp.Compare(a.reader, b.reader))
+		}),
+		lists: cow.New[listing, struct{}](func(a, b listing) int {
+			return cmp.Or(cmp.Compare(a.task, b.task), cmp.Compare(a.experiment, b.experiment))
+		}),
+		recent: cow.New[uint64, string](cmp.Compare),
+		usage:  cow.New[string, int](cmp.Compare),
+	}
+}
+
+// copy shares everything until one of the two changes it.
+func (d *data) copy() data {
+	c := *d
+	c.tasks, c.experiments, c.workers = d.tasks.Copy(), d.experiments.Copy(), d.workers.Copy()
+	c.projects, c.requests, c.tokens = d.projects.Copy(), d.requests.Copy(), d.tokens.Copy()
+	c.audits, c.byKey, c.byID = d.audits.Copy(), d.byKey.Copy(), d.byID.Copy()
+	c.readers, c.lists, c.recent, c.usage = d.readers.Copy(), d.lists.Copy(), d.recent.Copy(), d.usage.Copy()
+	return c
+}
+
+// put stores a record in place of the one it was copied from, and keeps the sum.
+func put[K any, R record](s *State, m *cow.Map[K, R], k K, r R) {
+	if old, ok := m.Get(k); ok {
+		s.sum.sub(*old.sealPlace())
+	}
+	seal, buf := sealOf(r, s.scratch)
+	s.scratch = buf
+	*r.sealPlace() = seal
+	s.sum.add(seal)
+	m.Set(k, r)
+}
+
+// drop takes a record out.
+func drop[K any, R record](s *State, m *cow.Map[K, R], k K) {
+	if old, ok := m.Get(k); ok {
+		s.sum.sub(*old.sealPlace())
+		m.Delete(k)
+	}
+}
+
+func (s *State) putTask(t *Task) {
+	put(s, s.tasks, t.Seq, t)
+	s.changes.add(Change{Index: s.index, Kind: TaskChanged, Seq: t.Seq})
+}
+
+func (s *State) putExperiment(e *Experiment) {
+	put(s, s.experiments, e.Seq, e)
+	s.changes.add(Change{Index: s.index, Kind: ExperimentChanged, Seq: e.Seq})
+}
+
+func (s *State) putWorker(w *Worker) {
+	put(s, s.workers, w.ID, w)
+	s.changes.add(Change{Index: s.index, Kind: WorkerChanged, Name: w.ID})
+}
+
+func (s *State) putProject(p *Project) {
+	put(s, s.projects, p.Name, p)
+	s.changes.add(Change{Index: s.index, Kind: ProjectChanged, Name: p.Name})
+}
+
+// editTask is a copy of a task to change and put.
+func (s *State) editTask(seq uint64) *Task {
+	t, _ := s.tasks.Get(seq)
+	c := *t
+	return &c
+}
+
+// editWorker is a copy of a worker to change and put. Its holds may be changed in
+// place.
+func (s *State) editWorker(id string) *Worker {
+	w, _ := s.workers.Get(id)
+	c := *w
+	c.Holds = append([]Hold(nil), w.Holds...)
+	return &c
+}
+
+// indexTask makes what follows from a task's record.
+func (d *data) indexTask(t *Task) {
+	d.byKey.Set(t.Work.Key, t.Seq)
+	for _, k := range t.inputs {
+		d.readers.Set(read{k, t.Seq}, struct{}{})
+	}
+	d.use(t.Project, t.Slots())
+}
+
+// indexExperiment makes what follows from an experiment's record.
+func (d *data) indexExperiment(e *Experiment) {
+	d.byID.Set(e.ID, e.Seq)
+	for _, seq := range e.Tasks {
+		d.lists.Set(listing{seq, e.Seq}, struct{}{})
+	}
+}
+
+// use counts slots of a project's gangs.
+func (d *data) use(project string, slots int) {
+	if slots == 0 {
+		return
+	}
+	used, _ := d.usage.Get(project)
+	if used+slots == 0 {
+		d.usage.Delete(project)
+		return
+	}
+	d.usage.Set(project, used+slots)
+}
+
+// sortedParts reports whether a gang is in its one order, by worker.
+func sortedParts(parts []command.Part) bool {
+	for i := 1; i < len(parts); i++ {
+		if parts[i-1].Worker >= parts[i].Worker {
+			return false
+		}
+	}
+	return len(parts) > 0
+}
