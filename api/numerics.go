@@ -9,7 +9,7 @@ import (
 // The numerics classes of this version: two computations of one class give the
 // same bits. The number rises when a change moves bits.
 const (
-	ClassCPU         = "cpu-1"          // AVX2 and AVX-512, the same bits
+	ClassCPU         = "cpu-2"          // AVX2 and AVX-512, the same bits
 	ClassCPUPortable = "cpu-portable-1" // no fused multiply-add
 	ClassRef         = "ref-1"          // float64 loops, for checks
 )

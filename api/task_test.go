@@ -149,7 +149,7 @@ func TestEveryFieldIsInTheKey(t *testing.T) {
 		if fields < 20 {
 			t.Errorf("%s: only %d fields seen", task.Kind, fields)
 		}
-		task.Numerics = "cpu-2"
+		task.Numerics = "cpu-9"
 		if task.Key() == before {
 			t.Error("the numerics class is not in the key")
 		}

@@ -2,7 +2,7 @@ package kernels
 
 // Device runs programs. Its methods may be called from one goroutine at a time.
 type Device interface {
-	// Class is the numerics class, such as cpu-1: equal classes give equal bits.
+	// Class is the numerics class, such as cpu-2: equal classes give equal bits.
 	Class() string
 	// NewState allocates zeroed memory for slots.
 	NewState(spec *StateSpec) (State, error)

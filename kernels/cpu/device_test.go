@@ -135,7 +135,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("class of plain Go is %s", got)
 	}
 	if has(AVX2) {
-		if got := open(t, Options{}).Class(); got != "cpu-1" {
+		if got := open(t, Options{}).Class(); got != "cpu-2" {
 			t.Errorf("class is %s", got)
 		}
 	}

@@ -5,8 +5,9 @@
 //
 // # Numerics classes
 //
-// "cpu-1" is every amd64 machine with AVX2 and FMA: the AVX2 and AVX-512 kernels
-// give the same bits. "cpu-portable-1" is plain Go for all others; where a
+// "cpu-2" is every amd64 machine with AVX2 and FMA: the AVX2 and AVX-512 kernels
+// give the same bits. (In "cpu-1" every convolution was a direct sum.)
+// "cpu-portable-1" is plain Go for all others; where a
 // contract says fused multiply-add it rounds the product first.
 //
 // # Words

@@ -44,5 +44,5 @@ func (i ISA) class() string {
 	if i == Portable {
 		return "cpu-portable-1"
 	}
-	return "cpu-1"
+	return "cpu-2"
 }
