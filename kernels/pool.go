@@ -56,7 +56,7 @@ func (o MaxPool) Cost(in, out []Type) Cost { return perElement(int64(o.K*o.K), o
 //
 //	dx[n,h,w,c] = sum of dy[n,p,q,c] over the p,q, in order, whose arg is h*W + w
 //
-// dy, arg: (N,P,Q,C); dx: (N,H,W,C).
+// dy, arg: (N,P,Q,C); dx: (N,H,W,C). Each arg lies in its window.
 // Source: torch.nn.functional.max_pool2d.
 type MaxPoolGrad struct {
 	Window

@@ -164,6 +164,22 @@ func (p *Program) Line(i int) string {
 	return b.String()
 }
 
+// Signature is an instruction without the values it names: what it does to which
+// shapes.
+func (p *Program) Signature(i int) string {
+	var b strings.Builder
+	in := p.Instrs[i]
+	b.WriteString(in.Op.Name())
+	if a := in.Op.Attrs(); a != "" {
+		fmt.Fprintf(&b, "{%s}", a)
+	}
+	for k, t := range p.types(in.In) {
+		fmt.Fprintf(&b, "%s%v", [2]string{"(", ", "}[min(k, 1)], t)
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
 func (p *Program) writeList(b *strings.Builder, ids []int) {
 	for k, id := range ids {
 		if k > 0 {

@@ -33,6 +33,7 @@ type debugFlags struct {
 	output         string
 	steps          int
 	lockstep       bool
+	shapes         bool
 }
 
 func (f *debugFlags) add(c *cobra.Command) {

@@ -21,6 +21,7 @@ type benchInfo struct {
 	GFLOP      float64   `json:"gflop"` // of a step
 	GFLOPS     float64   `json:"gflops"`
 	PeakGFLOPS float64   `json:"peakGFLOPS"` // measured; 0 where the device does not say
+	CopyGBPerS float64   `json:"copyGBPerSecond"`
 	PeakRSSMiB float64   `json:"peakRSSMiB"` // of the process
 	StateMiB   float64   `json:"stateMiB"`
 	ArenaMiB   float64   `json:"arenaMiB"`
@@ -35,10 +36,15 @@ type benchOp struct {
 	MS     float64 `json:"ms"`
 	GFLOPS float64 `json:"gflops"`
 	GBPerS float64 `json:"gbPerSecond"`
+	// Share of the nearer ceiling: products, which a fast algorithm may exceed, or
+	// copies, which caches may.
+	Share float64 `json:"share"`
 }
 
-// peaker is a device that can measure its own peak.
-type peaker interface{ PeakFLOPS() float64 }
+// peaker is a device that can measure its own ceilings.
+type peaker interface {
+	Peaks(now func() time.Time) (flops, bytesPerSecond float64)
+}
 
 // newDebugBench is `g2c debug bench SPEC`.
 func newDebugBench() *cobra.Command {
@@ -65,6 +71,7 @@ func newDebugBench() *cobra.Command {
 		},
 	}
 	f.add(c)
+	c.Flags().BoolVar(&f.shapes, "shapes", false, "a row for each operation and its shapes")
 	return c
 }
 
@@ -78,7 +85,7 @@ func (f *debugFlags) bench(c *cobra.Command, name string, device kernels.Device)
 	if err != nil {
 		return nil, err
 	}
-	b, err := train.RunBench(device, task, max(f.steps, 1), time.Now)
+	b, err := train.RunBench(device, task, max(f.steps, 1), f.shapes, time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +100,16 @@ func (f *debugFlags) bench(c *cobra.Command, name string, device kernels.Device)
 	info.ImagesPerS = 1000 * float64(b.Samples) / info.MS
 	info.GFLOPS = 1000 * info.GFLOP / info.MS
 	if p, ok := device.(peaker); ok {
-		info.PeakGFLOPS = p.PeakFLOPS() / giga
+		flops, bytes := p.Peaks(time.Now)
+		info.PeakGFLOPS, info.CopyGBPerS = flops/giga, bytes/giga
 	}
 	for _, o := range b.Ops {
 		s := o.Time.Seconds()
-		info.Ops = append(info.Ops, benchOp{o.Name, o.Calls, ms(o.Time), float64(o.Cost.FLOPs) / s / giga, float64(o.Cost.Bytes) / s / giga})
+		op := benchOp{Name: o.Name, Calls: o.Calls, MS: ms(o.Time), GFLOPS: float64(o.Cost.FLOPs) / s / giga, GBPerS: float64(o.Cost.Bytes) / s / giga}
+		if info.PeakGFLOPS > 0 {
+			op.Share = max(op.GFLOPS/info.PeakGFLOPS, op.GBPerS/info.CopyGBPerS)
+		}
+		info.Ops = append(info.Ops, op)
 	}
 	return info, nil
 }
@@ -117,16 +129,16 @@ func (i *benchInfo) print() {
 	fmt.Printf("%s on %s: %.1f ms a step (least %.1f), %.2f images/s, %.2f GFLOP, %.1f GFLOP/s",
 		i.Task, i.Class, i.MS, i.MinMS, i.ImagesPerS, i.GFLOP, i.GFLOPS)
 	if i.PeakGFLOPS > 0 {
-		fmt.Printf(", %.0f %% of the measured peak of %.0f", 100*i.GFLOPS/i.PeakGFLOPS, i.PeakGFLOPS)
+		fmt.Printf("; ceilings: %.0f GFLOP/s of products, %.0f GB/s of copies", i.PeakGFLOPS, i.CopyGBPerS)
 	}
 	fmt.Printf("\nmemory: peak %.0f MiB; state %.1f, arena %.1f (side by side %.1f), workspace %.1f\n\n",
 		i.PeakRSSMiB, i.StateMiB, i.ArenaMiB, i.NaiveMiB, i.WorkMiB)
-	fmt.Printf("%-24s %6s %9s %6s %9s %8s\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s")
+	fmt.Printf("%-24s %6s %9s %6s %9s %8s %7s\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s", "ceiling")
 	total := 0.0
 	for _, o := range i.Ops {
 		total += o.MS
 	}
 	for _, o := range i.Ops {
-		fmt.Printf("%-24s %6d %9.2f %5.1f%% %9.1f %8.1f\n", o.Name, o.Calls, o.MS, 100*o.MS/total, o.GFLOPS, o.GBPerS)
+		fmt.Printf("%-24s %6d %9.2f %5.1f%% %9.1f %8.1f %6.0f%%\n", o.Name, o.Calls, o.MS, 100*o.MS/total, o.GFLOPS, o.GBPerS, 100*o.Share)
 	}
 }

@@ -35,6 +35,10 @@ var benchShapes = []benchShape{
 	{"first3-16/64", 64, 3, 16, 7, same7},
 	{"last16-3/64", 64, 16, 3, 7, same7},
 	{"patch16-32/32", 32, 16, 32, 4, half4},
+	{"unit256/5", 5, 256, 256, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
+	{"unit256/3", 3, 256, 256, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
+	{"unit256/2", 2, 256, 256, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
+	{"up32-64/16", 32, 32, 64, 4, half4},
 	{"patch1/16", 16, 256, 1, 4, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 }
 
@@ -42,7 +46,7 @@ var benchShapes = []benchShape{
 // strided one is the forward pass of a transposed one.
 func BenchmarkConv(b *testing.B) {
 	for _, s := range benchShapes {
-		for _, n := range []int{1, 8} {
+		for _, n := range []int{1, 8, 16} {
 			x, w := real(n, s.size, s.size, s.c), real(s.k, s.taps, s.taps, s.c)
 			p, q := s.g.Out(s.size, s.size, s.taps, s.taps)
 			y := real(n, p, q, s.k)

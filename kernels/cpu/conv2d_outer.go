@@ -10,7 +10,7 @@ import (
 //	dw[v,k,t,j] = sum over the samples of shard v and their pixels of dy[n,p,q,k] * x[n, tap t of p,q, j]
 //
 // Both operands are packed, as many samples of a shard at a time as fit the
-// budget: dy into columns of tileRows channels, x into a padded copy, where the
+// budget: dy into columns of a tile's rows, x into a padded copy, where the
 // pixels that a tap reads lie a constant step apart.
 type outerProduct struct {
 	dev        *Device
@@ -26,6 +26,7 @@ type outerProduct struct {
 	tapCols    int
 	padH, padW int // rows and columns of the padded copy
 	panels     []panel
+	rows       int // of a tile
 	groups     []group
 	block      int // samples packed at a time
 	runsAtOnce int
@@ -50,7 +51,7 @@ type group struct {
 const (
 	// mergeBelow is the number of channels under which a row of taps is seen as one
 	// tap of more channels: in NHWC they are neighbours.
-	mergeBelow = 16
+	mergeBelow = 32
 	// blockFloats bounds the packed samples of a block.
 	blockFloats = 1 << 20
 	// pixelsAtOnce is the length of a chain between visits to memory: so many rows
@@ -75,13 +76,26 @@ func (d *Device) correlate(g kernels.Geometry, seg kernels.Segments, s *host.Scr
 	if o.channels < mergeBelow {
 		o.merged, o.width, o.taps, o.tapCols = true, ws[3]*xs[3], ws[2], 1
 	}
-	o.panels = cut(d.micro, o.width)
+	o.rows, o.panels = tileRows, cut(d.micro, o.width)
+	if few := d.fewRows(o.outs); len(few) > 0 {
+		o.rows, o.panels = few[0].rows, cut(few, o.width)
+	}
 	o.prepare()
 	return o.run
 }
 
+// fewRows are the kernels whose tiles have as few rows as hold so many results,
+// widest first, or none.
+func (d *Device) fewRows(results int) []microKernel {
+	n := 0
+	for n < len(d.narrow) && d.narrow[n].rows < tileRows && results <= d.narrow[n].rows {
+		n++
+	}
+	return d.narrow[:n:n]
+}
+
 // tiles is the number of tiles of rows.
-func (o *outerProduct) tiles() int { return (o.outs + tileRows - 1) / tileRows }
+func (o *outerProduct) tiles() int { return (o.outs + o.rows - 1) / o.rows }
 
 // pixels is the number of results' pixels in a sample.
 func (o *outerProduct) pixels() int { return o.h.out * o.w.out }
@@ -96,7 +110,7 @@ func (o *outerProduct) sampleFloats() int {
 
 func (o *outerProduct) prepare() {
 	perShard := o.samples / o.seg.Shards
-	column := o.tiles() * tileRows
+	column := o.tiles() * o.rows
 	o.block = min(max(blockFloats/(o.sampleFloats()+column*o.pixels()), 1), perShard)
 	o.size.x = o.block*o.sampleFloats() + padded(o.panels)
 	o.size.dy = o.block * column * o.pixels()
@@ -179,18 +193,18 @@ func (o *outerProduct) packPixels(from []float32, first, count, width int, to []
 func (o *outerProduct) packGradient(i, row int) {
 	cols := o.w.out
 	from := o.dy[(o.sample(i)*o.h.out+row)*cols*o.outs:][:cols*o.outs]
-	block := o.count * o.pixels() * tileRows
+	block := o.count * o.pixels() * o.rows
 	for t := range o.tiles() {
-		to := o.packedDY[t*block+(i*o.h.out+row)*cols*tileRows:][:cols*tileRows]
-		if k := t * tileRows; k+tileRows <= o.outs {
+		to := o.packedDY[t*block+(i*o.h.out+row)*cols*o.rows:][:cols*o.rows]
+		if k := t * o.rows; o.rows == tileRows && k+tileRows <= o.outs {
 			for q := range cols {
 				*(*[tileRows]float32)(to[q*tileRows:]) = *(*[tileRows]float32)(from[q*o.outs+k:])
 			}
 			continue
 		}
 		for q := range cols {
-			for r := range tileRows {
-				to[q*tileRows+r] = from[q*o.outs+min(t*tileRows+r, o.outs-1)]
+			for r := range o.rows {
+				to[q*o.rows+r] = from[q*o.outs+min(t*o.rows+r, o.outs-1)]
 			}
 		}
 	}
@@ -234,10 +248,10 @@ func (o *outerProduct) runTile(w *workspace, p panel, tile, u, n int, resume int
 	if o.merged {
 		width = o.channels
 	}
-	left := &o.packedDY[(tile*o.count*o.h.out+u)*o.w.out*tileRows]
-	to := w.results[:tileRows]
+	left := &o.packedDY[(tile*o.count*o.h.out+u)*o.w.out*o.rows]
+	to := w.results[:o.rows]
 	for r := range to {
-		k := min(tile*tileRows+r, o.outs-1)
+		k := min(tile*o.rows+r, o.outs-1)
 		to[r] = (o.shard*o.outs + k) * o.taps * o.width
 	}
 	for t := range o.taps {
@@ -245,7 +259,7 @@ func (o *outerProduct) runTile(w *workspace, p panel, tile, u, n int, resume int
 		if resume != 0 {
 			w.lift(o.dw, to, p)
 		}
-		p.kernel.outer(int64(n), &w.right[t*n], int64(o.w.out), int64(4*o.w.stride*width), left, 4*tileRows, &w.rows[0], resume)
+		p.kernel.outer(int64(n), &w.right[t*n], int64(o.w.out), int64(4*o.w.stride*width), left, int64(4*o.rows), &w.rows[0], resume)
 		w.land(o.dw, to, p)
 		for r := range to {
 			to[r] += o.width

@@ -45,6 +45,15 @@ func transpose8(blocks int64, from *float32, fromStep int64, to *float32, toStep
 	transpose8AVX2(blocks, from, fromStep, to, toStep)
 }
 
+// maxPool and maxPoolGrad are the assembly's.
+func maxPool(channels, taps int64, from **float32, places *int32, to *float32, where *int32) {
+	maxPoolAVX2(channels, taps, from, places, to, where)
+}
+
+func maxPoolGrad(channels, windows int64, dy **float32, where **int32, place *int32, to *float32) {
+	maxPoolGradAVX2(channels, windows, dy, where, place, to)
+}
+
 // narrowKernels are those with few rows first, then widest first; outer only.
 func narrowKernels(i ISA) []microKernel {
 	all := microKernels(i)

@@ -129,6 +129,16 @@ func winogradGradWAVX512(channels int64, from *float32, fromStep int64, to *floa
 //go:noescape
 func transpose8AVX2(blocks int64, from *float32, fromStep int64, to *float32, toStep int64)
 
+// maxPoolAVX2 is, for channels in multiples of 8 and taps >= 1, to[c] = max over t of from[t][c], where[c] = its places[t].
+//
+//go:noescape
+func maxPoolAVX2(channels int64, taps int64, from **float32, places *int32, to *float32, where *int32)
+
+// maxPoolGradAVX2 is, for channels in multiples of 8, to[c] = sum over t of dy[t][c] where where[t][c] = place.
+//
+//go:noescape
+func maxPoolGradAVX2(channels int64, windows int64, dy **float32, where **int32, place *int32, to *float32)
+
 // addPixels16 is, for each pixel in order and 16 columns of it,
 //
 //	sums += x
@@ -398,3 +408,21 @@ func adam16(pixels int64, stride int64, operands **float32)
 //
 //go:noescape
 func adam8(pixels int64, stride int64, operands **float32)
+
+// sgd16 is, for each pixel in order and 16 columns of it,
+//
+//	m2 = momentum*m + g; w2 = w - lr*m2
+//
+// with the addresses of w, m, g, w2, m2, momentum, lr.
+//
+//go:noescape
+func sgd16(pixels int64, stride int64, operands **float32)
+
+// sgd8 is, for each pixel in order and 8 columns of it,
+//
+//	m2 = momentum*m + g; w2 = w - lr*m2
+//
+// with the addresses of w, m, g, w2, m2, momentum, lr.
+//
+//go:noescape
+func sgd8(pixels int64, stride int64, operands **float32)

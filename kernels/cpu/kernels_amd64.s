@@ -5316,6 +5316,81 @@ block:
 	VZEROUPPER
 	RET
 
+// func maxPoolAVX2(channels int64, taps int64, from **float32, places *int32, to *float32, where *int32)
+// Requires: AVX
+TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-48
+	MOVQ channels+0(FP), CX
+	MOVQ taps+8(FP), R8
+	MOVQ from+16(FP), R9
+	MOVQ places+24(FP), R10
+	MOVQ to+32(FP), R11
+	MOVQ where+40(FP), R12
+	SUBQ R13, R13
+
+channels:
+	MOVQ         (R9), AX
+	VMOVUPS      (AX)(R13*1), Y0
+	VBROADCASTSS (R10), Y1
+	MOVQ         $0x00000001, BX
+
+taps:
+	CMPQ         BX, R8
+	JGE          store
+	MOVQ         (R9)(BX*8), AX
+	VMOVUPS      (AX)(R13*1), Y2
+	VBROADCASTSS (R10)(BX*4), Y3
+	VCMPPS       $0x16, Y0, Y2, Y4
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VANDPS       Y5, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y0, Y0
+	VBLENDVPS    Y4, Y3, Y1, Y1
+	INCQ         BX
+	JMP          taps
+
+store:
+	VMOVUPS Y0, (R11)(R13*1)
+	VMOVUPS Y1, (R12)(R13*1)
+	ADDQ    $0x20, R13
+	SUBQ    $0x08, CX
+	JNZ     channels
+	VZEROUPPER
+	RET
+
+// func maxPoolGradAVX2(channels int64, windows int64, dy **float32, where **int32, place *int32, to *float32)
+// Requires: AVX, AVX2
+TEXT ·maxPoolGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ         channels+0(FP), CX
+	MOVQ         windows+8(FP), R8
+	MOVQ         dy+16(FP), R9
+	MOVQ         where+24(FP), R10
+	MOVQ         place+32(FP), R11
+	MOVQ         to+40(FP), R12
+	VBROADCASTSS (R11), Y1
+	SUBQ         R13, R13
+
+channels:
+	VXORPS Y0, Y0, Y0
+	SUBQ   BX, BX
+
+windows:
+	CMPQ     BX, R8
+	JGE      store
+	MOVQ     (R10)(BX*8), AX
+	VPCMPEQD (AX)(R13*1), Y1, Y2
+	MOVQ     (R9)(BX*8), AX
+	VANDPS   (AX)(R13*1), Y2, Y2
+	VADDPS   Y2, Y0, Y0
+	INCQ     BX
+	JMP      windows
+
+store:
+	VMOVUPS Y0, (R12)(R13*1)
+	ADDQ    $0x20, R13
+	SUBQ    $0x08, CX
+	JNZ     channels
+	VZEROUPPER
+	RET
+
 // func addPixels16(pixels int64, stride int64, operands **float32)
 // Requires: AVX
 TEXT ·addPixels16(SB), NOSPLIT, $0-24
@@ -6547,6 +6622,81 @@ pixel:
 	ADDQ    R15, DI
 	ADDQ    R15, R8
 	ADDQ    R15, R9
+	DECQ    CX
+	JNZ     pixel
+	VZEROUPPER
+	RET
+
+// func sgd16(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·sgd16(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         40(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+	MOVQ         24(R14), SI
+	MOVQ         32(R14), DI
+
+pixel:
+	VMULPS  (BX), Y0, Y2
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DI)
+	VMULPS  Y2, Y1, Y2
+	VMOVUPS (AX), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVUPS Y3, (SI)
+	VMULPS  32(BX), Y0, Y2
+	VADDPS  32(DX), Y2, Y2
+	VMOVUPS Y2, 32(DI)
+	VMULPS  Y2, Y1, Y2
+	VMOVUPS 32(AX), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
+	ADDQ    R15, AX
+	ADDQ    R15, BX
+	ADDQ    R15, DX
+	ADDQ    R15, SI
+	ADDQ    R15, DI
+	DECQ    CX
+	JNZ     pixel
+	VZEROUPPER
+	RET
+
+// func sgd8(pixels int64, stride int64, operands **float32)
+// Requires: AVX
+TEXT ·sgd8(SB), NOSPLIT, $0-24
+	MOVQ         operands+16(FP), R14
+	MOVQ         40(R14), AX
+	VBROADCASTSS (AX), Y0
+	MOVQ         48(R14), AX
+	VBROADCASTSS (AX), Y1
+	MOVQ         pixels+0(FP), CX
+	MOVQ         stride+8(FP), R15
+	MOVQ         (R14), AX
+	MOVQ         8(R14), BX
+	MOVQ         16(R14), DX
+	MOVQ         24(R14), SI
+	MOVQ         32(R14), DI
+
+pixel:
+	VMULPS  (BX), Y0, Y2
+	VADDPS  (DX), Y2, Y2
+	VMOVUPS Y2, (DI)
+	VMULPS  Y2, Y1, Y2
+	VMOVUPS (AX), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ    R15, AX
+	ADDQ    R15, BX
+	ADDQ    R15, DX
+	ADDQ    R15, SI
+	ADDQ    R15, DI
 	DECQ    CX
 	JNZ     pixel
 	VZEROUPPER

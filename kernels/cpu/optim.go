@@ -24,15 +24,10 @@ func (d *Device) adam(op kernels.Adam, c call) func() {
 //	m = Momentum*m + g
 //	w = w - lr*m
 func (d *Device) sgd(op kernels.SGD, c call) func() {
-	momentum := float32(op.Momentum)
+	momentum := scalar(float32(op.Momentum))
 	w, m, g, hyper := c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F
 	w2, m2 := c.Out[0].F, c.Out[1].F
-	return d.eachRun(len(w), func(_ *workspace, from, end int) {
-		lr := hyper[0]
-		for i := from; i < end; i++ {
-			v := float32(momentum*m[i]) + g[i]
-			w2[i] = w[i] - float32(lr*v)
-			m2[i] = v
-		}
+	return d.eachRun(len(w), func(own *workspace, from, end int) {
+		d.pass.sgd.flat(own, w[from:end], m[from:end], g[from:end], w2[from:end], m2[from:end], momentum, hyper[:1])
 	})
 }

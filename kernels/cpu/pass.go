@@ -77,7 +77,7 @@ type passSet struct {
 	gradTerms, gradTermsBy             pass
 	gradApply, gradApplyBy             pass
 	activate, activateBack             pass
-	plus, adam                         pass
+	plus, adam, sgd                    pass
 }
 
 // plainPasses are those without assembly.
@@ -98,5 +98,6 @@ func plainPasses() passSet {
 		activateBack:   pass{plain: activateBack, scalars: 2},
 		plus:           pass{plain: plus},
 		adam:           pass{plain: adam, scalars: 7},
+		sgd:            pass{plain: sgd, scalars: 2},
 	}
 }

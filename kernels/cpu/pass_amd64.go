@@ -26,6 +26,7 @@ func passes(i ISA) passSet {
 		{&s.activateBack, activateBack16, activateBack8},
 		{&s.plus, plus16, plus8},
 		{&s.adam, adam16, adam8},
+		{&s.sgd, sgd16, sgd8},
 	} {
 		v.pass.wide, v.pass.narrow = v.wide, v.narrow
 	}

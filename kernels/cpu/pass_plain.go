@@ -168,3 +168,14 @@ func adam(o *operandTable, pixels, channels, from int) {
 		w2[i] = w[i] - float32(a*m2[i])/(root/b+eps)
 	})
 }
+
+// sgd is m2 = momentum*m + g; w2 = w - lr*m2, every operation rounded.
+func sgd(o *operandTable, pixels, channels, from int) {
+	w, m, g, w2, m2 := o[0], o[1], o[2], o[3], o[4]
+	momentum, lr := o[5][0], o[6][0]
+	eachColumn(pixels, channels, from, func(i, _ int) {
+		v := float32(momentum*m[i]) + g[i]
+		w2[i] = w[i] - float32(lr*v)
+		m2[i] = v
+	})
+}

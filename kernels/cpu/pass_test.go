@@ -23,7 +23,7 @@ func TestPasses(t *testing.T) {
 		{"affine", s.affine, 8}, {"affineAdd", s.affineAdd, 9},
 		{"gradTerms", s.gradTerms, 8}, {"gradTermsBy", s.gradTermsBy, 9},
 		{"gradApply", s.gradApply, 10}, {"gradApplyBy", s.gradApplyBy, 11},
-		{"activate", s.activate, 4}, {"activateBack", s.activateBack, 5}, {"plus", s.plus, 3}, {"adam", s.adam, 14},
+		{"activate", s.activate, 4}, {"activateBack", s.activateBack, 5}, {"plus", s.plus, 3}, {"adam", s.adam, 14}, {"sgd", s.sgd, 7},
 	} {
 		plain := n.p
 		plain.wide, plain.narrow = nil, nil

@@ -1,6 +1,10 @@
 package cpu
 
-import "g2c/kernels"
+import (
+	"unsafe"
+
+	"g2c/kernels"
+)
 
 // pooling is the geometry of a pooling operation over x (N,H,W,C) and y (N,P,Q,C).
 type pooling struct {
@@ -37,42 +41,48 @@ func (o *pooling) output(n, p int) int { return (n*o.p + p) * o.q * o.ch }
 func (d *Device) maxPool(op kernels.MaxPool, c call) func() {
 	x, y, arg := c.In[0], c.Out[0], c.Out[1].I
 	o := poolingOf(op.Window, x.Shape(), y.Shape())
-	return d.eachRow(x.Shape()[0]*o.p, func(_ *workspace, i int) {
+	d.needWindows(o.K * o.K)
+	return d.eachRow(x.Shape()[0]*o.p, func(own *workspace, i int) {
 		n, p := i/o.p, i%o.p
 		h0, h1 := o.span(p, o.h)
 		for q := range o.q {
 			w0, w1 := o.span(q, o.w)
-			at := o.output(n, p) + q*o.ch
-			best, where := y.F[at:][:o.ch], arg[at:][:o.ch]
+			taps := 0
 			for h := h0; h < h1; h++ {
 				for w := w0; w < w1; w++ {
-					pixel := x.F[o.input(n, h)+w*o.ch:][:o.ch]
-					if h == h0 && w == w0 {
-						copy(best, pixel)
-						fill(where, int32(h*o.w+w))
-						continue
-					}
-					takeLarger(best, where, pixel, int32(h*o.w+w))
+					own.left[taps], own.places[taps] = &x.F[o.input(n, h)+w*o.ch], int32(h*o.w+w)
+					taps++
 				}
 			}
+			at := o.output(n, p) + q*o.ch
+			d.largest(own, taps, y.F[at:][:o.ch], arg[at:][:o.ch])
 		}
 	})
 }
 
-func fill(to []int32, v int32) {
-	for i := range to {
-		to[i] = v
+// largest takes the largest of the pixels that a member's tables name; a NaN wins,
+// the first stays.
+func (d *Device) largest(w *workspace, taps int, best []float32, where []int32) {
+	done := d.vectors(len(best))
+	if done > 0 {
+		maxPool(int64(done), int64(taps), &w.left[0], &w.places[0], &best[0], &where[0])
+	}
+	for c := done; c < len(best); c++ {
+		for t := range taps {
+			v := unsafe.Slice(w.left[t], len(best))[c]
+			if b := best[c]; t == 0 || v > b || (v != v && b == b) {
+				best[c], where[c] = v, w.places[t]
+			}
+		}
 	}
 }
 
-// takeLarger replaces what is smaller than a pixel; a NaN wins, the first stays.
-func takeLarger(best []float32, where []int32, pixel []float32, at int32) {
-	where, pixel = where[:len(best)], pixel[:len(best)]
-	for i, b := range best {
-		if v := pixel[i]; v > b || (v != v && b == b) {
-			best[i], where[i] = v, at
-		}
+// vectors is how many of so many channels the assembly takes.
+func (d *Device) vectors(channels int) int {
+	if d.isa == Portable {
+		return 0
 	}
+	return channels / 8 * 8
 }
 
 // maxPoolGrad is
@@ -81,21 +91,41 @@ func takeLarger(best []float32, where []int32, pixel []float32, at int32) {
 func (d *Device) maxPoolGrad(op kernels.MaxPoolGrad, c call) func() {
 	dy, arg, dx := c.In[0], c.In[1].I, c.Out[0]
 	o := poolingOf(op.Window, dx.Shape(), dy.Shape())
-	return d.eachRow(dx.Shape()[0]*o.h, func(_ *workspace, i int) {
+	d.needWindows(o.K * o.K)
+	return d.eachRow(dx.Shape()[0]*o.h, func(own *workspace, i int) {
 		n, h := i/o.h, i%o.h
-		row := dx.F[o.input(n, h):][:o.w*o.ch]
-		clear(row)
-		first := int32(h * o.w)
 		p0, p1 := o.windows(h, o.p)
-		for at := o.output(n, p0); at < o.output(n, p1); at += o.ch {
-			where := arg[at:][:o.ch]
-			for k, g := range dy.F[at:][:o.ch] {
-				if w := where[k] - first; uint32(w) < uint32(o.w) {
-					row[int(w)*o.ch+k] += g
+		for w := range o.w {
+			q0, q1 := o.windows(w, o.q)
+			count := 0
+			for p := p0; p < p1; p++ {
+				for q := q0; q < q1; q++ {
+					at := o.output(n, p) + q*o.ch
+					own.left[count], own.chosen[count] = &dy.F[at], &arg[at]
+					count++
 				}
 			}
+			d.collect(own, count, int32(h*o.w+w), dx.F[o.input(n, h)+w*o.ch:][:o.ch])
 		}
 	})
+}
+
+// collect adds the gradients of the windows that a member's tables name and that
+// chose a place.
+func (d *Device) collect(w *workspace, windows int, place int32, to []float32) {
+	done := d.vectors(len(to))
+	if done > 0 {
+		w.places[0] = place
+		maxPoolGrad(int64(done), int64(windows), &w.left[0], &w.chosen[0], &w.places[0], &to[0])
+	}
+	for c := done; c < len(to); c++ {
+		to[c] = 0
+		for t := range windows {
+			if unsafe.Slice(w.chosen[t], len(to))[c] == place {
+				to[c] += unsafe.Slice(w.left[t], len(to))[c]
+			}
+		}
+	}
 }
 
 // avgPool is y[n,p,q,c] = sum over the window of x[n,h,w,c], row by row, / (K*K).

@@ -32,6 +32,7 @@ func convTrials() []trial {
 		{1, 5, 41, 3, 18, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3, Mode: kernels.Reflect}},
 		{2, 4, 70, 6, 20, 4, 4, kernels.Geometry{Stride: 2, PadH: 1, PadW: 1}},
 		{3, 40, 30, 72, 2, 1, 3, kernels.Geometry{Stride: 1, PadW: 1}}, // more planes than are there at once
+		{2, 12, 11, 20, 3, 7, 7, kernels.Geometry{Stride: 1, PadH: 3, PadW: 3}},
 		{1, 6, 60, 17, 1, 4, 4, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 		{4, 2, 3, 128, 6, 3, 3, kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}},
 		// By squares: squares partly outside, panels that are not whole, more squares
@@ -104,11 +105,12 @@ func otherTrials() []trial {
 	seg := kernels.Segments{Groups: 2, Shards: 2}
 	ts := []trial{
 		{op: kernels.MaxPool{Window: kernels.Window{K: 3, Stride: 2, Pad: 1}}, in: []kernels.Type{x}},
+		{op: kernels.MaxPool{Window: kernels.Window{K: 3, Stride: 2}}, in: []kernels.Type{real(2, 6, 7, 43)}},
 		{op: kernels.AvgPool{Window: kernels.Window{K: 3, Stride: 1, Pad: 1}}, in: []kernels.Type{x}},
 		{op: kernels.AvgPool{Window: kernels.Window{K: 2, Stride: 3}}, in: []kernels.Type{x}},
 		{op: kernels.AvgPoolGrad{Window: kernels.Window{K: 3, Stride: 2, Pad: 1}, H: 5, W: 7}, in: []kernels.Type{real(2, 3, 4, 3)}},
 		{op: kernels.AvgPoolGrad{Window: kernels.Window{K: 2, Stride: 3}, H: 5, W: 7}, in: []kernels.Type{real(2, 2, 2, 3)}},
-		{op: kernels.MaxPoolGrad{Window: kernels.Window{K: 5, Stride: 1}, H: 5, W: 7}, in: []kernels.Type{real(2, 1, 3, 3), kernels.Ints(2, 1, 3, 3)}, ints: 35},
+		{op: kernels.MaxPoolGrad{Window: kernels.Window{K: 5, Stride: 1}, H: 5, W: 5}, in: []kernels.Type{real(2, 1, 1, 27), kernels.Ints(2, 1, 1, 27)}, ints: 25},
 		{op: kernels.GlobalAvgPool{}, in: []kernels.Type{x}},
 		{op: kernels.GlobalAvgPoolGrad{H: 3, W: 5}, in: []kernels.Type{real(2, 3)}},
 		{op: kernels.Linear{}, in: []kernels.Type{real(5, 37), real(19, 37), real(19)}},

@@ -10,6 +10,9 @@ type workspace struct {
 	rows    [tileRows]*float32 // addresses of one tile's results
 	edge    []float32          // the tile of a panel that is partly outside
 
+	places []int32  // of the pixels of a pooling window
+	chosen []*int32 // what windows chose
+
 	addressed [places]*float32 // pixels of a square
 	square    []float32        // a square of vectors, between the two halves of a transform
 	spare     []float32        // what an item of work by squares needs
@@ -28,6 +31,16 @@ func (d *Device) need(left, right, results int) {
 		if w.edge == nil {
 			w.edge = host.AlignedFloats[float32](tileRows * d.micro[0].columns)
 		}
+	}
+}
+
+// needWindows makes every member ready for pooling windows of so many pixels.
+func (d *Device) needWindows(pixels int) {
+	d.need(pixels, 0, 0)
+	for m := range d.members {
+		w := &d.members[m]
+		w.places = longer(w.places, pixels)
+		w.chosen = longer(w.chosen, pixels)
 	}
 }
 

@@ -24,7 +24,8 @@ type Bench struct {
 	Ops        []OpCost
 }
 
-// OpCost is what one kind of operation costs in a step.
+// OpCost is what one kind of operation costs in a step; with shapes, one kind of
+// operation on one set of shapes.
 type OpCost struct {
 	Name  string
 	Calls int
@@ -71,7 +72,7 @@ func (s *G2CStep) benchRun(int64) error {
 
 // RunBench times steps of a task's training on random images, after a few that
 // are not counted, then each operation alone.
-func RunBench(d kernels.Device, task api.Task, steps int, now func() time.Time) (*Bench, error) {
+func RunBench(d kernels.Device, task api.Task, steps int, shapes bool, now func() time.Time) (*Bench, error) {
 	s, b, err := newBenchStep(d, task)
 	if err != nil {
 		return nil, err
@@ -94,7 +95,7 @@ func RunBench(d kernels.Device, task api.Task, steps int, now func() time.Time) 
 		b.WorkBytes += m.Workspace
 		b.NaiveBytes += m.Sum
 	}
-	return b, b.timeOps(s.benchExecs(), now)
+	return b, b.timeOps(s.benchExecs(), shapes, now)
 }
 
 func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
@@ -155,7 +156,7 @@ func stateBytes(spec *kernels.StateSpec) int64 {
 const opRepeats = 3
 
 // timeOps times each instruction of one step alone and sums them by operation.
-func (b *Bench) timeOps(execs []kernels.Exec, now func() time.Time) error {
+func (b *Bench) timeOps(execs []kernels.Exec, shapes bool, now func() time.Time) error {
 	by := map[string]*OpCost{}
 	for _, e := range execs {
 		p := e.Program()
@@ -170,10 +171,14 @@ func (b *Bench) timeOps(execs []kernels.Exec, now func() time.Time) error {
 					best = took
 				}
 			}
-			o := by[in.Op.Name()]
+			name := in.Op.Name()
+			if shapes {
+				name = p.Signature(i)
+			}
+			o := by[name]
 			if o == nil {
-				o = &OpCost{Name: in.Op.Name()}
-				by[in.Op.Name()] = o
+				o = &OpCost{Name: name}
+				by[name] = o
 			}
 			o.Calls++
 			o.Time += best

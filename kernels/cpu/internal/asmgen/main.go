@@ -65,6 +65,8 @@ func generate() (*ir.File, error) {
 		t.build(ctx, true)
 	}
 	transpose(ctx)
+	maxPool(ctx)
+	maxPoolGrad(ctx)
 	for _, p := range passes {
 		p.build(ctx, 2)
 		p.build(ctx, 1)

@@ -152,6 +152,21 @@ var passes = []pass{
 		scalars: []string{"beta1", "rest1", "beta2", "rest2", "eps", "a", "b"}, temps: 3,
 		body: adam,
 	},
+	{
+		name: "sgd", formula: "m2 = momentum*m + g; w2 = w - lr*m2",
+		streams: []string{"w", "m", "g", "w2", "m2"},
+		scalars: []string{"momentum", "lr"}, temps: 2,
+		body: func(e *emitter) {
+			m, w := e.one("t0"), e.one("t1")
+			e.VMULPS(e.mem("m"), e.one("momentum"), m)
+			e.VADDPS(e.mem("g"), m, m)
+			e.VMOVUPS(m, e.mem("m2"))
+			e.VMULPS(m, e.one("lr"), m)
+			e.VMOVUPS(e.mem("w"), w)
+			e.VSUBPS(m, w, w)
+			e.VMOVUPS(w, e.mem("w2"))
+		},
+	},
 }
 
 // height is to = (x-mean)*rstd.
