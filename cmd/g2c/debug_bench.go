@@ -17,6 +17,7 @@ type benchInfo struct {
 	Class      string    `json:"class"`
 	MS         float64   `json:"ms"` // median of a step
 	MinMS      float64   `json:"minMS"`
+	InputMS    float64   `json:"inputMS"` // median of the part of a step that brings its images in
 	ImagesPerS float64   `json:"imagesPerSecond"`
 	GFLOP      float64   `json:"gflop"` // of a step
 	GFLOPS     float64   `json:"gflops"`
@@ -90,7 +91,7 @@ func (f *debugFlags) bench(c *cobra.Command, name string, device kernels.Device)
 		return nil, err
 	}
 	info := &benchInfo{
-		Task: f.task, Class: device.Class(), MS: ms(b.Median()), MinMS: ms(b.Steps[0]), GFLOP: float64(b.FLOPs) / giga,
+		Task: f.task, Class: device.Class(), MS: ms(train.Median(b.Steps)), InputMS: ms(train.Median(b.Inputs)), MinMS: ms(b.Steps[0]), GFLOP: float64(b.FLOPs) / giga,
 		StateMiB: float64(b.StateBytes) / mib, ArenaMiB: float64(b.ArenaBytes) / mib, NaiveMiB: float64(b.NaiveBytes) / mib,
 		WorkMiB: float64(b.WorkBytes) / mib, PeakRSSMiB: peakRSS(),
 	}
@@ -131,6 +132,7 @@ func (i *benchInfo) print() {
 	if i.PeakGFLOPS > 0 {
 		fmt.Printf("; ceilings: %.0f GFLOP/s of products, %.0f GB/s of copies", i.PeakGFLOPS, i.CopyGBPerS)
 	}
+	fmt.Printf("\ninput: %.2f ms a step, %.1f %% of it: images are decoded before the first", i.InputMS, 100*i.InputMS/i.MS)
 	fmt.Printf("\nmemory: peak %.0f MiB; state %.1f, arena %.1f (side by side %.1f), workspace %.1f\n\n",
 		i.PeakRSSMiB, i.StateMiB, i.ArenaMiB, i.NaiveMiB, i.WorkMiB)
 	fmt.Printf("%-24s %6s %9s %6s %9s %8s %7s\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s", "ceiling")

@@ -15,6 +15,7 @@ import (
 // Bench is what a training step costs on a device.
 type Bench struct {
 	Steps      []time.Duration // each, in order
+	Inputs     []time.Duration // the part of each that brings its images in
 	Samples    int             // images of the source stain a step
 	FLOPs      int64           // a step, by the contracts
 	StateBytes int64
@@ -36,6 +37,7 @@ type OpCost struct {
 // benchStep is a step that can be repeated: what it runs, in order.
 type benchStep interface {
 	benchExecs() []kernels.Exec
+	benchInput() error
 	benchRun(t int64) error
 	Close() error
 }
@@ -44,10 +46,9 @@ func (s *GANStep) benchExecs() []kernels.Exec {
 	return []kernels.Exec{s.input, s.generator, s.discriminator}
 }
 
+func (s *GANStep) benchInput() error { return s.bringImages(s.input) }
+
 func (s *GANStep) benchRun(t int64) error {
-	if err := s.input.Run(); err != nil {
-		return err
-	}
 	const lr = 2e-4
 	if err := s.Generator(lr, t); err != nil {
 		return err
@@ -62,10 +63,9 @@ func (s *G2CStep) benchExecs() []kernels.Exec {
 	return []kernels.Exec{s.input, s.joint}
 }
 
+func (s *G2CStep) benchInput() error { return s.bringImages(s.input) }
+
 func (s *G2CStep) benchRun(int64) error {
-	if err := s.input.Run(); err != nil {
-		return err
-	}
 	const lr = 1e-3
 	return s.Train(lr, false)
 }
@@ -81,10 +81,15 @@ func RunBench(d kernels.Device, task api.Task, steps int, shapes bool, now func(
 	const warmup = 3
 	for t := range warmup + steps {
 		begun := now()
+		if err := s.benchInput(); err != nil {
+			return nil, err
+		}
+		ready := now()
 		if err := s.benchRun(int64(t + 1)); err != nil {
 			return nil, err
 		}
 		if t >= warmup {
+			b.Inputs = append(b.Inputs, ready.Sub(begun))
 			b.Steps = append(b.Steps, now().Sub(begun))
 		}
 	}
@@ -123,7 +128,24 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 	return nil, nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
 }
 
-// randomImages fills slots of pixels, unless there was an error before.
+// imageSlot is a slot of pixels and what a step puts there.
+type imageSlot struct {
+	slot   string
+	pixels []uint8
+}
+
+// bringImages brings a step's images in: pixels as a data set holds them, decoded,
+// and then what the device does to them.
+func (s *step) bringImages(input kernels.Exec) error {
+	for _, i := range s.images {
+		if err := s.state.PutU8(i.slot, i.pixels); err != nil {
+			return err
+		}
+	}
+	return input.Run()
+}
+
+// randomImages draws images for slots of pixels, unless there was an error before.
 func (s *step) randomImages(err error, slots ...string) error {
 	for n, slot := range slots {
 		if err != nil {
@@ -134,7 +156,7 @@ func (s *step) randomImages(err error, slots ...string) error {
 		for i := range v {
 			v[i] = uint8(philox.Words(uint32(n), philox.AugmentA, [4]uint32{uint32(i)})[0])
 		}
-		err = s.state.PutU8(slot, v)
+		s.images = append(s.images, imageSlot{slot, v})
 	}
 	return err
 }
@@ -197,9 +219,9 @@ func (b *Bench) timeOps(execs []kernels.Exec, shapes bool, now func() time.Time)
 	return nil
 }
 
-// Median is the median time of a step.
-func (b *Bench) Median() time.Duration {
-	s := append([]time.Duration(nil), b.Steps...)
+// Median is the median of durations.
+func Median(of []time.Duration) time.Duration {
+	s := append([]time.Duration(nil), of...)
 	sort.Slice(s, func(i, j int) bool { return s[i] < s[j] })
 	return s[len(s)/2]
 }

@@ -61,6 +61,9 @@ func checkWideSteps(t *testing.T, d *cpu.Device, task api.Task) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	if err := s.benchInput(); err != nil {
+		t.Fatal(err)
+	}
 	for step := range 50 {
 		if err := s.benchRun(int64(step + 1)); err != nil {
 			t.Fatal(err)

@@ -20,6 +20,7 @@ type step struct {
 	execs   []kernels.Exec
 	scalar  [1]float32
 	read    [1]float64
+	images  []imageSlot // of a bench
 }
 
 func newStep(d kernels.Device, spec *kernels.StateSpec, catalog *nn.Catalog) (*step, error) {
