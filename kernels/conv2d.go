@@ -71,7 +71,9 @@ func (g Geometry) check(op string, h, w, r, s int) error {
 //
 // x: (N,H,W,C), w: (K,R,S,C), b: (K) or absent; y: (N,P,Q,K). Outside the image
 // x is zero or mirrored. Each y is one chain of fused multiply-adds from zero in
-// the order r, s, c (c fastest); b is added last.
+// the order r, s, c (c fastest); b is added last. A class may compute 3×3
+// convolutions of stride 1, and their gradients, by squares instead: then it says
+// which, and in which order (kernels/cpu/winograd.go).
 // Source: torch.nn.functional.conv2d, reflection as torch.nn.ReflectionPad2d.
 type Conv2D struct{ Geometry }
 

@@ -6,9 +6,10 @@
 // # Numerics classes
 //
 // "cpu-2" is every amd64 machine with AVX2 and FMA: the AVX2 and AVX-512 kernels
-// give the same bits. (In "cpu-1" every convolution was a direct sum.)
-// "cpu-portable-1" is plain Go for all others; where a
-// contract says fused multiply-add it rounds the product first.
+// give the same bits. In "cpu-1" every convolution was a direct sum; now 3×3
+// convolutions of stride 1 go by squares (winograd.go), in an order that the class
+// fixes instead of the contract. "cpu-portable-1" is plain Go for all others; where
+// a contract says fused multiply-add it rounds the product first.
 //
 // # Words
 //
@@ -18,6 +19,9 @@
 // holds in registers: tileRows rows by the columns of a panel. A chunk is a run
 // of tiles that one worker takes at a time. How work is cut depends on shapes
 // only; who does a piece is left to chance and shows in no bit.
+//
+// A pack is an operand in a kernel's own layout. Weights are packed, or transformed,
+// once in a step for all operations of a program that read them (host.Pack).
 //
 // # Concurrency
 //
