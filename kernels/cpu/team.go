@@ -10,12 +10,15 @@ import (
 // that live as long as the team. A member without work spins for a moment, since
 // the next task usually follows at once, and then sleeps.
 //
+// Each member first does a range of items that depends on their number alone, and
+// then what is left of the others'. So what it reads is mostly what it wrote in the
+// task before: between cores that share no cache that halves the time of a step.
+//
 // run is called by one goroutine at a time.
 type team struct {
 	members int
 	task    func(member, item int)
-	items   int64
-	next    atomic.Int64
+	ranges  []itemRange // by member
 
 	// state is the number of the task, a bit for a caller who sleeps, an open bit,
 	// and the count of goroutines that joined it. They join while it is open; the
@@ -27,6 +30,14 @@ type team struct {
 	wake   []chan struct{}
 	stop   atomic.Bool
 	wait   sync.WaitGroup
+}
+
+// itemRange is what is left of a member's range. It fills two cache lines: cores
+// fetch lines in pairs, and nobody else's counter should come with it.
+type itemRange struct {
+	next atomic.Int64
+	end  int64
+	_    [112]byte
 }
 
 const (
@@ -43,7 +54,7 @@ const (
 
 // newTeam starts members-1 goroutines.
 func newTeam(members int) *team {
-	t := &team{members: members, asleep: make([]atomic.Bool, members), wake: make([]chan struct{}, members), left: make(chan struct{})}
+	t := &team{members: members, ranges: make([]itemRange, members), asleep: make([]atomic.Bool, members), wake: make([]chan struct{}, members), left: make(chan struct{})}
 	for m := 1; m < members; m++ {
 		t.wake[m] = make(chan struct{}, 1)
 		t.wait.Add(1)
@@ -60,8 +71,11 @@ func (t *team) run(items int, task func(member, item int)) {
 		}
 		return
 	}
-	t.task, t.items = task, int64(items)
-	t.next.Store(0)
+	t.task = task
+	for m := range t.ranges {
+		t.ranges[m].next.Store(int64(m * items / t.members))
+		t.ranges[m].end = int64((m + 1) * items / t.members)
+	}
 	number := t.state.Load()>>taskShift + 1
 	t.state.Store(number<<taskShift | openBit)
 	for m := 1; m < min(t.members, items); m++ {
@@ -89,14 +103,17 @@ func (t *team) finish() {
 	}
 }
 
-// work takes items until none is left.
+// work takes items until none is left: the member's own, and then others'.
 func (t *team) work(member int) {
-	for {
-		i := t.next.Add(1) - 1
-		if i >= t.items {
-			return
+	for m := range t.members {
+		r := &t.ranges[(member+m)%t.members]
+		for {
+			i := r.next.Add(1) - 1
+			if i >= r.end {
+				break
+			}
+			t.task(member, int(i))
 		}
-		t.task(member, int(i))
 	}
 }
 
