@@ -177,6 +177,69 @@ func outerCase(t *testing.T, k tile, f *ir.Function, n int, resume int64) {
 	want.compare(t, m, results)
 }
 
+// TestTransforms interprets every transform in both widths of vectors: the same
+// bits, in the places that tables and steps name. What the narrow ones compute is
+// tested where they run, against plain Go.
+func TestTransforms(t *testing.T) {
+	for _, x := range transforms {
+		t.Run(x.name, func(t *testing.T) {
+			narrow, wide := transformCase(t, x, "AVX2"), transformCase(t, x, "AVX512")
+			for i := range narrow {
+				if math.Float32bits(narrow[i]) != math.Float32bits(wide[i]) {
+					t.Fatalf("element %d: %g and %g", i, narrow[i], wide[i])
+				}
+			}
+		})
+	}
+}
+
+func transformCase(t *testing.T, x transform, isa string) []float32 {
+	const channels = 32
+	r := rand.New(rand.NewPCG(7, uint64(x.line.from)))
+	m := &machine{}
+	n, k := x.line.from*x.line.from, x.line.to*x.line.to
+	row := channels + 3
+	from, to := draw(r, n*row), m.place(make([]float32, k*row))
+	source, step := m.place(from), int64(4*row)
+	tableOf := func(base int64, places int) int64 {
+		var addresses []int64
+		for i := range places {
+			addresses = append(addresses, base+int64(i)*step)
+		}
+		return m.table(addresses)
+	}
+	arguments := []int64{channels}
+	if x.gather {
+		arguments = append(arguments, tableOf(source, n))
+	} else {
+		arguments = append(arguments, source, step)
+	}
+	if x.scatter {
+		arguments = append(arguments, tableOf(to, k))
+	} else {
+		arguments = append(arguments, to, step)
+	}
+	arguments = append(arguments, m.place(make([]float32, 36*16)), m.place(draw(r, x.line.constants)))
+	if x.biased {
+		arguments = append(arguments, m.place(draw(r, channels)))
+	}
+	m.call(arguments...)
+	if err := m.run(function(t, x.name+isa)); err != nil {
+		t.Fatal(err)
+	}
+	out := m.read(to, k*row)
+	nonzero := 0
+	for _, v := range out {
+		if v != 0 {
+			nonzero++
+		}
+	}
+	if nonzero < k*channels*9/10 || out[channels] != 0 {
+		t.Fatalf("%s: %d of %d results are not zero", isa, nonzero, k*channels)
+	}
+	return out
+}
+
 // TestFresh: the committed files are what the generator writes.
 func TestFresh(t *testing.T) {
 	dir := t.TempDir()
