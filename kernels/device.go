@@ -31,6 +31,7 @@ type State interface {
 
 // Exec is a program made ready on a device.
 type Exec interface {
+	// Program is what runs: what was loaded, as the device's rewrites left it.
 	Program() *Program
 	// Run runs every segment.
 	Run() error

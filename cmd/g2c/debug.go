@@ -34,6 +34,7 @@ type debugFlags struct {
 	steps          int
 	lockstep       bool
 	shapes         bool
+	rewrites       bool
 }
 
 func (f *debugFlags) add(c *cobra.Command) {
@@ -203,35 +204,4 @@ func writeTensors(path string, tensors []safetensors.Tensor) (err error) {
 		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err)
 	}
 	return w.Flush()
-}
-
-// newDebugDump is `g2c debug dump SPEC`.
-func newDebugDump() *cobra.Command {
-	var f debugFlags
-	c := &cobra.Command{
-		Use:   "dump SPEC",
-		Short: "Print the programs of a task, instruction by instruction",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			device, err := openDevice(f.device)
-			if err != nil {
-				return err
-			}
-			defer device.Close()
-			task, err := f.debugTask(c, args[0], device.Class())
-			if err != nil {
-				return err
-			}
-			programs, err := train.Programs(task)
-			if err != nil {
-				return err
-			}
-			for _, p := range programs {
-				fmt.Println(p)
-			}
-			return nil
-		},
-	}
-	f.add(c)
-	return c
 }

@@ -7,6 +7,7 @@ import (
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/kernels/host"
+	"g2c/kernels/rewrite"
 )
 
 // Options choose how a device works. The zero value is right for most.
@@ -17,6 +18,8 @@ type Options struct {
 	// ISA forces an instruction set; empty is Auto. An instruction set that this
 	// machine lacks is an error.
 	ISA ISA
+	// Rewrites are applied to each program that is loaded. No bit depends on them.
+	Rewrites []rewrite.Rule
 }
 
 // Device runs programs in float32 on this machine's processors.
@@ -28,6 +31,7 @@ type Device struct {
 	winograd []winogradKernels // widest first; none where convolutions are all direct
 	team     *team
 	members  []workspace
+	rewrites []rewrite.Rule
 }
 
 // maxThreads bounds the team; a task counts its members in 16 bits.
@@ -46,7 +50,10 @@ func New(o Options) (*Device, error) {
 	if n < 1 || n > maxThreads {
 		return nil, fault.New(fault.ErrSpec, "cpu: %d threads, want 1 to %d", n, maxThreads)
 	}
-	return &Device{isa: isa, micro: microKernels(isa), narrow: narrowKernels(isa), pass: passes(isa), winograd: winogradSets(isa), team: newTeam(n), members: make([]workspace, n)}, nil
+	return &Device{
+		isa: isa, micro: microKernels(isa), narrow: narrowKernels(isa), pass: passes(isa), winograd: winogradSets(isa),
+		team: newTeam(n), members: make([]workspace, n), rewrites: o.Rewrites,
+	}, nil
 }
 
 // ISA is the instruction set in use.
@@ -69,7 +76,7 @@ func (d *Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error)
 	if !ok {
 		return nil, fmt.Errorf("cpu: state %T was made by another device", s)
 	}
-	return host.Load(p, state, d.table())
+	return host.Load(rewrite.Apply(p, d.rewrites), state, d.table())
 }
 
 // Close implements kernels.Device. No program may run on the device any more.

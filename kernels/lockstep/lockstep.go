@@ -18,9 +18,9 @@ func Run(p *kernels.Program, state kernels.State, follower kernels.Device, scale
 	if err := r.open(state, follower); err != nil {
 		return nil, fmt.Errorf("lockstep: %w", err)
 	}
-	for i := range p.Instrs {
+	for i := range r.program.Instrs {
 		if err := r.step(i); err != nil {
-			return nil, fmt.Errorf("lockstep: %s: %w", p.Line(i), err)
+			return nil, fmt.Errorf("lockstep: %s: %w", r.program.Line(i), err)
 		}
 	}
 	return r.report, r.close()
@@ -35,18 +35,21 @@ type run struct {
 	report           *Report
 }
 
+// open loads the program on both: as the follower rewrites it, so that both have
+// the same instructions.
 func (r *run) open(state kernels.State, follower kernels.Device) error {
 	var err error
-	if r.leader, err = ref.New().Load(r.program, state); err != nil {
-		return err
-	}
 	if r.state, err = follower.NewState(state.Spec()); err != nil {
 		return err
 	}
 	if err := copyState(r.state, state); err != nil {
 		return err
 	}
-	r.follower, err = follower.Load(r.program, r.state)
+	if r.follower, err = follower.Load(r.program, r.state); err != nil {
+		return err
+	}
+	r.program = r.follower.Program()
+	r.leader, err = ref.New().Load(r.program, state)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"g2c/api"
 	"g2c/kernels"
 	"g2c/kernels/cpu"
+	"g2c/kernels/rewrite"
 )
 
 // wideSteps are what 50 steps of both stages end in, on every machine with AVX2,
@@ -51,6 +52,36 @@ func TestInstructionSetsAgreeOnWideSteps(t *testing.T) {
 	}
 	if tried == 0 {
 		t.Skip("SKIPPED: this machine has neither AVX2 nor AVX-512")
+	}
+}
+
+// TestRewritesMoveNoBits trains the same steps with each rewrite of programs alone:
+// the same bits as without any.
+func TestRewritesMoveNoBits(t *testing.T) {
+	for _, r := range rewrite.All() {
+		d, err := cpu.New(cpu.Options{Threads: 2, Rewrites: []rewrite.Rule{r}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		if d.Class() != api.ClassCPU {
+			t.Skip("SKIPPED: this machine has neither AVX2 nor AVX-512")
+		}
+		task, _ := gan(d, 2e-4)
+		programs, err := Programs(wide(task))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := false
+		for _, p := range programs {
+			changed = changed || rewrite.Apply(p, []rewrite.Rule{r}).String() != p.String()
+		}
+		if !changed {
+			t.Errorf("%s changes none of the programs of pretraining: this test shows nothing", r.Name)
+		}
+		checkWideSteps(t, d, wide(task))
+		task, _ = tuning(d, 0)
+		checkWideSteps(t, d, wide(task))
 	}
 }
 
