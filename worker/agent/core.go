@@ -1,0 +1,250 @@
+package agent
+
+import (
+	"slices"
+	"time"
+
+	"g2c/api"
+)
+
+// maxLeft bounds the generations that are remembered as left. Only what a record
+// still lists can be asked for again, so the rest may go.
+const maxLeft = 10_000
+
+// Core decides what a worker does. It has no clock and does nothing itself: times,
+// which only ever rise, arrive in its methods, and orders and reports are taken
+// from it after each. It belongs to one goroutine.
+type Core struct {
+	slots    int
+	runs     map[api.Key]*run
+	left     map[api.Key]uint64 // newest generation of a task that was left here
+	record   *Record            // nil until the session has told it
+	outbox   outbox
+	orders   []Order
+	lease    lease
+	now      time.Duration // as far as it was told
+	draining bool
+}
+
+// run is an assignment that really runs. A task has one at a time: its next
+// generation waits until this one has ended.
+type run struct {
+	Assignment
+	ending ending
+	since  time.Duration // when it was told so
+}
+
+// ending is how a run was told to end. A later value overrides an earlier one.
+type ending uint8
+
+const (
+	running  ending = iota
+	handing         // to its next generation, which waits
+	saving          // preempted, or the worker drains
+	stopping        // not wanted any more, or cut off
+)
+
+// OrderKind is what is to be done with a run.
+type OrderKind uint8
+
+// The kinds of order.
+const (
+	Start OrderKind = 1 + iota
+	Save            // its state, and end
+	Stop            // at once; saving is allowed if it takes no time
+)
+
+// Order is something to be done now. Each Start leads to one Ended.
+type Order struct {
+	Kind OrderKind
+	Assignment
+}
+
+// Outcome is how a run ended.
+type Outcome struct {
+	Kind      ReportKind // Done, Failed or Interrupted
+	Reason    string     // of Failed
+	Permanent bool       // of Failed
+}
+
+// NewCore is the core of a worker that runs nothing.
+func NewCore(slots int) *Core {
+	return &Core{slots: slots, runs: map[api.Key]*run{}, left: map[api.Key]uint64{}}
+}
+
+// Orders takes what is to be done, in order.
+func (c *Core) Orders() []Order {
+	orders := c.orders
+	c.orders = nil
+	return orders
+}
+
+// Reports are those with a number above one, which nobody has answered yet.
+func (c *Core) Reports(above uint64) []Report { return c.outbox.above(above) }
+
+// Running lists what runs, by the order of keys.
+func (c *Core) Running() []Assignment {
+	out := make([]Assignment, 0, len(c.runs))
+	for _, r := range c.runs {
+		out = append(out, r.Assignment)
+	}
+	slices.SortFunc(out, func(a, b Assignment) int { return slices.Compare(a.Task[:], b.Task[:]) })
+	return out
+}
+
+// Told takes a record, which from now on belongs to the core. It is obeyed once
+// every report has been answered, since one from before may ask for what has ended.
+// One that comes out of its turn is not looked at.
+func (c *Core) Told(r Record) {
+	if r.Index < c.outbox.index || c.record != nil && r.Index < c.record.Index {
+		return
+	}
+	c.record = &r
+	c.obey()
+}
+
+// Answered takes the answer to a report.
+func (c *Core) Answered(a Answer) {
+	c.outbox.answered(a)
+	c.obey()
+}
+
+// Started hears from a run that it trains.
+func (c *Core) Started(task api.Key, generation uint64) {
+	if r := c.runs[task]; r != nil && r.Generation == generation && r.ending == running {
+		c.outbox.add(Report{Kind: Started, Task: task, Generation: generation})
+	}
+}
+
+// Ended hears from a run that it is over.
+func (c *Core) Ended(task api.Key, generation uint64, o Outcome) {
+	r := c.runs[task]
+	if r == nil || r.Generation != generation {
+		panic("agent: a run ended that was not started")
+	}
+	delete(c.runs, task)
+	c.leave(task, generation)
+	report := Report{Kind: o.Kind, Task: task, Generation: generation, Reason: o.Reason, Permanent: o.Permanent}
+	switch {
+	case o.Kind == Done:
+	case r.ending == stopping, r.ending == handing:
+		// Whatever came of it was asked for: its error too.
+		report = Report{Kind: Released, Task: task, Generation: generation}
+	case o.Kind == Interrupted && r.ending == running:
+		report.Kind, report.Reason = Failed, "it stopped, though nobody had asked it to"
+	}
+	if r.ending != handing || o.Kind == Done {
+		c.outbox.add(report)
+	}
+	c.obey()
+}
+
+// Drain stops taking assignments for ever, and has all that runs save its state and
+// end.
+func (c *Core) Drain() {
+	c.draining = true
+	for _, a := range c.Running() {
+		c.end(c.runs[a.Task], saving)
+	}
+	c.obey()
+}
+
+// Idle says whether nothing runs and nobody waits for an answer.
+func (c *Core) Idle() bool { return len(c.runs) == 0 && c.outbox.empty() }
+
+func (c *Core) leave(task api.Key, generation uint64) {
+	c.left[task] = max(c.left[task], generation)
+	if len(c.left) <= maxLeft || c.record == nil {
+		return
+	}
+	for k := range c.left {
+		if !slices.ContainsFunc(c.record.Assignments, func(a Assignment) bool { return a.Task == k }) {
+			delete(c.left, k)
+		}
+	}
+}
+
+// end tells a run to end, unless it was told as much before.
+func (c *Core) end(r *run, how ending) {
+	if r.ending >= how {
+		return
+	}
+	was := r.ending
+	r.ending = how
+	switch {
+	case how == stopping:
+		r.since = c.now
+		c.orders = append(c.orders, Order{Stop, r.Assignment})
+	case was == running:
+		r.since = c.now
+		c.orders = append(c.orders, Order{Save, r.Assignment})
+	}
+}
+
+// obey makes what runs what the record says, as far as that can be done now.
+func (c *Core) obey() {
+	if c.record == nil || c.lease.cut || !c.outbox.empty() {
+		return
+	}
+	for _, a := range c.Running() {
+		if r := c.runs[a.Task]; !c.wants(r) {
+			c.end(r, stopping)
+		}
+	}
+	// What was released is not looked at again: one report will do.
+	c.record.Assignments = slices.DeleteFunc(c.record.Assignments, func(a Assignment) bool {
+		return a.Releasing && c.release(a)
+	})
+	for _, a := range c.record.Assignments {
+		if !a.Releasing {
+			c.take(a)
+		}
+	}
+}
+
+// wants says whether the record still asks for a run, or for its successor: then
+// the run hands over.
+func (c *Core) wants(r *run) bool {
+	return slices.ContainsFunc(c.record.Assignments, func(a Assignment) bool {
+		return a.Task == r.Task && a.Generation >= r.Generation && !a.Releasing
+	})
+}
+
+// release reports that a generation has been left, if it has.
+func (c *Core) release(a Assignment) bool {
+	if r := c.runs[a.Task]; r != nil && r.Generation <= a.Generation {
+		return false
+	}
+	c.leave(a.Task, a.Generation)
+	c.outbox.add(Report{Kind: Released, Task: a.Task, Generation: a.Generation})
+	return true
+}
+
+// take does what an assignment asks for.
+func (c *Core) take(a Assignment) {
+	r := c.runs[a.Task]
+	switch {
+	case r != nil && r.Generation == a.Generation:
+		if a.Preempting {
+			c.end(r, saving)
+		}
+	case r != nil && r.Generation < a.Generation:
+		c.end(r, handing)
+	case r != nil || a.Generation <= c.left[a.Task]:
+	case c.draining: // the worker's farewell gives it back
+	case a.Preempting: // it has not begun, so there is nothing to save
+		c.leave(a.Task, a.Generation)
+		c.outbox.add(Report{Kind: Interrupted, Task: a.Task, Generation: a.Generation})
+	case c.used()+a.Slots <= c.slots:
+		c.runs[a.Task] = &run{Assignment: a}
+		c.orders = append(c.orders, Order{Start, a})
+	}
+}
+
+func (c *Core) used() int {
+	n := 0
+	for _, r := range c.runs {
+		n += r.Slots
+	}
+	return n
+}

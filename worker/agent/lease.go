@@ -1,0 +1,95 @@
+package agent
+
+import "time"
+
+// lease is how long the leader waits for a worker's word before it gives its tasks
+// to others.
+type lease struct {
+	length time.Duration // 0 before the first session
+	heard  time.Duration // when the leader last answered
+	cut    bool          // everything was told to stop
+}
+
+// A worker that is not answered stops its tasks at stopAt parts of its lease, and
+// ends its process at quitAt parts if one of them has not stopped. The rest is for
+// clocks that run at different rates.
+const (
+	stopAt = 0.5
+	quitAt = 0.9
+)
+
+func part(d time.Duration, of float64) time.Duration { return time.Duration(float64(d) * of) }
+
+// Welcome begins a session: reports that nobody answered are to be sent again, and
+// the record is not known until the coordinator sends it.
+func (c *Core) Welcome(sent, length time.Duration) {
+	c.lease = lease{length: length, heard: sent}
+	c.record, c.outbox.index = nil, 0
+}
+
+// Cut says whether the lease ran out: only another session begins a new one.
+func (c *Core) Cut() bool { return c.lease.cut }
+
+// Heard takes the leader's answer to what was sent at a time.
+func (c *Core) Heard(sent time.Duration) { c.lease.heard = max(c.lease.heard, sent) }
+
+// A run that was told to save its state and end is told to stop when it has not
+// done so for slow, and is stuck when it has not for another hung: its slots are of
+// no use to anybody until the process ends.
+const (
+	slow = 2 * time.Minute
+	hung = 5 * time.Minute
+)
+
+// patience is how long a run may take to do what it was told.
+func (r *run) patience() time.Duration {
+	if r.ending == stopping {
+		return hung
+	}
+	return slow
+}
+
+// Deadline is when Tick has something to do; false while nothing runs that would
+// have to stop.
+func (c *Core) Deadline() (time.Duration, bool) {
+	if c.lease.length == 0 || len(c.runs) == 0 {
+		return 0, false
+	}
+	at := c.lease.heard + part(c.lease.length, stopAt)
+	if c.lease.cut {
+		at = c.lease.heard + part(c.lease.length, quitAt)
+	}
+	for _, r := range c.runs {
+		if r.ending != running {
+			at = min(at, r.since+r.patience())
+		}
+	}
+	return at, true
+}
+
+// Tick lets a time pass. It names a task that still runs though the lease is about
+// to end, or long after it was told to stop: only the end of the process ends it.
+func (c *Core) Tick(now time.Duration) (stuck *Assignment) {
+	c.now = now
+	if c.lease.length == 0 {
+		return nil
+	}
+	if now >= c.lease.heard+part(c.lease.length, stopAt) && !c.lease.cut {
+		c.lease.cut = true
+		for _, a := range c.Running() {
+			c.end(c.runs[a.Task], stopping)
+		}
+	}
+	over := now >= c.lease.heard+part(c.lease.length, quitAt)
+	for _, a := range c.Running() {
+		r := c.runs[a.Task]
+		late := r.ending != running && now-r.since >= r.patience()
+		switch {
+		case over || late && r.ending == stopping:
+			return &r.Assignment
+		case late:
+			c.end(r, stopping)
+		}
+	}
+	return nil
+}

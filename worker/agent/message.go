@@ -1,0 +1,113 @@
+package agent
+
+import (
+	"time"
+
+	"g2c/api"
+)
+
+// Offer is what a worker joins with.
+type Offer struct {
+	Worker      string
+	Incarnation uint64 // of this process; later ones have higher ones
+	Class       string // numerics class
+	Device      string // kind of device
+	Memory      int64  // bytes a slot has
+	Host        string
+	Slots       int
+	Cached      []api.Key // fingerprints of data at hand
+}
+
+// Part is a worker's share of a gang.
+type Part struct {
+	Worker string
+	Slots  int
+	Host   string
+}
+
+// Assignment is this worker's part of a generation of a task.
+type Assignment struct {
+	Task       api.Key
+	Generation uint64
+	Slots      int
+	Releasing  bool      // to be stopped, and reported Released
+	Preempting bool      // to save its state and stop
+	Work       *api.Work // nil if Releasing
+	Gang       []Part    // all of it, sorted by worker; nil if Releasing
+}
+
+// Record is all that the coordinator expects of a worker, as its state has it.
+type Record struct {
+	Index       uint64 // of the state
+	Assignments []Assignment
+}
+
+// Heard answers a beat and all before it.
+type Heard struct{ Beat uint64 }
+
+// ReportKind is what a report says.
+type ReportKind uint8
+
+// The kinds of report, as the coordinator's commands of the same names.
+const (
+	Started ReportKind = 1 + iota
+	Done
+	Failed
+	Interrupted
+	Released
+)
+
+// String names a kind.
+func (k ReportKind) String() string {
+	switch k {
+	case Started:
+		return "started"
+	case Done:
+		return "done"
+	case Failed:
+		return "failed"
+	case Interrupted:
+		return "interrupted"
+	case Released:
+		return "released"
+	}
+	return "unknown"
+}
+
+// Report says what became of a generation. Numbers rise by one for as long as the
+// process lives.
+type Report struct {
+	Number     uint64
+	Kind       ReportKind
+	Task       api.Key
+	Generation uint64
+	Reason     string // of Failed
+	Permanent  bool   // of Failed: not worth another attempt
+}
+
+// Answer says that a report was applied, or refused.
+type Answer struct {
+	Number  uint64
+	Index   uint64 // of the state that has it
+	Refusal string // why it changed nothing; empty if it was taken
+}
+
+// Progress is where a run stands.
+type Progress struct {
+	Step, Steps   int64 // done, of all
+	Epoch, Epochs int
+	Loss          float64
+}
+
+// Line is a line of a task's log.
+type Line struct {
+	At   time.Time
+	Text string
+}
+
+// Point is a value of one of a task's series.
+type Point struct {
+	Name  string
+	Step  int64
+	Value float64
+}
