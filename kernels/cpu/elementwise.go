@@ -5,16 +5,25 @@ import (
 	"g2c/kernels"
 )
 
-// elementsAtOnce is the length of the pieces that elementwise work is cut into.
-const elementsAtOnce = 1 << 13
+// The lengths of the pieces that elementwise work is cut into: what takes a
+// nanosecond or less an element, and what takes tens.
+const (
+	elementsAtOnce     = 1 << 13
+	slowElementsAtOnce = 1 << 9
+)
 
 // eachRun makes a function that calls f for pieces of [0, n), on all members.
 func (d *Device) eachRun(n int, f func(w *workspace, from, end int)) func() {
+	return d.eachPiece(n, elementsAtOnce, f)
+}
+
+// eachPiece is eachRun with pieces of a length.
+func (d *Device) eachPiece(n, length int, f func(w *workspace, from, end int)) func() {
 	task := func(member, item int) {
-		from := item * elementsAtOnce
-		f(&d.members[member], from, min(from+elementsAtOnce, n))
+		from := item * length
+		f(&d.members[member], from, min(from+length, n))
 	}
-	items := (n + elementsAtOnce - 1) / elementsAtOnce
+	items := (n + length - 1) / length
 	return func() { d.team.run(items, task) }
 }
 
@@ -27,23 +36,26 @@ func (d *Device) eachRow(n int, f func(w *workspace, row int)) func() {
 // activation is y = act(x).
 func (d *Device) activation(op kernels.Activation, c call) func() {
 	x, y := c.In[0].F, c.Out[0].F
+	switch op.Act {
+	case kernels.Tanh:
+		return d.through(fmath.Tanh, y, x)
+	case kernels.Sigmoid:
+		return d.through(fmath.Sigmoid, y, x)
+	}
 	below := below(op.Act)
 	return d.eachRun(len(x), func(w *workspace, from, end int) {
-		switch op.Act {
-		case kernels.Tanh:
-			through(fmath.Tanh, y[from:end], x[from:end])
-		case kernels.Sigmoid:
-			through(fmath.Sigmoid, y[from:end], x[from:end])
-		default:
-			d.pass.activate.flat(w, x[from:end], y[from:end], below, unit)
-		}
+		d.pass.activate.flat(w, x[from:end], y[from:end], below, unit)
 	})
 }
 
-func through(f func(float64) float64, y, x []float32) {
-	for i, v := range x {
-		y[i] = float32(f(float64(v)))
-	}
+// through is y = f(x), computed in float64.
+func (d *Device) through(f func(float64) float64, y, x []float32) func() {
+	return d.eachPiece(len(x), slowElementsAtOnce, func(_ *workspace, from, end int) {
+		to := y[from:end]
+		for i, v := range x[from:end] {
+			to[i] = float32(f(float64(v)))
+		}
+	})
 }
 
 // unit is an activation's slope above zero.
