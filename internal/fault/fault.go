@@ -67,11 +67,15 @@ func (e *Error) WithHint(format string, a ...any) *Error {
 	return e
 }
 
-// New makes an error of a class; a %w in the format keeps its argument in the
+// New makes an error of a class; each %w in the format keeps its argument in the
 // chain.
 func New(class error, format string, a ...any) *Error {
 	err := fmt.Errorf(format, a...)
-	return &Error{Class: class, Msg: err.Error(), cause: errors.Unwrap(err)}
+	cause := errors.Unwrap(err)
+	if _, several := err.(interface{ Unwrap() []error }); several {
+		cause = err
+	}
+	return &Error{Class: class, Msg: err.Error(), cause: cause}
 }
 
 // ExitCode is the exit code of g2c for an error; 0 for nil, 1 for an error of

@@ -29,3 +29,12 @@ func TestACancelledContextIsAnInterrupt(t *testing.T) {
 		t.Errorf("exit code %d, want %d", got, ExitInterrupted)
 	}
 }
+
+func TestNewKeepsSeveralCauses(t *testing.T) {
+	err := New(ErrUnavailable, "%w: %w", fs.ErrClosed, fs.ErrPermission)
+	for _, want := range []error{ErrUnavailable, fs.ErrClosed, fs.ErrPermission} {
+		if !errors.Is(err, want) {
+			t.Errorf("%v is lost", want)
+		}
+	}
+}
