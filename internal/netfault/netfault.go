@@ -1,0 +1,172 @@
+// Package netfault puts links that can fail between processes: a TCP proxy for
+// each directed pair. It is for tests and trials of clusters; nothing else imports
+// it.
+//
+// A Link may be used from any number of goroutines.
+package netfault
+
+import (
+	"io"
+	"net"
+	"sync"
+)
+
+// Link forwards connections from an address of its own on loopback to a target.
+// It begins whole.
+type Link struct {
+	target   string
+	listener net.Listener
+	work     sync.WaitGroup
+
+	mu    sync.Mutex
+	state state
+	moved *sync.Cond // on mu: the state has changed
+	open  map[net.Conn]bool
+}
+
+type state int
+
+const (
+	whole state = iota
+	stalled
+	cut
+	closed
+)
+
+// Listen makes a link to a target, which need not be there yet.
+func Listen(target string) (*Link, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	l := &Link{target: target, listener: ln, open: map[net.Conn]bool{}}
+	l.moved = sync.NewCond(&l.mu)
+	l.work.Add(1)
+	go l.accept()
+	return l, nil
+}
+
+// Addr is where to dial instead of the target.
+func (l *Link) Addr() string { return l.listener.Addr().String() }
+
+// Cut breaks all connections, and every one that is tried.
+func (l *Link) Cut() { l.turn(cut) }
+
+// Stall holds back all bytes and loses none, as a network without a route does:
+// nobody is told, and what was sent arrives after Heal.
+func (l *Link) Stall() { l.turn(stalled) }
+
+// Heal makes the link whole.
+func (l *Link) Heal() { l.turn(whole) }
+
+// Close ends the link and waits for what it forwards.
+func (l *Link) Close() {
+	l.turn(closed)
+	l.listener.Close()
+	l.work.Wait()
+}
+
+func (l *Link) turn(to state) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state == closed {
+		return
+	}
+	l.state = to
+	if to >= cut {
+		for c := range l.open {
+			reset(c)
+		}
+	}
+	l.moved.Broadcast()
+}
+
+// reset closes a connection at once: what it has not sent yet is lost.
+func reset(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetLinger(0)
+	}
+	c.Close()
+}
+
+// passing waits while the link is stalled and reports whether it is whole.
+func (l *Link) passing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.state == stalled {
+		l.moved.Wait()
+	}
+	return l.state == whole
+}
+
+func (l *Link) accept() {
+	defer l.work.Done()
+	for {
+		c, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		l.work.Add(1)
+		go l.forward(c)
+	}
+}
+
+// keep enters connections, which a cut then breaks.
+func (l *Link) keep(all ...net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state >= cut {
+		return false
+	}
+	for _, c := range all {
+		l.open[c] = true
+	}
+	return true
+}
+
+func (l *Link) forward(from net.Conn) {
+	defer l.work.Done()
+	defer from.Close()
+	if !l.keep(from) || !l.passing() {
+		return
+	}
+	to, err := net.Dial("tcp", l.target)
+	if err == nil && l.keep(to) {
+		var both sync.WaitGroup
+		both.Go(func() { l.pump(to, from) })
+		both.Go(func() { l.pump(from, to) })
+		both.Wait()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, from)
+	if err == nil {
+		delete(l.open, to)
+		to.Close()
+	}
+}
+
+// pump copies one direction to its end, and says that it has ended.
+func (l *Link) pump(to, from net.Conn) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if !l.passing() {
+			return
+		}
+		if _, wrong := to.Write(buf[:n]); wrong != nil {
+			reset(from)
+			return
+		}
+		if err == io.EOF {
+			if t, ok := to.(*net.TCPConn); ok {
+				t.CloseWrite()
+			}
+			return
+		}
+		if err != nil {
+			reset(to)
+			return
+		}
+	}
+}

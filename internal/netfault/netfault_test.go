@@ -1,0 +1,133 @@
+package netfault_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"testing"
+
+	"g2c/internal/netfault"
+)
+
+// echo serves lines back on loopback.
+func echo(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				io.Copy(c, c)
+				c.Close()
+			}()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+type talk struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func dial(t *testing.T, l *netfault.Link) talk {
+	t.Helper()
+	c, err := net.Dial("tcp", l.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return talk{c, bufio.NewReader(c)}
+}
+
+// refused wants a dial that fails, at once or with the first read.
+func refused(t *testing.T, l *netfault.Link) {
+	t.Helper()
+	c, err := net.Dial("tcp", l.Addr())
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Error("somebody answers")
+	}
+}
+
+func (c talk) say(t *testing.T, line string) {
+	t.Helper()
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c talk) hear(t *testing.T, want string) {
+	t.Helper()
+	if got, err := c.in.ReadString('\n'); err != nil || got != want+"\n" {
+		t.Fatalf("heard %q, %v", got, err)
+	}
+}
+
+func TestALinkIsCutStalledAndHealed(t *testing.T) {
+	l, err := netfault.Listen(echo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := dial(t, l)
+	c.say(t, "one")
+	c.hear(t, "one")
+
+	l.Stall()
+	c.say(t, "two")
+	late := dial(t, l)
+	late.say(t, "three")
+	l.Heal()
+	c.hear(t, "two")
+	late.hear(t, "three")
+
+	l.Cut()
+	if _, err := c.in.ReadByte(); err == nil {
+		t.Error("a cut link speaks")
+	}
+	refused(t, l)
+	l.Heal()
+	c = dial(t, l)
+	c.say(t, "four")
+	c.hear(t, "four")
+}
+
+func TestTheEndOfAStreamIsForwarded(t *testing.T) {
+	l, err := netfault.Listen(echo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := dial(t, l)
+	c.say(t, "last")
+	c.Conn.(*net.TCPConn).CloseWrite()
+	if b, err := io.ReadAll(c); err != nil || string(b) != "last\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := ln.Addr().String()
+	ln.Close()
+	l, err := netfault.Listen(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	refused(t, l)
+}
