@@ -149,8 +149,9 @@ func (c *Core) Drain() {
 	c.obey()
 }
 
-// Idle says whether nothing runs and nobody waits for an answer.
-func (c *Core) Idle() bool { return len(c.runs) == 0 && c.outbox.empty() }
+// Gone says whether a worker that drains is ready to go: nothing runs, and every
+// report was answered.
+func (c *Core) Gone() bool { return c.draining && len(c.runs) == 0 && c.outbox.empty() }
 
 func (c *Core) leave(task api.Key, generation uint64) {
 	c.left[task] = max(c.left[task], generation)

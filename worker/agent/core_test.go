@@ -209,15 +209,15 @@ func TestDrain(t *testing.T) {
 	b.told(assign("a", 1, 1), assign("b", 7, 1))
 	b.want(list{"start 1", "save 1"}, nil)
 	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
-	if b.Idle() {
-		t.Error("idle before the report was answered")
+	if b.Gone() {
+		t.Error("gone before the report was answered")
 	}
 	b.want(nil, list{"interrupted 1"})
 	b.answer()
 	b.told(assign("a", 2, 1))
 	b.want(nil, nil)
-	if !b.Idle() {
-		t.Error("not idle")
+	if !b.Gone() {
+		t.Error("not gone")
 	}
 }
 

@@ -94,9 +94,9 @@ type Answer struct {
 
 // Progress is where a run stands.
 type Progress struct {
-	Step, Steps   int64 // done, of all
-	Epoch, Epochs int
-	Loss          float64
+	Step, Steps int64   // done, of all
+	PerSecond   float64 // steps, since it began here
+	Note        string  // what it is at
 }
 
 // Line is a line of a task's log.

@@ -327,7 +327,7 @@ func (w *world) pump(n *node) {
 			}
 		})
 	}
-	if n.leaving && n.core.Idle() {
+	if n.leaving && n.core.Gone() {
 		n.leaving = false
 		w.send(s, true, func() {
 			w.crash(n)

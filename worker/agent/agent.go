@@ -1,0 +1,345 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"g2c/api"
+	"g2c/internal/clock"
+	"g2c/internal/fault"
+)
+
+// Config is a worker.
+type Config struct {
+	Offer       Offer
+	Coordinator Coordinator
+	Executor    Executor
+	Log         *slog.Logger
+	// Elapsed is the clock of the lease; clock.SinceBoot if nil.
+	Elapsed func() time.Duration
+}
+
+// Times of the loop.
+const (
+	openLimit   = 10 * time.Second       // of one try to open a session
+	retryFirst  = 100 * time.Millisecond // between tries
+	retryMost   = 2 * time.Second
+	flushEvery  = 500 * time.Millisecond // what runs have said
+	goodbyeTime = 10 * time.Second       // for the last reports, once all has stopped
+)
+
+// Agent is a worker that runs. Its loop owns everything: sessions, runs and timers
+// hand it functions to call.
+type Agent struct {
+	cfg   Config
+	core  *Core
+	calls chan func()
+	wake  chan struct{} // has an element if a run has begun
+	over  chan struct{} // closed when the loop ends
+	runs  map[api.Key]*activity
+	link  *link // nil between sessions
+	left  bool  // the leader knows that this worker goes
+	dials context.Context
+}
+
+// activity is a run's goroutine.
+type activity struct {
+	Assignment
+	stop   context.CancelCauseFunc
+	output *Output
+	begun  bool // the core knows
+}
+
+// errStuck ends the process: see Core.Tick.
+var errStuck = errors.New("a task did not stop")
+
+// Run serves as a worker until ctx is done; then it lets tasks save their state,
+// says farewell and returns nil. An error means that the process has to end: a
+// task may still be running in it.
+func Run(ctx context.Context, cfg Config) error {
+	if cfg.Elapsed == nil {
+		cfg.Elapsed = clock.SinceBoot
+	}
+	dials, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	a := &Agent{
+		cfg: cfg, core: NewCore(cfg.Offer.Slots), calls: make(chan func()), wake: make(chan struct{}, 1), over: make(chan struct{}),
+		runs: map[api.Key]*activity{}, dials: dials,
+	}
+	var dialer sync.WaitGroup
+	defer dialer.Wait()
+	defer hangUp()
+	defer close(a.over)
+	failed := make(chan error, 1)
+	dialer.Go(func() { failed <- a.dial() })
+	return a.loop(ctx, failed)
+}
+
+// call has the loop call a function; it does nothing once the loop has ended.
+func (a *Agent) call(do func()) {
+	select {
+	case a.calls <- do:
+	case <-a.over:
+	}
+}
+
+// loop is the only place where the core, the runs and the link are touched.
+func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
+	flush := time.NewTicker(flushEvery)
+	defer flush.Stop()
+	deadline := time.NewTimer(0)
+	defer deadline.Stop()
+	stop := ctx.Done()
+	var goodbye <-chan time.Time
+	for {
+		if stuck := a.core.Tick(a.cfg.Elapsed()); stuck != nil {
+			return fault.New(fault.ErrUnavailable, "%s, generation %d: %w when it was told to, so the process ends", stuck.Work.Name(), stuck.Generation, errStuck).
+				WithHint("start the worker again; the task goes on from its last checkpoint")
+		}
+		a.pump()
+		if stop == nil && goodbye == nil && len(a.runs) == 0 {
+			goodbye = time.After(goodbyeTime)
+		}
+		if a.left {
+			return nil
+		}
+		if at, ok := a.core.Deadline(); ok {
+			deadline.Reset(max(at-a.cfg.Elapsed(), 0))
+		}
+		select {
+		case do := <-a.calls:
+			do()
+		case <-a.wake:
+			a.begun()
+		case <-flush.C:
+			a.flush()
+		case <-deadline.C:
+		case <-stop:
+			stop = nil
+			a.cfg.Log.Info("leaving: tasks save their state", "tasks", len(a.runs))
+			a.core.Drain()
+		case <-goodbye:
+			a.cfg.Log.Warn("left without a farewell: no coordinator answers")
+			return nil
+		case err := <-failed:
+			return err
+		}
+	}
+}
+
+// pump carries out what the core wants.
+func (a *Agent) pump() {
+	for _, o := range a.core.Orders() {
+		switch o.Kind {
+		case Start:
+			a.start(o.Assignment)
+		case Save:
+			a.runs[o.Task].stop(ErrSave)
+		case Stop:
+			a.runs[o.Task].stop(ErrStop)
+		}
+	}
+	if a.link == nil {
+		return
+	}
+	if a.core.Cut() {
+		a.cfg.Log.Warn("the coordinator does not answer: tasks stop before the lease ends", "tasks", len(a.runs))
+		a.link.end()
+		a.link = nil
+		return
+	}
+	for _, r := range a.core.Reports(a.link.sent) {
+		a.link.sent = r.Number
+		a.link.say(func(s Session) error { return s.Report(r) })
+	}
+	if a.core.Gone() && !a.link.leaving {
+		a.link.leaving = true
+		a.link.say(Session.Farewell)
+	}
+}
+
+// start begins a run.
+func (a *Agent) start(as Assignment) {
+	ctx, stop := context.WithCancelCause(context.Background())
+	r := &activity{Assignment: as, stop: stop}
+	r.output = newOutput(time.Now, func() {
+		select {
+		case a.wake <- struct{}{}:
+		default:
+		}
+	})
+	a.runs[as.Task] = r
+	a.cfg.Log.Info("task begins", "task", as.Work.Name(), "key", as.Task.Short(), "generation", as.Generation, "slots", as.Slots)
+	go func() {
+		err := execute(ctx, a.cfg.Executor, as, r.output)
+		stop(nil)
+		a.call(func() { a.ended(r, err) })
+	}()
+}
+
+// begun tells the core which runs train now.
+func (a *Agent) begun() {
+	for _, r := range a.runs {
+		if !r.begun && r.output.hasBegun() {
+			r.begun = true
+			a.core.Started(r.Task, r.Generation)
+		}
+	}
+}
+
+func (a *Agent) ended(r *activity, err error) {
+	o := outcomeOf(err)
+	if o.Kind == Failed {
+		a.cfg.Log.Warn("task failed", "task", r.Work.Name(), "generation", r.Generation, "error", err)
+	} else {
+		a.cfg.Log.Info("task "+o.Kind.String(), "task", r.Work.Name(), "generation", r.Generation)
+	}
+	a.mention(r)
+	delete(a.runs, r.Task)
+	a.core.Ended(r.Task, r.Generation, o)
+}
+
+// flush sends what runs have said.
+func (a *Agent) flush() {
+	for _, r := range a.runs {
+		a.mention(r)
+	}
+}
+
+func (a *Agent) mention(r *activity) {
+	if a.link == nil {
+		return
+	}
+	n := r.output.take()
+	if n.progress != nil {
+		a.link.mention(func(s Session) error { return s.Progress(r.Task, r.Generation, *n.progress) })
+	}
+	if len(n.lines) > 0 {
+		a.link.mention(func(s Session) error { return s.Lines(r.Task, r.Generation, n.first, n.lines) })
+	}
+	if len(n.points) > 0 {
+		a.link.mention(func(s Session) error { return s.Points(r.Task, r.Generation, n.points) })
+	}
+}
+
+// dial keeps a session open until its context is done, or none can ever be had.
+func (a *Agent) dial() error {
+	wait := retryFirst
+	for a.dials.Err() == nil {
+		began := time.Now()
+		err := a.serve()
+		switch {
+		case a.dials.Err() != nil:
+			return nil
+		case errors.Is(err, fault.ErrSpec):
+			return err
+		case time.Since(began) > retryMost:
+			wait = retryFirst
+		}
+		a.cfg.Log.Warn("no session with the coordinator", "error", err, "again", wait)
+		timer := time.NewTimer(wait/2 + rand.N(wait/2))
+		select {
+		case <-a.dials.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+		wait = min(2*wait, retryMost)
+	}
+	return nil
+}
+
+// serve opens one session and receives from it until it breaks.
+func (a *Agent) serve() error {
+	ctx, end := context.WithCancel(a.dials)
+	defer end()
+	late := time.AfterFunc(openLimit, end)
+	sent := a.cfg.Elapsed()
+	session, welcome, err := a.cfg.Coordinator.Open(ctx, a.cfg.Offer)
+	if !late.Stop() || err != nil {
+		return err
+	}
+	a.cfg.Log.Info("session with the coordinator", "leader", welcome.Leader, "lease", welcome.Lease)
+	l := newLink(session, end)
+	a.call(func() {
+		a.link = l
+		a.core.Welcome(sent, welcome.Lease)
+	})
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer end()
+	helpers.Go(func() {
+		if err := l.send(ctx); err != nil {
+			end()
+		}
+	})
+	helpers.Go(func() { a.beat(ctx, l, welcome.Beat) })
+	err = a.receive(l)
+	a.call(func() {
+		a.left = a.left || l.leaving && errors.Is(err, io.EOF)
+		if a.link == l {
+			a.link = nil
+		}
+	})
+	return err
+}
+
+// beat asks for the lease to go on, again and again.
+func (a *Agent) beat(ctx context.Context, l *link, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		a.call(func() {
+			l.beat++
+			number := l.beat
+			l.beats[number] = a.cfg.Elapsed()
+			l.say(func(s Session) error { return s.Beat(number) })
+		})
+	}
+}
+
+// receive hands what the leader says to the loop.
+func (a *Agent) receive(l *link) error {
+	for {
+		message, err := l.session.Receive()
+		if err != nil {
+			return err
+		}
+		a.call(func() {
+			if a.link != l {
+				return
+			}
+			switch m := message.(type) {
+			case Heard:
+				a.heard(l, m.Beat)
+			case Answer:
+				if m.Refusal != "" {
+					a.cfg.Log.Info("a report changed nothing", "report", m.Number, "because", m.Refusal)
+				}
+				a.core.Answered(m)
+			case Record:
+				a.core.Told(m)
+			}
+		})
+	}
+}
+
+// heard dates an answer by when its beat was sent.
+func (a *Agent) heard(l *link, number uint64) {
+	if sent, ok := l.beats[number]; ok {
+		a.core.Heard(sent)
+	}
+	for n := range l.beats {
+		if n <= number {
+			delete(l.beats, n)
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"g2c/api"
+	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
+	"g2c/coordinator/state"
+	"g2c/internal/fault"
+	"g2c/worker/agent"
+	"g2c/worker/rehearse"
+)
+
+// elapsed is the clock of a synctest bubble.
+func elapsed() func() time.Duration {
+	began := time.Now()
+	return func() time.Duration { return time.Since(began) }
+}
+
+func config(h *hub, id string, slots int, e agent.Executor) agent.Config {
+	return agent.Config{
+		Offer:       agent.Offer{Worker: id, Incarnation: uint64(time.Now().UnixNano()), Class: api.ClassCPU, Host: id, Slots: slots},
+		Coordinator: h, Executor: e, Log: slog.New(slog.DiscardHandler), Elapsed: elapsed(),
+	}
+}
+
+// crew runs agents until the test ends them.
+type crew struct {
+	t    *testing.T
+	stop context.CancelFunc
+	ctx  context.Context
+	wait sync.WaitGroup
+}
+
+func newCrew(t *testing.T, h *hub) *crew {
+	c := &crew{t: t}
+	c.ctx, c.stop = context.WithCancel(t.Context())
+	c.wait.Go(func() { h.leases(c.ctx) })
+	return c
+}
+
+func (c *crew) add(cfg agent.Config) {
+	c.wait.Go(func() {
+		if err := agent.Run(c.ctx, cfg); err != nil {
+			c.t.Errorf("%s: %v", cfg.Offer.Worker, err)
+		}
+	})
+}
+
+func (c *crew) end() {
+	c.stop()
+	c.wait.Wait()
+}
+
+func sweep(h *hub, n int, gang api.Gang) {
+	submit := command.Submit{Experiment: "e"}
+	for i := range n {
+		submit.Works = append(submit.Works, fixture.Work(fmt.Sprint("task", i), fixture.Options{Gang: gang}))
+	}
+	h.do(submit)
+}
+
+func allDone(n int) func(*state.State) bool {
+	return func(s *state.State) bool { return s.Count(state.Done) == n }
+}
+
+// Workers bring everything to its end, though their sessions break again and again.
+func TestWorkersFinishASweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		for i := range 5 {
+			id := fmt.Sprint("w", i)
+			c.add(config(h, id, 1+i%3, &rehearse.Executor{Worker: id, For: 3 * time.Second}))
+		}
+		c.wait.Go(func() {
+			tick := time.NewTicker(1700 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-c.ctx.Done():
+					return
+				case <-tick.C:
+					h.breakAll()
+				}
+			}
+		})
+		sweep(h, 60, api.Gang{Min: 1, Max: 4})
+		h.until("done", allDone(60))
+		c.end()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for task := range h.state.Tasks(0) {
+			if task.Completions != 1 {
+				t.Errorf("%s was completed %d times", task.Work.Name(), task.Completions)
+			}
+		}
+		if n := h.state.WorkerCount(); n != 0 {
+			t.Errorf("%d workers left without a farewell", n)
+		}
+		if h.lines < 60 || h.points < 60*rehearse.Steps/2 || h.progress < 60 {
+			t.Errorf("%d lines, %d points, %d words of progress arrived", h.lines, h.points, h.progress)
+		}
+	})
+}
+
+// stubborn runs until it is told to stop and then some.
+type stubborn struct {
+	after   time.Duration
+	stopped chan time.Time
+}
+
+func (s stubborn) Run(ctx context.Context, _ agent.Assignment, out *agent.Output) error {
+	out.Started()
+	<-ctx.Done()
+	<-time.After(s.after) // a step that cannot be interrupted
+	s.stopped <- time.Now()
+	return fault.New(fault.ErrInterrupted, "stopped")
+}
+
+// A worker that hears nothing has stopped before the coordinator gives its task to
+// another.
+func TestAWorkerCutOffStopsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		first := stubborn{3 * time.Second, make(chan time.Time, 8)}
+		c.add(config(h, "w1", 1, first))
+		h.until("joined", func(s *state.State) bool { return s.Worker("w1") != nil })
+		sweep(h, 1, api.Gang{Min: 1, Max: 1})
+		running := func(s *state.State) bool { return s.Count(state.Running) == 1 }
+		h.until("running", running)
+		c.add(config(h, "w2", 1, &rehearse.Executor{Worker: "w2", For: 3 * time.Second}))
+		h.cutOff("w1", true)
+		h.until("lost", func(s *state.State) bool { return s.Worker("w1").Lost })
+		lost := time.Now()
+		if stopped := <-first.stopped; !stopped.Before(lost) {
+			t.Errorf("stopped %v after it was called lost", stopped.Sub(lost))
+		}
+		h.until("done elsewhere", func(s *state.State) bool { return s.Count(state.Done) == 1 && s.Worker("w2") != nil })
+		h.cutOff("w1", false)
+		h.until("back", func(s *state.State) bool { return !s.Worker("w1").Lost && s.Worker("w1").Free() == 1 })
+		c.end()
+	})
+}
+
+// One whose task does not stop ends its process instead.
+func TestAStuckTaskEndsTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		never := stubborn{time.Hour, make(chan time.Time, 1)}
+		ended := make(chan error)
+		go func() { ended <- agent.Run(c.ctx, config(h, "w1", 1, never)) }()
+		h.until("joined", func(s *state.State) bool { return s.Worker("w1") != nil })
+		sweep(h, 1, api.Gang{Min: 1, Max: 1})
+		h.until("running", func(s *state.State) bool { return s.Count(state.Running) == 1 })
+		h.cutOff("w1", true)
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(err.Error(), "task0") {
+				t.Errorf("it ended with %v", err)
+			}
+		case <-time.After(lease):
+			t.Error("it lived longer than its lease")
+		}
+		<-never.stopped
+		c.end()
+	})
+}
+
+// A worker that is asked to go has its tasks save their state, and says farewell.
+func TestGoingGracefully(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		ctx, stop := context.WithCancel(t.Context())
+		slow := stubborn{20 * time.Second, make(chan time.Time, 4)}
+		ended := make(chan error, 1)
+		go func() { ended <- agent.Run(ctx, config(h, "w1", 2, slow)) }()
+		h.until("joined", func(s *state.State) bool { return s.Worker("w1") != nil })
+		sweep(h, 3, api.Gang{Min: 1, Max: 1})
+		h.until("running", func(s *state.State) bool { return s.Count(state.Running) == 2 })
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		if len(slow.stopped) != 2 {
+			t.Errorf("%d tasks had ended when the worker did", len(slow.stopped))
+		}
+		h.until("gone", func(s *state.State) bool { return s.WorkerCount() == 0 && s.Count(state.Pending) == 3 })
+		for task := range h.state.Tasks(0) {
+			if task.Failures != 0 {
+				t.Errorf("%s counts %d failures", task.Work.Name(), task.Failures)
+			}
+		}
+		c.end()
+	})
+}
+
+// Failures are told apart: what would come again is not tried again.
+func TestFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		c.add(config(h, "w1", 4, &rehearse.Executor{Worker: "w1", For: time.Second, Fail: "task1", Broken: "task2"}))
+		c.add(config(h, "w2", 4, panics{}))
+		h.until("joined", func(s *state.State) bool { return s.WorkerCount() == 2 })
+		h.do(command.SetMode{Worker: "w2", Mode: command.Cordoned})
+		sweep(h, 3, api.Gang{Min: 1, Max: 1})
+		c.wait.Go(func() { // what waits for time needs somebody to plan
+			tick := time.NewTicker(5 * time.Second)
+			defer tick.Stop()
+			for n := 0; ; n++ {
+				select {
+				case <-c.ctx.Done():
+					return
+				case <-tick.C:
+					h.do(command.SetProject{Project: "tick", Weight: 1 + n})
+				}
+			}
+		})
+		h.until("ended", func(s *state.State) bool { return s.Count(state.Failed) == 2 && s.Count(state.Done) == 1 })
+		failures := map[string]int{}
+		for task := range h.state.Tasks(0) {
+			failures[task.Work.Name()] = task.Failures
+		}
+		if fmt.Sprint(failures) != "map[task0:0 task1:3 task2:1]" {
+			t.Errorf("failures %v", failures)
+		}
+		h.do(command.SetMode{Worker: "w1", Mode: command.Cordoned})
+		h.do(command.SetMode{Worker: "w2", Mode: command.Ready})
+		h.do(command.Submit{Experiment: "p", Works: []api.Work{fixture.Work("panics", fixture.Options{})}})
+		h.until("failed", func(s *state.State) bool { return s.Count(state.Failed) == 3 })
+		c.end()
+	})
+}
+
+type panics struct{}
+
+func (panics) Run(context.Context, agent.Assignment, *agent.Output) error { panic("a bug") }

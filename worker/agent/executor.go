@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"g2c/internal/fault"
+)
+
+// Executor runs tasks. Run may be called for several at once, as many as fit the
+// worker's slots, and returns nil when the task has its final manifest. When ctx is
+// done it saves the task's state, if that takes little, and returns an error of
+// class fault.ErrInterrupted: the sooner the better, for until it returns its slots
+// are nobody else's, and a run that outlives the worker's lease ends the process.
+//
+// Any other error is a failure. Those of class fault.ErrSpec and fault.ErrTraining
+// would come again elsewhere; the rest may be this host's.
+type Executor interface {
+	Run(ctx context.Context, a Assignment, out *Output) error
+}
+
+// Why a run's context is done.
+var (
+	// ErrSave asks a run to save its state and end.
+	ErrSave = errors.New("the coordinator asked for the task's slots")
+	// ErrStop asks a run to end: nobody wants it, or its worker is cut off.
+	ErrStop = errors.New("the task is not wanted here any more")
+)
+
+// outcomeOf says what a run's error means.
+func outcomeOf(err error) Outcome {
+	switch {
+	case err == nil:
+		return Outcome{Kind: Done}
+	case errors.Is(err, fault.ErrInterrupted):
+		return Outcome{Kind: Interrupted}
+	}
+	return Outcome{Kind: Failed, Reason: err.Error(), Permanent: errors.Is(err, fault.ErrSpec) || errors.Is(err, fault.ErrTraining)}
+}
+
+// execute runs an assignment. A panic is a failure of the task: the worker's other
+// tasks go on.
+func execute(ctx context.Context, e Executor, a Assignment, out *Output) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out.Line(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	if key := a.Work.Task.Key(); key != a.Task {
+		return fault.New(fault.ErrSpec, "the work that came with task %s has the key %s", a.Task.Short(), key.Short()).
+			WithHint("coordinator and worker are of releases that disagree: update the older")
+	}
+	return e.Run(ctx, a, out)
+}
