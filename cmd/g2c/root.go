@@ -29,7 +29,7 @@ func newRoot() *cobra.Command {
 	})
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newRun(), newPlan(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
-		newData(), newCkpt(), newDoctor(), newDebug(), newVersion())
+		newData(), newCkpt(), newWorker(), newDoctor(), newDebug(), newVersion())
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		if err := c.ValidateRequiredFlags(); err != nil {
 			return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())

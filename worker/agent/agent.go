@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -104,7 +105,7 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 		if stop == nil && goodbye == nil && len(a.runs) == 0 {
 			goodbye = time.After(goodbyeTime)
 		}
-		if a.left {
+		if a.left || stop == nil && a.core.Stranger() {
 			return nil
 		}
 		if at, ok := a.core.Deadline(); ok {
@@ -166,7 +167,7 @@ func (a *Agent) pump() {
 func (a *Agent) start(as Assignment) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	r := &activity{Assignment: as, stop: stop}
-	r.output = newOutput(time.Now, func() {
+	r.output = NewOutput(time.Now, func() {
 		select {
 		case a.wake <- struct{}{}:
 		default:
@@ -228,19 +229,22 @@ func (a *Agent) mention(r *activity) {
 
 // dial keeps a session open until its context is done, or none can ever be had.
 func (a *Agent) dial() error {
-	wait := retryFirst
+	wait, said := retryFirst, ""
 	for a.dials.Err() == nil {
 		began := time.Now()
 		err := a.serve()
 		switch {
 		case a.dials.Err() != nil:
 			return nil
-		case errors.Is(err, fault.ErrSpec):
+		case errors.Is(err, ErrRefused):
 			return err
 		case time.Since(began) > retryMost:
-			wait = retryFirst
+			wait, said = retryFirst, ""
 		}
-		a.cfg.Log.Warn("no session with the coordinator", "error", err, "again", wait)
+		if text := fmt.Sprint(err); text != said {
+			said = text
+			a.cfg.Log.Warn("no session with the coordinator; trying again", "error", err)
+		}
 		timer := time.NewTimer(wait/2 + rand.N(wait/2))
 		select {
 		case <-a.dials.Done():

@@ -153,6 +153,9 @@ func (c *Core) Drain() {
 // report was answered.
 func (c *Core) Gone() bool { return c.draining && len(c.runs) == 0 && c.outbox.empty() }
 
+// Stranger says whether the coordinator has never heard of this worker.
+func (c *Core) Stranger() bool { return c.lease.length == 0 }
+
 func (c *Core) leave(task api.Key, generation uint64) {
 	c.left[task] = max(c.left[task], generation)
 	if len(c.left) <= maxLeft || c.record == nil {

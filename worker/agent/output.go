@@ -31,7 +31,9 @@ type Output struct {
 	points   []Point
 }
 
-func newOutput(now func() time.Time, wake func()) *Output {
+// NewOutput makes one that dates what is said with a clock, and calls wake when
+// Started is said first.
+func NewOutput(now func() time.Time, wake func()) *Output {
 	return &Output{now: now, wake: wake, first: 1}
 }
 

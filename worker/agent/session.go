@@ -2,16 +2,20 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"g2c/api"
 )
 
+// ErrRefused is a coordinator that will not have this worker.
+var ErrRefused = errors.New("the coordinator refuses this worker")
+
 // Coordinator is where sessions come from.
 type Coordinator interface {
-	// Open begins a session with whoever leads. The session ends when ctx does. An
-	// error of class fault.ErrSpec means that no later try will do better.
+	// Open begins a session with whoever leads. The session ends when ctx does.
+	// ErrRefused means that no later try will do better.
 	Open(ctx context.Context, o Offer) (Session, Welcome, error)
 }
 

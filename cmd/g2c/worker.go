@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"g2c/checkpoint"
+	"g2c/experiments/datasource"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/worker/agent"
+	"g2c/worker/rehearse"
+	"g2c/worker/runner"
+)
+
+// workerFlags are those of `g2c worker`.
+type workerFlags struct {
+	id, server, certs, slots, cache, store string
+	skipBad                                bool
+	rehearse                               time.Duration
+	fail, broken                           string
+}
+
+// newWorker is `g2c worker`.
+func newWorker() *cobra.Command {
+	var f workerFlags
+	c := &cobra.Command{
+		Use:   "worker",
+		Short: "Serve a cluster: take tasks from its coordinator and train them",
+		Long: `Serve a cluster: take tasks from its coordinator and train them.
+
+Interrupted once, a worker has its tasks save their state, says farewell and ends;
+interrupted again it ends at once. Killed, cut off or gone, what it had goes on
+elsewhere from the last checkpoint. Workers and whoever submits share a store.
+
+With --rehearse it pretends to train, for trying a cluster, its policies and its
+failures: no data is read and nothing is stored.
+
+` + exitCodes,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runWorker(c.Context(), &f) },
+	}
+	c.Flags().StringVar(&f.id, "id", "", "name of this worker, as in its certificate")
+	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of each coordinator, with commas between them")
+	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "directory of this worker's certificate; without one only loopback is spoken to")
+	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of tasks at once")
+	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
+	c.Flags().StringVar(&f.store, "store", "runs", "directory of checkpoints")
+	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
+	c.Flags().DurationVar(&f.rehearse, "rehearse", 0, "pretend to train: every task takes as long")
+	c.Flags().StringVar(&f.fail, "rehearse-fail", "", "tasks whose name contains this fail")
+	c.Flags().StringVar(&f.broken, "rehearse-broken", "", "tasks whose name contains this fail for good")
+	addConfig(c)
+	return c
+}
+
+func runWorker(ctx context.Context, f *workerFlags) error {
+	if f.id == "" || f.server == "" {
+		return fault.New(fault.ErrSpec, "a worker needs --id and --server").WithHint("see `g2c worker --help`")
+	}
+	device, slots, err := parseSlots(f.slots)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("worker", f.id)
+	offer := agent.Offer{Worker: f.id, Incarnation: uint64(time.Now().UnixNano()), Device: device, Slots: slots}
+	if offer.Host, err = os.Hostname(); err != nil {
+		return fault.New(fault.ErrUnavailable, "this machine has no name: %w", err)
+	}
+	executor, class, done, err := f.executor(device, slots, log)
+	if err != nil {
+		return err
+	}
+	defer done()
+	offer.Class = class
+	opener, closeConn, err := dialWorkers(f.server, f.certs)
+	if err != nil {
+		return err
+	}
+	defer closeConn()
+	log.Info("serving", "server", f.server, "slots", slots, "device", device, "class", class, "rehearse", f.rehearse)
+	return agent.Run(ctx, agent.Config{Offer: offer, Coordinator: agent.Over(opener), Executor: executor, Log: log})
+}
+
+// maxSlots bounds the tasks at once of one worker on processors: each has its own
+// memory.
+const maxSlots = 4096
+
+// parseSlots reads a device and a number of slots.
+func parseSlots(text string) (device string, n int, err error) {
+	device, number, ok := strings.Cut(text, ":")
+	if !ok {
+		number = "1"
+	}
+	n, err = strconv.Atoi(number)
+	if err != nil || device == "" || n < 1 || n > maxSlots {
+		return "", 0, fault.New(fault.ErrSpec, "--slots %q is not a device and a number up to %d", text, maxSlots).WithHint("for example cpu:1")
+	}
+	return device, n, nil
+}
+
+// executor makes what runs the tasks, and says what class of numerics they are of.
+func (f *workerFlags) executor(device string, slots int, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
+	d, err := openDevice(device)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	class = d.Class()
+	if f.rehearse > 0 {
+		return &rehearse.Executor{Worker: f.id, For: f.rehearse, Fail: f.fail, Broken: f.broken}, class, func() {}, d.Close()
+	}
+	store, err := openStore(f.store)
+	if err != nil {
+		return nil, "", nil, errors.Join(err, d.Close())
+	}
+	repo := checkpoint.New(store)
+	data := &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+	devices := []kernels.Device{d}
+	var runners []*runner.Runner
+	for i := range slots {
+		if i > 0 {
+			if d, err = openDevice(device); err != nil {
+				break
+			}
+			devices = append(devices, d)
+		}
+		runners = append(runners, &runner.Runner{Name: f.id, Device: d, Repo: repo, Data: data, Now: time.Now})
+	}
+	done = func() {
+		for _, d := range devices {
+			if err := d.Close(); err != nil {
+				log.Warn("close device", "error", err)
+			}
+		}
+	}
+	if err != nil {
+		done()
+		return nil, "", nil, err
+	}
+	log.Info("trains", "store", f.store)
+	return runner.NewExecutor(f.id, runners...), class, done, nil
+}
