@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	"g2c/checkpoint/store"
+	"g2c/coordinator/replica"
+	"g2c/coordinator/scheduler"
+	"g2c/internal/clock"
+	"g2c/internal/fault"
+)
+
+// Config is what a server needs and how it behaves.
+type Config struct {
+	Replica replica.Replica
+	Members replica.Members // nil where the coordinators cannot change
+	Store   store.Store     // of checkpoints and data; nil for none
+
+	// Identify says who is at the other end of a call's connection. Its error
+	// refuses the call.
+	Identify func(ctx context.Context) (Caller, error)
+	// Dial makes the connection to another coordinator; nil where there is none.
+	Dial func(p replica.Peer) (*grpc.ClientConn, error)
+	// RequireTokens gives callers without a token no rights.
+	RequireTokens bool
+
+	Policy    scheduler.Policy
+	Lease     time.Duration // how long a worker may be silent
+	Beat      time.Duration // how often it is to speak
+	Keep      time.Duration // how long experiments are remembered after their end
+	PlanEvery time.Duration // longest time between two plans: some reasons are the clock
+	PlanGap   time.Duration // shortest
+
+	Limits Limits
+
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil for none
+}
+
+// Limits keep one caller from taking everything.
+type Limits struct {
+	CallsPerSecond float64 // of one caller, on average
+	Burst          int     // of one caller, at once
+	InFlight       int     // calls of all callers together, streams left out
+	Streams        int     // of all callers together
+	JournalBytes   int     // of all journals together
+	UploadBytes    int64   // of one upload
+}
+
+// DefaultConfig suits a cluster of a few thousand workers. Replica, Identify and
+// what is mentioned as optional are left to set.
+func DefaultConfig() Config {
+	return Config{
+		Policy:    scheduler.DefaultPolicy(),
+		Lease:     10 * time.Second,
+		Beat:      2 * time.Second,
+		Keep:      30 * 24 * time.Hour,
+		PlanEvery: time.Second,
+		PlanGap:   10 * time.Millisecond,
+		Limits: Limits{
+			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, Streams: 20_000,
+			JournalBytes: 256 << 20, UploadBytes: 64 << 30,
+		},
+		Clock: clock.Real{},
+		Log:   slog.New(slog.DiscardHandler),
+	}
+}
+
+// Validate refuses what cannot work.
+func (c *Config) Validate() error {
+	switch {
+	case c.Replica == nil || c.Identify == nil || c.Clock == nil || c.Log == nil:
+		return fault.New(fault.ErrSpec, "a coordinator needs a replica, a way to know its callers, a clock and a log")
+	case c.Lease < 3*c.Beat || c.Beat <= 0:
+		return fault.New(fault.ErrSpec, "a lease of %v with a beat of %v: a worker needs three beats in two thirds of its lease", c.Lease, c.Beat).
+			WithHint("make the lease at least five beats")
+	case c.Keep <= 0 || c.PlanEvery <= 0 || c.PlanGap < 0:
+		return fault.New(fault.ErrSpec, "times that are not positive: keep %v, plan every %v, plan gap %v", c.Keep, c.PlanEvery, c.PlanGap)
+	case c.Limits.CallsPerSecond <= 0 || c.Limits.Burst <= 0 || c.Limits.InFlight <= 0 || c.Limits.Streams <= 0:
+		return fault.New(fault.ErrSpec, "limits that let nothing through: %+v", c.Limits)
+	}
+	return nil
+}

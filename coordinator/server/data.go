@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"g2c/api"
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+	"g2c/checkpoint/store"
+	"g2c/coordinator/state"
+)
+
+// data is apiv1.DataServiceServer.
+type data struct {
+	apiv1.UnimplementedDataServiceServer
+	*Server
+}
+
+// dataKey is where the store has data.
+func dataKey(k api.Key) string { return "data/" + k.String() }
+
+// stored is how many bytes the store has under a fingerprint; ok is false if it has
+// none.
+func (s *Server) stored(ctx context.Context, k api.Key) (bytes int64, ok bool, err error) {
+	if s.cfg.Store == nil {
+		return 0, false, nil
+	}
+	info, err := s.cfg.Store.Stat(ctx, dataKey(k))
+	switch {
+	case errors.Is(err, store.ErrNotExist):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, storeFailed("look for data "+k.Short(), err)
+	}
+	return info.SizeBytes, true, nil
+}
+
+// holders lists the workers that have data at hand.
+func holders(v *view, k api.Key) []string {
+	var out []string
+	for w := range v.Workers("") {
+		if slices.Contains(w.Cached, k) {
+			out = append(out, w.ID)
+		}
+	}
+	return out
+}
+
+// StatData implements apiv1.DataServiceServer.
+func (s *data) StatData(ctx context.Context, req *apiv1.StatDataRequest) (*apiv1.StatDataResponse, error) {
+	if len(req.Fingerprints) > maxPage {
+		return nil, rpcerr.New(rpcerr.TooLarge, "%d fingerprints at once, at most %d", len(req.Fingerprints), maxPage)
+	}
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp := &apiv1.StatDataResponse{}
+	for _, text := range req.Fingerprints {
+		k, err := api.ParseKey(text)
+		if err != nil {
+			return nil, rpcerr.New(rpcerr.BadRequest, "fingerprint: %w", err)
+		}
+		d := &apiv1.DataInfo{Fingerprint: text, Workers: holders(v, k)}
+		if d.SizeBytes, d.Stored, err = s.stored(ctx, k); err != nil {
+			return nil, err
+		}
+		resp.Data = append(resp.Data, d)
+	}
+	return resp, nil
+}
+
+// vetData refuses works whose data no worker could open.
+func (s *experiments) vetData(ctx context.Context, v *view, in *submission, done map[api.Key]bool) error {
+	if in.header.SharedPaths {
+		return nil
+	}
+	known := map[api.Key]bool{}
+	for i := range in.works {
+		w := &in.works[i]
+		t := v.Task(w.Key)
+		if w.Where.Synthetic != nil || done[w.Key] || t != nil && t.Status == state.Done {
+			continue
+		}
+		k := (&state.Task{Work: w}).Data()
+		if known[k] {
+			continue
+		}
+		_, there, err := s.stored(ctx, k)
+		if err != nil {
+			return err
+		}
+		if !there && len(holders(v, k)) == 0 {
+			return rpcerr.New(rpcerr.DataMissing, "%s reads data %s, which is neither in the coordinator's store nor on a worker", w.Name(), k.Short()).
+				WithHint("say --shared-paths if workers can open the spec's paths themselves")
+		}
+		known[k] = true
+	}
+	return nil
+}

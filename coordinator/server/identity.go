@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+)
+
+// Role is what a certificate makes its holder.
+type Role string
+
+// The roles of certificates.
+const (
+	Coordinator Role = "coordinator"
+	Worker      Role = "worker"
+	Client      Role = "client"
+	// Local is whoever connects without a certificate, over loopback alone.
+	Local Role = "local"
+)
+
+// Caller is who is at the other end of a connection.
+type Caller struct {
+	Role Role
+	Name string
+}
+
+// String is how logs and audits name a caller.
+func (c Caller) String() string { return string(c.Role) + "/" + c.Name }
+
+// Headers of calls that a coordinator passes on: who made them.
+const (
+	forwardedRole = "g2c-forwarded-role"
+	forwardedName = "g2c-forwarded-name"
+)
+
+// who is what a caller may do.
+type who struct {
+	caller  Caller
+	actor   string // in audits, and before request ids
+	right   right
+	project string // that it is confined to; empty for none
+}
+
+type whoKey struct{}
+
+func withWho(ctx context.Context, w *who) context.Context {
+	return context.WithValue(ctx, whoKey{}, w)
+}
+
+// whoOf is who makes a call. The interceptors put it there.
+func whoOf(ctx context.Context) *who {
+	w, ok := ctx.Value(whoKey{}).(*who)
+	if !ok {
+		panic("server: a call came past the interceptors")
+	}
+	return w
+}
+
+// sees says whether what belongs to a project is there for a caller.
+func (w *who) sees(project string) bool { return w.project == "" || w.project == project }
+
+// callerOf is who makes a call, and whether another coordinator passed it on: only
+// a coordinator is believed to speak for others.
+func (s *Server) callerOf(ctx context.Context) (c Caller, forwarded bool, err error) {
+	c, err = s.cfg.Identify(ctx)
+	if err != nil {
+		return c, false, err
+	}
+	role, name := header(ctx, forwardedRole), header(ctx, forwardedName)
+	if role == "" {
+		return c, false, nil
+	}
+	if c.Role != Coordinator {
+		return c, false, rpcerr.New(rpcerr.NotPermitted, "%s passes on a call of %s/%s: only coordinators do that", c, role, name)
+	}
+	return Caller{Role(role), name}, true, nil
+}
+
+// know says what a caller may do: by its certificate, or by the token it shows.
+func (s *Server) know(ctx context.Context, c Caller) (*who, error) {
+	if secret := header(ctx, apiv1.AuthorizationHeader); secret != "" {
+		return s.knowToken(c, secret)
+	}
+	w := &who{caller: c, actor: c.String()}
+	switch c.Role {
+	case Worker:
+		w.right = worker
+	case Coordinator:
+		w.right = admin
+	case Client, Local:
+		if !s.cfg.RequireTokens {
+			w.right = admin
+		}
+	}
+	return w, nil
+}
+
+func (s *Server) knowToken(c Caller, text string) (*who, error) {
+	secret, err := hex.DecodeString(strings.TrimPrefix(strings.TrimPrefix(text, "Bearer "), apiv1.TokenPrefix))
+	if err != nil {
+		return nil, rpcerr.New(rpcerr.Unauthenticated, "the token of %s is not one: want %s and 64 hex digits", c, apiv1.TokenPrefix).
+			WithHint("check --token or G2C_TOKEN")
+	}
+	hash := sha256.Sum256(secret)
+	t := s.cfg.Replica.Snapshot().Token(tokenID(hash))
+	if t == nil || subtle.ConstantTimeCompare(t.Hash[:], hash[:]) != 1 {
+		return nil, rpcerr.New(rpcerr.Unauthenticated, "the token of %s is not known here", c).WithHint("make one with `g2c token create`")
+	}
+	if !t.Valid(s.nowMS()) {
+		return nil, rpcerr.New(rpcerr.Unauthenticated, "token %s has expired or was revoked", t.ID).WithHint("make a new one with `g2c token create`")
+	}
+	return &who{caller: c, actor: "token/" + t.ID, right: rights[t.Role], project: t.Project}, nil
+}
+
+// tokenID is how a token is called in lists and audits.
+func tokenID(hash [32]byte) string { return hex.EncodeToString(hash[:6]) }
+
+// header is the first value of a header of a call.
+func header(ctx context.Context, name string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+func (s *Server) nowMS() int64 { return s.cfg.Clock.Now().UnixMilli() }

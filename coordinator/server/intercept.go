@@ -1,0 +1,178 @@
+package server
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+)
+
+// Limits of the transport.
+const (
+	// maxMessageBytes bounds one message: the works of a submit and the chunks of an
+	// upload come in several.
+	maxMessageBytes = 4 << 20
+	// callTimeout is that of calls whose caller names none.
+	callTimeout = 30 * time.Second
+	// leaderWait is how long a call waits for this coordinator to begin the reign it
+	// was elected for.
+	leaderWait = 3 * time.Second
+)
+
+// transportLimits keep connections from costing what their calls do not.
+func transportLimits() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessageBytes),
+		grpc.MaxSendMsgSize(2 * maxMessageBytes),
+		grpc.MaxHeaderListSize(16 << 10),
+		grpc.MaxConcurrentStreams(1024), // of a connection: another coordinator has those of its callers on one
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}),
+	}
+}
+
+// call is what the interceptors know of a call.
+type call struct {
+	method    string
+	permit    permit
+	caller    Caller
+	forwarded bool
+}
+
+// receive finds out who calls, and refuses who calls too often.
+func (s *Server) receive(ctx context.Context, method string) (call, error) {
+	p, ok := permits[method]
+	if !ok {
+		return call{}, rpcerr.New(rpcerr.Unsupported, "this coordinator has no call %s", method)
+	}
+	c, forwarded, err := s.callerOf(ctx)
+	if err != nil {
+		return call{}, err
+	}
+	if !s.limiter.allow(c.String()) {
+		return call{}, rpcerr.New(rpcerr.TooFast, "%s makes more than %v calls a second", c, s.cfg.Limits.CallsPerSecond).WithHint("wait a moment")
+	}
+	return call{method, p, c, forwarded}, nil
+}
+
+// admit finds out what the caller may do, and whether that is enough.
+func (s *Server) admit(ctx context.Context, c call) (context.Context, error) {
+	w, err := s.know(ctx, c.caller)
+	if err == nil {
+		err = c.permit.allow(c.method, w)
+	}
+	if err != nil {
+		s.cfg.Log.Warn("call refused", "method", c.method, "caller", c.caller, "why", err)
+		return nil, err
+	}
+	return withWho(ctx, w), nil
+}
+
+// unary is the interceptor of calls with one answer.
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	began := s.cfg.Clock.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.panicked(info.FullMethod, p)
+		}
+		err = rpcerr.Status(explain(err)).Err()
+		s.metrics.called(info.FullMethod, err, s.cfg.Clock.Now().Sub(began))
+	}()
+	select {
+	case s.inFlight <- struct{}{}:
+		defer func() { <-s.inFlight }()
+	default:
+		return nil, rpcerr.New(rpcerr.TooFast, "this coordinator has %d calls to answer already", cap(s.inFlight)).WithHint("wait a moment")
+	}
+	if _, has := ctx.Deadline(); !has {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
+	c, err := s.receive(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	if !c.permit.here {
+		resp, done, err := s.elsewhere(ctx, c, req)
+		if done {
+			return resp, err
+		}
+		if err != nil && !c.permit.orHere {
+			return nil, err
+		}
+		if err := grpc.SetHeader(ctx, s.signature()); err != nil {
+			return nil, err
+		}
+	}
+	if ctx, err = s.admit(ctx, c); err != nil {
+		return nil, err
+	}
+	return handler(ctx, req)
+}
+
+// stream is the interceptor of all other calls.
+func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	began := s.cfg.Clock.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.panicked(info.FullMethod, p)
+		}
+		err = rpcerr.Status(explain(err)).Err()
+		s.metrics.called(info.FullMethod, err, s.cfg.Clock.Now().Sub(began))
+	}()
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		return rpcerr.New(rpcerr.TooFast, "this coordinator has %d streams already", cap(s.streams)).WithHint("wait a moment")
+	}
+	ctx := ss.Context()
+	c, err := s.receive(ctx, info.FullMethod)
+	if err != nil {
+		return err
+	}
+	if !c.permit.here {
+		conn, err := s.leaderConn(ctx, c)
+		if err != nil {
+			return err
+		}
+		if err := ss.SetHeader(s.signature()); err != nil {
+			return err
+		}
+		if conn != nil {
+			return relay(s.passOn(ctx, c), conn, ss, info)
+		}
+	}
+	if ctx, err = s.admit(ctx, c); err != nil {
+		return err
+	}
+	return handler(srv, &knownStream{ss, ctx})
+}
+
+// knownStream is a stream whose context says who is at its other end.
+type knownStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s *knownStream) Context() context.Context { return s.ctx }
+
+// signature is the header of answers: callers find the leader by it.
+func (s *Server) signature() metadata.MD {
+	return metadata.Pairs(apiv1.NodeHeader, s.cfg.Replica.ID(), apiv1.LeaderHeader, s.cfg.Replica.Leader().ID)
+}
+
+// panicked keeps a fault in one call from ending the process, and says so loudly.
+func (s *Server) panicked(method string, p any) error {
+	s.cfg.Log.Error("call panicked", "method", method, "panic", p, "stack", string(debug.Stack()))
+	return rpcerr.New(rpcerr.Internal, "%s panicked: %v", method, p)
+}

@@ -1,0 +1,216 @@
+package server
+
+import (
+	"context"
+	"hash/fnv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"g2c/api"
+	"g2c/api/rpcerr"
+	"g2c/coordinator/command"
+	"g2c/coordinator/scheduler"
+	"g2c/coordinator/state"
+)
+
+// reign is what lasts as long as this coordinator leads.
+type reign struct {
+	*Server
+	ctx   context.Context
+	began time.Time
+
+	plan atomic.Pointer[scheduler.Plan] // the last one; nil before the first
+
+	mu       sync.Mutex
+	sessions map[string]*session  // by worker
+	heard    map[string]time.Time // by worker: when its last beat came that was answered
+
+	turns [64]sync.Mutex // of workers that join
+}
+
+// turn is the lock of a worker's joins.
+func (r *reign) turn(worker string) *sync.Mutex {
+	h := fnv.New32a()
+	h.Write([]byte(worker))
+	return &r.turns[h.Sum32()%uint32(len(r.turns))]
+}
+
+// lead is a reign, from beginning to end.
+func (s *Server) lead(ctx context.Context) {
+	r := &reign{Server: s, ctx: ctx, began: s.cfg.Clock.Now(), sessions: map[string]*session{}, heard: map[string]time.Time{}}
+	s.cfg.Log.Info("this coordinator leads now", "index", s.cfg.Replica.Snapshot().Index())
+	s.setReign(r)
+	var loops sync.WaitGroup
+	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse} {
+		loops.Go(loop)
+	}
+	<-ctx.Done()
+	s.setReign(nil)
+	loops.Wait()
+	s.cfg.Log.Info("this coordinator leads no more")
+}
+
+// pause waits a while, or reports false when the reign ends.
+func (r *reign) pause(d time.Duration) bool {
+	select {
+	case <-r.ctx.Done():
+		return false
+	case <-r.cfg.Clock.After(d):
+		return true
+	}
+}
+
+// planAgain makes a plan whenever the state has changed, and now and then, since
+// some reasons are the clock. What a plan says is written in order; one refusal, and
+// the state has moved on: a new plan is made.
+func (r *reign) planAgain() {
+	var planner scheduler.Planner
+	for r.ctx.Err() == nil {
+		snapshot := r.cfg.Replica.Snapshot()
+		began := r.cfg.Clock.Now()
+		plan := planner.Plan(snapshot, began.UnixMilli(), r.cfg.Policy)
+		r.metrics.planned(r.cfg.Clock.Now().Sub(began))
+		r.plan.Store(plan)
+		r.carryOut(plan)
+		select {
+		case <-r.ctx.Done():
+		case <-r.cfg.Clock.After(r.cfg.PlanEvery):
+		case <-r.cfg.Replica.Advanced(snapshot.Index()):
+			r.pause(r.cfg.PlanGap)
+		}
+	}
+}
+
+// carryOut writes a plan's commands.
+func (r *reign) carryOut(plan *scheduler.Plan) {
+	for _, c := range plan.Commands {
+		res, err := r.propose(r.ctx, command.Entry{Command: c})
+		switch {
+		case r.ctx.Err() != nil:
+			return
+		case err != nil:
+			r.cfg.Log.Warn("a plan could not be written", "command", c, "why", err)
+			r.pause(r.cfg.PlanGap)
+			return
+		case res.Err != nil:
+			r.cfg.Log.Debug("the state moved on before a plan was written", "command", c, "why", res.Err)
+			return
+		}
+	}
+}
+
+// why says in words why a task is not running, as far as the last plan knows.
+func (r *reign) why(k api.Key) string {
+	if plan := r.plan.Load(); plan != nil {
+		return plan.Why(k)
+	}
+	return ""
+}
+
+// watchLeases takes workers for lost that have been silent for a whole lease. A
+// leader that has just begun has heard of nobody yet, so every lease begins anew
+// with it: a worker may have had word from the leader before.
+func (r *reign) watchLeases() {
+	for r.pause(r.cfg.Lease / 20) {
+		now := r.cfg.Clock.Now()
+		for w := range r.cfg.Replica.Snapshot().Workers("") {
+			if w.Lost || now.Sub(r.heardOf(w.ID)) <= r.cfg.Lease {
+				continue
+			}
+			r.cfg.Log.Warn("worker lost: its lease ran out", "worker", w.ID, "lease", r.cfg.Lease)
+			if _, err := r.propose(r.ctx, command.Entry{Command: command.Lost{Worker: w.ID, Incarnation: w.Incarnation}}); err != nil {
+				break
+			}
+		}
+	}
+}
+
+func (r *reign) heardOf(worker string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at, ok := r.heard[worker]; ok {
+		return at
+	}
+	return r.began
+}
+
+// hear extends a worker's lease from a time on, once it is certain that this
+// coordinator still led at that time. Otherwise the next leader may have begun to
+// count before, and would take the worker for lost while it trusts this lease.
+func (r *reign) hear(ctx context.Context, s *session, at time.Time) error {
+	if _, err := r.cfg.Replica.Read(ctx); err != nil {
+		return explain(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx.Err() != nil {
+		return rpcerr.New(rpcerr.NoLeader, "%s leads no more", r.cfg.Replica.ID())
+	}
+	if r.sessions[s.worker] != s {
+		return rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker)
+	}
+	r.heard[s.worker] = at
+	return nil
+}
+
+// dispatch tells sessions when what their workers are to do may have changed.
+func (r *reign) dispatch() {
+	seen := r.cfg.Replica.Snapshot().Index()
+	for r.ctx.Err() == nil {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.cfg.Replica.Advanced(seen):
+		}
+		snapshot := r.cfg.Replica.Snapshot()
+		changes, ok := snapshot.ChangesSince(seen)
+		seen = snapshot.Index()
+		r.mu.Lock()
+		if !ok {
+			for _, s := range r.sessions {
+				s.ping()
+			}
+		}
+		for _, c := range changes {
+			r.touched(snapshot, c)
+		}
+		r.mu.Unlock()
+	}
+}
+
+// touched is called with the lock held.
+func (r *reign) touched(snapshot *state.Snapshot, c state.Change) {
+	switch c.Kind {
+	case state.WorkerChanged:
+		if s := r.sessions[c.Name]; s != nil {
+			s.ping()
+		}
+	case state.TaskChanged:
+		t := snapshot.TaskAt(c.Seq)
+		if t == nil {
+			return
+		}
+		for _, p := range t.Parts {
+			if s := r.sessions[p.Worker]; s != nil {
+				s.ping()
+			}
+		}
+	}
+}
+
+// housekeeping is how often what has ended long ago is forgotten.
+const housekeeping = time.Hour
+
+// keepHouse forgets experiments that ended long ago.
+func (r *reign) keepHouse() {
+	for r.pause(housekeeping) {
+		before := r.nowMS() - r.cfg.Keep.Milliseconds()
+		if before <= 0 {
+			continue
+		}
+		if _, err := r.propose(r.ctx, command.Entry{Command: command.Forget{Before: before}}); err != nil {
+			r.cfg.Log.Warn("forget old experiments", "why", err)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+)
+
+// right is how much a caller may do. Each has those before it, but for worker: it is
+// apart.
+type right int
+
+const (
+	nothing right = iota
+	viewer
+	submitter
+	operator
+	admin
+	worker right = -1
+)
+
+// rights are the roles of tokens, as they stand in the state.
+var rights = map[string]right{"viewer": viewer, "submitter": submitter, "operator": operator, "admin": admin}
+
+func (r right) String() string {
+	for name, v := range rights {
+		if v == r {
+			return name
+		}
+	}
+	if r == worker {
+		return "worker"
+	}
+	return "nothing"
+}
+
+// permit says who may make a call, and where it is answered.
+type permit struct {
+	least   right // right that it takes
+	worker  bool  // workers may, too
+	global  bool  // not for callers who are confined to a project
+	here    bool  // answered by whichever coordinator is asked
+	orHere  bool  // answered here if there is no leader to pass it on to
+	outside bool  // a call of gRPC's own, for everybody with a certificate
+}
+
+// permits is the authorisation: every call there is.
+var permits = map[string]permit{
+	apiv1.ExperimentService_Submit_FullMethodName:           {least: submitter},
+	apiv1.ExperimentService_GetExperiment_FullMethodName:    {least: viewer},
+	apiv1.ExperimentService_ListExperiments_FullMethodName:  {least: viewer},
+	apiv1.ExperimentService_CancelExperiment_FullMethodName: {least: submitter},
+	apiv1.ExperimentService_RetryExperiment_FullMethodName:  {least: submitter},
+	apiv1.ExperimentService_Watch_FullMethodName:            {least: viewer},
+
+	apiv1.TaskService_ListTasks_FullMethodName:    {least: viewer},
+	apiv1.TaskService_DescribeTask_FullMethodName: {least: viewer},
+	apiv1.TaskService_RetryTask_FullMethodName:    {least: submitter},
+	apiv1.TaskService_ReadLogs_FullMethodName:     {least: viewer},
+	apiv1.TaskService_ReadMetrics_FullMethodName:  {least: viewer},
+
+	apiv1.DataService_StatData_FullMethodName:     {least: viewer, worker: true},
+	apiv1.DataService_UploadData_FullMethodName:   {least: submitter},
+	apiv1.DataService_DownloadData_FullMethodName: {least: operator, global: true, worker: true},
+
+	apiv1.WorkerService_ListWorkers_FullMethodName:   {least: viewer},
+	apiv1.WorkerService_SetWorkerMode_FullMethodName: {least: operator, global: true},
+	apiv1.WorkerService_RemoveWorker_FullMethodName:  {least: operator, global: true},
+	apiv1.WorkerService_Connect_FullMethodName:       {least: admin, global: true, worker: true},
+
+	apiv1.ClusterService_Status_FullMethodName:             {least: viewer, worker: true, orHere: true},
+	apiv1.ClusterService_AddMember_FullMethodName:          {least: admin, global: true},
+	apiv1.ClusterService_RemoveMember_FullMethodName:       {least: admin, global: true},
+	apiv1.ClusterService_TransferLeadership_FullMethodName: {least: admin, global: true},
+	apiv1.ClusterService_RaiseLevel_FullMethodName:         {least: admin, global: true},
+	apiv1.ClusterService_Backup_FullMethodName:             {least: admin, global: true},
+	apiv1.ClusterService_ListProjects_FullMethodName:       {least: viewer},
+	apiv1.ClusterService_SetProject_FullMethodName:         {least: operator, global: true},
+	apiv1.ClusterService_ListAudits_FullMethodName:         {least: operator, global: true},
+
+	apiv1.TokenService_CreateToken_FullMethodName: {least: admin, global: true},
+	apiv1.TokenService_ListTokens_FullMethodName:  {least: admin, global: true},
+	apiv1.TokenService_RevokeToken_FullMethodName: {least: admin, global: true},
+
+	grpc_health_v1.Health_Check_FullMethodName:                             {outside: true, here: true},
+	grpc_health_v1.Health_Watch_FullMethodName:                             {outside: true, here: true},
+	grpc_health_v1.Health_List_FullMethodName:                              {outside: true, here: true},
+	reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName:      {outside: true, here: true},
+	reflectionv1alpha.ServerReflection_ServerReflectionInfo_FullMethodName: {outside: true, here: true},
+}
+
+// allow refuses a call that its caller may not make.
+func (p permit) allow(method string, w *who) error {
+	switch {
+	case p.outside, w.right == worker && p.worker:
+		return nil
+	case w.right == nothing:
+		return rpcerr.New(rpcerr.Unauthenticated, "%s shows no token, which this cluster asks for", w.actor).
+			WithHint("set --token or G2C_TOKEN; `g2c token create` makes one")
+	case w.right < p.least:
+		return rpcerr.New(rpcerr.NotPermitted, "%s is %s: %s takes %s", w.actor, w.right, method, p.least)
+	case p.global && w.project != "":
+		return rpcerr.New(rpcerr.NotPermitted, "%s is for project %s alone: %s is about all of them", w.actor, w.project, method)
+	}
+	return nil
+}

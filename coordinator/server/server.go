@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	apiv1 "g2c/api/v1"
+	"g2c/checkpoint"
+)
+
+// Server is one coordinator's service.
+type Server struct {
+	cfg     Config
+	repo    *checkpoint.Repo // nil without a store
+	peers   *peers
+	limiter *limiter
+	journal *journals
+	health  *health.Server
+	metrics *metrics
+
+	inFlight chan struct{}
+	streams  chan struct{}
+
+	reign   atomic.Pointer[reign] // nil while this coordinator does not lead
+	mu      sync.Mutex
+	changed chan struct{} // closed and made anew when reign changes
+
+	sessions sync.WaitGroup // goroutines of sessions
+}
+
+// New makes a server. Register has it answer, Run has it lead.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes), health: health.NewServer(),
+		inFlight: make(chan struct{}, cfg.Limits.InFlight), streams: make(chan struct{}, cfg.Limits.Streams), changed: make(chan struct{}),
+	}
+	s.peers = &peers{dial: cfg.Dial}
+	if cfg.Store != nil {
+		s.repo = checkpoint.New(cfg.Store)
+	}
+	s.metrics = newMetrics(s)
+	s.health.SetServingStatus(apiv1.LeaderService, grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+	return s, nil
+}
+
+// Options are what a gRPC server needs to serve s: everything but credentials.
+func (s *Server) Options() []grpc.ServerOption {
+	return append(transportLimits(), grpc.ChainUnaryInterceptor(s.unary), grpc.ChainStreamInterceptor(s.stream))
+}
+
+// Register has a gRPC server, made with Options, answer for s.
+func (s *Server) Register(r *grpc.Server) {
+	apiv1.RegisterExperimentServiceServer(r, &experiments{Server: s})
+	apiv1.RegisterTaskServiceServer(r, &tasks{Server: s})
+	apiv1.RegisterWorkerServiceServer(r, &workers{Server: s})
+	apiv1.RegisterDataServiceServer(r, &data{Server: s})
+	apiv1.RegisterClusterServiceServer(r, &cluster{Server: s})
+	apiv1.RegisterTokenServiceServer(r, &tokens{Server: s})
+	grpc_health_v1.RegisterHealthServer(r, s.health)
+	reflection.Register(r)
+}
+
+// Run leads whenever the replica does, until ctx or the replica ends.
+func (s *Server) Run(ctx context.Context) error {
+	for {
+		during, err := s.cfg.Replica.Reign(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.lead(during)
+	}
+}
+
+// Close ends connections to other coordinators and waits for the goroutines of
+// sessions. The gRPC server has to be stopped before.
+func (s *Server) Close() error {
+	s.health.Shutdown()
+	s.sessions.Wait()
+	return s.peers.close()
+}
+
+// setReign begins a reign, or ends it with nil.
+func (s *Server) setReign(r *reign) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reign.Store(r)
+	close(s.changed)
+	s.changed = make(chan struct{})
+	serving := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	if r != nil {
+		serving = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	s.health.SetServingStatus(apiv1.LeaderService, serving)
+}
+
+// reigning is the reign, if there is one, and a channel that is closed when that
+// changes.
+func (s *Server) reigning() (*reign, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reign.Load(), s.changed
+}

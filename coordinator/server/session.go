@@ -1,0 +1,346 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"g2c/api"
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+	"g2c/coordinator/command"
+	"g2c/coordinator/state"
+)
+
+// Limits of a session.
+const (
+	helloTimeout   = 10 * time.Second // between the stream and its hello
+	reportTimeout  = 10 * time.Second // of one report's way into the log
+	maxUnsent      = 64               // answers that wait to be sent
+	messagesPerSec = 2000             // beyond it the worker is read more slowly
+)
+
+type workerStream = grpc.BidiStreamingServer[apiv1.ConnectRequest, apiv1.ConnectResponse]
+
+// session is a worker's stream. Two goroutines share it: the handler's, which alone
+// sends, and receive's, which reads and answers in order.
+type session struct {
+	*reign
+	worker      string
+	incarnation uint64
+	join        command.Join
+	stream      workerStream
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	pinged chan struct{}               // capacity 1: what it is to do may have changed
+	out    chan *apiv1.ConnectResponse // answers to be sent, in order
+	pace   *limiter
+
+	mu    sync.Mutex
+	known map[api.Key]uint64 // tasks that were assigned, and their last generation
+
+	sent []*apiv1.Assignment // of the sending goroutine
+}
+
+// Connect implements apiv1.WorkerServiceServer.
+func (s *workers) Connect(stream workerStream) error {
+	r, _ := s.reigning()
+	if r == nil {
+		return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
+	}
+	at, hello, err := s.hello(stream)
+	if err != nil {
+		return err
+	}
+	join, err := joinOf(whoOf(stream.Context()), hello)
+	if err != nil {
+		return err
+	}
+	ses := &session{
+		reign: r, worker: hello.Worker, incarnation: hello.Incarnation, join: join, stream: stream, pinged: make(chan struct{}, 1),
+		out: make(chan *apiv1.ConnectResponse, maxUnsent), known: map[api.Key]uint64{},
+		pace: newLimiter(Limits{CallsPerSecond: messagesPerSec, Burst: messagesPerSec}, s.cfg.Clock),
+	}
+	ses.ctx, ses.cancel = context.WithCancelCause(stream.Context())
+	defer ses.cancel(nil)
+	if err := ses.open(at); err != nil {
+		return err
+	}
+	defer ses.close()
+	return ses.serve()
+}
+
+// hello waits for a stream's first message.
+func (s *workers) hello(stream workerStream) (at time.Time, h *apiv1.Hello, err error) {
+	type first struct {
+		m   *apiv1.ConnectRequest
+		err error
+	}
+	got := make(chan first, 1)
+	go func() { // ends with the stream
+		m, err := stream.Recv()
+		got <- first{m, err}
+	}()
+	select {
+	case f := <-got:
+		if f.err != nil {
+			return at, nil, f.err
+		}
+		if f.m.GetHello() == nil {
+			return at, nil, rpcerr.New(rpcerr.BadRequest, "a session begins with a hello, not with %T", f.m.Message)
+		}
+		return s.cfg.Clock.Now(), f.m.GetHello(), nil
+	case <-s.cfg.Clock.After(helloTimeout):
+		return at, nil, rpcerr.New(rpcerr.TooSlow, "no hello in %v", helloTimeout)
+	}
+}
+
+// joinOf is what a hello says, if it is the word of who it is about.
+func joinOf(w *who, h *apiv1.Hello) (command.Join, error) {
+	j := command.Join{
+		Worker: h.Worker, Incarnation: h.Incarnation, Class: h.Numerics, Device: h.Device, Memory: h.MemoryBytes, Host: h.Host, Slots: int(h.Slots),
+	}
+	if w.right == worker && w.caller.Name != h.Worker {
+		return j, rpcerr.New(rpcerr.NotPermitted, "%s says that it is worker %q", w.caller, h.Worker).
+			WithHint("start it with --id %s, or issue a certificate for %q", w.caller.Name, h.Worker)
+	}
+	if err := api.CheckNumerics(h.Numerics); err != nil {
+		return j, rpcerr.New(rpcerr.BadRequest, "worker %s: %w", h.Worker, err)
+	}
+	if h.Incarnation == 0 {
+		return j, rpcerr.New(rpcerr.BadRequest, "worker %s has no incarnation", h.Worker)
+	}
+	var err error
+	if j.Cached, err = fingerprints(h.Cached); err != nil {
+		return j, err
+	}
+	_, err = command.Encode(command.Entry{Command: j})
+	return j, err
+}
+
+// fingerprints reads a sorted list of keys of data.
+func fingerprints(texts []string) ([]api.Key, error) {
+	if len(texts) > command.MaxCached {
+		return nil, rpcerr.New(rpcerr.TooLarge, "%d data sets, at most %d", len(texts), command.MaxCached)
+	}
+	var keys []api.Key
+	for _, text := range texts {
+		k, err := api.ParseKey(text)
+		if err != nil {
+			return nil, rpcerr.New(rpcerr.BadRequest, "fingerprint of data: %w", err)
+		}
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, api.Key.Compare)
+	return slices.Compact(keys), nil
+}
+
+// open makes the session its worker's, in place of an older one.
+func (s *session) open(at time.Time) error {
+	s.reign.mu.Lock()
+	old := s.reign.sessions[s.worker]
+	if old != nil && old.incarnation > s.incarnation {
+		s.reign.mu.Unlock()
+		return rpcerr.New(rpcerr.Replaced, "worker %s is connected as a process that began later", s.worker).
+			WithHint("give each worker a name and a certificate of its own")
+	}
+	s.reign.sessions[s.worker] = s
+	s.reign.mu.Unlock()
+	if old != nil {
+		old.cancel(rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker))
+	}
+	if err := s.joined(true); err != nil {
+		s.close()
+		return err
+	}
+	if err := s.hear(s.ctx, s, at); err != nil {
+		s.close()
+		return err
+	}
+	s.cfg.Log.Info("worker connected", "worker", s.worker, "incarnation", s.incarnation, "slots", s.join.Slots, "class", s.join.Class)
+	s.say(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Welcome{Welcome: &apiv1.Welcome{
+		Coordinator: s.cfg.Replica.ID(), LeaseMs: uint32(s.cfg.Lease.Milliseconds()), BeatMs: uint32(s.cfg.Beat.Milliseconds()),
+	}}})
+	s.ping()
+	return nil
+}
+
+// current says whether the session is still its worker's.
+func (s *session) current() bool {
+	s.reign.mu.Lock()
+	defer s.reign.mu.Unlock()
+	return s.reign.sessions[s.worker] == s
+}
+
+func (s *session) close() {
+	s.reign.mu.Lock()
+	defer s.reign.mu.Unlock()
+	if s.reign.sessions[s.worker] == s {
+		delete(s.reign.sessions, s.worker)
+	}
+}
+
+// joined sees to it that the state has the worker as it says that it is. Joins of a
+// worker follow each other: one of a process that was replaced must not come after
+// that of its successor.
+func (s *session) joined(hello bool) error {
+	turn := s.reign.turn(s.worker)
+	turn.Lock()
+	defer turn.Unlock()
+	if !s.current() {
+		return rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker)
+	}
+	w := s.cfg.Replica.Snapshot().Worker(s.worker)
+	j := s.join
+	fits := w != nil && !w.Lost && w.Incarnation == j.Incarnation
+	if fits && (!hello || w.Class == j.Class && w.Device == j.Device && w.Memory == j.Memory && w.Host == j.Host &&
+		w.Slots == j.Slots && slices.Equal(w.Cached, j.Cached)) {
+		return nil
+	}
+	res, err := s.propose(s.ctx, command.Entry{Command: j})
+	if err != nil {
+		return err
+	}
+	return res.Err
+}
+
+// say has an answer sent.
+func (s *session) say(m *apiv1.ConnectResponse) {
+	select {
+	case s.out <- m:
+	case <-s.ctx.Done():
+	}
+}
+
+// ping has the assignments looked at again.
+func (s *session) ping() {
+	select {
+	case s.pinged <- struct{}{}:
+	default:
+	}
+}
+
+// serve sends what there is to say until the session or the reign ends.
+func (s *session) serve() error {
+	s.Server.sessions.Add(1)
+	go func() {
+		defer s.Server.sessions.Done()
+		s.cancel(s.receive())
+	}()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return s.end()
+		case <-s.reign.ctx.Done():
+			return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
+		case m := <-s.out:
+			if err := s.stream.Send(m); err != nil {
+				return err
+			}
+			if m.GetReport() != nil {
+				if err := s.assign(true); err != nil {
+					return err
+				}
+			}
+		case <-s.pinged:
+			if err := s.assign(false); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// errOver is a session that its worker has ended.
+var errOver = errors.New("session is over")
+
+// end is why the session ended. A worker that ended it gets the answers that are
+// left.
+func (s *session) end() error {
+	err := context.Cause(s.ctx)
+	if !errors.Is(err, errOver) {
+		return err
+	}
+	for {
+		select {
+		case m := <-s.out:
+			if err := s.stream.Send(m); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// assign sends the worker its record, if that changed or always.
+func (s *session) assign(always bool) error {
+	snapshot := s.cfg.Replica.Snapshot()
+	w := snapshot.Worker(s.worker)
+	if w == nil || w.Lost || w.Incarnation != s.incarnation {
+		return nil // its next beat joins it again
+	}
+	var list []*apiv1.Assignment
+	for _, h := range w.Holds {
+		list = append(list, assignment(snapshot, h))
+	}
+	if !always && slices.EqualFunc(list, s.sent, sameAssignment) {
+		return nil
+	}
+	s.sent = list
+	out := make([]*apiv1.Assignment, len(list))
+	s.mu.Lock()
+	for i, h := range w.Holds {
+		out[i] = s.withWork(list[i], snapshot.TaskAt(h.Task), h)
+	}
+	s.mu.Unlock()
+	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Assignments{
+		Assignments: &apiv1.Assignments{Index: snapshot.Index(), Assignments: out},
+	}})
+}
+
+// withWork adds a task's work the first time that a session has the task. It is
+// called with the lock held.
+func (s *session) withWork(a *apiv1.Assignment, t *state.Task, h state.Hold) *apiv1.Assignment {
+	if h.Releasing {
+		return a
+	}
+	_, had := s.known[t.Work.Key]
+	s.known[t.Work.Key] = h.Generation
+	if had {
+		return a
+	}
+	return &apiv1.Assignment{
+		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: t.Work.Encode(),
+	}
+}
+
+func assignment(snapshot *state.Snapshot, h state.Hold) *apiv1.Assignment {
+	t := snapshot.TaskAt(h.Task)
+	a := &apiv1.Assignment{
+		Task: t.Work.Key.String(), Generation: h.Generation, Slots: uint32(h.Slots), Releasing: h.Releasing, Preempting: t.Preempting && !h.Releasing,
+	}
+	if h.Releasing {
+		return a
+	}
+	for _, p := range t.Parts {
+		m := &apiv1.GangMember{Worker: p.Worker, Slots: uint32(p.Slots)}
+		if w := snapshot.Worker(p.Worker); w != nil {
+			m.Host = w.Host
+		}
+		a.Gang = append(a.Gang, m)
+	}
+	return a
+}
+
+func sameAssignment(a, b *apiv1.Assignment) bool {
+	return a.Task == b.Task && a.Generation == b.Generation && a.Slots == b.Slots && a.Releasing == b.Releasing && a.Preempting == b.Preempting &&
+		slices.EqualFunc(a.Gang, b.Gang, func(x, y *apiv1.GangMember) bool {
+			return x.Worker == y.Worker && x.Slots == y.Slots && x.Host == y.Host
+		})
+}

@@ -1,0 +1,246 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"unicode"
+
+	"google.golang.org/grpc"
+
+	"g2c/api"
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+	"g2c/checkpoint"
+	"g2c/coordinator/command"
+	"g2c/coordinator/state"
+)
+
+// Limits of a submit.
+const (
+	maxSubmitBytes = command.MaxEntryBytes - 1<<20 // of its works; the rest of the entry is small
+	maxNameBytes   = 200
+	storeReaders   = 16 // questions to the store at a time
+)
+
+// Submit implements apiv1.ExperimentServiceServer.
+func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitRequest, apiv1.SubmitResponse]) error {
+	ctx, cancel := context.WithTimeout(stream.Context(), 10*callTimeout)
+	defer cancel()
+	in, err := readSubmission(stream.Recv)
+	if err != nil {
+		return err
+	}
+	w := whoOf(ctx)
+	if in.header.Project == "" {
+		in.header.Project = state.DefaultProject
+	}
+	if !w.sees(in.header.Project) {
+		return rpcerr.New(rpcerr.NotPermitted, "%s submits to project %s, not to %s", w.actor, w.project, in.header.Project)
+	}
+	finished, err := s.vet(ctx, in)
+	if err != nil {
+		return err
+	}
+	c := command.Submit{
+		Experiment: experimentID(in.header.Name), Name: in.header.Name, Project: in.header.Project, Priority: int(in.header.Priority),
+		Need: command.Need{Device: in.header.Device, Memory: in.header.MemoryBytes}, Works: in.works, Finished: finished,
+	}
+	r, err := s.write(ctx, in.header.RequestId, c)
+	if err != nil {
+		return err
+	}
+	v, err := s.now(ctx)
+	if err != nil {
+		return err
+	}
+	resp := &apiv1.SubmitResponse{Experiment: r.Made, Index: r.Index, Repeated: r.Repeated}
+	if e := v.Experiment(r.Made); e != nil {
+		counts := v.experiment(e).Tasks
+		resp.Tasks, resp.Done = uint32(len(e.Tasks)), counts.Done
+	}
+	return stream.SendAndClose(resp)
+}
+
+// submission is what somebody hands in.
+type submission struct {
+	header *apiv1.SubmitHeader
+	works  []api.Work
+}
+
+// readSubmission reads a submission, strictly: whatever is wrong with it is found
+// before anything is written.
+func readSubmission(recv func() (*apiv1.SubmitRequest, error)) (*submission, error) {
+	in := &submission{}
+	size := 0
+	for {
+		m, err := recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch p := m.Part.(type) {
+		case *apiv1.SubmitRequest_Header:
+			if in.header != nil {
+				return nil, rpcerr.New(rpcerr.BadRequest, "a submission has one header")
+			}
+			in.header = p.Header
+		case *apiv1.SubmitRequest_Works:
+			for _, b := range p.Works.GetWorks() {
+				if size += len(b); size > maxSubmitBytes || len(in.works) == command.MaxWorks {
+					return nil, rpcerr.New(rpcerr.TooLarge, "an experiment of more than %d works or %d bytes", command.MaxWorks, maxSubmitBytes).
+						WithHint("submit a part of it at a time, with --only")
+				}
+				if err := in.add(b); err != nil {
+					return nil, err
+				}
+			}
+		default:
+			return nil, rpcerr.New(rpcerr.BadRequest, "a submission has a header and works, not %T", m.Part)
+		}
+	}
+	if in.header == nil || len(in.works) == 0 {
+		return nil, rpcerr.New(rpcerr.BadRequest, "a submission has a header and at least one work")
+	}
+	return in, in.check()
+}
+
+// add reads a work. Its key is computed anew: nobody's word is taken for what a task
+// is.
+func (in *submission) add(b []byte) error {
+	w, err := api.DecodeWork(b)
+	if err != nil {
+		return rpcerr.New(rpcerr.BadWork, "work %d: %w", len(in.works)+1, err).WithHint("is the client of another release than the coordinator?")
+	}
+	if key := w.Task.Key(); key != w.Key {
+		return rpcerr.New(rpcerr.BadWork, "%s has the key %s, not %s", w.Name(), key.Short(), w.Key.Short())
+	}
+	in.works = append(in.works, w)
+	return nil
+}
+
+func (in *submission) check() error {
+	h := in.header
+	for what, text := range map[string]string{"name": h.Name, "project": h.Project, "device": h.Device} {
+		if len(text) > maxNameBytes || strings.ContainsFunc(text, unicode.IsControl) || strings.ToValidUTF8(text, "") != text {
+			return rpcerr.New(rpcerr.BadRequest, "the %s %.40q is not up to %d bytes of printable text", what, text, maxNameBytes)
+		}
+	}
+	if h.Name == "" {
+		return rpcerr.New(rpcerr.BadRequest, "an experiment has a name")
+	}
+	if h.MemoryBytes < 0 {
+		return rpcerr.New(rpcerr.BadRequest, "memory of %d bytes", h.MemoryBytes)
+	}
+	return nil
+}
+
+// vet finds out which works are done already, and refuses a submission whose inputs
+// or data nobody has.
+func (s *experiments) vet(ctx context.Context, in *submission) (finished []api.Key, err error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ask := map[api.Key]bool{} // keys that the store is asked for
+	made := map[api.Key]bool{}
+	for i := range in.works {
+		w := &in.works[i]
+		made[w.Key] = true
+		if t := v.Task(w.Key); t == nil || t.Status != state.Done {
+			ask[w.Key] = true
+		}
+		for _, k := range w.Task.Inputs() {
+			if !made[k] && v.Task(k) == nil {
+				ask[k] = true
+			}
+		}
+	}
+	done, err := s.finals(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	for i := range in.works {
+		w := &in.works[i]
+		if done[w.Key] {
+			finished = append(finished, w.Key)
+		}
+		for _, k := range w.Task.Inputs() {
+			if !made[k] && !done[k] && v.Task(k) == nil {
+				return nil, rpcerr.New(rpcerr.InputMissing, "%s reads the result of task %s, which is neither in the coordinator's store nor among its tasks", w.Name(), k).
+					WithHint("submit the task that makes it too, or put its model into the coordinator's store")
+			}
+		}
+	}
+	return finished, s.vetData(ctx, v, in, done)
+}
+
+// final says whether the store has a task's final manifest.
+func (s *Server) final(ctx context.Context, k api.Key) (bool, error) {
+	m, damage, err := s.repo.Final(ctx, k.String(), checkpoint.Present)
+	if err != nil {
+		return false, storeFailed("look for the result of "+k.Short(), err)
+	}
+	for _, d := range damage {
+		s.cfg.Log.Warn("damage in the store", "what", d.String())
+	}
+	return m != nil, nil
+}
+
+// finals asks the store which tasks have their final manifests.
+func (s *Server) finals(ctx context.Context, keys map[api.Key]bool) (map[api.Key]bool, error) {
+	done := map[api.Key]bool{}
+	if s.repo == nil {
+		return done, nil
+	}
+	var mu sync.Mutex
+	var first error
+	var readers sync.WaitGroup
+	todo := make(chan api.Key)
+	for range min(storeReaders, len(keys)) {
+		readers.Go(func() {
+			for k := range todo {
+				final, err := s.final(ctx, k)
+				mu.Lock()
+				if final {
+					done[k] = true
+				}
+				if first == nil {
+					first = err
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for k := range keys {
+		todo <- k
+	}
+	close(todo)
+	readers.Wait()
+	return done, first
+}
+
+// experimentID makes an id of a name: what people may type, and nobody else has.
+func experimentID(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			b.WriteRune(r)
+		}
+		if b.Len() == 40 {
+			break
+		}
+	}
+	if b.Len() == 0 {
+		b.WriteString("experiment")
+	}
+	var tail [4]byte
+	rand.Read(tail[:]) // never fails
+	return b.String() + "-" + hex.EncodeToString(tail[:])
+}

@@ -1,0 +1,160 @@
+package server
+
+import (
+	"slices"
+
+	"g2c/api"
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+	"g2c/coordinator/command"
+	"g2c/coordinator/state"
+)
+
+// view is a state as a caller sees it.
+type view struct {
+	*reign
+	*state.Snapshot
+	who *who
+}
+
+var taskStates = map[state.Status]apiv1.TaskState{
+	state.Pending:   apiv1.TaskState_TASK_STATE_PENDING,
+	state.Placed:    apiv1.TaskState_TASK_STATE_PLACED,
+	state.Running:   apiv1.TaskState_TASK_STATE_RUNNING,
+	state.Done:      apiv1.TaskState_TASK_STATE_DONE,
+	state.Failed:    apiv1.TaskState_TASK_STATE_FAILED,
+	state.Cancelled: apiv1.TaskState_TASK_STATE_CANCELLED,
+}
+
+// task is a task's record on the wire.
+func (v *view) task(t *state.Task) *apiv1.Task {
+	m := &apiv1.Task{
+		Key: t.Work.Key.String(), Name: t.Work.Name(), Kind: string(t.Work.Task.Kind), Numerics: t.Work.Task.Numerics,
+		Project: t.Project, Priority: int32(t.Priority), State: taskStates[t.Status], Reason: t.Reason,
+		Generation: t.Generation, Preempting: t.Preempting,
+		Attempts: uint32(t.Attempts), Failures: uint32(t.Failures), Completions: uint32(t.Completions),
+		SubmittedMs: t.Submitted, StartedMs: t.Started, EndedMs: t.Ended, Progress: v.journal.progressOf(t.Work.Key),
+	}
+	if t.Status == state.Pending {
+		m.Waiting = v.why(t.Work.Key)
+	}
+	for _, p := range t.Parts {
+		m.Gang = append(m.Gang, &apiv1.GangPart{Worker: p.Worker, Slots: uint32(p.Slots)})
+	}
+	for _, k := range t.Inputs() {
+		m.Inputs = append(m.Inputs, k.String())
+	}
+	return m
+}
+
+// experiment is an experiment's record on the wire, with where its tasks stand.
+func (v *view) experiment(e *state.Experiment) *apiv1.Experiment {
+	m := &apiv1.Experiment{
+		Id: e.ID, Name: e.Name, Project: e.Project, Priority: int32(e.Priority), Reason: e.Reason, SubmittedMs: e.Submitted, Tasks: &apiv1.TaskCounts{},
+	}
+	for _, seq := range e.Tasks {
+		switch v.TaskAt(seq).Status {
+		case state.Pending:
+			m.Tasks.Pending++
+		case state.Placed:
+			m.Tasks.Placed++
+		case state.Running:
+			m.Tasks.Running++
+		case state.Done:
+			m.Tasks.Done++
+		case state.Failed:
+			m.Tasks.Failed++
+		case state.Cancelled:
+			m.Tasks.Cancelled++
+		}
+	}
+	switch c := m.Tasks; {
+	case e.Cancelled:
+		m.State = apiv1.ExperimentState_EXPERIMENT_STATE_CANCELLED
+	case c.Pending+c.Placed+c.Running > 0:
+		m.State = apiv1.ExperimentState_EXPERIMENT_STATE_RUNNING
+	case c.Failed+c.Cancelled > 0:
+		m.State = apiv1.ExperimentState_EXPERIMENT_STATE_FAILED
+	default:
+		m.State = apiv1.ExperimentState_EXPERIMENT_STATE_DONE
+	}
+	return m
+}
+
+// worker is a worker's record on the wire. Names of tasks that the caller may not
+// see are left out.
+func (v *view) worker(w *state.Worker) *apiv1.Worker {
+	m := &apiv1.Worker{
+		Id: w.ID, Numerics: w.Class, Device: w.Device, MemoryBytes: w.Memory, Host: w.Host, Slots: uint32(w.Slots), Free: uint32(w.Free()),
+		Mode: modes[w.Mode], FromMs: w.From, UntilMs: w.Until, Reason: w.Reason, Lost: w.Lost, JoinedMs: w.Joined, Connected: v.connected(w.ID),
+	}
+	for _, h := range w.Holds {
+		t := v.TaskAt(h.Task)
+		hold := &apiv1.Hold{Generation: h.Generation, Slots: uint32(h.Slots), Releasing: h.Releasing}
+		if v.seesTask(t) {
+			hold.Task, hold.Name = t.Work.Key.String(), t.Work.Name()
+		}
+		m.Holds = append(m.Holds, hold)
+	}
+	return m
+}
+
+// modes are an operator's words for what a worker may do.
+var modes = map[command.Mode]apiv1.WorkerMode{
+	command.Ready:       apiv1.WorkerMode_WORKER_MODE_READY,
+	command.Cordoned:    apiv1.WorkerMode_WORKER_MODE_CORDONED,
+	command.Draining:    apiv1.WorkerMode_WORKER_MODE_DRAINING,
+	command.Maintenance: apiv1.WorkerMode_WORKER_MODE_MAINTENANCE,
+}
+
+func modeOf(m apiv1.WorkerMode) (command.Mode, bool) {
+	for mode, v := range modes {
+		if v == m {
+			return mode, true
+		}
+	}
+	return "", false
+}
+
+// seesTask says whether a task is there for the caller: its project pays for it, or
+// lists it.
+func (v *view) seesTask(t *state.Task) bool {
+	return v.who.sees(t.Project) || slices.ContainsFunc(v.ExperimentsOf(t), func(e *state.Experiment) bool { return v.who.sees(e.Project) })
+}
+
+// experimentOf finds an experiment by its id, if the caller may see it.
+func (v *view) experimentOf(id string) (*state.Experiment, error) {
+	e := v.Experiment(id)
+	if e == nil || !v.who.sees(e.Project) {
+		return nil, rpcerr.New(rpcerr.NotFound, "there is no experiment %.100q", id).WithHint("`g2c ps` lists them")
+	}
+	return e, nil
+}
+
+// taskOf finds a task by its key or an unambiguous beginning of it.
+func (v *view) taskOf(prefix string) (*state.Task, error) {
+	if !api.IsKeyPrefix(prefix) || len(prefix) < 4 {
+		return nil, rpcerr.New(rpcerr.BadRequest, "%.100q is no key of a task, nor the beginning of one: at least 4 digits of lower-case hex", prefix)
+	}
+	var found *state.Task
+	for t := range v.TasksWith(prefix) {
+		if !v.seesTask(t) {
+			continue
+		}
+		if found != nil {
+			return nil, rpcerr.New(rpcerr.Ambiguous, "%s begins more than one key: %s and %s", prefix, found.Work.Key, t.Work.Key).WithHint("give more digits")
+		}
+		found = t
+	}
+	if found == nil {
+		return nil, rpcerr.New(rpcerr.NotFound, "there is no task %s", prefix).WithHint("`g2c ps ID` lists an experiment's tasks")
+	}
+	return found, nil
+}
+
+// connected says whether a worker has a session.
+func (r *reign) connected(worker string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sessions[worker] != nil
+}

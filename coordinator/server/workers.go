@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+	"g2c/coordinator/command"
+)
+
+// workers is apiv1.WorkerServiceServer.
+type workers struct {
+	apiv1.UnimplementedWorkerServiceServer
+	*Server
+}
+
+// ListWorkers implements apiv1.WorkerServiceServer.
+func (s *workers) ListWorkers(ctx context.Context, req *apiv1.ListWorkersRequest) (*apiv1.ListWorkersResponse, error) {
+	from, err := pageFrom(req.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp := &apiv1.ListWorkersResponse{}
+	for w := range v.Workers(from) {
+		if len(resp.Workers) == pageSize(req.PageSize) {
+			resp.NextPageToken = pageToken(w.ID)
+			break
+		}
+		resp.Workers = append(resp.Workers, v.worker(w))
+	}
+	return resp, nil
+}
+
+// SetWorkerMode implements apiv1.WorkerServiceServer.
+func (s *workers) SetWorkerMode(ctx context.Context, req *apiv1.SetWorkerModeRequest) (*apiv1.SetWorkerModeResponse, error) {
+	mode, ok := modeOf(req.Mode)
+	if !ok || req.Id == "" {
+		return nil, rpcerr.New(rpcerr.BadRequest, "worker %.100q, mode %v: name a worker and one of the modes", req.Id, req.Mode)
+	}
+	if mode == command.Maintenance && req.UntilMs <= req.FromMs {
+		return nil, rpcerr.New(rpcerr.BadRequest, "maintenance of %s ends before it begins", req.Id)
+	}
+	r, err := s.write(ctx, req.RequestId, command.SetMode{
+		Worker: req.Id, Mode: mode, From: req.FromMs, Until: req.UntilMs, Reason: clip(req.Reason, maxReason),
+	})
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp := &apiv1.SetWorkerModeResponse{Index: r.Index}
+	if w := v.Worker(req.Id); w != nil {
+		resp.Worker = v.worker(w)
+	}
+	return resp, nil
+}
+
+// RemoveWorker implements apiv1.WorkerServiceServer.
+func (s *workers) RemoveWorker(ctx context.Context, req *apiv1.RemoveWorkerRequest) (*apiv1.RemoveWorkerResponse, error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if v.connected(req.Id) {
+		return nil, rpcerr.New(rpcerr.Conflict, "worker %s is connected", req.Id).WithHint("drain it and stop its process first")
+	}
+	if req.Id == "" {
+		return nil, rpcerr.New(rpcerr.BadRequest, "no worker is named")
+	}
+	r, err := s.write(ctx, req.RequestId, command.Leave{Worker: req.Id})
+	return &apiv1.RemoveWorkerResponse{Index: r.Index}, err
+}

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"g2c/api/rpcerr"
+	"g2c/coordinator/command"
+	"g2c/coordinator/replica"
+	"g2c/coordinator/state"
+)
+
+// maxRequestID bounds the name of a request, which the state remembers.
+const maxRequestID = 128
+
+// write has somebody's wish applied under its request id.
+func (s *Server) write(ctx context.Context, request string, c command.Command) (state.Result, error) {
+	if request == "" || len(request) > maxRequestID {
+		return state.Result{}, rpcerr.New(rpcerr.BadRequest, "a write needs a request_id of 1 to %d bytes, not %d", maxRequestID, len(request)).
+			WithHint("make a new random one for each write, and keep it when you repeat the write")
+	}
+	w := whoOf(ctx)
+	r, err := s.propose(ctx, command.Entry{Request: request, Actor: w.actor, Command: c})
+	if err != nil {
+		return r, err
+	}
+	verb, subject := command.Describe(c)
+	s.cfg.Log.Info("write", "actor", w.actor, "verb", verb, "subject", subject, "index", r.Index, "repeated", r.Repeated, "refused", r.Err)
+	return r, r.Err
+}
+
+// propose has an entry applied here, and waits until this replica has it. An error
+// says that it is not known what became of it, unless its kind is NoLeader.
+func (s *Server) propose(ctx context.Context, e command.Entry) (state.Result, error) {
+	r, err := s.cfg.Replica.Propose(ctx, e)
+	var not *replica.NotLeader
+	switch {
+	case err == nil:
+	case errors.As(err, &not), errors.Is(err, command.ErrMalformed), errors.Is(err, replica.ErrClosed):
+		return r, explain(err)
+	default:
+		return r, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
+	}
+	if r.Err == nil && r.Index > 0 {
+		select {
+		case <-s.cfg.Replica.Advanced(r.Index - 1):
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+	}
+	return r, nil
+}
