@@ -93,7 +93,7 @@ func (c *Client) once(ctx context.Context, method string, args, reply any, opts 
 
 // NewStream implements grpc.ClientConnInterface: it opens a stream at the server that
 // leads, as far as is known. A stream that breaks is its caller's to open again: then
-// it goes to another server.
+// it goes to another server; and so if its context ended with the cause rpcerr.TooSlow.
 func (c *Client) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	server, conn := c.where()
 	s, err := conn.NewStream(c.signed(ctx), desc, method, opts...)
@@ -129,7 +129,9 @@ func (s *stream) RecvMsg(m any) error {
 		return err
 	}
 	err = rpcerr.FromStatus(err)
-	if rpcerr.Retriable(err) && !errors.Is(err, rpcerr.TooFast) {
+	// Who gives a stream up since its server has fallen silent says so by the cause.
+	silent := errors.Is(context.Cause(s.ClientStream.Context()), rpcerr.TooSlow)
+	if silent || rpcerr.Retriable(err) && !errors.Is(err, rpcerr.TooFast) {
 		s.client.leave(s.server)
 	}
 	return err

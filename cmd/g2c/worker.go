@@ -11,9 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"g2c/api/client"
 	"g2c/checkpoint"
 	"g2c/experiments/datasource"
 	"g2c/internal/fault"
+	"g2c/internal/pki"
+	"g2c/internal/pki/grpctls"
 	"g2c/kernels"
 	"g2c/worker/agent"
 	"g2c/worker/rehearse"
@@ -80,14 +83,37 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	}
 	defer done()
 	offer.Class = class
-	opener, closeConn, err := dialWorkers(f.server, f.certs)
+	cluster, err := f.dial(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer closeConn()
+	defer cluster.Close()
 	log.Info("serving", "server", f.server, "slots", slots, "device", device, "class", class, "rehearse", f.rehearse)
-	return agent.Run(ctx, agent.Config{Offer: offer, Coordinator: agent.Over(opener), Executor: executor, Log: log})
+	return agent.Run(ctx, agent.Config{Offer: offer, Coordinator: agent.Over(cluster.Workers()), Executor: executor, Log: log})
 }
+
+// dial prepares connections to the coordinators. The certificate is read again when
+// it changes, so that it can be replaced while the worker runs.
+func (f *workerFlags) dial(ctx context.Context, log *slog.Logger) (*client.Client, error) {
+	cfg := client.DefaultConfig()
+	cfg.Servers = strings.Split(f.server, ",")
+	if f.certs != "" {
+		id, err := pki.Load(f.certs)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Credentials = grpctls.Client(id, pki.Expect{Role: pki.Coordinator})
+		go id.Watch(ctx, certsEvery, func(err error) {
+			if err != nil {
+				log.Warn("the certificate was changed and cannot be read", "error", err)
+			}
+		})
+	}
+	return client.New(cfg)
+}
+
+// certsEvery is how often the folder of certificates is looked at.
+const certsEvery = 10 * time.Second
 
 // maxSlots bounds the tasks at once of one worker on processors: each has its own
 // memory.

@@ -164,11 +164,11 @@ func (s *session) open(at time.Time) error {
 		return err
 	}
 	s.cfg.Log.Info("worker connected", "worker", s.worker, "incarnation", s.incarnation, "slots", s.join.Slots, "class", s.join.Class)
-	s.say(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Welcome{Welcome: &apiv1.Welcome{
+	s.ping()
+	// Not by the queue: a ping that came meanwhile must not overtake it.
+	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Welcome{Welcome: &apiv1.Welcome{
 		Coordinator: s.cfg.Replica.ID(), LeaseMs: uint32(s.cfg.Lease.Milliseconds()), BeatMs: uint32(s.cfg.Beat.Milliseconds()),
 	}}})
-	s.ping()
-	return nil
 }
 
 // current says whether the session is still its worker's.

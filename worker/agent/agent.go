@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"g2c/api"
+	"g2c/api/rpcerr"
 	"g2c/internal/clock"
 	"g2c/internal/fault"
 )
@@ -27,8 +28,8 @@ type Config struct {
 
 // Times of the loop.
 const (
-	openLimit   = 10 * time.Second       // of one try to open a session
-	retryFirst  = 100 * time.Millisecond // between tries
+	openLimit   = 1500 * time.Millisecond // of one try to open a session: the lease goes on meanwhile
+	retryFirst  = 100 * time.Millisecond  // between tries
 	retryMost   = 2 * time.Second
 	flushEvery  = 500 * time.Millisecond // what runs have said
 	goodbyeTime = 10 * time.Second       // for the last reports, once all has stopped
@@ -147,9 +148,9 @@ func (a *Agent) pump() {
 	if a.link == nil {
 		return
 	}
-	if a.core.Cut() {
-		a.cfg.Log.Warn("the coordinator does not answer: tasks stop before the lease ends", "tasks", len(a.runs))
-		a.link.end()
+	if a.core.Silent() {
+		a.cfg.Log.Warn("the coordinator does not answer; looking for another", "tasks", len(a.runs))
+		a.link.end(rpcerr.New(rpcerr.TooSlow, "the coordinator does not answer"))
 		a.link = nil
 		return
 	}
@@ -258,12 +259,15 @@ func (a *Agent) dial() error {
 
 // serve opens one session and receives from it until it breaks.
 func (a *Agent) serve() error {
-	ctx, end := context.WithCancel(a.dials)
-	defer end()
-	late := time.AfterFunc(openLimit, end)
+	ctx, end := context.WithCancelCause(a.dials)
+	defer end(nil)
+	late := time.AfterFunc(openLimit, func() { end(rpcerr.New(rpcerr.TooSlow, "no welcome in %v", openLimit)) })
 	sent := a.cfg.Elapsed()
 	session, welcome, err := a.cfg.Coordinator.Open(ctx, a.cfg.Offer)
-	if !late.Stop() || err != nil {
+	if !late.Stop() {
+		return context.Cause(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	a.cfg.Log.Info("session with the coordinator", "leader", welcome.Leader, "lease", welcome.Lease)
@@ -274,10 +278,10 @@ func (a *Agent) serve() error {
 	})
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
-	defer end()
+	defer end(nil)
 	helpers.Go(func() {
 		if err := l.send(ctx); err != nil {
-			end()
+			end(err)
 		}
 	})
 	helpers.Go(func() { a.beat(ctx, l, welcome.Beat) })

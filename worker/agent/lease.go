@@ -10,10 +10,12 @@ type lease struct {
 	cut    bool          // everything was told to stop
 }
 
-// A worker that is not answered stops its tasks at stopAt parts of its lease, and
-// ends its process at quitAt parts if one of them has not stopped. The rest is for
-// clocks that run at different rates.
+// A worker that is not answered looks for another coordinator at seekAt parts of its
+// lease. If none answers it stops its tasks at stopAt parts, and ends its process at
+// quitAt parts if one of them has not stopped. The rest is for clocks that run at
+// different rates.
 const (
+	seekAt = 0.35
 	stopAt = 0.5
 	quitAt = 0.9
 )
@@ -29,6 +31,11 @@ func (c *Core) Welcome(sent, length time.Duration) {
 
 // Cut says whether the lease ran out: only another session begins a new one.
 func (c *Core) Cut() bool { return c.lease.cut }
+
+// Silent says whether a session is not worth keeping, for nobody answers in it.
+func (c *Core) Silent() bool {
+	return c.lease.cut || c.now >= c.lease.heard+part(c.lease.length, seekAt)
+}
 
 // Heard takes the leader's answer to what was sent at a time.
 func (c *Core) Heard(sent time.Duration) { c.lease.heard = max(c.lease.heard, sent) }

@@ -44,7 +44,7 @@ type Session interface {
 // a stalled network never holds up the worker's loop, which watches its lease.
 type link struct {
 	session Session
-	end     context.CancelFunc
+	end     context.CancelCauseFunc
 	sent    uint64                   // number of the last report in the queue
 	beats   map[uint64]time.Duration // when those that were not answered were sent
 	beat    uint64                   // number of the last
@@ -59,7 +59,7 @@ type link struct {
 // maxUnsaid bounds what waits in the queue though it may be lost.
 const maxUnsaid = 256
 
-func newLink(s Session, end context.CancelFunc) *link {
+func newLink(s Session, end context.CancelCauseFunc) *link {
 	return &link{session: s, end: end, beats: map[uint64]time.Duration{}, waiting: make(chan struct{}, 1)}
 }
 

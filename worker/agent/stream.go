@@ -10,22 +10,18 @@ import (
 	"google.golang.org/grpc"
 
 	"g2c/api"
+	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 )
 
-// Opener begins a session's stream with whoever leads; api/client has one.
-type Opener interface {
-	Connect(ctx context.Context) (grpc.BidiStreamingClient[apiv1.ConnectRequest, apiv1.ConnectResponse], error)
-}
+// Over is the coordinator at the other end of api/v1, as api/client has it.
+func Over(w apiv1.WorkerServiceClient) Coordinator { return dialer{w} }
 
-// Over is the coordinator at the other end of api/v1.
-func Over(o Opener) Coordinator { return dialer{o} }
-
-type dialer struct{ opener Opener }
+type dialer struct{ workers apiv1.WorkerServiceClient }
 
 // Open implements Coordinator.
 func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
-	stream, err := d.opener.Connect(ctx)
+	stream, err := d.workers.Connect(ctx)
 	if err != nil {
 		return nil, Welcome{}, err
 	}
@@ -43,7 +39,7 @@ func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
 	}
 	m, err := stream.Recv()
 	if err != nil {
-		return nil, Welcome{}, err
+		return nil, Welcome{}, refusal(err)
 	}
 	w := m.GetWelcome()
 	if w == nil || w.LeaseMs == 0 || w.BeatMs == 0 {
@@ -52,6 +48,17 @@ func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
 	return s, Welcome{
 		Leader: w.Coordinator, Lease: time.Duration(w.LeaseMs) * time.Millisecond, Beat: time.Duration(w.BeatMs) * time.Millisecond,
 	}, nil
+}
+
+// refusal marks errors that would come again: the worker is not who it says, or
+// says what makes no sense, or another process has its name.
+func refusal(err error) error {
+	for _, kind := range []error{rpcerr.NotPermitted, rpcerr.BadRequest, rpcerr.TooLarge, rpcerr.Stale, rpcerr.Replaced} {
+		if errors.Is(err, kind) {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+	}
+	return err
 }
 
 // call is a Session over api/v1.
