@@ -243,6 +243,14 @@ func (c *Client) AllTokens(ctx context.Context) iter.Seq2[*apiv1.Token, error] {
 	})
 }
 
+// AllProjects lists the projects that somebody set, page by page.
+func (c *Client) AllProjects(ctx context.Context) iter.Seq2[*apiv1.Project, error] {
+	return pages(func(token string) ([]*apiv1.Project, string, error) {
+		resp, err := c.Cluster().ListProjects(ctx, &apiv1.ListProjectsRequest{PageSize: pageSize, PageToken: token})
+		return resp.GetProjects(), resp.GetNextPageToken(), err
+	})
+}
+
 // pageSize is how much is asked for at once.
 const pageSize = 500
 

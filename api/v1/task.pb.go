@@ -106,6 +106,7 @@ type Task struct {
 	StartedMs     int64                  `protobuf:"varint,18,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
 	EndedMs       int64                  `protobuf:"varint,19,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
 	Progress      *Progress              `protobuf:"bytes,20,opt,name=progress,proto3" json:"progress,omitempty"` // nothing if none is known
+	Home          string                 `protobuf:"bytes,21,opt,name=home,proto3" json:"home,omitempty"`         // the worker that finished it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -278,6 +279,13 @@ func (x *Task) GetProgress() *Progress {
 		return x.Progress
 	}
 	return nil
+}
+
+func (x *Task) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
 }
 
 type GangPart struct {
@@ -1201,7 +1209,7 @@ var File_task_proto protoreflect.FileDescriptor
 const file_task_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"task.proto\x12\x06g2c.v1\"\xd0\x04\n" +
+	"task.proto\x12\x06g2c.v1\"\xe4\x04\n" +
 	"\x04Task\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -1228,7 +1236,8 @@ const file_task_proto_rawDesc = "" +
 	"\n" +
 	"started_ms\x18\x12 \x01(\x03R\tstartedMs\x12\x19\n" +
 	"\bended_ms\x18\x13 \x01(\x03R\aendedMs\x12,\n" +
-	"\bprogress\x18\x14 \x01(\v2\x10.g2c.v1.ProgressR\bprogress\"8\n" +
+	"\bprogress\x18\x14 \x01(\v2\x10.g2c.v1.ProgressR\bprogress\x12\x12\n" +
+	"\x04home\x18\x15 \x01(\tR\x04home\"8\n" +
 	"\bGangPart\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05slots\x18\x02 \x01(\rR\x05slots\"\x87\x01\n" +

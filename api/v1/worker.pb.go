@@ -1850,7 +1850,8 @@ type Assignment struct {
 	// The task is to save its state, stop, and report Interrupted.
 	Preempting bool          `protobuf:"varint,5,opt,name=preempting,proto3" json:"preempting,omitempty"`
 	Gang       []*GangMember `protobuf:"bytes,6,rep,name=gang,proto3" json:"gang,omitempty"` // of the generation, by worker; empty if releasing
-	// The canonical encoding of the work, unless this session has had it before.
+	// The canonical encoding of the work, unless the assignments before had the task,
+	// and not as releasing.
 	Work          []byte `protobuf:"bytes,7,opt,name=work,proto3" json:"work,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

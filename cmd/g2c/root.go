@@ -29,7 +29,9 @@ func newRoot() *cobra.Command {
 	})
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newRun(), newPlan(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
-		newData(), newCkpt(), newWorker(), newDoctor(), newDebug(), newVersion())
+		newData(), newCkpt(), newDoctor(), newDebug(), newVersion(),
+		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newStatus(),
+		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken())
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		if err := c.ValidateRequiredFlags(); err != nil {
 			return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())

@@ -163,7 +163,7 @@ func (s *session) note(task string, keep func(api.Key)) error {
 		return rpcerr.New(rpcerr.BadRequest, "note of %s: %w", s.worker, err)
 	}
 	s.mu.Lock()
-	_, known := s.known[k]
+	known := s.known[k]
 	s.mu.Unlock()
 	t := s.cfg.Replica.Snapshot().Task(k)
 	if t != nil && (known || t.Home == s.worker) {

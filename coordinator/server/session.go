@@ -21,6 +21,7 @@ const (
 	helloTimeout   = 10 * time.Second // between the stream and its hello
 	reportTimeout  = 10 * time.Second // of one report's way into the log
 	maxUnsent      = 64               // answers that wait to be sent
+	maxKnown       = 10_000           // tasks that a worker may speak of though it has them no more
 	messagesPerSec = 2000             // beyond it the worker is read more slowly
 )
 
@@ -43,7 +44,7 @@ type session struct {
 	pace   *limiter
 
 	mu    sync.Mutex
-	known map[api.Key]uint64 // tasks that were assigned, and their last generation
+	known map[api.Key]bool // tasks that were assigned
 
 	sent []*apiv1.Assignment // of the sending goroutine
 }
@@ -64,7 +65,7 @@ func (s *workers) Connect(stream workerStream) error {
 	}
 	ses := &session{
 		reign: r, worker: hello.Worker, incarnation: hello.Incarnation, join: join, stream: stream, pinged: make(chan struct{}, 1),
-		out: make(chan *apiv1.ConnectResponse, maxUnsent), known: map[api.Key]uint64{},
+		out: make(chan *apiv1.ConnectResponse, maxUnsent), known: map[api.Key]bool{},
 		pace: newLimiter(Limits{CallsPerSecond: messagesPerSec, Burst: messagesPerSec}, s.cfg.Clock),
 	}
 	ses.ctx, ses.cancel = context.WithCancelCause(stream.Context())
@@ -292,11 +293,24 @@ func (s *session) assign(always bool) error {
 	if !always && slices.EqualFunc(list, s.sent, sameAssignment) {
 		return nil
 	}
+	before := map[string]bool{} // tasks whose work was sent with the last list
+	for _, a := range s.sent {
+		before[a.Task] = !a.Releasing
+	}
 	s.sent = list
 	out := make([]*apiv1.Assignment, len(list))
 	s.mu.Lock()
+	if len(s.known) > maxKnown {
+		clear(s.known)
+	}
 	for i, h := range w.Holds {
-		out[i] = s.withWork(list[i], snapshot.TaskAt(h.Task), h)
+		out[i] = list[i]
+		if t := snapshot.TaskAt(h.Task); !h.Releasing {
+			s.known[t.Work.Key] = true
+			if !before[list[i].Task] {
+				out[i] = withWork(list[i], t)
+			}
+		}
 	}
 	s.mu.Unlock()
 	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Assignments{
@@ -304,17 +318,8 @@ func (s *session) assign(always bool) error {
 	}})
 }
 
-// withWork adds a task's work the first time that a session has the task. It is
-// called with the lock held.
-func (s *session) withWork(a *apiv1.Assignment, t *state.Task, h state.Hold) *apiv1.Assignment {
-	if h.Releasing {
-		return a
-	}
-	_, had := s.known[t.Work.Key]
-	s.known[t.Work.Key] = h.Generation
-	if had {
-		return a
-	}
+// withWork adds a task's work, which does not come with every list.
+func withWork(a *apiv1.Assignment, t *state.Task) *apiv1.Assignment {
 	return &apiv1.Assignment{
 		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: t.Work.Encode(),
 	}

@@ -34,6 +34,7 @@ func (v *view) task(t *state.Task) *apiv1.Task {
 		Generation: t.Generation, Preempting: t.Preempting,
 		Attempts: uint32(t.Attempts), Failures: uint32(t.Failures), Completions: uint32(t.Completions),
 		SubmittedMs: t.Submitted, StartedMs: t.Started, EndedMs: t.Ended, Progress: v.journal.progressOf(t.Work.Key),
+		Home: t.Home,
 	}
 	if t.Status == state.Pending {
 		m.Waiting = v.why(t.Work.Key)

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"g2c/internal/fault"
+	"g2c/internal/pki"
+)
+
+// newCerts is `g2c certs`.
+func newCerts() *cobra.Command {
+	c := &cobra.Command{Use: "certs", Short: "Make a small certificate authority, and certificates"}
+	c.AddCommand(newCertsInit(), newCertsIssue(), newCertsRenew())
+	asGroup(c)
+	return c
+}
+
+func newCertsInit() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init DIR",
+		Short: "Make a certificate authority in a folder",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := pki.InitCA(args[0]); err != nil {
+				return err
+			}
+			say("made an authority in %s: keep %s secret, it makes anybody a member", args[0], filepath.Join(args[0], "ca.key"))
+			return nil
+		},
+	}
+}
+
+func newCertsRenew() *cobra.Command {
+	return &cobra.Command{
+		Use:   "renew DIR",
+		Short: "Replace the key of a certificate authority; the old certificate stays beside the new one",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := pki.RenewCA(args[0]); err != nil {
+				return err
+			}
+			say("give %s to every node, then issue their certificates anew", filepath.Join(args[0], "ca.crt"))
+			return nil
+		},
+	}
+}
+
+func newCertsIssue() *cobra.Command {
+	var role, out string
+	var r pki.Request
+	var days int
+	c := &cobra.Command{
+		Use:   "issue DIR",
+		Short: "Issue a certificate by the authority in a folder",
+		Long: `Issue a certificate by the authority in a folder. Its role and name are what its
+holder is: a coordinator and a worker have those of --id. Issued into the folder of a
+running process, it is taken up without a restart.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r.Role, r.Valid = pki.Role(role), time.Duration(days)*24*time.Hour
+			if out == "" {
+				return fault.New(fault.ErrSpec, "no folder is named for the certificate").WithHint("say -o DIR")
+			}
+			if err := pki.Issue(args[0], out, r); err != nil {
+				return err
+			}
+			say("issued %s/%s into %s, for %s", r.Role, r.Name, out, plural(days, "day"))
+			return nil
+		},
+	}
+	c.Flags().StringVar(&role, "role", "", strings.Join(roleNames(), ", "))
+	c.Flags().StringVar(&r.Name, "name", "", "name of its holder")
+	c.Flags().StringSliceVar(&r.Hosts, "host", nil, "name or address under which others reach it (repeatable)")
+	c.Flags().IntVar(&days, "days", int(pki.LeafValid/(24*time.Hour)), "how long it is valid")
+	c.Flags().StringVarP(&out, "out", "o", "", "folder for the certificate")
+	return c
+}
+
+func roleNames() []string {
+	var out []string
+	for _, r := range pki.Roles() {
+		out = append(out, string(r))
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"g2c/coordinator/server"
+)
+
+// coordinatorFlags are those of `g2c coordinator`.
+type coordinatorFlags struct {
+	id, listen, advertise, dataDir, certs string
+	bootstrap, single                     bool
+	peers, join                           string
+	store, metrics                        string
+	lease, beat, keep                     time.Duration
+	requireTokens                         bool
+}
+
+// newCoordinator is `g2c coordinator`.
+func newCoordinator() *cobra.Command {
+	var f coordinatorFlags
+	c := &cobra.Command{
+		Use:   "coordinator",
+		Short: "Serve a cluster: take experiments, and give their tasks to workers",
+		Long: `Serve a cluster: take experiments, and give their tasks to workers.
+
+Three coordinators keep one state, and go on while two of them live. A folder that is
+new founds a cluster, with --bootstrap and all its --peers or alone with --single, or
+becomes part of one with --join; one that was part of a cluster goes on by itself.
+Without --data-dir, --single keeps everything in memory: for trying things.
+
+Without --certs it listens on loopback alone. Certificates that are issued anew into
+their folder are taken up without a restart, at once on SIGHUP.
+
+` + exitCodes,
+		Args: usage(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return runCoordinator(c.Context(), &f) },
+	}
+	d := server.DefaultConfig()
+	c.Flags().StringVar(&f.id, "id", "", "name of this coordinator, as in its certificate")
+	c.Flags().StringVar(&f.listen, "listen", "", "host:port for everything: API and other coordinators")
+	c.Flags().StringVar(&f.advertise, "advertise", "", "host:port under which others reach it (default that of --listen)")
+	c.Flags().StringVar(&f.dataDir, "data-dir", "", "folder of the log and the state")
+	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "folder of this coordinator's certificate")
+	c.Flags().BoolVar(&f.bootstrap, "bootstrap", false, "found a cluster with all --peers")
+	c.Flags().StringVar(&f.peers, "peers", "", "id@host:port of all coordinators that found the cluster, with commas between them")
+	c.Flags().StringVar(&f.join, "join", "", "host:port of coordinators whose cluster this one is to become part of")
+	c.Flags().BoolVar(&f.single, "single", false, "be a cluster alone")
+	c.Flags().StringVar(&f.store, "store", "", "directory of checkpoints and data, the same as the workers'; none: what is done is what workers say")
+	c.Flags().StringVar(&f.metrics, "metrics", "", "host:port of /metrics and /healthz; on loopback, of /debug/pprof too")
+	c.Flags().DurationVar(&f.lease, "lease", d.Lease, "how long a worker may be silent before its tasks go elsewhere")
+	c.Flags().DurationVar(&f.beat, "beat", 0, "how often workers speak (default a fifth of the lease)")
+	c.Flags().DurationVar(&f.keep, "keep", d.Keep, "how long experiments are remembered after their end")
+	c.Flags().BoolVar(&f.requireTokens, "require-tokens", false, "people need a token beside their certificate")
+	addConfig(c)
+	c.AddCommand(newCoordinatorBackup())
+	return c
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api/client"
+	apiv1 "g2c/api/v1"
+	"g2c/internal/fault"
+)
+
+// statusInfo is the JSON of `g2c status`.
+type statusInfo struct {
+	Leader    string     `json:"leader"`
+	Term      uint64     `json:"term"`
+	Index     uint64     `json:"index"`
+	Nodes     []nodeInfo `json:"nodes"`
+	StateHash string     `json:"stateHash"`
+	Node      string     `json:"node"` // that says so
+	Level     uint32     `json:"level"`
+	Workers   uint32     `json:"workers"`
+	Connected uint32     `json:"workersConnected"`
+	Slots     uint32     `json:"slots"`
+	SlotsFree uint32     `json:"slotsFree"`
+	Pending   uint32     `json:"pending"`
+	Running   uint32     `json:"running"`
+}
+
+type nodeInfo struct {
+	ID      string `json:"id"`
+	Address string `json:"address"`
+	Role    string `json:"role"`
+	Healthy bool   `json:"healthy"`
+}
+
+// newStatus is `g2c status`.
+func newStatus() *cobra.Command {
+	var f clientFlags
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show the health of a cluster",
+		Long:  "Show the health of a cluster. Without a leader the exit code is 5.\n\n" + exitCodes,
+		Args:  cobra.NoArgs,
+	}
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, _ []string) error {
+		s, err := cluster.Cluster().Status(c.Context(), &apiv1.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		if err := printStatus(c, s); err != nil {
+			return err
+		}
+		if s.Leader == "" {
+			return fault.New(fault.ErrUnavailable, "no coordinator leads").WithHint("most of the members have to run and reach each other")
+		}
+		return nil
+	})
+	f.add(c)
+	return c
+}
+
+func printStatus(c *cobra.Command, s *apiv1.StatusResponse) error {
+	info := statusInfo{
+		Leader: s.Leader, Term: s.Term, Index: s.Applied, StateHash: s.StateHash, Node: s.Node, Level: s.Level, Nodes: []nodeInfo{},
+		Workers: s.Workers, Connected: s.WorkersConnected, Slots: s.Slots, SlotsFree: s.SlotsFree, Pending: s.Pending, Running: s.Running,
+	}
+	for _, m := range s.Members {
+		info.Nodes = append(info.Nodes, nodeInfo{m.Id, m.Address, m.Role, m.Healthy})
+	}
+	if wantJSON(c) {
+		return printJSON(info)
+	}
+	fmt.Printf("leader %s, term %d, index %d, state %.12s (as %s sees it)\n", nameOr(s.Leader, "none"), s.Term, s.Applied, s.StateHash, s.Node)
+	fmt.Printf("%s, %d connected, %d of %s free; %s pending, %d running\n\n", plural(int(s.Workers), "worker"), s.WorkersConnected,
+		s.SlotsFree, plural(int(s.Slots), "slot"), plural(int(s.Pending), "task"), s.Running)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "COORDINATOR\tADDRESS\tROLE\tHEALTH")
+	for _, n := range info.Nodes {
+		health := "silent"
+		if n.Healthy {
+			health = "healthy"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", n.ID, n.Address, n.Role, health)
+	}
+	return w.Flush()
+}
+
+func nameOr(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return name
+}

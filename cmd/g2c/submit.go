@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api"
+	"g2c/api/client"
+	apiv1 "g2c/api/v1"
+)
+
+// submitFlags are those of `g2c submit`.
+type submitFlags struct {
+	experimentFlags
+	clientFlags
+	wait, sharedPaths bool
+}
+
+// newSubmit is `g2c submit SPEC`.
+func newSubmit() *cobra.Command {
+	var f submitFlags
+	c := &cobra.Command{
+		Use:   "submit SPEC",
+		Short: "Hand an experiment to a cluster",
+		Long: `Hand an experiment to a cluster, and print its id.
+
+The spec is expanded here, and its data read to know what its tasks are; tasks that
+the cluster knows or has done are shared. Data that workers are to open themselves,
+at the same paths as here, needs --shared-paths.
+
+` + exitCodes,
+		Args: cobra.ExactArgs(1),
+	}
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error { return f.run(c, cluster, args[0]) })
+	f.experimentFlags.add(c)
+	f.clientFlags.add(c)
+	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
+	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
+	return c
+}
+
+func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string) error {
+	ctx := c.Context()
+	file, err := readSpec(name, f.sets)
+	if err != nil {
+		return err
+	}
+	repo, err := readRepo(f.storePath(file))
+	if err != nil {
+		return err
+	}
+	device, err := openDevice(f.device)
+	if err != nil {
+		return err
+	}
+	class := device.Class()
+	if err := device.Close(); err != nil {
+		return err
+	}
+	e, err := f.expand(ctx, name, class, repo)
+	if err != nil {
+		return err
+	}
+	for _, n := range e.notes {
+		say("note: %s", n)
+	}
+	var works []api.Work
+	for _, item := range e.plan.Items {
+		works = append(works, item.Work)
+	}
+	meta := file.Spec.Metadata
+	r, err := cluster.Submit(ctx, &apiv1.SubmitHeader{
+		Name: e.plan.Experiment, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths,
+	}, works)
+	if err != nil {
+		return err
+	}
+	say("submitted %s: %s, %d done already", r.Experiment, plural(int(r.Tasks), "task"), r.Done)
+	if wantJSON(c) {
+		err = printJSON(map[string]any{"experiment": r.Experiment, "tasks": r.Tasks, "done": r.Done})
+	} else {
+		_, err = fmt.Println(r.Experiment)
+	}
+	if err != nil || !f.wait {
+		return err
+	}
+	return await(ctx, cluster, r.Experiment, say)
+}

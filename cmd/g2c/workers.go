@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"g2c/api/client"
+	apiv1 "g2c/api/v1"
+	"g2c/internal/fault"
+)
+
+// newWorkers is `g2c workers`.
+func newWorkers() *cobra.Command {
+	c := &cobra.Command{Use: "workers", Short: "List a cluster's workers, cordon and drain them"}
+	c.AddCommand(
+		newWorkersLs(),
+		newWorkerMode("cordon", "Give a worker nothing new", apiv1.WorkerMode_WORKER_MODE_CORDONED),
+		newWorkerMode("drain", "Give a worker nothing new, and have what runs there save and stop", apiv1.WorkerMode_WORKER_MODE_DRAINING),
+		newWorkerMode("ready", "Use a worker again", apiv1.WorkerMode_WORKER_MODE_READY),
+		newWorkersMaintain(), newWorkersRemove(),
+	)
+	asGroup(c)
+	return c
+}
+
+func newWorkersLs() *cobra.Command {
+	var f clientFlags
+	c := &cobra.Command{Use: "ls", Short: "List workers", Args: cobra.NoArgs}
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, _ []string) error {
+		list := []map[string]any{}
+		var rows [][]string
+		for w, err := range cluster.AllWorkers(c.Context()) {
+			if err != nil {
+				return err
+			}
+			var runs []string
+			for _, h := range w.Holds {
+				runs = append(runs, nameOr(h.Name, "another project's task"))
+			}
+			state := workerState(w)
+			list = append(list, map[string]any{
+				"id": w.Id, "class": w.Numerics, "device": w.Device, "host": w.Host, "slots": w.Slots, "free": w.Free, "state": state, "reason": w.Reason, "tasks": runs,
+			})
+			rows = append(rows, []string{w.Id, state, w.Numerics, w.Device, fmt.Sprintf("%d of %d", w.Free, w.Slots), w.Host, strings.Join(runs, ", ")})
+		}
+		if wantJSON(c) {
+			return printJSON(map[string]any{"workers": list})
+		}
+		return printTable([]string{"ID", "STATE", "CLASS", "DEVICE", "FREE", "HOST", "TASKS"}, rows)
+	})
+	f.add(c)
+	return c
+}
+
+// workerState is a worker's state in a word.
+func workerState(w *apiv1.Worker) string {
+	switch {
+	case w.Lost:
+		return "lost"
+	case !w.Connected:
+		return "silent"
+	}
+	return word(w.Mode, "WORKER_MODE_")
+}
+
+func newWorkerMode(name, short string, mode apiv1.WorkerMode) *cobra.Command {
+	var f clientFlags
+	var reason string
+	c := &cobra.Command{Use: name + " ID", Short: short, Args: cobra.ExactArgs(1)}
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
+		return setMode(c, cluster, &apiv1.SetWorkerModeRequest{Id: args[0], Mode: mode, Reason: reason})
+	})
+	f.add(c)
+	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at it later")
+	return c
+}
+
+func setMode(c *cobra.Command, cluster *client.Client, req *apiv1.SetWorkerModeRequest) error {
+	req.RequestId = client.RequestID()
+	r, err := cluster.Workers().SetWorkerMode(c.Context(), req)
+	if err == nil {
+		say("worker %s is %s", req.Id, workerState(r.Worker))
+	}
+	return err
+}
+
+func newWorkersMaintain() *cobra.Command {
+	var f clientFlags
+	var in, length time.Duration
+	var reason string
+	c := &cobra.Command{
+		Use: "maintain ID", Short: "Drain a worker in time for its maintenance, and use it again afterwards", Args: cobra.ExactArgs(1),
+	}
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
+		if length <= 0 || in < 0 {
+			return fault.New(fault.ErrSpec, "maintenance in %v for %v", in, length).WithHint("say --for 2h, and --in 30m if it is not to begin now")
+		}
+		from := time.Now().Add(in)
+		return setMode(c, cluster, &apiv1.SetWorkerModeRequest{
+			Id: args[0], Mode: apiv1.WorkerMode_WORKER_MODE_MAINTENANCE, FromMs: from.UnixMilli(), UntilMs: from.Add(length).UnixMilli(), Reason: reason,
+		})
+	})
+	f.add(c)
+	c.Flags().DurationVar(&in, "in", 0, "when it begins, from now")
+	c.Flags().DurationVar(&length, "for", 0, "how long it takes")
+	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at it later")
+	return c
+}
+
+func newWorkersRemove() *cobra.Command {
+	var f clientFlags
+	c := &cobra.Command{
+		Use: "remove ID", Short: "Forget a worker whose process has ended for good: what it held is free", Args: cobra.ExactArgs(1),
+	}
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
+		_, err := cluster.Workers().RemoveWorker(c.Context(), &apiv1.RemoveWorkerRequest{RequestId: client.RequestID(), Id: args[0]})
+		if err == nil {
+			say("worker %s is forgotten", args[0])
+		}
+		return err
+	})
+	f.add(c)
+	return c
+}
