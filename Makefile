@@ -26,11 +26,31 @@ demo: $(BIN) ## train both stages on synthetic tissue and write a report: minute
 	$(BIN) run quickstart
 
 .PHONY: test
-test: ## run every test and print the slowest
+test: test-cuda ## run every test and print the slowest
 	@mkdir -p $(BUILD)
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test.json -- -timeout 30m ./...
 	@echo "slowest tests:"
 	@$(GOTESTSUM) tool slowest --jsonfile $(BUILD)/test.json --threshold 2s --num 15
+
+CUDA_VENV    := $(BUILD)/cuda/venv
+CUDA_STUB    := $(BUILD)/cuda/lib/libcuda.a
+# The environment that builds with the tag gpu need.
+CUDA_ENV      = CUDA_INCLUDE=$$($(CUDA_VENV)/bin/python -c 'import nvidia.cuda_runtime as m; print(m.__path__[0])')/include; \
+	export CUDA_INCLUDE CGO_CFLAGS=-I$$CUDA_INCLUDE CGO_LDFLAGS=-L$(CURDIR)/$(dir $(CUDA_STUB))
+
+.PHONY: test-cuda
+test-cuda: $(CUDA_VENV)/done $(CUDA_STUB) ## run the tests of the CUDA code, on an emulated driver
+	@mkdir -p $(BUILD)
+	$(CUDA_ENV); $(GO) vet -tags gpu ./kernels/emu/... ./kernels/cuda/... && \
+	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 20m ./kernels/emu/... ./kernels/cuda/...
+
+$(CUDA_VENV)/done: kernels/cuda/requirements.txt
+	python3 -m venv $(CUDA_VENV)
+	$(CUDA_VENV)/bin/pip install -q -r kernels/cuda/requirements.txt
+	@touch $@
+
+$(CUDA_STUB): kernels/cuda/trampoline/main.go kernels/cuda/trampoline/symbols.txt
+	$(GO) run ./kernels/cuda/trampoline -o $@
 
 .PHONY: test-short
 test-short: ## run the tests that take seconds

@@ -37,7 +37,7 @@ var layers = map[string][]string{
 var homes = map[string][]string{
 	"gorgonia.org/gorgonia":          {"model/graph"},
 	"gorgonia.org/tensor":            {"model/graph"},
-	"gorgonia.org/cu":                {"kernels/cuda"},
+	"gorgonia.org/cu":                {"kernels/cuda", "kernels/emu"}, // the emulator is tested through the binding
 	"github.com/hashicorp/raft":      {"coordinator/raftnode"},
 	"github.com/minio/minio-go":      {"checkpoint/s3store"},
 	"k8s.io":                         {"k8s"},

@@ -1,0 +1,56 @@
+//go:build gpu
+
+// Package control reaches the parts of the emulated driver that a real one lacks:
+// the order of threads, faults on demand, and the last report. It is for tests.
+package control
+
+/*
+#cgo LDFLAGS: -ldl
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+
+static int set_order(int o) {
+  void (*f)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "emuSetOrder");
+  if (f) f(o);
+  return f != 0;
+}
+static void set_faults(const char* s) {
+  void (*f)(const char*) = (void (*)(const char*))dlsym(RTLD_DEFAULT, "emuSetFaults");
+  if (f) f(s);
+}
+static const char* last_error(void) {
+  const char* (*f)(void) = (const char* (*)(void))dlsym(RTLD_DEFAULT, "emuLastError");
+  return f ? f() : "";
+}
+*/
+import "C"
+
+import "unsafe"
+
+// Order is that in which threads of a block, blocks of a launch and free nodes of a
+// graph get their turn.
+type Order int
+
+// The orders.
+const (
+	Forward Order = iota
+	Reverse
+	Random
+)
+
+// SetOrder sets it for what runs from now on. It reports whether the driver is the
+// emulated one.
+func SetOrder(o Order) bool { return C.set_order(C.int(o)) != 0 }
+
+// SetFaults has events fail: "alloc:2" the second allocation from now on, "launch:1"
+// the next launch, "sticky:1" the next kernel, when it runs, and for good, "lost:3"
+// the device at the third launch. Several are divided by commas; empty is none.
+func SetFaults(spec string) {
+	s := C.CString(spec)
+	defer C.free(unsafe.Pointer(s))
+	C.set_faults(s)
+}
+
+// LastError is the report of the last kernel that was refused.
+func LastError() string { return C.GoString(C.last_error()) }
