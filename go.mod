@@ -3,6 +3,7 @@ module g2c
 go 1.26.8
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/chewxy/hm v1.0.0
 	github.com/goccy/go-yaml v1.19.2
 	github.com/mmcloughlin/avo v0.5.0

@@ -181,6 +181,20 @@ func TestStuck(t *testing.T) {
 	}
 }
 
+// A process that wakes after its lease has the usual time to stop.
+func TestASleeperStops(t *testing.T) {
+	b := newBench(t, 1)
+	b.told(assign("a", 1, 1))
+	if b.Tick(time.Hour) != nil {
+		t.Fatal("it has no time to stop")
+	}
+	b.want(list{"start 1", "stop 1"}, nil)
+	at, _ := b.Deadline()
+	if at != time.Hour+24*time.Second || b.Tick(at) == nil {
+		t.Errorf("its time ends at %v", at)
+	}
+}
+
 // What does not save in its time is stopped, and later given up.
 func TestASlowSaveIsStopped(t *testing.T) {
 	b := newBench(t, 1)

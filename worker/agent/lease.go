@@ -8,6 +8,7 @@ type lease struct {
 	length time.Duration // 0 before the first session
 	heard  time.Duration // when the leader last answered
 	cut    bool          // everything was told to stop
+	since  time.Duration // when it was
 }
 
 // A worker that is not answered looks for another coordinator at seekAt parts of its
@@ -27,6 +28,12 @@ func part(d time.Duration, of float64) time.Duration { return time.Duration(floa
 func (c *Core) Welcome(sent, length time.Duration) {
 	c.lease = lease{length: length, heard: sent}
 	c.record, c.outbox.index = nil, 0
+}
+
+// end is when everything has to have stopped. A process that slept past it ran
+// nothing meanwhile, and has as long to stop as any other.
+func (l *lease) end() time.Duration {
+	return max(l.heard+part(l.length, quitAt), l.since+part(l.length, quitAt-stopAt))
 }
 
 // Cut says whether the lease ran out: only another session begins a new one.
@@ -64,7 +71,7 @@ func (c *Core) Deadline() (time.Duration, bool) {
 	}
 	at := c.lease.heard + part(c.lease.length, stopAt)
 	if c.lease.cut {
-		at = c.lease.heard + part(c.lease.length, quitAt)
+		at = c.lease.end()
 	}
 	for _, r := range c.runs {
 		if r.ending != running {
@@ -82,12 +89,12 @@ func (c *Core) Tick(now time.Duration) (stuck *Assignment) {
 		return nil
 	}
 	if now >= c.lease.heard+part(c.lease.length, stopAt) && !c.lease.cut {
-		c.lease.cut = true
+		c.lease.cut, c.lease.since = true, now
 		for _, a := range c.Running() {
 			c.end(c.runs[a.Task], stopping)
 		}
 	}
-	over := now >= c.lease.heard+part(c.lease.length, quitAt)
+	over := c.lease.cut && now >= c.lease.end()
 	for _, a := range c.Running() {
 		r := c.runs[a.Task]
 		late := r.ending != running && now-r.since >= r.patience()

@@ -1,0 +1,356 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"g2c/api/client"
+	apiv1 "g2c/api/v1"
+	"g2c/internal/netfault"
+	"g2c/internal/pki"
+	"g2c/internal/pki/grpctls"
+)
+
+// cluster is coordinators and workers on loopback. Every connection between two
+// coordinators, and from a worker to a coordinator, goes over a link of its own that
+// can be cut.
+type cluster struct {
+	t       *testing.T
+	dir     string
+	nodes   map[string]*node
+	workers map[string]*worker
+	client  *client.Client // sees no link
+}
+
+// node is a coordinator.
+type node struct {
+	*process
+	id      string
+	address string
+	data    string
+	links   map[string]*netfault.Link // to the others, by their names
+}
+
+// worker is a worker.
+type worker struct {
+	*process
+	id    string
+	args  []string
+	links map[string]*netfault.Link // to the coordinators
+}
+
+// newCluster makes an authority and certificates; nothing runs yet.
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), nodes: map[string]*node{}, workers: map[string]*worker{}}
+	t.Cleanup(func() { showLogs(t, c.dir) }) // runs once the processes are gone
+	must(t, "certs", "init", c.path("ca"))
+	return c
+}
+
+func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
+
+// certs is the folder of somebody's certificate, issued when it is first asked for.
+func (c *cluster) certs(role, name string) string {
+	dir := c.path("certs-" + name)
+	if _, err := os.Stat(dir); err != nil {
+		must(c.t, "certs", "issue", c.path("ca"), "--role", role, "--name", name, "--host", "127.0.0.1", "-o", dir)
+	}
+	return dir
+}
+
+// address finds a port that is free now.
+func address(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// link makes a link that ends with the test.
+func (c *cluster) link(to *node) *netfault.Link {
+	l, err := netfault.Listen(to.address)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(l.Close)
+	return l
+}
+
+// join makes the links between a new coordinator and the others.
+func (c *cluster) join(id string) *node {
+	n := &node{id: id, address: address(c.t), data: c.path("data-" + id), links: map[string]*netfault.Link{}}
+	for _, o := range c.nodes {
+		n.links[o.id] = c.link(o)
+		o.links[id] = c.link(n)
+	}
+	c.nodes[id] = n
+	return n
+}
+
+// startNode runs a coordinator, or runs it again. How it finds others goes over its
+// links: --route says where.
+func (c *cluster) startNode(n *node, args ...string) {
+	c.t.Helper()
+	all := append([]string{"coordinator", "--id", n.id, "--listen", n.address, "--certs", c.certs("coordinator", n.id)}, args...)
+	for id, l := range n.links {
+		all = append(all, "--route", c.nodes[id].address+"="+l.Addr())
+	}
+	n.process = start(c.t, n.id, c.path(n.id+".log"), all...)
+}
+
+// found starts coordinators that found a cluster.
+func (c *cluster) found(ids ...string) {
+	c.t.Helper()
+	var peers []string
+	for _, id := range ids {
+		n := c.join(id)
+		peers = append(peers, id+"@"+n.address)
+	}
+	for _, id := range ids {
+		c.startNode(c.nodes[id], "--bootstrap", "--peers", strings.Join(peers, ","))
+	}
+	c.client = c.dial(c.certs("client", "test"))
+	c.leader()
+}
+
+// single starts a coordinator that is a cluster alone.
+func (c *cluster) single(args ...string) {
+	c.t.Helper()
+	c.startNode(c.join("c1"), append([]string{"--single"}, args...)...)
+	c.client = c.dial(c.certs("client", "test"))
+	c.leader()
+}
+
+// servers lists the coordinators' addresses.
+func (c *cluster) servers() []string {
+	var out []string
+	for _, n := range c.nodes {
+		out = append(out, n.address)
+	}
+	return out
+}
+
+// dial makes a client of all coordinators.
+func (c *cluster) dial(certs string) *client.Client {
+	c.t.Helper()
+	id, err := pki.Load(certs)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cfg := client.DefaultConfig()
+	cfg.Servers, cfg.Credentials = c.servers(), grpctls.Client(id, pki.Expect{Role: pki.Coordinator})
+	cl, err := client.New(cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { cl.Close() })
+	return cl
+}
+
+// status asks how the cluster is; nil if nobody answers in a while.
+func (c *cluster) status() *apiv1.StatusResponse {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Second)
+	defer cancel()
+	s, err := c.client.Cluster().Status(ctx, &apiv1.StatusRequest{})
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// leader waits for one.
+func (c *cluster) leader() *node {
+	c.t.Helper()
+	var n *node
+	eventually(c.t, 30*time.Second, "led by one of the coordinators", func() bool {
+		s := c.status()
+		n = c.nodes[s.GetLeader()]
+		return n != nil
+	})
+	return n
+}
+
+// follower is a coordinator that does not lead.
+func (c *cluster) follower() *node {
+	c.t.Helper()
+	leader := c.leader()
+	for _, n := range c.nodes {
+		if n != leader {
+			return n
+		}
+	}
+	c.t.Fatal("there is one coordinator alone")
+	return nil
+}
+
+// voters waits until as many vote and are healthy.
+func (c *cluster) voters(n int) {
+	c.t.Helper()
+	eventually(c.t, 60*time.Second, fmt.Sprintf("%d healthy voters", n), func() bool {
+		healthy := 0
+		for _, m := range c.status().GetMembers() {
+			if m.Role == "voter" && m.Healthy {
+				healthy++
+			}
+		}
+		return healthy == n
+	})
+}
+
+// between lists the links between a coordinator and the others, both ways.
+func (c *cluster) between(n *node) []*netfault.Link {
+	var links []*netfault.Link
+	for id, l := range n.links {
+		if o := c.nodes[id]; o != nil {
+			links = append(links, l, o.links[n.id])
+		}
+	}
+	return links
+}
+
+// addWorker starts a worker.
+func (c *cluster) addWorker(id string, args ...string) *worker {
+	c.t.Helper()
+	w := &worker{id: id, links: map[string]*netfault.Link{}}
+	var servers []string
+	for _, n := range c.nodes {
+		l := c.link(n)
+		w.links[n.id] = l
+		servers = append(servers, l.Addr())
+	}
+	w.args = append([]string{"worker", "--id", id, "--server", strings.Join(servers, ","), "--certs", c.certs("worker", id)}, args...)
+	c.workers[id] = w
+	c.startWorker(w)
+	return w
+}
+
+// startWorker runs a worker, or runs it again.
+func (c *cluster) startWorker(w *worker) {
+	w.process = start(c.t, w.id, c.path(w.id+".log"), w.args...)
+}
+
+// submit hands in a spec and returns the experiment's id.
+func (c *cluster) submit(args ...string) string {
+	c.t.Helper()
+	args = append([]string{"submit"}, args...)
+	args = append(args, "--cache", c.path("cache"), "--server", strings.Join(c.servers(), ","), "--certs", c.certs("client", "test"))
+	return strings.TrimSpace(must(c.t, args...))
+}
+
+// verb runs a client verb.
+func (c *cluster) verb(args ...string) outcome {
+	c.t.Helper()
+	return run(c.t, time.Minute, []string{"G2C_SERVER=" + strings.Join(c.servers(), ","), "G2C_CERTS=" + c.certs("client", "test")}, args...)
+}
+
+// counts are an experiment's tasks, by how they stand.
+func (c *cluster) counts(experiment string) *apiv1.TaskCounts {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
+	defer cancel()
+	e, err := c.client.Experiments().GetExperiment(ctx, &apiv1.GetExperimentRequest{Id: experiment})
+	if err != nil {
+		return &apiv1.TaskCounts{}
+	}
+	return e.Experiment.Tasks
+}
+
+// done waits until as many tasks of an experiment are.
+func (c *cluster) done(experiment string, n int, within time.Duration) {
+	c.t.Helper()
+	eventually(c.t, within, fmt.Sprintf("%d tasks done", n), func() bool { return int(c.counts(experiment).Done) >= n })
+}
+
+// numbers are the numbers from 1 on, with commas between them.
+func numbers(n int) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprint(i+1))
+	}
+	return strings.Join(out, ",")
+}
+
+// listed is a task in the JSON of ps.
+type listed struct {
+	Name        string   `json:"name"`
+	Key         string   `json:"key"`
+	State       string   `json:"state"`
+	Attempts    int      `json:"attempts"`
+	Completions int      `json:"completions"`
+	Workers     []string `json:"workers"`
+	Reason      string   `json:"reason"`
+}
+
+// ps lists an experiment's tasks, as users do.
+func (c *cluster) ps(experiment string) []listed {
+	c.t.Helper()
+	o := c.verb("ps", experiment, "--json")
+	var out struct{ Tasks []listed }
+	if err := json.Unmarshal([]byte(o.stdout), &out); err != nil {
+		c.t.Fatalf("ps: exit code %d, %v\n%s%s", o.code, err, o.stdout, o.stderr)
+	}
+	return out.Tasks
+}
+
+// onceEach holds tasks to what was promised: all are done, each once.
+func (c *cluster) onceEach(experiment string, n int) {
+	c.t.Helper()
+	tasks := c.ps(experiment)
+	if len(tasks) != n {
+		c.t.Errorf("experiment %s has %d tasks, want %d", experiment, len(tasks), n)
+	}
+	for _, task := range tasks {
+		if task.State != "done" || task.Completions != 1 {
+			c.t.Errorf("%s is %s and was completed %d times in %d attempts: %s", task.Name, task.State, task.Completions, task.Attempts, task.Reason)
+		}
+	}
+}
+
+// sameHash has every coordinator lead for a moment, while nothing is written, and
+// compares what they have.
+func (c *cluster) sameHash() {
+	c.t.Helper()
+	type seen struct {
+		index uint64
+		hash  string
+	}
+	states := map[string]seen{}
+	eventually(c.t, time.Minute, "led by each coordinator in turn", func() bool {
+		s := c.status()
+		if s == nil || s.Leader == "" || s.Node != s.Leader {
+			return false
+		}
+		for id, old := range states { // something was written: begin anew
+			if old.index != s.Applied {
+				delete(states, id)
+			}
+		}
+		states[s.Node] = seen{s.Applied, s.StateHash}
+		if len(states) == len(s.Members) {
+			return true
+		}
+		ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
+		defer cancel()
+		_, _ = c.client.Cluster().TransferLeadership(ctx, &apiv1.TransferLeadershipRequest{RequestId: client.RequestID()}) // tried again
+		return false
+	})
+	first := ""
+	for id, s := range states {
+		if first == "" {
+			first = s.hash
+		}
+		if s.hash == "" || s.hash != first {
+			c.t.Errorf("coordinators differ: %s has %s, another %s", id, s.hash, first)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"g2c/checkpoint"
+	"g2c/checkpoint/filestore"
+)
+
+const tiny = "../e2e/testdata/tiny.yaml"
+
+// A cluster of one coordinator and one real worker trains an experiment to the bits
+// that `g2c run` gives, though the worker is killed on the way.
+func TestASingleTrainsTheSameBits(t *testing.T) {
+	t.Parallel()
+	alone, together := t.TempDir(), t.TempDir()
+	c := newCluster(t)
+	must(t, "run", tiny, "--store", alone, "--cache", c.path("cache"))
+	c.single("--store", together)
+	w := c.addWorker("w1", "--store", together, "--cache", c.path("cache"), "--slots", "cpu:1")
+	experiment := c.submit(tiny, "--store", together)
+	all := len(c.ps(experiment))
+	c.done(experiment, 1, time.Minute)
+	w.kill()
+	c.startWorker(w)
+	c.done(experiment, all, 2*time.Minute)
+	c.onceEach(experiment, all)
+	want := weights(t, alone)
+	if got := weights(t, together); len(want) == 0 || !maps.Equal(got, want) {
+		t.Errorf("weights of the cluster %v, of g2c run %v", got, want)
+	}
+	// Submitted again it is done, and nothing runs.
+	again := c.submit(tiny, "--store", together, "--wait")
+	c.onceEach(again, all)
+}
+
+// weights are the hashes of the weights of every finished task.
+func weights(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	store, err := filestore.OpenRead(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, damage, err := checkpoint.New(store).Tasks(t.Context())
+	if err != nil || len(damage) > 0 {
+		t.Fatalf("%v %v", err, damage)
+	}
+	out := map[string]string{}
+	for _, task := range tasks {
+		for _, m := range task.Manifests {
+			if p, ok := m.Payloads[checkpoint.Weights]; m.Final && ok {
+				out[fmt.Sprint(m.Kind, " ", m.Task)] = p.SHA256
+			}
+		}
+	}
+	return out
+}
