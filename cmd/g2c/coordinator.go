@@ -17,6 +17,8 @@ type coordinatorFlags struct {
 	store, metrics                        string
 	lease, beat, keep                     time.Duration
 	requireTokens                         bool
+	route                                 []string
+	routes                                routes // of route, once validated
 }
 
 // newCoordinator is `g2c coordinator`.
@@ -43,6 +45,7 @@ their folder are taken up without a restart, at once on SIGHUP.
 	c.Flags().StringVar(&f.id, "id", "", "name of this coordinator, as in its certificate")
 	c.Flags().StringVar(&f.listen, "listen", "", "host:port for everything: API and other coordinators")
 	c.Flags().StringVar(&f.advertise, "advertise", "", "host:port under which others reach it (default that of --listen)")
+	c.Flags().StringArrayVar(&f.route, "route", nil, "ADDRESS=INSTEAD: where to dial another coordinator in place of its address (repeatable)")
 	c.Flags().StringVar(&f.dataDir, "data-dir", "", "folder of the log and the state")
 	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "folder of this coordinator's certificate")
 	c.Flags().BoolVar(&f.bootstrap, "bootstrap", false, "found a cluster with all --peers")

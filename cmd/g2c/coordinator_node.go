@@ -92,13 +92,14 @@ func identify(id *pki.Identity) func(context.Context) (server.Caller, error) {
 }
 
 // dialPeer makes connections to other coordinators; nil where there are none.
-func dialPeer(id *pki.Identity) func(replica.Peer) (*grpc.ClientConn, error) {
+func dialPeer(id *pki.Identity, r routes) func(replica.Peer) (*grpc.ClientConn, error) {
 	if id == nil {
 		return nil
 	}
 	return func(p replica.Peer) (*grpc.ClientConn, error) {
 		return grpc.NewClient("passthrough:///"+p.Address,
 			grpc.WithTransportCredentials(grpctls.Client(id, pki.Expect{Role: pki.Coordinator, Name: p.ID})),
+			grpc.WithContextDialer(r.dial),
 			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Second, Timeout: 3 * time.Second}),
 			grpc.WithConnectParams(server.PeerBackoff()),
 			grpc.WithDefaultCallOptions(server.PeerCallOptions()...),

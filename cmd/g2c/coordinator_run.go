@@ -108,7 +108,10 @@ func serveNode(ctx context.Context, cancel context.CancelCauseFunc, s *server.Se
 }
 
 // validate refuses flags that do not fit each other.
-func (f *coordinatorFlags) validate() error {
+func (f *coordinatorFlags) validate() (err error) {
+	if f.routes, err = parseRoutes(f.route); err != nil {
+		return err
+	}
 	chosen := 0
 	for _, is := range []bool{f.single, f.bootstrap, f.join != ""} {
 		if is {
@@ -138,7 +141,7 @@ func (f *coordinatorFlags) validate() error {
 func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.Logger) (server.Config, error) {
 	cfg := server.DefaultConfig()
 	cfg.Replica, cfg.Members, cfg.Log, cfg.Clock = node.replica, node.members, log, clock.Real{}
-	cfg.Identify, cfg.Dial = identify(id), dialPeer(id)
+	cfg.Identify, cfg.Dial = identify(id), dialPeer(id, f.routes)
 	cfg.Lease, cfg.Beat, cfg.Keep, cfg.RequireTokens = f.lease, f.beat, f.keep, f.requireTokens
 	if cfg.Beat == 0 {
 		cfg.Beat = f.lease / 5

@@ -14,7 +14,7 @@ import (
 type submitFlags struct {
 	experimentFlags
 	clientFlags
-	wait, sharedPaths bool
+	wait, sharedPaths, gangs bool
 }
 
 // newSubmit is `g2c submit SPEC`.
@@ -36,6 +36,7 @@ at the same paths as here, needs --shared-paths.
 	f.experimentFlags.add(c)
 	f.clientFlags.add(c)
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
+	c.Flags().BoolVar(&f.gangs, "gangs", false, "let tasks grow to as many slots as the spec allows: so far only workers that rehearse work together")
 	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
 	return c
 }
@@ -67,6 +68,9 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	}
 	var works []api.Work
 	for _, item := range e.plan.Items {
+		if !f.gangs {
+			item.Gang = alone(item.Gang)
+		}
 		works = append(works, item.Work)
 	}
 	meta := file.Spec.Metadata
@@ -87,3 +91,7 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	}
 	return await(ctx, cluster, r.Experiment, say)
 }
+
+// alone is a gang that does not grow: workers do not share a task's training yet, so
+// that slots beyond the least would be idle.
+func alone(g api.Gang) api.Gang { return api.Gang{Min: g.Min, Max: g.Min} }
