@@ -53,6 +53,13 @@ func (m *Memory) Propose(ctx context.Context, e command.Entry) (state.Result, er
 	if e.At == 0 {
 		e.At = m.now().UnixMilli()
 	}
+	b, err := command.Encode(e) // as a log would have it
+	if err != nil {
+		return state.Result{}, err
+	}
+	if e, err = command.Decode(b); err != nil {
+		return state.Result{}, err
+	}
 	r := m.state.Apply(m.state.Index()+1, e)
 	m.snapshot = m.state.Snapshot()
 	close(m.advanced)

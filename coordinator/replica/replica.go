@@ -20,7 +20,8 @@ type Replica interface {
 	ID() string
 
 	// Propose has an entry applied and says what became of it. It is for the
-	// leader: elsewhere it returns *NotLeader and the entry was not written. Any
+	// leader: elsewhere it returns *NotLeader and the entry was not written, and one
+	// outside the limits is command.ErrMalformed and was not written either. Any
 	// other error leaves open whether it was or will be: only a repeat under the
 	// same request id is safe. The leader sets At of an entry that has none.
 	Propose(ctx context.Context, e command.Entry) (state.Result, error)

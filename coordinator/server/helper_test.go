@@ -13,10 +13,11 @@ import (
 	"g2c/api"
 	"g2c/api/client"
 	apiv1 "g2c/api/v1"
+	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/store"
 	"g2c/coordinator/fixture"
 	"g2c/coordinator/replica"
 	"g2c/coordinator/server"
-	"g2c/internal/clock"
 )
 
 // node is a coordinator's service on loopback, in plain text.
@@ -168,7 +169,15 @@ func ended(state apiv1.ExperimentState) func(*apiv1.WatchResponse) bool {
 	}
 }
 
-var _ clock.Clock = clock.Real{}
+// emptyStore is a store with nothing in it.
+func emptyStore(t *testing.T) store.Store {
+	t.Helper()
+	s, err := filestore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 func work(name string, inputs ...api.Key) api.Work {
 	return fixture.Work(name, fixture.Options{Inputs: inputs})

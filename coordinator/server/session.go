@@ -46,7 +46,9 @@ type session struct {
 	mu    sync.Mutex
 	known map[api.Key]bool // tasks that were assigned
 
-	sent []*apiv1.Assignment // of the sending goroutine
+	// Of the sending goroutine:
+	sent   []*apiv1.Assignment
+	astray bool // the state had another worker in its place: what was sent is not so
 }
 
 // Connect implements apiv1.WorkerServiceServer.
@@ -284,20 +286,21 @@ func (s *session) assign(always bool) error {
 	snapshot := s.cfg.Replica.Snapshot()
 	w := snapshot.Worker(s.worker)
 	if w == nil || w.Lost || w.Incarnation != s.incarnation {
+		s.sent, s.astray = nil, true
 		return nil // its next beat joins it again
 	}
 	var list []*apiv1.Assignment
 	for _, h := range w.Holds {
 		list = append(list, assignment(snapshot, h))
 	}
-	if !always && slices.EqualFunc(list, s.sent, sameAssignment) {
+	if !always && !s.astray && slices.EqualFunc(list, s.sent, sameAssignment) {
 		return nil
 	}
 	before := map[string]bool{} // tasks whose work was sent with the last list
 	for _, a := range s.sent {
 		before[a.Task] = !a.Releasing
 	}
-	s.sent = list
+	s.sent, s.astray = list, false
 	out := make([]*apiv1.Assignment, len(list))
 	s.mu.Lock()
 	if len(s.known) > maxKnown {

@@ -228,19 +228,17 @@ func (s *Server) finals(ctx context.Context, keys map[api.Key]bool) (map[api.Key
 
 // experimentID makes an id of a name: what people may type, and nobody else has.
 func experimentID(name string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(name) {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-			b.WriteRune(r)
+	plain := func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' {
+			return r
 		}
-		if b.Len() == 40 {
-			break
-		}
+		return ' '
 	}
-	if b.Len() == 0 {
-		b.WriteString("experiment")
+	name = strings.Join(strings.Fields(strings.Map(plain, strings.ToLower(name))), "-")
+	if name = strings.Trim(name[:min(len(name), 40)], "-"); name == "" {
+		name = "experiment"
 	}
 	var tail [4]byte
 	rand.Read(tail[:]) // never fails
-	return b.String() + "-" + hex.EncodeToString(tail[:])
+	return name + "-" + hex.EncodeToString(tail[:])
 }

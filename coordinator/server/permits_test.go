@@ -1,0 +1,83 @@
+package server
+
+import (
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"g2c/api/rpcerr"
+	"g2c/coordinator/replica"
+)
+
+// Every call that a coordinator answers has a permit, and no permit is for a call
+// that there is not.
+func TestEveryCallHasAPermit(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Replica = replica.NewMemory("c1", time.Now)
+	cfg.Identify = byNobody
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer(s.Options()...)
+	s.Register(g)
+	calls := map[string]bool{}
+	for service, info := range g.GetServiceInfo() {
+		for _, m := range info.Methods {
+			calls["/"+service+"/"+m.Name] = true
+			if _, ok := permits["/"+service+"/"+m.Name]; !ok {
+				t.Errorf("/%s/%s has no permit", service, m.Name)
+			}
+		}
+	}
+	for method := range permits {
+		if !calls[method] {
+			t.Errorf("%s has a permit and is no call", method)
+		}
+	}
+}
+
+// Who may do what, in a table: one call for each degree.
+func TestAllow(t *testing.T) {
+	everybody := map[string]*who{
+		"nobody":    {right: nothing},
+		"viewer":    {right: viewer},
+		"submitter": {right: submitter},
+		"operator":  {right: operator},
+		"admin":     {right: admin},
+		"worker":    {right: worker},
+		"confined":  {right: admin, project: "p"},
+	}
+	for method, allowed := range map[string][]string{
+		"/g2c.v1.TaskService/ListTasks":                             {"viewer", "submitter", "operator", "admin", "confined"},
+		"/g2c.v1.ExperimentService/Submit":                          {"submitter", "operator", "admin", "confined"},
+		"/g2c.v1.WorkerService/SetWorkerMode":                       {"operator", "admin"},
+		"/g2c.v1.TokenService/CreateToken":                          {"admin"},
+		"/g2c.v1.WorkerService/Connect":                             {"admin", "worker"},
+		"/g2c.v1.DataService/DownloadData":                          {"operator", "admin", "worker"},
+		"/g2c.v1.ClusterService/Status":                             {"viewer", "submitter", "operator", "admin", "worker", "confined"},
+		"/grpc.health.v1.Health/Check":                              {"nobody", "viewer", "submitter", "operator", "admin", "worker", "confined"},
+		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": {"nobody", "viewer", "submitter", "operator", "admin", "worker", "confined"},
+	} {
+		got := map[string]bool{}
+		for name, w := range everybody {
+			err := permits[method].allow(method, w)
+			got[name] = err == nil
+			if k := rpcerr.KindOf(err); err != nil && k != rpcerr.NotPermitted && k != rpcerr.Unauthenticated {
+				t.Errorf("%s by %s: %v", method, name, err)
+			}
+		}
+		for _, name := range allowed {
+			if !got[name] {
+				t.Errorf("%s is refused to %s", method, name)
+			}
+			delete(got, name)
+		}
+		for name, ok := range got {
+			if ok {
+				t.Errorf("%s is allowed to %s", method, name)
+			}
+		}
+	}
+}
