@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	"coordinator/cow":       {},
 	"coordinator/state":     {"api", "coordinator/command", "coordinator/cow"},
 	"coordinator/scheduler": {"api", "coordinator/command", "coordinator/cow", "coordinator/state"},
+	"coordinator/raftnode":  {"api", "coordinator/command", "coordinator/replica", "coordinator/state", "internal"},
 	"experiments":           {"api", "checkpoint", "internal", "model"},
 	"internal":              {},
 	"internal/dataset":      {"internal"},

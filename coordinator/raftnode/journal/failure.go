@@ -1,0 +1,63 @@
+package journal
+
+import (
+	"fmt"
+	"os"
+	"sync"
+)
+
+// Options are the choices a journal has.
+type Options struct {
+	// SegmentBytes is after how many bytes a new segment begins; 0 for 64 MiB. A
+	// segment is what compaction frees at a time.
+	SegmentBytes int64
+	// OpenFile opens files instead of os.OpenFile; tests let it fail.
+	OpenFile func(path string, flag int) (File, error)
+	// Failed is told once when a journal breaks.
+	Failed func(error)
+}
+
+type opener func(path string, flag int) (File, error)
+
+func (o Options) opener() opener {
+	if o.OpenFile != nil {
+		return o.OpenFile
+	}
+	return func(path string, flag int) (File, error) { return os.OpenFile(path, flag, 0o600) }
+}
+
+// failure remembers the first failed write.
+type failure struct {
+	tell func(error)
+
+	mu  sync.Mutex
+	err error
+}
+
+func (f *failure) set(err error) error {
+	f.mu.Lock()
+	first := f.err == nil
+	if first {
+		f.err = fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	f.mu.Unlock()
+	if first && f.tell != nil {
+		f.tell(err)
+	}
+	return err
+}
+
+func (f *failure) check() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// close makes everything fail from now on, and tells nobody.
+func (f *failure) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = os.ErrClosed
+	}
+}

@@ -1,0 +1,316 @@
+package raftnode
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"g2c/coordinator/raftnode/journal"
+	"g2c/coordinator/replica"
+	"g2c/coordinator/state"
+	"g2c/internal/fault"
+)
+
+// Node is one replica with its log on disk.
+type Node struct {
+	config  Config
+	dir     *dataDir
+	port    *port
+	machine *machine
+
+	raft      *raft.Raft
+	transport *raft.NetworkTransport
+	journal   *journal.Journal
+	votes     *journal.Votes
+
+	proposals chan *proposal
+	reads     chan chan error
+
+	work    sync.WaitGroup
+	stop    context.CancelFunc // ends the goroutines of work
+	stopped context.Context
+
+	mu      sync.Mutex
+	serving bool              // raft runs: the node is in a cluster
+	layer   *layer            // nil until then
+	reign   *reign            // nil while it does not lead
+	turned  chan struct{}     // closed when reign changes
+	reports map[string]report // what other nodes said last, by member
+	err     error             // why it failed
+	failed  chan struct{}
+	closing sync.Once
+	closed  chan struct{}
+}
+
+var (
+	_ replica.Replica = (*Node)(nil)
+	_ replica.Members = (*Node)(nil)
+)
+
+// Open starts a node. A folder that is new is taken into a cluster first, and Open
+// waits for the other nodes that needs, until the context ends. Connections to the
+// API wait meanwhile.
+func Open(ctx context.Context, c Config) (*Node, error) {
+	if err := c.Validate(); err != nil {
+		return nil, errors.Join(err, closeListener(c.Listener))
+	}
+	n := &Node{
+		config: c, proposals: make(chan *proposal, maxBatch), reads: make(chan chan error, maxBatch),
+		turned: make(chan struct{}), reports: map[string]report{}, failed: make(chan struct{}), closed: make(chan struct{}),
+	}
+	n.machine = newMachine(n.fail)
+	n.stopped, n.stop = context.WithCancel(context.Background())
+	err := n.open(ctx)
+	if err != nil {
+		return nil, errors.Join(err, n.shut())
+	}
+	return n, nil
+}
+
+func closeListener(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
+}
+
+func (n *Node) open(ctx context.Context) error {
+	dir, err := openDataDir(n.config.Dir, n.config.ID, n.config.place())
+	if err != nil {
+		return errors.Join(err, closeListener(n.config.Listener))
+	}
+	n.dir = dir
+	n.port = newPort(n.config.Listener, n.config.Identity, n.config.Log, n.answerPeer, n.takeRaft)
+	if dir.id.Cluster == "" {
+		if err := n.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if err := n.openStores(); err != nil {
+		return err
+	}
+	if err := n.startRaft(); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.serving = true
+	n.mu.Unlock()
+	n.work.Go(n.propose)
+	n.work.Go(n.read)
+	n.work.Go(n.followLeadership)
+	n.work.Go(n.watch)
+	n.work.Go(func() {
+		select {
+		case <-n.failed:
+			n.raft.Shutdown()
+		case <-n.stopped.Done():
+		}
+	})
+	return nil
+}
+
+// openStores opens what is on disk, and refuses to go on with less than this node
+// once promised.
+func (n *Node) openStores() error {
+	o := n.config.Storage.Journal
+	o.Failed = func(err error) { n.fail(fmt.Errorf("%w: %w", ErrDisk, err)) }
+	dir := filepath.Join(n.dir.path, "log")
+	var err error
+	if n.journal, err = journal.Open(dir, o); err != nil {
+		return fault.New(fault.ErrData, "open the log: %w", err).WithHint("%s", replaceHint)
+	}
+	if n.votes, err = journal.OpenVotes(dir, o); err != nil {
+		return fault.New(fault.ErrData, "open the votes: %w", err).WithHint("%s", replaceHint)
+	}
+	if n.dir.id.Started && n.votes.Empty() {
+		return fault.New(fault.ErrData, "%w: this node's votes in %s", journal.ErrLost, dir).WithHint("%s", replaceHint)
+	}
+	return nil
+}
+
+func (n *Node) startRaft() error {
+	logger := raftLogger(n.config.Log)
+	files, err := raft.NewFileSnapshotStoreWithLogger(n.dir.path, 2, logger)
+	if err != nil {
+		return fault.New(fault.ErrUnavailable, "open the snapshots: %w", err)
+	}
+	store := &snapshots{files, n.journal, func(err error) { n.fail(fmt.Errorf("%w: write a snapshot: %w", ErrDisk, err)) }}
+	var newest uint64
+	if all, err := store.List(); err != nil {
+		return err
+	} else if len(all) > 0 {
+		newest = all[0].Index
+	}
+	if err := n.journal.Missing(newest); err != nil {
+		return fault.New(fault.ErrData, "%w", err).WithHint("%s", replaceHint)
+	}
+	self := n.dir.id.member()
+	l := &layer{config: &n.config, self: self, cluster: n.dir.id.Cluster, queue: newQueue(n.config.Listener.Addr())}
+	n.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream:  l,
+		MaxPool: 3,
+		Timeout: n.config.Timing.Transfer,
+		Logger:  logger,
+		// With more than one in flight, raft's pipeline waits for ever on a connection
+		// that went silent after its consumer has gone.
+		MaxRPCsInFlight: 1,
+	})
+	if err := n.found(store); err != nil {
+		return err
+	}
+	if n.votes.Empty() { // so that votes that are gone later are missed
+		if err := n.votes.SetUint64([]byte("CurrentTerm"), 0); err != nil {
+			return err
+		}
+	}
+	if err := n.dir.started(); err != nil {
+		return err
+	}
+	n.raft, err = raft.NewRaft(n.raftConfig(self), n.machine, n.journal, n.votes, store, n.transport)
+	if err != nil {
+		return fault.New(fault.ErrData, "start raft: %w", err).WithHint("%s", replaceHint)
+	}
+	n.mu.Lock()
+	n.layer = l
+	n.mu.Unlock()
+	return nil
+}
+
+// takeRaft is handed the connections that speak raft.
+func (n *Node) takeRaft(c *tls.Conn) {
+	n.mu.Lock()
+	l := n.layer
+	n.mu.Unlock()
+	if l == nil {
+		c.Close()
+		return
+	}
+	l.take(c)
+}
+
+func (n *Node) raftConfig(self member) *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = raft.ServerID(self.String())
+	c.Logger = raftLogger(n.config.Log)
+	t := n.config.Timing
+	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout, c.CommitTimeout = t.Heartbeat, t.Election, t.Lease, t.Commit
+	c.SnapshotThreshold = n.config.Storage.SnapshotEvery
+	c.SnapshotInterval = 30 * time.Second
+	c.TrailingLogs = n.config.Storage.Trailing
+	c.NoLegacyTelemetry = true
+	return c
+}
+
+// found gives a log that is empty its first configuration, if this node is one of
+// those that founded the cluster. Repeating it does no harm.
+func (n *Node) found(store raft.SnapshotStore) error {
+	id := n.dir.id
+	if len(id.Founders) == 0 || id.Started {
+		return nil
+	}
+	var c raft.Configuration
+	for _, f := range id.Founders {
+		m, _, err := parseAddress(raft.ServerAddress(f))
+		if err != nil {
+			return err
+		}
+		c.Servers = append(c.Servers, raft.Server{ID: raft.ServerID(m.String()), Address: raft.ServerAddress(f), Suffrage: raft.Voter})
+	}
+	err := raft.BootstrapCluster(n.raftConfig(id.member()), n.journal, n.votes, store, n.transport, c)
+	if errors.Is(err, raft.ErrCantBootstrap) {
+		return nil
+	}
+	return err
+}
+
+// ID implements replica.Replica.
+func (n *Node) ID() string { return n.config.ID }
+
+// API is a listener of the connections that speak gRPC, their handshake made:
+// grpctls.Server takes them.
+func (n *Node) API() net.Listener { return n.port.api }
+
+// Snapshot implements replica.Replica.
+func (n *Node) Snapshot() *state.Snapshot {
+	s, _ := n.machine.late()
+	return s
+}
+
+// Advanced implements replica.Replica.
+func (n *Node) Advanced(index uint64) <-chan struct{} { return n.machine.waitFor(index) }
+
+// Done is closed when the node has failed, or is closed.
+func (n *Node) Done() <-chan struct{} { return n.failed }
+
+// Err is why the node failed; nil while it has not, or if it was closed.
+func (n *Node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if errors.Is(n.err, replica.ErrClosed) {
+		return nil
+	}
+	return n.err
+}
+
+// fail stops the node for good. It may be called from anywhere, and does not wait.
+func (n *Node) fail(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.err != nil {
+		return
+	}
+	n.err = err
+	if !errors.Is(err, replica.ErrClosed) {
+		n.config.Log.Error("this coordinator stops", "err", err)
+	}
+	close(n.failed)
+}
+
+// Close hands leadership on, if it is this node's, and stops.
+func (n *Node) Close() error {
+	if n.leads() != nil && n.others() > 0 {
+		if err := n.raft.LeadershipTransfer().Error(); err != nil {
+			n.config.Log.Warn("leadership was not handed on", "err", err)
+		}
+	}
+	return n.shut()
+}
+
+// shut stops what runs, in the order in which one uses another.
+func (n *Node) shut() (err error) {
+	n.closing.Do(func() {
+		n.fail(replica.ErrClosed)
+		n.stop()
+		if n.raft != nil {
+			err = n.raft.Shutdown().Error()
+		}
+		n.crown(nil)
+		if n.transport != nil {
+			n.transport.Close()
+		}
+		if n.port != nil {
+			n.port.close()
+		}
+		n.work.Wait()
+		n.machine.close()
+		if n.journal != nil {
+			err = errors.Join(err, n.journal.Close())
+		}
+		if n.votes != nil {
+			err = errors.Join(err, n.votes.Close())
+		}
+		if n.dir != nil {
+			err = errors.Join(err, n.dir.close())
+		}
+		close(n.closed)
+	})
+	<-n.closed
+	return err
+}

@@ -1,0 +1,256 @@
+package raftnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/raft"
+
+	"g2c/coordinator/command"
+	"g2c/coordinator/replica"
+	"g2c/coordinator/state"
+	"g2c/internal/fault"
+)
+
+// proposal is a command on its way.
+type proposal struct {
+	data []byte
+	done chan outcome // has room for one
+}
+
+type outcome struct {
+	result state.Result
+	err    error
+}
+
+// Propose implements replica.Replica.
+func (n *Node) Propose(ctx context.Context, e command.Entry) (state.Result, error) {
+	if n.leads() == nil {
+		return state.Result{}, n.refusal()
+	}
+	if err := n.checkLevel(ctx, e.Command); err != nil {
+		return state.Result{}, err
+	}
+	if e.At == 0 {
+		e.At = n.config.Now().UnixMilli()
+	}
+	data, err := command.Encode(e)
+	if err != nil {
+		return state.Result{}, err
+	}
+	p := &proposal{data: data, done: make(chan outcome, 1)}
+	select {
+	case n.proposals <- p:
+	case <-ctx.Done():
+		return state.Result{}, ctx.Err()
+	case <-n.failed:
+		return state.Result{}, replica.ErrClosed
+	}
+	select {
+	case o := <-p.done:
+		return o.result, o.err
+	case <-ctx.Done():
+		return state.Result{}, ctx.Err()
+	case <-n.failed:
+		return state.Result{}, replica.ErrClosed
+	}
+}
+
+// refusal is why this node does not write.
+func (n *Node) refusal() error {
+	select {
+	case <-n.failed:
+		return replica.ErrClosed
+	default:
+		return n.notLeader()
+	}
+}
+
+// checkLevel refuses what another replica could not read, and a level that one of
+// them does not have.
+func (n *Node) checkLevel(ctx context.Context, c command.Command) error {
+	have := n.Snapshot().Level()
+	if need := command.LevelOf(c); need > have {
+		verb, _ := command.Describe(c)
+		return fault.New(fault.ErrUnavailable, "%w: %s needs level %d, and the cluster is at %d", command.ErrNewer, verb, need, have).
+			WithHint("once all coordinators run this release, raise the level")
+	}
+	raise, ok := c.(command.Raise)
+	if !ok || raise.Level <= have {
+		return nil
+	}
+	if raise.Level > n.config.Level {
+		return fault.New(fault.ErrSpec, "%w: level %d; this release has up to %d", command.ErrNewer, raise.Level, n.config.Level)
+	}
+	for _, s := range n.servers() {
+		if string(s.ID) == n.dir.id.member().String() {
+			continue
+		}
+		r, err := n.askMember(ctx, s)
+		if err != nil {
+			return fault.New(fault.ErrUnavailable, "level %d: %s cannot be asked whether it reads it: %w", raise.Level, s.ID, err)
+		}
+		if r.Level < raise.Level {
+			return fault.New(fault.ErrUnavailable, "%w: %s reads up to level %d, not %d", command.ErrNewer, s.ID, r.Level, raise.Level).
+				WithHint("run this release there first")
+		}
+	}
+	return nil
+}
+
+// inFlight is how many batches are under way at a time. With two, one gathers while
+// the other is written; more only makes them smaller.
+const inFlight = 2
+
+// propose gathers proposals into batches: whatever has come while earlier ones were
+// under way goes together, so a lone writer never waits and a crowd shares.
+func (n *Node) propose() {
+	slots := make(chan struct{}, inFlight)
+	var left *proposal // did not fit the batch before
+	for {
+		first := left
+		if left = nil; first == nil {
+			select {
+			case first = <-n.proposals:
+			case <-n.stopped.Done():
+				return
+			}
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-n.stopped.Done():
+			return
+		}
+		var batch []*proposal
+		batch, left = n.gather(first)
+		n.work.Go(func() {
+			n.commit(batch)
+			<-slots
+		})
+	}
+}
+
+// gather takes what waits, and what did not fit.
+func (n *Node) gather(first *proposal) (batch []*proposal, left *proposal) {
+	batch = append(batch, first)
+	size := len(first.data)
+	for len(batch) < maxBatch {
+		select {
+		case p := <-n.proposals:
+			if size += len(p.data); size > maxBatchBytes {
+				return batch, p
+			}
+			batch = append(batch, p)
+		default:
+			return batch, nil
+		}
+	}
+	return batch, nil
+}
+
+func (n *Node) commit(batch []*proposal) {
+	data := make([][]byte, len(batch))
+	for i, p := range batch {
+		data[i] = p.data
+	}
+	f := n.raft.Apply(encodeBatch(data), n.config.Timing.Transfer)
+	err := n.translate(f.Error())
+	var results []state.Result
+	if err == nil {
+		switch r := f.Response().(type) {
+		case []state.Result:
+			results = r
+		case error:
+			err = r
+		}
+	}
+	for i, p := range batch {
+		if err != nil {
+			p.done <- outcome{err: err}
+			continue
+		}
+		p.done <- outcome{result: results[i]}
+	}
+}
+
+// translate makes an error of raft one of replica's: NotLeader only if surely
+// nothing was written.
+func (n *Node) translate(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return n.notLeader()
+	case errors.Is(err, raft.ErrRaftShutdown):
+		return replica.ErrClosed
+	}
+	return fault.New(fault.ErrUnavailable, "it is not known whether this was written: %w", err).WithHint("repeat it under the same request id")
+}
+
+// Read implements replica.Replica. Everything that this node acknowledged is in its
+// snapshot already, what others did before is since the reign began, and that
+// nobody does now is what the others are asked for.
+func (n *Node) Read(ctx context.Context) (*state.Snapshot, error) {
+	done := make(chan error, 1)
+	select {
+	case n.reads <- done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-n.failed:
+		return nil, replica.ErrClosed
+	}
+	select {
+	case err := <-done:
+		return n.Snapshot(), err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-n.failed:
+		return nil, replica.ErrClosed
+	}
+}
+
+// read answers all reads that wait with one question to the other nodes.
+func (n *Node) read() {
+	for {
+		var waiting []chan error
+		select {
+		case r := <-n.reads:
+			waiting = append(waiting, r)
+		case <-n.stopped.Done():
+			return
+		}
+		for more := true; more; {
+			select {
+			case r := <-n.reads:
+				waiting = append(waiting, r)
+			default:
+				more = false
+			}
+		}
+		err := n.verify()
+		for _, r := range waiting {
+			r <- err
+		}
+	}
+}
+
+func (n *Node) verify() error {
+	r := n.leads()
+	if r == nil {
+		return n.refusal()
+	}
+	err := n.raft.VerifyLeader().Error()
+	switch {
+	case errors.Is(err, raft.ErrRaftShutdown):
+		return replica.ErrClosed
+	case err != nil || r.ctx.Err() != nil:
+		return n.notLeader()
+	}
+	return nil
+}
+
+// errNoSuchPeer is a name that no member has.
+func errNoSuchPeer(id string) error {
+	return fault.New(fault.ErrNotFound, "%w", fmt.Errorf("no coordinator %q in the cluster", id))
+}

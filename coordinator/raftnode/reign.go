@@ -1,0 +1,131 @@
+package raftnode
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"g2c/coordinator/replica"
+)
+
+// reign is a time in which this node leads.
+type reign struct {
+	ctx context.Context
+	end context.CancelFunc
+}
+
+// followLeadership makes and ends reigns. Raft may leave out a loss between two
+// gains, so a gain always begins anew.
+func (n *Node) followLeadership() {
+	defer n.crown(nil)
+	for {
+		select {
+		case <-n.stopped.Done():
+			return
+		case leads := <-n.raft.LeaderCh():
+			n.crown(nil)
+			if leads && n.catchUp() {
+				ctx, end := context.WithCancel(n.stopped)
+				n.crown(&reign{ctx, end})
+			}
+		}
+	}
+}
+
+// catchUp waits until all that was committed before is applied here. It reports
+// false if leadership is lost meanwhile.
+func (n *Node) catchUp() bool {
+	for n.raft.State() == raft.Leader {
+		if n.raft.Barrier(n.config.Timing.Stuck).Error() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// crown replaces the reign and tells those who wait.
+func (n *Node) crown(r *reign) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.reign == nil && r == nil {
+		return
+	}
+	if n.reign != nil {
+		n.reign.end()
+	}
+	n.reign = r
+	close(n.turned)
+	n.turned = make(chan struct{})
+}
+
+// leads is the reign; nil while this node does not lead.
+func (n *Node) leads() *reign {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.reign
+}
+
+// Reign implements replica.Replica.
+func (n *Node) Reign(ctx context.Context) (context.Context, error) {
+	for {
+		n.mu.Lock()
+		r, turned := n.reign, n.turned
+		n.mu.Unlock()
+		if r != nil {
+			mine, end := context.WithCancel(ctx)
+			stop := context.AfterFunc(r.ctx, end)
+			context.AfterFunc(mine, func() { stop() })
+			return mine, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-n.failed:
+			return nil, replica.ErrClosed
+		case <-turned:
+		}
+	}
+}
+
+// Leader implements replica.Replica.
+func (n *Node) Leader() replica.Peer {
+	address, _ := n.raft.LeaderWithID()
+	m, place, err := parseAddress(address)
+	if err != nil {
+		return replica.Peer{}
+	}
+	return replica.Peer{ID: m.name, Address: place, Role: replica.Voter, Healthy: true}
+}
+
+// notLeader says who leads instead; it does not name this node, which has lost
+// leadership or does not have it yet.
+func (n *Node) notLeader() error {
+	p := n.Leader()
+	if p.ID == n.config.ID {
+		p = replica.Peer{}
+	}
+	return &replica.NotLeader{Leader: p}
+}
+
+// Status implements replica.Replica.
+func (n *Node) Status() replica.Status {
+	snapshot := n.Snapshot()
+	s := replica.Status{
+		Leader: n.Leader().ID, Term: n.raft.CurrentTerm(), Committed: n.raft.CommitIndex(),
+		Applied: snapshot.Index(), Hash: snapshot.Hash(),
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, server := range n.servers() {
+		p, err := peerIn(server)
+		if err != nil {
+			continue // of another release; it is not spoken to either
+		}
+		r := n.reports[string(server.ID)]
+		p.Healthy = string(server.ID) == n.dir.id.member().String() || time.Since(r.at) < 3*n.config.Timing.Watch
+		s.Peers = append(s.Peers, p)
+	}
+	sortPeers(s.Peers)
+	return s
+}

@@ -1,0 +1,151 @@
+package raftnode
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// watch looks at the other nodes and at the disk now and then.
+func (n *Node) watch() {
+	tick := time.NewTicker(n.config.Timing.Watch)
+	defer tick.Stop()
+	w := watcher{node: n, moved: time.Now()}
+	for {
+		n.visit()
+		w.look()
+		select {
+		case <-tick.C:
+		case <-n.stopped.Done():
+			return
+		case <-n.failed:
+			return
+		}
+	}
+}
+
+// watcher remembers what was seen last.
+type watcher struct {
+	node     *Node
+	applied  uint64
+	moved    time.Time // when applied last changed
+	snapshot uint64
+}
+
+func (w *watcher) look() {
+	n := w.node
+	if n.raft.State() == raft.Shutdown {
+		n.fail(ErrRemoved) // raft stops a leader that was removed
+		return
+	}
+	free, err := n.config.Storage.Free(n.dir.path)
+	if err != nil {
+		n.fail(fmt.Errorf("%w: ask how much is free on %s: %w", ErrDisk, n.dir.path, err))
+	} else if free < n.config.Storage.MinFree {
+		n.fail(fmt.Errorf("%w: %d MiB are free on %s, and %d are needed to stop in order: make room and start again",
+			ErrDisk, free>>20, n.dir.path, n.config.Storage.MinFree>>20))
+	}
+	if applied := n.raft.AppliedIndex(); applied != w.applied || applied >= n.raft.CommitIndex() {
+		w.applied, w.moved = applied, time.Now()
+	} else if time.Since(w.moved) > n.config.Timing.Stuck {
+		n.fail(fmt.Errorf("entries up to %d are committed, and for %v nothing after %d was applied", n.raft.CommitIndex(), n.config.Timing.Stuck, applied))
+	}
+	if n.journal.Bytes() > n.config.Storage.SnapshotBytes && w.applied > w.snapshot+n.config.Storage.Trailing/4 {
+		w.snapshot = w.applied
+		if err := n.raft.Snapshot().Error(); err != nil {
+			n.config.Log.Warn("the log was not compacted", "err", err)
+		}
+	}
+}
+
+// visit asks all other members at once how they do, and acts on it.
+func (n *Node) visit() {
+	var all []raft.Server
+	self := n.dir.id.member().String()
+	for _, s := range n.servers() {
+		if string(s.ID) != self {
+			all = append(all, s)
+		}
+	}
+	reports := make([]report, len(all))
+	var work sync.WaitGroup
+	for i, s := range all {
+		work.Go(func() {
+			r, err := n.askMember(n.stopped, s)
+			if err != nil {
+				n.config.Log.Debug("a node does not answer", "node", s.ID, "err", err)
+				return
+			}
+			reports[i] = r
+		})
+	}
+	work.Wait()
+	n.mu.Lock()
+	for i, s := range all {
+		if !reports[i].at.IsZero() {
+			n.reports[string(s.ID)] = reports[i]
+		}
+	}
+	n.mu.Unlock()
+	n.checkRemoved(reports)
+	n.checkHashes(reports)
+	if n.leads() != nil {
+		n.promote(all, reports)
+	}
+}
+
+// checkRemoved believes a leader alone: others may be behind.
+func (n *Node) checkRemoved(reports []report) {
+	for _, r := range reports {
+		if r.Leads && !r.Knows {
+			n.fail(fmt.Errorf("%w, as %s says, which leads it", ErrRemoved, r.Member))
+		}
+	}
+}
+
+// checkHashes compares states at indexes that several nodes have seen. The one that
+// a majority contradicts, all of whom agree, is wrong and stops; the others say so
+// and go on.
+func (n *Node) checkHashes(reports []report) {
+	_, own := n.machine.late()
+	mine := map[uint64][32]byte{}
+	for _, m := range own {
+		mine[m.Index] = m.Hash
+	}
+	against := map[hashMark]int{}
+	for _, r := range reports {
+		for _, m := range r.Marks {
+			if h, ok := mine[m.Index]; ok && h != m.Hash {
+				against[m]++
+			}
+		}
+	}
+	for m, count := range against {
+		if count > (len(reports)+1)/2 {
+			n.fail(fmt.Errorf("%w: after command %d it is %x here and %x on %d others: this node has a fault of memory or program; keep its folder for study",
+				ErrDiverged, m.Index, short(mine[m.Index]), short(m.Hash), count))
+			return
+		}
+		n.config.Log.Error("another node's state differs", "command", m.Index, "here", fmt.Sprintf("%x", short(mine[m.Index])), "there", fmt.Sprintf("%x", short(m.Hash)))
+	}
+}
+
+func short(h [32]byte) []byte { return h[:6] }
+
+// nearly is how many entries behind a learner may be and vote.
+const nearly = 64
+
+// promote lets learners vote that have caught up.
+func (n *Node) promote(all []raft.Server, reports []report) {
+	for i, s := range all {
+		r := reports[i]
+		if s.Suffrage == raft.Voter || r.at.IsZero() || r.Cluster != n.dir.id.Cluster || r.Applied+nearly < n.raft.CommitIndex() {
+			continue
+		}
+		if err := n.raft.AddVoter(s.ID, s.Address, 0, n.config.Timing.Transfer).Error(); err != nil {
+			n.config.Log.Info("a learner does not vote yet", "node", s.ID, "err", err)
+		}
+	}
+}
