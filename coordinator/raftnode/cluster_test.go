@@ -52,16 +52,13 @@ func must(t *testing.T, err error) {
 }
 
 func (c *cluster) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var all sync.WaitGroup
 	for _, n := range c.nodes {
 		all.Go(func() { n.Close() })
 	}
-	for _, l := range c.links {
-		l.Cut()
-	}
 	all.Wait()
+	c.mu.Lock() // not before: closing nodes still dial
+	defer c.mu.Unlock()
 	for _, l := range c.links {
 		l.Close()
 	}
