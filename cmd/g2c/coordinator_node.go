@@ -34,9 +34,9 @@ type openedNode struct {
 }
 
 // openNode opens the replica that the flags ask for.
-func openNode(_ context.Context, f *coordinatorFlags, id *pki.Identity, log *slog.Logger) (*openedNode, error) {
+func openNode(ctx context.Context, f *coordinatorFlags, id *pki.Identity, log *slog.Logger) (*openedNode, error) {
 	if f.dataDir != "" {
-		return nil, fault.New(fault.ErrUnavailable, "this build keeps no log").WithHint("leave --data-dir away")
+		return openRaft(ctx, f, id, log)
 	}
 	return openMemory(f, id, log)
 }

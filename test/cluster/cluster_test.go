@@ -87,8 +87,8 @@ func (c *cluster) link(to *node) *netfault.Link {
 	return l
 }
 
-// join makes the links between a new coordinator and the others.
-func (c *cluster) join(id string) *node {
+// plan gives a coordinator an address, and links to and from the others.
+func (c *cluster) plan(id string) *node {
 	n := &node{id: id, address: address(c.t), data: c.path("data-" + id), links: map[string]*netfault.Link{}}
 	for _, o := range c.nodes {
 		n.links[o.id] = c.link(o)
@@ -102,21 +102,25 @@ func (c *cluster) join(id string) *node {
 // links: --route says where.
 func (c *cluster) startNode(n *node, args ...string) {
 	c.t.Helper()
-	all := append([]string{"coordinator", "--id", n.id, "--listen", n.address, "--certs", c.certs("coordinator", n.id)}, args...)
+	all := append([]string{"coordinator", "--id", n.id, "--listen", n.address, "--data-dir", n.data, "--certs", c.certs("coordinator", n.id)}, args...)
 	for id, l := range n.links {
-		all = append(all, "--route", c.nodes[id].address+"="+l.Addr())
+		if o := c.nodes[id]; o != nil {
+			all = append(all, "--route", o.address+"="+l.Addr())
+		}
 	}
 	n.process = start(c.t, n.id, c.path(n.id+".log"), all...)
 }
 
-// found starts coordinators that found a cluster.
-func (c *cluster) found(ids ...string) {
+// found starts coordinators that found a cluster. One more is planned, so that its
+// links are known to all.
+func (c *cluster) found(spare string, ids ...string) {
 	c.t.Helper()
 	var peers []string
 	for _, id := range ids {
-		n := c.join(id)
+		n := c.plan(id)
 		peers = append(peers, id+"@"+n.address)
 	}
+	c.plan(spare)
 	for _, id := range ids {
 		c.startNode(c.nodes[id], "--bootstrap", "--peers", strings.Join(peers, ","))
 	}
@@ -127,7 +131,7 @@ func (c *cluster) found(ids ...string) {
 // single starts a coordinator that is a cluster alone.
 func (c *cluster) single(args ...string) {
 	c.t.Helper()
-	c.startNode(c.join("c1"), append([]string{"--single"}, args...)...)
+	c.startNode(c.plan("c1"), append([]string{"--single"}, args...)...)
 	c.client = c.dial(c.certs("client", "test"))
 	c.leader()
 }
@@ -186,7 +190,7 @@ func (c *cluster) follower() *node {
 	c.t.Helper()
 	leader := c.leader()
 	for _, n := range c.nodes {
-		if n != leader {
+		if n != leader && n.process != nil {
 			return n
 		}
 	}

@@ -90,7 +90,8 @@ func (p *process) exit(within time.Duration) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// showLogs prints the ends of logs if the test has failed.
+// showLogs prints the ends of logs if the test has failed: warnings and worse of
+// workers, who say much.
 func showLogs(t *testing.T, dir string) {
 	if !t.Failed() {
 		return
@@ -105,8 +106,13 @@ func showLogs(t *testing.T, dir string) {
 			t.Error(err)
 			continue
 		}
-		lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
-		t.Logf("--- %s, %d lines\n%s", filepath.Base(log), len(lines), bytes.Join(lines[max(0, len(lines)-40):], []byte("\n")))
+		var lines []string
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(filepath.Base(log), "c") || !strings.Contains(line, "level=INFO") {
+				lines = append(lines, line)
+			}
+		}
+		t.Logf("--- %s\n%s", filepath.Base(log), strings.Join(lines[max(0, len(lines)-60):], ""))
 	}
 }
 
