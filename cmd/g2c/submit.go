@@ -26,8 +26,8 @@ func newSubmit() *cobra.Command {
 		Long: `Hand an experiment to a cluster, and print its id.
 
 The spec is expanded here, and its data read to know what its tasks are; tasks that
-the cluster knows or has done are shared. Data that workers are to open themselves,
-at the same paths as here, needs --shared-paths.
+the cluster knows or has done are shared. Images are uploaded, unless the cluster has
+them; with --shared-paths workers open them themselves, at the same paths as here.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
@@ -72,6 +72,11 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 			item.Gang = alone(item.Gang)
 		}
 		works = append(works, item.Work)
+	}
+	if !f.sharedPaths {
+		if err := e.upload(ctx, cluster); err != nil {
+			return err
+		}
 	}
 	meta := file.Spec.Metadata
 	r, err := cluster.Submit(ctx, &apiv1.SubmitHeader{

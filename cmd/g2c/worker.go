@@ -148,6 +148,7 @@ func (f *workerFlags) executor(device string, slots int, log *slog.Logger) (e ag
 	}
 	repo := checkpoint.New(store)
 	data := &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+	packs := &runner.Packs{Paths: data, Store: store}
 	devices := []kernels.Device{d}
 	var runners []*runner.Runner
 	for i := range slots {
@@ -157,7 +158,7 @@ func (f *workerFlags) executor(device string, slots int, log *slog.Logger) (e ag
 			}
 			devices = append(devices, d)
 		}
-		runners = append(runners, &runner.Runner{Name: f.id, Device: d, Repo: repo, Data: data, Now: time.Now})
+		runners = append(runners, &runner.Runner{Name: f.id, Device: d, Repo: repo, Data: data, Packs: packs, Now: time.Now})
 	}
 	done = func() {
 		for _, d := range devices {

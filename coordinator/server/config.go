@@ -20,6 +20,7 @@ type Config struct {
 	Replica replica.Replica
 	Members replica.Members // nil where the coordinators cannot change
 	Store   store.Store     // of checkpoints and data; nil for none
+	Spool   string          // folder for uploads until they are checked; empty for the system's
 
 	// Identify says who is at the other end of a call's connection. Its error
 	// refuses the call.
@@ -51,6 +52,7 @@ type Limits struct {
 	Streams        int     // of all callers together
 	JournalBytes   int     // of all journals together
 	UploadBytes    int64   // of one upload
+	Uploads        int     // at a time
 }
 
 // DefaultConfig suits a cluster of a few thousand workers. Replica, Identify and
@@ -65,7 +67,7 @@ func DefaultConfig() Config {
 		PlanGap:   10 * time.Millisecond,
 		Limits: Limits{
 			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, Streams: 20_000,
-			JournalBytes: 256 << 20, UploadBytes: 64 << 30,
+			JournalBytes: 256 << 20, UploadBytes: 64 << 30, Uploads: 4,
 		},
 		Clock: clock.Real{},
 		Log:   slog.New(slog.DiscardHandler),

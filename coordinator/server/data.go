@@ -84,19 +84,34 @@ func (s *experiments) vetData(ctx context.Context, v *view, in *submission, done
 		if w.Where.Synthetic != nil || done[w.Key] || t != nil && t.Status == state.Done {
 			continue
 		}
-		k := (&state.Task{Work: w}).Data()
-		if known[k] {
-			continue
+		for _, k := range readBy(&w.Task) {
+			if known[k] {
+				continue
+			}
+			_, there, err := s.stored(ctx, k)
+			if err != nil {
+				return err
+			}
+			if !there && len(holders(v, k)) == 0 {
+				return rpcerr.New(rpcerr.DataMissing, "%s reads data %s, which is neither in the coordinator's store nor on a worker", w.Name(), k.Short()).
+					WithHint("upload it first, as `g2c submit` does, or say --shared-paths if workers can open the spec's paths")
+			}
+			known[k] = true
 		}
-		_, there, err := s.stored(ctx, k)
-		if err != nil {
-			return err
-		}
-		if !there && len(holders(v, k)) == 0 {
-			return rpcerr.New(rpcerr.DataMissing, "%s reads data %s, which is neither in the coordinator's store nor on a worker", w.Name(), k.Short()).
-				WithHint("say --shared-paths if workers can open the spec's paths themselves")
-		}
-		known[k] = true
+	}
+	return nil
+}
+
+// readBy is the fingerprints of all data that a task reads: an evaluation judges on
+// the training images, too.
+func readBy(t *api.Task) []api.Key {
+	switch {
+	case t.Pretrain != nil:
+		return []api.Key{t.Pretrain.Data}
+	case t.Finetune != nil:
+		return []api.Key{t.Finetune.Data}
+	case t.Evaluate != nil:
+		return []api.Key{t.Evaluate.Data, t.Evaluate.Model.Data}
 	}
 	return nil
 }

@@ -62,9 +62,8 @@ var permits = map[string]permit{
 	apiv1.TaskService_ReadLogs_FullMethodName:     {least: viewer},
 	apiv1.TaskService_ReadMetrics_FullMethodName:  {least: viewer},
 
-	apiv1.DataService_StatData_FullMethodName:     {least: viewer, worker: true},
-	apiv1.DataService_UploadData_FullMethodName:   {least: submitter},
-	apiv1.DataService_DownloadData_FullMethodName: {least: operator, global: true, worker: true},
+	apiv1.DataService_StatData_FullMethodName:   {least: viewer, worker: true},
+	apiv1.DataService_UploadData_FullMethodName: {least: submitter},
 
 	apiv1.WorkerService_ListWorkers_FullMethodName:   {least: viewer},
 	apiv1.WorkerService_SetWorkerMode_FullMethodName: {least: operator, global: true},

@@ -55,7 +55,7 @@ func TestAllow(t *testing.T) {
 		"/g2c.v1.WorkerService/SetWorkerMode":                       {"operator", "admin"},
 		"/g2c.v1.TokenService/CreateToken":                          {"admin"},
 		"/g2c.v1.WorkerService/Connect":                             {"admin", "worker"},
-		"/g2c.v1.DataService/DownloadData":                          {"operator", "admin", "worker"},
+		"/g2c.v1.DataService/StatData":                              {"viewer", "submitter", "operator", "admin", "worker", "confined"},
 		"/g2c.v1.ClusterService/Status":                             {"viewer", "submitter", "operator", "admin", "worker", "confined"},
 		"/grpc.health.v1.Health/Check":                              {"nobody", "viewer", "submitter", "operator", "admin", "worker", "confined"},
 		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": {"nobody", "viewer", "submitter", "operator", "admin", "worker", "confined"},

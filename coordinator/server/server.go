@@ -26,6 +26,7 @@ type Server struct {
 
 	inFlight chan struct{}
 	streams  chan struct{}
+	uploads  chan struct{}
 
 	reign   atomic.Pointer[reign] // nil while this coordinator does not lead
 	mu      sync.Mutex
@@ -42,6 +43,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes), health: health.NewServer(),
 		inFlight: make(chan struct{}, cfg.Limits.InFlight), streams: make(chan struct{}, cfg.Limits.Streams), changed: make(chan struct{}),
+		uploads: make(chan struct{}, cfg.Limits.Uploads),
 	}
 	s.peers = &peers{dial: cfg.Dial}
 	if cfg.Store != nil {

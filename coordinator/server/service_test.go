@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"g2c/coordinator/command"
 	"g2c/coordinator/fixture"
 	"g2c/coordinator/server"
+	"g2c/internal/dataset"
 )
 
 // A request that comes again gets its first answer; under another's id it is refused.
@@ -299,4 +301,52 @@ func TestOperators(t *testing.T) {
 	if _, err := c.Cluster().AddMember(t.Context(), &apiv1.AddMemberRequest{RequestId: "5", Id: "c2", Address: "h:1"}); !errors.Is(err, rpcerr.Unsupported) {
 		t.Errorf("a member of a cluster in memory: %v", err)
 	}
+}
+
+// Data is stored under the fingerprint that it has, and nothing else is; what reads
+// it can be submitted then.
+func TestUploads(t *testing.T) {
+	n := single(t, func(c *server.Config) { c.Store, c.Limits.UploadBytes = emptyStore(t), 1<<20 })
+	c := call(t, nil, n)
+	set := dataset.New(64, []dataset.Image{{Name: "a.png", Label: "l"}}, [][]uint8{make([]uint8, 64*64*3)})
+	write := func(w io.Writer) error { return dataset.WritePack(w, set) }
+	wrong := fixture.Data("another").String()
+	for what, u := range map[string]struct {
+		print string
+		bytes int64
+		write func(io.Writer) error
+		kind  *rpcerr.Kind
+	}{
+		"another fingerprint": {wrong, dataset.PackBytes(set), write, rpcerr.BadData},
+		"too few bytes":       {set.Fingerprint(), dataset.PackBytes(set) + 1, write, rpcerr.BadRequest},
+		"too many bytes":      {set.Fingerprint(), dataset.PackBytes(set) - 1, write, rpcerr.BadRequest},
+		"garbage":             {set.Fingerprint(), 7, func(w io.Writer) error { _, err := w.Write([]byte("garbage")); return err }, rpcerr.BadData},
+		"more than a limit":   {set.Fingerprint(), 2 << 20, write, rpcerr.TooLarge},
+		"no fingerprint":      {"x", dataset.PackBytes(set), write, rpcerr.BadRequest},
+	} {
+		if err := c.Upload(t.Context(), u.print, u.bytes, u.write); !errors.Is(err, u.kind) {
+			t.Errorf("%s: %v, want %s", what, err, u.kind.Reason)
+		}
+	}
+	reads := work("HE")
+	reads.Where = api.Where{Source: "PAS", Unlabelled: []api.StainPaths{{Stain: "HE", Paths: []string{"he"}}, {Stain: "PAS", Paths: []string{"pas"}}}}
+	key, err := api.ParseKey(set.Fingerprint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads.Task.Pretrain.Data = key
+	reads.Key = reads.Task.Key()
+	if _, err := c.Submit(t.Context(), &apiv1.SubmitHeader{Name: "e"}, []api.Work{reads}); !errors.Is(err, rpcerr.DataMissing) {
+		t.Errorf("before the upload: %v", err)
+	}
+	for range 2 {
+		if err := c.Upload(t.Context(), set.Fingerprint(), dataset.PackBytes(set), write); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stat, err := c.Data().StatData(t.Context(), &apiv1.StatDataRequest{Fingerprints: []string{set.Fingerprint(), wrong}})
+	if err != nil || !stat.Data[0].Stored || stat.Data[0].SizeBytes != dataset.PackBytes(set) || stat.Data[1].Stored {
+		t.Errorf("%v, %v", stat, err)
+	}
+	submit(t, c, "e", reads)
 }

@@ -8,7 +8,6 @@ package datasource
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -178,20 +177,36 @@ func OfPart(set *dataset.Set, part api.Part) *dataset.Set {
 	return set.Select(func(im dataset.Image) bool { return (im.Split == dataset.Test) == (part == api.PartTest) })
 }
 
-// pairFingerprint is the hash of the fingerprints of source and target, 32 bytes
-// each.
+// pairFingerprint is the fingerprint of source and target together.
 func (o *Opener) pairFingerprint(ctx context.Context, d api.DataSet) (api.Key, error) {
-	h := sha256.New()
+	pair, err := o.pair(ctx, d)
+	if err != nil {
+		return api.Key{}, err
+	}
+	return api.ParseKey(dataset.PackFingerprint(pair...))
+}
+
+func (o *Opener) pair(ctx context.Context, d api.DataSet) ([]*dataset.Set, error) {
+	var pair []*dataset.Set
 	for _, stain := range []string{d.Where.Source, d.Stain} {
 		set, err := o.Unlabelled(ctx, d, stain)
 		if err != nil {
-			return api.Key{}, err
+			return nil, err
 		}
-		k, err := api.ParseKey(set.Fingerprint())
-		if err != nil {
-			return api.Key{}, err
-		}
-		h.Write(k[:])
+		pair = append(pair, set)
 	}
-	return api.Key(h.Sum(nil)), nil
+	return pair, nil
+}
+
+// Sets is the part of the data that a question names, as what is packed for hosts
+// that cannot open it: its fingerprint is Fingerprint's.
+func (o *Opener) Sets(ctx context.Context, d api.DataSet) ([]*dataset.Set, error) {
+	if d.Part == api.PartUnlabelled {
+		return o.pair(ctx, d)
+	}
+	set, err := o.Labelled(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return []*dataset.Set{OfPart(set, d.Part)}, nil
 }

@@ -1,12 +1,11 @@
 package dataset
 
 import (
-	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"slices"
 )
 
@@ -65,9 +64,7 @@ func newSorted(side int, images []Image, pixels [][]uint8, hashes [][sha256.Size
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := &images[a], &images[b]
-		return cmp.Or(cmp.Compare(x.Name, y.Name), bytes.Compare(hashes[a][:], hashes[b][:]),
-			cmp.Compare(x.Label, y.Label), cmp.Compare(x.Group, y.Group), cmp.Compare(x.Split, y.Split))
+		return compareImages(&images[a], &images[b], &hashes[a], &hashes[b])
 	})
 	s := &Set{side: side}
 	for _, i := range order {
@@ -131,25 +128,44 @@ func (s *Set) Split(split Split) *Set {
 // count, not files: another decoder or file format with the same pixels gives
 // the same fingerprint.
 func (s *Set) Fingerprint() string {
-	h := sha256.New()
-	buf := []byte("g2c data 1\n")
-	buf = binary.LittleEndian.AppendUint32(buf, uint32(s.side))
-	buf = binary.LittleEndian.AppendUint64(buf, uint64(len(s.images)))
-	text := func(t string) {
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(len(t)))
-		buf = append(buf, t...)
-	}
+	p := newPrinter(s.side, len(s.images))
 	for i, im := range s.images {
-		text(im.Name)
-		buf = append(buf, s.hashes[i][:]...)
-		text(im.Label)
-		text(im.Group)
-		text(string(im.Split))
-		h.Write(buf)
-		buf = buf[:0]
+		p.add(im, s.hashes[i])
 	}
-	h.Write(buf)
-	return hex.EncodeToString(h.Sum(nil))
+	return p.sum()
+}
+
+// printer makes a fingerprint, image by image.
+type printer struct {
+	h   hash.Hash
+	buf []byte
+}
+
+func newPrinter(side, images int) *printer {
+	p := &printer{h: sha256.New(), buf: []byte("g2c data 1\n")}
+	p.buf = binary.LittleEndian.AppendUint32(p.buf, uint32(side))
+	p.buf = binary.LittleEndian.AppendUint64(p.buf, uint64(images))
+	return p
+}
+
+func (p *printer) add(im Image, sum [sha256.Size]byte) {
+	p.text(im.Name)
+	p.buf = append(p.buf, sum[:]...)
+	p.text(im.Label)
+	p.text(im.Group)
+	p.text(string(im.Split))
+	p.h.Write(p.buf)
+	p.buf = p.buf[:0]
+}
+
+func (p *printer) text(t string) {
+	p.buf = binary.LittleEndian.AppendUint32(p.buf, uint32(len(t)))
+	p.buf = append(p.buf, t...)
+}
+
+func (p *printer) sum() string {
+	p.h.Write(p.buf)
+	return hex.EncodeToString(p.h.Sum(nil))
 }
 
 // Close gives back mapped pixels of a loaded set; its pixels and those of its

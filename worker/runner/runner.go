@@ -34,6 +34,8 @@ type Runner struct {
 	Device kernels.Device
 	Repo   *checkpoint.Repo
 	Data   Data
+	// Packs, if set, has the data that lies in the store.
+	Packs *Packs
 	// Progress, if set, hears of every step.
 	Progress func(w api.Work, p train.Progress)
 	// Warn, if set, hears of damage that was worked around.
@@ -58,6 +60,15 @@ func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 	}
 	if w.Task.Numerics != r.Class() {
 		return fault.New(fault.ErrSpec, "%s is of numerics class %s, this device is %s", w.Name(), w.Task.Numerics, r.Class())
+	}
+	if r.Packs != nil {
+		data, err := r.Packs.For(ctx, w)
+		if err != nil {
+			return err
+		}
+		with := *r
+		with.Data = data
+		r = &with
 	}
 	err := r.byKind(ctx, w, opt)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"g2c/api"
+	"g2c/api/client"
+	apiv1 "g2c/api/v1"
+	"g2c/internal/dataset"
+)
+
+// upload gives a cluster the images that tasks read and workers cannot make
+// themselves, unless it has them.
+func (e *experiment) upload(ctx context.Context, cluster *client.Client) error {
+	packs, order, err := e.packs(ctx)
+	if err != nil || len(order) == 0 {
+		return err
+	}
+	stat, err := cluster.Data().StatData(ctx, &apiv1.StatDataRequest{Fingerprints: order})
+	if err != nil {
+		return err
+	}
+	for _, d := range stat.Data {
+		if d.Stored || len(d.Workers) > 0 {
+			continue
+		}
+		sets := packs[d.Fingerprint]
+		say("uploading data %.12s, %d MiB", d.Fingerprint, dataset.PackBytes(sets...)>>20)
+		err := cluster.Upload(ctx, d.Fingerprint, dataset.PackBytes(sets...), func(w io.Writer) error { return dataset.WritePack(w, sets...) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packs are the sets that the plan's tasks read from files, by fingerprint.
+func (e *experiment) packs(ctx context.Context) (packs map[string][]*dataset.Set, order []string, err error) {
+	packs = map[string][]*dataset.Set{}
+	for _, item := range e.plan.Items {
+		if item.Where.Synthetic != nil {
+			continue
+		}
+		for key, d := range dataOf(&item.Work) {
+			print := key.String()
+			if packs[print] != nil {
+				continue
+			}
+			if packs[print], err = e.data.Sets(ctx, d); err != nil {
+				return nil, nil, err
+			}
+			order = append(order, print)
+		}
+	}
+	return packs, order, nil
+}
+
+// dataOf is what a task reads, by fingerprint.
+func dataOf(w *api.Work) map[api.Key]api.DataSet {
+	where := w.Where
+	where.Generators = nil
+	labelled := func(part api.Part, f *api.Finetune) api.DataSet {
+		return api.DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: where}
+	}
+	switch t := &w.Task; {
+	case t.Pretrain != nil:
+		p := t.Pretrain
+		return map[api.Key]api.DataSet{
+			p.Data: {Part: api.PartUnlabelled, Stain: p.Stain, Side: api.LoadSide(p.Size, p.Load), Fit: p.Fit, Where: where},
+		}
+	case t.Finetune != nil:
+		return map[api.Key]api.DataSet{t.Finetune.Data: labelled(api.PartTraining, t.Finetune)}
+	case t.Evaluate != nil:
+		m := &t.Evaluate.Model
+		return map[api.Key]api.DataSet{t.Evaluate.Data: labelled(api.PartTest, m), m.Data: labelled(api.PartTraining, m)}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"google.golang.org/grpc"
+
+	"g2c/api"
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+	"g2c/coordinator/command"
+	"g2c/internal/dataset"
+)
+
+type uploadStream = grpc.ClientStreamingServer[apiv1.UploadDataRequest, apiv1.UploadDataResponse]
+
+// UploadData implements apiv1.DataServiceServer. What comes is spooled, read through,
+// and stored only under the fingerprint that it really has.
+func (s *data) UploadData(stream uploadStream) error {
+	if s.cfg.Store == nil {
+		return rpcerr.New(rpcerr.Unsupported, "this cluster's coordinators have no store for data").WithHint("start them with --store")
+	}
+	select {
+	case s.uploads <- struct{}{}:
+		defer func() { <-s.uploads }()
+	default:
+		return rpcerr.New(rpcerr.TooFast, "%d uploads are under way already", cap(s.uploads)).WithHint("wait a moment")
+	}
+	m, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	h := m.GetHeader()
+	k, err := api.ParseKey(h.GetFingerprint())
+	if err != nil {
+		return rpcerr.New(rpcerr.BadRequest, "an upload begins with a header and its fingerprint: %w", err)
+	}
+	if h.SizeBytes <= 0 || h.SizeBytes > s.cfg.Limits.UploadBytes {
+		return rpcerr.New(rpcerr.TooLarge, "%d bytes of data, want 1 to %d", h.SizeBytes, s.cfg.Limits.UploadBytes)
+	}
+	if _, there, err := s.stored(stream.Context(), k); err != nil || there {
+		if err != nil {
+			return err
+		}
+		return stream.SendAndClose(&apiv1.UploadDataResponse{Repeated: true})
+	}
+	if err := s.keep(stream, h, k); err != nil {
+		return err
+	}
+	if _, err := s.write(stream.Context(), h.RequestId, command.Audit{Verb: "upload data", Subject: h.Fingerprint, Outcome: "ok"}); err != nil {
+		return err
+	}
+	return stream.SendAndClose(&apiv1.UploadDataResponse{})
+}
+
+// keep spools an upload, checks it and stores it.
+func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err error) {
+	spool, err := os.CreateTemp(s.cfg.Spool, "g2c-upload-*")
+	if err != nil {
+		return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
+	}
+	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
+	if err := receiveChunks(stream, spool, h.SizeBytes); err != nil {
+		return err
+	}
+	body := io.NewSectionReader(spool, 0, h.SizeBytes)
+	print, err := dataset.CheckPack(&patient{stream.Context(), body})
+	if err != nil {
+		return rpcerr.New(rpcerr.BadData, "upload of %s: %w", k.Short(), err)
+	}
+	if print != h.Fingerprint {
+		return rpcerr.New(rpcerr.BadData, "upload of %s: what came has the fingerprint %.12s", k.Short(), print)
+	}
+	if err := s.cfg.Store.Put(stream.Context(), dataKey(k), body); err != nil {
+		return storeFailed("store data "+k.Short(), err)
+	}
+	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "actor", whoOf(stream.Context()).actor)
+	return nil
+}
+
+// receiveChunks writes the chunks of an upload, which have to be as long as was said.
+func receiveChunks(stream uploadStream, out io.Writer, size int64) error {
+	var got int64
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		got += int64(len(m.GetChunk()))
+		if got > size || len(m.GetChunk()) == 0 {
+			break
+		}
+		if _, err := out.Write(m.GetChunk()); err != nil {
+			return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
+		}
+	}
+	if got != size {
+		return rpcerr.New(rpcerr.BadRequest, "an upload of %d bytes, and %d or more came", size, got)
+	}
+	return nil
+}
+
+// patient reads as long as somebody waits for it.
+type patient struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (p *patient) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
+}

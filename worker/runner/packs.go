@@ -1,0 +1,143 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"g2c/api"
+	"g2c/checkpoint/store"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+)
+
+// Packs opens data that lies in the store as packs, where whoever submitted a task
+// put it, and everything else by Paths.
+type Packs struct {
+	Paths Data
+	Store store.Reader
+
+	mu   sync.Mutex
+	sets map[api.Key][]*dataset.Set // those of the last tasks
+	late []api.Key                  // in the order they were wanted last
+}
+
+// maxPacks is how many packs are kept in memory: the tasks of a sweep read the same.
+const maxPacks = 4
+
+// For is the data of one task.
+func (p *Packs) For(ctx context.Context, w api.Work) (Data, error) {
+	if w.Where.Synthetic != nil {
+		return p.Paths, nil
+	}
+	d := &packed{Data: p.Paths}
+	var err error
+	switch t := &w.Task; {
+	case t.Pretrain != nil:
+		d.stains = []string{t.Pretrain.Source, t.Pretrain.Stain}
+		d.unlabelled, err = p.get(ctx, t.Pretrain.Data)
+	case t.Finetune != nil:
+		d.training, err = p.get(ctx, t.Finetune.Data)
+	case t.Evaluate != nil:
+		if d.training, err = p.get(ctx, t.Evaluate.Model.Data); err == nil && d.training != nil {
+			d.test, err = p.get(ctx, t.Evaluate.Data)
+		}
+		if d.test == nil {
+			d.training = nil
+		}
+	}
+	return d, err
+}
+
+// get reads a pack; nil if the store has none.
+func (p *Packs) get(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, old := range p.late {
+		if old == k {
+			p.late = append(append(p.late[:i:i], p.late[i+1:]...), k)
+			return p.sets[k], nil
+		}
+	}
+	sets, err := p.read(ctx, k)
+	if err != nil || sets == nil {
+		return nil, err
+	}
+	if p.sets == nil {
+		p.sets = map[api.Key][]*dataset.Set{}
+	}
+	p.sets[k] = sets
+	if p.late = append(p.late, k); len(p.late) > maxPacks {
+		delete(p.sets, p.late[0])
+		p.late = p.late[1:]
+	}
+	return sets, nil
+}
+
+func (p *Packs) read(ctx context.Context, k api.Key) (sets []*dataset.Set, err error) {
+	r, err := p.Store.Get(ctx, "data/"+k.String())
+	if errors.Is(err, store.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("data %s: %w", k.Short(), err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if sets, err = dataset.ReadPack(r); err != nil {
+		return nil, fmt.Errorf("data %s in the store: %w", k.Short(), err)
+	}
+	if print := dataset.PackFingerprint(sets...); print != k.String() {
+		return nil, fault.New(fault.ErrData, "data %s in the store has the fingerprint %.12s", k.Short(), print).WithHint("delete it there and submit again")
+	}
+	return sets, nil
+}
+
+// packed is the data of one task, as far as it lies in packs.
+type packed struct {
+	Data
+	stains                     []string // of unlabelled
+	unlabelled, training, test []*dataset.Set
+}
+
+// Unlabelled implements Data.
+func (d *packed) Unlabelled(ctx context.Context, q api.DataSet, stain string) (*dataset.Set, error) {
+	for i, s := range d.stains {
+		if s == stain && len(d.unlabelled) == len(d.stains) {
+			return d.unlabelled[i], nil
+		}
+	}
+	return d.Data.Unlabelled(ctx, q, stain)
+}
+
+// Labelled implements Data: of all splits that the task reads.
+func (d *packed) Labelled(ctx context.Context, q api.DataSet) (*dataset.Set, error) {
+	if len(d.training) == 0 {
+		return d.Data.Labelled(ctx, q)
+	}
+	var images []dataset.Image
+	var pixels [][]uint8
+	for _, s := range append(d.training[:1:1], d.test...) {
+		for i := range s.Len() {
+			images, pixels = append(images, s.Image(i)), append(pixels, s.Pixels(i))
+		}
+	}
+	return dataset.New(d.training[0].Side(), images, pixels), nil
+}
+
+// Fingerprint implements Data: a pack was checked when it was read.
+func (d *packed) Fingerprint(ctx context.Context, q api.DataSet) (api.Key, error) {
+	var sets []*dataset.Set
+	switch q.Part {
+	case api.PartUnlabelled:
+		sets = d.unlabelled
+	case api.PartTraining:
+		sets = d.training
+	case api.PartTest:
+		sets = d.test
+	}
+	if sets == nil {
+		return d.Data.Fingerprint(ctx, q)
+	}
+	return api.ParseKey(dataset.PackFingerprint(sets...))
+}

@@ -1,0 +1,108 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"g2c/api"
+	"g2c/checkpoint/filestore"
+	"g2c/experiments/datasource"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+)
+
+// images is a small set: a few images of two classes and their splits.
+func images(t *testing.T, dir string, classes ...string) {
+	t.Helper()
+	var list []dataset.Image
+	var pixels [][]uint8
+	for i := range 3 * len(classes) {
+		p := make([]uint8, 64*64*3)
+		for j := range p {
+			p[j] = uint8(i + j)
+		}
+		class := classes[i%len(classes)]
+		list = append(list, dataset.Image{Name: class + "/" + string(rune('a'+i)) + ".png", Label: class})
+		pixels = append(pixels, p)
+	}
+	if err := dataset.WriteFolder(dir, dataset.New(64, list, pixels)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What an evaluation reads from packs is what it would read from the folders, to the
+// bit and in the same order; and a worker that has no folders reads it.
+func TestPacksAreWhatFoldersAre(t *testing.T) {
+	dir := t.TempDir()
+	images(t, filepath.Join(dir, "train"), "x", "y", "z")
+	images(t, filepath.Join(dir, "test"), "x", "y", "z")
+	store, err := filestore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	here := &datasource.Opener{}
+	q := api.DataSet{Part: api.PartTest, Side: 64, Fit: api.FitResize, Labels: []string{"x", "y"}, Where: api.Where{
+		Source: "PAS", Labelled: &api.Labelled{Train: []string{filepath.Join(dir, "train")}, Test: []string{filepath.Join(dir, "test")}},
+	}}
+	keys := map[api.Part]api.Key{}
+	for _, part := range []api.Part{api.PartTraining, api.PartTest} {
+		q.Part = part
+		sets, err := here.Sets(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := dataset.WritePack(&b, sets...); err != nil {
+			t.Fatal(err)
+		}
+		if keys[part], err = here.Fingerprint(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Put(ctx, "data/"+keys[part].String(), bytes.NewReader(b.Bytes())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := here.Labelled(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := api.Work{Task: api.EvaluateTask(api.ClassCPU, api.Evaluate{Model: api.Finetune{Data: keys[api.PartTraining]}, Data: keys[api.PartTest]}), Where: q.Where}
+	packs := &Packs{Paths: nowhere{}, Store: store}
+	d, err := packs.For(ctx, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Labelled(ctx, q)
+	if err != nil || got.Fingerprint() != want.Fingerprint() {
+		t.Errorf("the packs have %s, the folders %s; %v", got.Fingerprint(), want.Fingerprint(), err)
+	}
+	if k, err := d.Fingerprint(ctx, q); err != nil || k != keys[api.PartTest] {
+		t.Errorf("fingerprint %s, %v", k, err)
+	}
+	w.Task.Evaluate.Data = api.Key{1}
+	if d, err = packs.For(ctx, w); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Labelled(ctx, q); !errors.Is(err, fault.ErrNotFound) {
+		t.Errorf("half of it in packs: %v, want that the folders are asked", err)
+	}
+	bad := api.Key{2}
+	if err := store.Put(ctx, "data/"+bad.String(), bytes.NewReader([]byte("garbage"))); err != nil {
+		t.Fatal(err)
+	}
+	w.Task = api.FinetuneTask(api.ClassCPU, api.Finetune{Data: bad})
+	if _, err := packs.For(ctx, w); !errors.Is(err, fault.ErrData) {
+		t.Errorf("garbage in the store: %v", err)
+	}
+}
+
+// nowhere is a worker's host, which has no folders.
+type nowhere struct{ Data }
+
+func (nowhere) Labelled(context.Context, api.DataSet) (*dataset.Set, error) {
+	return nil, fault.New(fault.ErrNotFound, "no folders here")
+}
