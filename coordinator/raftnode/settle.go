@@ -53,25 +53,29 @@ func (n *Node) retry(ctx context.Context, what string, try func() (done bool, er
 	}
 }
 
-// tryFound asks all other founders. An error that is not done is why to wait.
+// tryFound asks all other founders, and believes any that has a cluster. An error
+// that is not done is why to wait.
 func (n *Node) tryFound(ctx context.Context) (done bool, err error) {
 	founders := []string{string(n.dir.id.member().address(n.config.place()))}
 	for _, p := range n.config.Bootstrap {
 		if p.ID == n.config.ID {
 			continue
 		}
-		r, err := n.askPlace(ctx, p.Address, p.ID, n.self())
-		if err != nil {
-			return false, err
+		r, wrong := n.askPlace(ctx, p.Address, p.ID, n.self())
+		if wrong != nil {
+			err = errors.Join(err, wrong)
+			continue
 		}
 		if r.Cluster != "" {
 			return true, n.follow(r)
 		}
-		m, err := parseMember(r.Member)
-		if err != nil {
-			return false, err
+		m, wrong := parseMember(r.Member)
+		if err = errors.Join(err, wrong); wrong == nil {
+			founders = append(founders, string(m.address(p.Address)))
 		}
-		founders = append(founders, string(m.address(p.Address)))
+	}
+	if err != nil {
+		return false, err
 	}
 	return true, n.enter(founders)
 }

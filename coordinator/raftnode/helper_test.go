@@ -1,0 +1,35 @@
+package raftnode_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"g2c/internal/pki"
+)
+
+func setName(i int) string { return fmt.Sprint("p", i) }
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.WriteFile(to, b, 0o600))
+}
+
+// client is an identity of another role.
+func client(t *testing.T, c *cluster, role pki.Role, name string) *pki.Identity {
+	t.Helper()
+	dir := filepath.Join(c.certs, name)
+	must(t, pki.Issue(c.certs, dir, pki.Request{Role: role, Name: name}))
+	id, err := pki.Load(dir)
+	must(t, err)
+	return id
+}
+
+func handshake(raw net.Conn, id *pki.Identity, protocol string) *tls.Conn {
+	return tls.Client(raw, id.ClientConfig(pki.Expect{Role: pki.Coordinator}, protocol))
+}

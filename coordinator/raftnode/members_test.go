@@ -1,0 +1,192 @@
+package raftnode_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"g2c/coordinator/command"
+	"g2c/coordinator/raftnode"
+	"g2c/coordinator/replica"
+	"g2c/internal/fault"
+)
+
+// onLog calls a function with each message.
+func onLog(do func(string)) *slog.Logger { return slog.New(logFunc(do)) }
+
+type logFunc func(string)
+
+func (logFunc) Enabled(context.Context, slog.Level) bool { return true }
+func (f logFunc) Handle(_ context.Context, r slog.Record) error {
+	f(r.Message)
+	return nil
+}
+func (f logFunc) WithAttrs([]slog.Attr) slog.Handler { return f }
+func (f logFunc) WithGroup(string) slog.Handler      { return f }
+
+func roleOf(s replica.Status, id string) string {
+	for _, p := range s.Peers {
+		if p.ID == id {
+			return p.Role
+		}
+	}
+	return ""
+}
+
+// A node joins a cluster whose log is compacted: it gets a snapshot, then votes.
+func TestANodeJoinsAndLeaves(t *testing.T) {
+	c := newCluster(t)
+	c.tune = func(k *raftnode.Config) { k.Storage.SnapshotBytes, k.Storage.Trailing = 1, 4 }
+	_, err := c.start("c1", func(k *raftnode.Config) { k.Single = true })
+	must(t, err)
+	for i := range 40 {
+		c.write(i)
+	}
+	until(t, "the log is compacted", func() bool {
+		all, err := filepath.Glob(filepath.Join(c.data("c1"), "snapshots", "*"))
+		return err == nil && len(all) > 0
+	})
+	for _, name := range []string{"c2", "c3"} {
+		_, err := c.start(name, func(k *raftnode.Config) { k.Join = []string{c.place["c1"]} })
+		must(t, err)
+		until(t, name+" votes", func() bool { return roleOf(c.leader().Status(), name) == replica.Voter })
+	}
+	c.write(40)
+	c.has(41)
+	c.same()
+	gone := c.follower()
+	must(t, c.leader().Remove(t.Context(), gone))
+	<-c.nodes[gone].Done()
+	if err := c.nodes[gone].Err(); !errors.Is(err, raftnode.ErrRemoved) {
+		t.Errorf("it stopped for %v", err)
+	}
+	c.stop(gone)
+	c.write(41)
+	if err := c.leader().Remove(t.Context(), gone); fault.ExitCode(err) != fault.ExitNotFound {
+		t.Errorf("it is removed twice: %v", err)
+	}
+	c.has(42)
+}
+
+// A leader that is removed stops, and the others go on.
+func TestALeaderIsRemoved(t *testing.T) {
+	c := newCluster(t)
+	c.found("c1", "c2", "c3")
+	c.write(0)
+	old := c.leader()
+	until(t, "all are heard of", func() bool {
+		for _, p := range old.Status().Peers {
+			if !p.Healthy {
+				return false
+			}
+		}
+		return true
+	})
+	must(t, old.Remove(t.Context(), old.ID()))
+	<-old.Done()
+	c.stop(old.ID())
+	c.write(1)
+	c.has(2)
+}
+
+// What would leave no majority is refused.
+func TestTooManyAreNotRemoved(t *testing.T) {
+	c := newCluster(t)
+	c.found("c1", "c2", "c3")
+	c.write(0)
+	dead := c.follower()
+	c.stop(dead)
+	leader := c.leader()
+	until(t, "the dead one is missed", func() bool {
+		for _, p := range leader.Status().Peers {
+			if p.ID == dead {
+				return !p.Healthy
+			}
+		}
+		return false
+	})
+	var other string
+	for name, n := range c.nodes {
+		if n != leader {
+			other = name
+		}
+	}
+	if err := leader.Remove(t.Context(), other); fault.ExitCode(err) != fault.ExitUnavailable {
+		t.Errorf("%s is removed while %s is dead: %v", other, dead, err)
+	}
+	must(t, leader.Remove(t.Context(), dead))
+	c.write(1)
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	c := newCluster(t)
+	c.found("c1", "c2", "c3")
+	for i := range 10 {
+		c.write(i)
+	}
+	var b bytes.Buffer
+	must(t, c.leader().Backup(t.Context(), &b))
+	want := c.leader().Snapshot().Hash()
+	c.write(10) // is not in it
+
+	bad := bytes.Clone(b.Bytes())
+	bad[len(bad)/2] ^= 1
+	if err := raftnode.Restore(t.TempDir(), "d1", "127.0.0.1:1", bytes.NewReader(bad)); fault.ExitCode(err) != fault.ExitData {
+		t.Errorf("a damaged backup is restored: %v", err)
+	}
+	if err := raftnode.Restore(c.data("c1"), "c1", "127.0.0.1:1", bytes.NewReader(b.Bytes())); fault.ExitCode(err) != fault.ExitSpec {
+		t.Errorf("a folder in use is overwritten: %v", err)
+	}
+	d := newCluster(t)
+	must(t, d.listen("d1").Close()) // its place is known now
+	must(t, raftnode.Restore(d.data("d1"), "d1", d.place["d1"], &b))
+	n := d.restart("d1")
+	d.has(10)
+	if n.Snapshot().Hash() != want {
+		t.Error("the state is another")
+	}
+	_, err := d.start("d2", func(k *raftnode.Config) { k.Join = []string{d.place["d1"]} })
+	must(t, err)
+	d.write(11)
+	d.same()
+	d.stop("d2")
+	d.stop("d1")
+	d.restart("d1")
+	d.restart("d2")
+	d.same()
+}
+
+// Nothing is written that one of the nodes could not read.
+func TestLevels(t *testing.T) {
+	c := newCluster(t)
+	c.tune = func(k *raftnode.Config) { k.Level = command.Level + 1 }
+	c.found("c1", "c2", "c3")
+	c.write(0)
+	raise := command.Entry{Actor: "me", Command: command.Raise{Level: command.Level + 1}}
+	old := c.follower()
+	c.stop(old)
+	if _, err := c.leader().Propose(t.Context(), raise); fault.ExitCode(err) != fault.ExitUnavailable {
+		t.Errorf("raised while %s cannot be asked: %v", old, err)
+	}
+	_, err := c.start(old, func(k *raftnode.Config) { k.Level = command.Level })
+	must(t, err)
+	if _, err := c.leader().Propose(t.Context(), raise); !errors.Is(err, command.ErrNewer) {
+		t.Errorf("raised over an older release: %v", err)
+	}
+	c.write(1)
+	c.stop(old)
+	c.restart(old) // upgraded
+	if _, err := c.leader().Propose(t.Context(), raise); err != nil {
+		t.Errorf("not raised: %v", err)
+	}
+	if got := c.leader().Snapshot().Level(); got != command.Level+1 {
+		t.Errorf("level %d", got)
+	}
+	higher := command.Entry{Command: command.Raise{Level: command.Level + 2}}
+	if _, err := c.leader().Propose(t.Context(), higher); !errors.Is(err, command.ErrNewer) {
+		t.Errorf("raised to what nobody has: %v", err)
+	}
+}
