@@ -189,24 +189,29 @@ func (c *Client) resume(ctx context.Context, open func(ctx context.Context) (hea
 	}
 }
 
-// Backup writes the cluster's whole state.
+// Backup writes the cluster's whole state. A coordinator that fails after it has begun
+// ends it: what was written is not whole then.
 func (c *Client) Backup(ctx context.Context, w io.Writer) error {
-	s, err := c.Cluster().Backup(ctx, &apiv1.BackupRequest{})
-	if err != nil {
-		return err
-	}
-	for {
-		m, err := s.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
+	return c.resume(ctx, func(ctx context.Context) (bool, error) {
+		s, err := c.Cluster().Backup(ctx, &apiv1.BackupRequest{})
 		if err != nil {
-			return err
+			return false, err
 		}
-		if _, err := w.Write(m.Chunk); err != nil {
-			return err
+		for begun := false; ; begun = true {
+			m, err := s.Recv()
+			switch {
+			case errors.Is(err, io.EOF):
+				return true, &final{nil}
+			case err != nil && begun:
+				return true, &final{err}
+			case err != nil:
+				return false, err
+			}
+			if _, err := w.Write(m.Chunk); err != nil {
+				return true, &final{err}
+			}
 		}
-	}
+	})
 }
 
 // AllTasks lists tasks, page by page.

@@ -59,6 +59,6 @@ their folder are taken up without a restart, at once on SIGHUP.
 	c.Flags().DurationVar(&f.keep, "keep", d.Keep, "how long experiments are remembered after their end")
 	c.Flags().BoolVar(&f.requireTokens, "require-tokens", false, "people need a token beside their certificate")
 	addConfig(c)
-	c.AddCommand(newCoordinatorBackup())
+	c.AddCommand(newCoordinatorBackup(), newCoordinatorRestore())
 	return c
 }

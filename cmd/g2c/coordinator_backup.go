@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/api/client"
+	"g2c/coordinator/raftnode"
 	"g2c/internal/fault"
 )
 
@@ -54,4 +55,40 @@ func writeWhole(path string, write func(*bufio.Writer) error) (err error) {
 		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err)
 	}
 	return nil
+}
+
+// newCoordinatorRestore is `g2c coordinator restore FILE`.
+func newCoordinatorRestore() *cobra.Command {
+	var id, listen, dir string
+	c := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Make a data folder of a backup: a new cluster of one coordinator",
+		Long: `Make a data folder of a backup: a new cluster of one coordinator, which others join
+with empty folders. The cluster that was backed up must not run any more.
+
+` + exitCodes,
+		Args: usage(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if id == "" || listen == "" || dir == "" {
+				return fault.New(fault.ErrSpec, "restore needs --id, --listen and --data-dir, as the coordinator will have them")
+			}
+			in, err := os.Open(args[0])
+			if os.IsNotExist(err) {
+				return fault.New(fault.ErrNotFound, "there is no backup %s", args[0])
+			}
+			if err != nil {
+				return fault.New(fault.ErrUnavailable, "read backup: %w", err)
+			}
+			defer func() { err = errors.Join(err, in.Close()) }()
+			if err := raftnode.Restore(dir, id, listen, bufio.NewReaderSize(in, 1<<20)); err != nil {
+				return err
+			}
+			say("restored into %s: start it with `g2c coordinator --id %s --listen %s --data-dir %s`", dir, id, listen, dir)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&id, "id", "", "name of the coordinator, as in its certificate")
+	c.Flags().StringVar(&listen, "listen", "", "host:port under which others will reach it")
+	c.Flags().StringVar(&dir, "data-dir", "", "folder to make")
+	return c
 }

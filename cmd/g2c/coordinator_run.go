@@ -146,6 +146,9 @@ func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.
 	if cfg.Beat == 0 {
 		cfg.Beat = f.lease / 5
 	}
+	if f.dataDir != "" {
+		cfg.Spool = f.dataDir // a disk that somebody looks after
+	}
 	if f.store != "" {
 		s, err := openStore(f.store)
 		if err != nil {
