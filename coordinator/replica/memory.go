@@ -28,6 +28,7 @@ type Memory struct {
 	crowned  chan struct{} // closed while it leads
 	deposed  chan struct{} // closed while it does not
 	closed   chan struct{}
+	reigns   []context.CancelFunc // of this term: they end before Depose returns
 }
 
 // NewMemory makes a replica that leads.
@@ -122,20 +123,24 @@ func (m *Memory) Reign(ctx context.Context) (context.Context, error) {
 			return nil, ErrClosed
 		case <-crowned:
 		}
-		if isClosed(deposed) {
+		m.mu.Lock()
+		if isClosed(deposed) || isClosed(m.closed) {
+			m.mu.Unlock()
 			continue
 		}
 		reign, end := context.WithCancel(ctx)
-		go func() {
-			defer end()
-			select {
-			case <-reign.Done():
-			case <-deposed:
-			case <-m.closed:
-			}
-		}()
+		m.reigns = append(m.reigns, end)
+		m.mu.Unlock()
 		return reign, nil
 	}
+}
+
+// endReigns is called with the lock held.
+func (m *Memory) endReigns() {
+	for _, end := range m.reigns {
+		end()
+	}
+	m.reigns = nil
 }
 
 // Leader implements Replica.
@@ -185,6 +190,7 @@ func (m *Memory) Depose() {
 	}
 	m.crowned = make(chan struct{})
 	close(m.deposed)
+	m.endReigns()
 }
 
 // Close ends it.
@@ -195,6 +201,7 @@ func (m *Memory) Close() {
 		return
 	}
 	close(m.closed)
+	m.endReigns()
 	close(m.advanced)
 	m.advanced = m.closed
 }
