@@ -150,7 +150,8 @@ func (c *Client) where() (int, *grpc.ClientConn) {
 }
 
 // learn takes from an answer which server is which coordinator, and goes to the one
-// that leads: if it is not known which that is, to one that has not answered yet.
+// that leads: if it is not known which that is, to one that has not answered yet. One
+// that knows of no leader may be cut off from the others: the next call asks another.
 func (c *Client) learn(server int, header metadata.MD) {
 	node, leader := first(header, apiv1.NodeHeader), first(header, apiv1.LeaderHeader)
 	if node == "" {
@@ -159,7 +160,11 @@ func (c *Client) learn(server int, header metadata.MD) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.nodes[node] = server
-	if leader == "" || leader == node || c.current != server {
+	if leader == node || c.current != server {
+		return
+	}
+	if leader == "" {
+		c.current = (server + 1) % len(c.conns)
 		return
 	}
 	if at, ok := c.nodes[leader]; ok {
@@ -213,6 +218,9 @@ func (c *Client) signed(ctx context.Context) context.Context {
 	}
 	return metadata.AppendToOutgoingContext(ctx, apiv1.AuthorizationHeader, "Bearer "+strings.TrimSpace(c.cfg.Token))
 }
+
+// Servers is how many servers the client knows of.
+func (c *Client) Servers() int { return len(c.conns) }
 
 // names lists the servers, for messages.
 func (c *Client) names() string { return strings.Join(c.cfg.Servers, ", ") }

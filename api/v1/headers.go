@@ -8,6 +8,9 @@ const (
 	// and which one leads: callers find the leader by them.
 	NodeHeader   = "g2c-node"
 	LeaderHeader = "g2c-leader"
+	// HereHeader asks for the status as the coordinator has it that takes the call,
+	// whoever leads.
+	HereHeader = "g2c-here"
 )
 
 // LeaderService is the name under which a coordinator's health service says whether

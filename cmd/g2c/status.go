@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/metadata"
 
 	"g2c/api/client"
 	apiv1 "g2c/api/v1"
@@ -39,6 +41,7 @@ type nodeInfo struct {
 // newStatus is `g2c status`.
 func newStatus() *cobra.Command {
 	var f clientFlags
+	var here bool
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the health of a cluster",
@@ -46,7 +49,11 @@ func newStatus() *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, _ []string) error {
-		s, err := cluster.Cluster().Status(c.Context(), &apiv1.StatusRequest{})
+		ctx := c.Context()
+		if here {
+			ctx = metadata.AppendToOutgoingContext(ctx, apiv1.HereHeader, "1")
+		}
+		s, err := askStatus(ctx, cluster)
 		if err != nil {
 			return err
 		}
@@ -59,7 +66,19 @@ func newStatus() *cobra.Command {
 		return nil
 	})
 	f.add(c)
+	c.Flags().BoolVar(&here, "here", false, "as the coordinator at --server has it, instead of the one that leads")
 	return c
+}
+
+// askStatus asks one coordinator after the other until one knows of a leader: others
+// may be cut off.
+func askStatus(ctx context.Context, cluster *client.Client) (s *apiv1.StatusResponse, err error) {
+	for range cluster.Servers() {
+		if s, err = cluster.Cluster().Status(ctx, &apiv1.StatusRequest{}); err != nil || s.Leader != "" {
+			break
+		}
+	}
+	return s, err
 }
 
 func printStatus(c *cobra.Command, s *apiv1.StatusResponse) error {

@@ -101,12 +101,14 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return nil, err
 	}
 	if !c.permit.here {
-		resp, done, err := s.elsewhere(ctx, c, req)
-		if done {
-			return resp, err
-		}
-		if err != nil && !c.permit.orHere {
-			return nil, err
+		if !c.permit.orHere || header(ctx, apiv1.HereHeader) == "" {
+			resp, done, err := s.elsewhere(ctx, c, req)
+			if done {
+				return resp, err
+			}
+			if err != nil && !c.permit.orHere {
+				return nil, err
+			}
 		}
 		if err := grpc.SetHeader(ctx, s.signature()); err != nil {
 			return nil, err
