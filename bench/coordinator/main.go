@@ -1,6 +1,7 @@
-// Command coordinator measures the coordinator's pure parts at the size of a large
-// cluster, 10,000 slots and 100,000 tasks, and prints a row for each measure beside
-// what it is held to. Run it on a quiet machine:
+// Command coordinator measures the coordinator: its pure parts at the size of a large
+// cluster, 10,000 slots and 100,000 tasks, and its log in three processes that wait
+// for their disks. It prints a row for each measure beside what it is held to. Run it
+// on a quiet machine:
 //
 //	go run ./bench/coordinator            # everything
 //	go run ./bench/coordinator -part plan
@@ -33,7 +34,16 @@ var parts = []part{
 	{"memory", measureMemory},
 	{"snapshot", measureSnapshot},
 	{"submit", measureSubmit},
+	{"writes", measureWrites},
+	{"failover", measureFailover},
+	{"calm", measureCalm},
 }
+
+var (
+	folder  = flag.String("folder", "build/bench", "where the processes of a cluster keep their data: a local disk")
+	kills   = flag.Int("kills", 100, "how often failover kills the leader")
+	minutes = flag.Float64("minutes", 10, "how long calm looks for elections")
+)
 
 func main() {
 	if err := run(); err != nil {
@@ -48,7 +58,16 @@ func run() error {
 		names = append(names, p.name)
 	}
 	only := flag.String("part", "all", "what to measure: all, "+strings.Join(names, ", "))
+	var node nodeArgs
+	flag.StringVar(&node.id, "node", "", "be one process of a cluster; writes and failover start these themselves")
+	flag.StringVar(&node.listen, "listen", "", "address of this -node")
+	flag.StringVar(&node.peers, "peers", "", "all nodes: name@address,...")
+	flag.StringVar(&node.dir, "dir", "", "data folder of this -node")
+	flag.StringVar(&node.certs, "certs", "", "identity of this -node")
 	flag.Parse()
+	if node.id != "" {
+		return runNode(node)
+	}
 	if *only != "all" && !slices.Contains(names, *only) {
 		return fmt.Errorf("no part %q, want all or one of %v", *only, names)
 	}

@@ -97,45 +97,38 @@ func TestAFlippedByteStopsTheNode(t *testing.T) {
 	c.same()
 }
 
-// The same under a running leader: it stops when it next reads the entry, and the
-// others go on.
+// The same under a running node: it stops when it next reads the entry, here for a
+// node that joins.
 func TestAFlippedByteStopsARunningNode(t *testing.T) {
 	c := newCluster(t)
-	c.found("c1", "c2", "c3")
+	n, err := c.start("c1", func(k *raftnode.Config) { k.Single = true })
+	must(t, err)
 	for i := range 10 {
 		c.write(i)
 	}
-	leader := c.leader()
-	f, err := os.OpenFile(c.lastSegment(leader.ID()), os.O_RDWR, 0)
+	f, err := os.OpenFile(c.lastSegment("c1"), os.O_RDWR, 0)
 	must(t, err)
 	_, err = f.WriteAt([]byte{0xff, 0xff, 0xff}, 300)
 	must(t, errors.Join(err, f.Close()))
-	// A new node needs all entries.
 	ctx, cancel := context.WithCancel(t.Context())
-	k := c.config("c4", c.listen("c4"))
-	for _, n := range []string{"c1", "c2", "c3"} {
-		k.Join = append(k.Join, c.place[n])
-	}
-	joined := make(chan error, 1)
+	k := c.config("c2", c.listen("c2"))
+	k.Join = []string{c.place["c1"]}
+	ended := make(chan struct{})
 	go func() {
-		n, err := raftnode.Open(ctx, k)
-		if err == nil {
-			c.mu.Lock()
-			c.nodes["c4"] = n
-			c.mu.Unlock()
+		defer close(ended)
+		if n, err := raftnode.Open(ctx, k); err == nil {
+			<-ctx.Done()
+			n.Close()
 		}
-		joined <- err
 	}()
-	<-leader.Done()
-	if err := leader.Err(); !errors.Is(err, journal.ErrCorrupt) {
+	<-n.Done()
+	if err := n.Err(); !errors.Is(err, journal.ErrCorrupt) {
 		t.Errorf("it stopped for %v", err)
 	}
-	must(t, <-joined)
 	cancel()
-	must(t, leader.Close())
-	delete(c.nodes, leader.ID())
-	c.write(10)
-	c.has(11)
+	<-ended
+	c.stop("c1")
+	c.refused("c1", nil, journal.ErrCorrupt)
 }
 
 // Danger (b): the end of the log is gone. It was forgotten silently once.

@@ -59,7 +59,7 @@ func (n *Node) Add(ctx context.Context, p replica.Peer) error {
 		return fault.New(fault.ErrUnavailable, "add %s: %w", p.ID, ErrReplaced).WithHint("remove %s first: what it had promised is lost with its old folder", p.ID)
 	}
 	f := n.raft.AddNonvoter(raft.ServerID(m.String()), m.address(p.Address), 0, n.within(ctx))
-	return n.translate(f.Error())
+	return n.translate(n.await(f))
 }
 
 // Remove implements replica.Members: it is the data folder that cannot come back.
@@ -77,7 +77,7 @@ func (n *Node) Remove(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return n.translate(n.raft.RemoveServer(s.ID, 0, n.within(ctx)).Error())
+	return n.translate(n.await(n.raft.RemoveServer(s.ID, 0, n.within(ctx))))
 }
 
 // checkRemoval refuses what would leave too few that live.
@@ -121,7 +121,7 @@ func (n *Node) Transfer(context.Context) error {
 	if n.others() == 0 {
 		return fault.New(fault.ErrUnavailable, "no other coordinator votes: leadership cannot be handed on")
 	}
-	return n.translate(n.raft.LeadershipTransfer().Error())
+	return n.translate(n.await(n.raft.LeadershipTransfer()))
 }
 
 // Backup implements replica.Members.

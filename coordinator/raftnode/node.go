@@ -45,6 +45,7 @@ type Node struct {
 	reports map[string]report // what other nodes said last, by member
 	err     error             // why it failed
 	failed  chan struct{}
+	halted  chan struct{} // raft runs no more
 	closing sync.Once
 	closed  chan struct{}
 }
@@ -63,7 +64,8 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	}
 	n := &Node{
 		config: c, proposals: make(chan *proposal, maxBatch), reads: make(chan chan error, maxBatch),
-		turned: make(chan struct{}), reports: map[string]report{}, failed: make(chan struct{}), closed: make(chan struct{}),
+		turned: make(chan struct{}), reports: map[string]report{}, failed: make(chan struct{}),
+		halted: make(chan struct{}), closed: make(chan struct{}),
 	}
 	n.machine = newMachine(n.fail)
 	n.stopped, n.stop = context.WithCancel(context.Background())
@@ -106,13 +108,6 @@ func (n *Node) open(ctx context.Context) error {
 	n.work.Go(n.read)
 	n.work.Go(n.followLeadership)
 	n.work.Go(n.watch)
-	n.work.Go(func() {
-		select {
-		case <-n.failed:
-			n.raft.Shutdown()
-		case <-n.stopped.Done():
-		}
-	})
 	return nil
 }
 
@@ -180,7 +175,35 @@ func (n *Node) startRaft() error {
 	n.mu.Lock()
 	n.layer = l
 	n.mu.Unlock()
+	go n.halt() // shut waits for it
 	return nil
+}
+
+// halt ends raft once the node has failed or is closed.
+func (n *Node) halt() {
+	defer close(n.halted)
+	<-n.failed
+	if err := n.raft.Shutdown().Error(); err != nil {
+		n.config.Log.Warn("raft did not stop in order", "err", err)
+	}
+}
+
+// await is how a future of raft ends. One that raft still held when it stopped may
+// never end: whoever waits in it then is left behind.
+func (n *Node) await(f raft.Future) error {
+	done := make(chan error, 1)
+	go func() { done <- f.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-n.halted:
+	}
+	select {
+	case err := <-done:
+		return err
+	default:
+		return raft.ErrRaftShutdown
+	}
 }
 
 // takeRaft is handed the connections that speak raft.
@@ -276,7 +299,7 @@ func (n *Node) fail(err error) {
 // Close hands leadership on, if it is this node's, and stops.
 func (n *Node) Close() error {
 	if n.leads() != nil && n.others() > 0 {
-		if err := n.raft.LeadershipTransfer().Error(); err != nil {
+		if err := n.await(n.raft.LeadershipTransfer()); err != nil {
 			n.config.Log.Warn("leadership was not handed on", "err", err)
 		}
 	}
@@ -289,7 +312,7 @@ func (n *Node) shut() (err error) {
 		n.fail(replica.ErrClosed)
 		n.stop()
 		if n.raft != nil {
-			err = n.raft.Shutdown().Error()
+			<-n.halted
 		}
 		n.crown(nil)
 		if n.transport != nil {

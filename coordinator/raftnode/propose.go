@@ -155,7 +155,7 @@ func (n *Node) commit(batch []*proposal) {
 		data[i] = p.data
 	}
 	f := n.raft.Apply(encodeBatch(data), n.config.Timing.Transfer)
-	err := n.translate(f.Error())
+	err := n.translate(n.await(f))
 	var results []state.Result
 	if err == nil {
 		switch r := f.Response().(type) {
@@ -240,7 +240,7 @@ func (n *Node) verify() error {
 	if r == nil {
 		return n.refusal()
 	}
-	err := n.raft.VerifyLeader().Error()
+	err := n.await(n.raft.VerifyLeader())
 	switch {
 	case errors.Is(err, raft.ErrRaftShutdown):
 		return replica.ErrClosed

@@ -37,7 +37,7 @@ func (n *Node) followLeadership() {
 // false if leadership is lost meanwhile.
 func (n *Node) catchUp() bool {
 	for n.raft.State() == raft.Leader {
-		if n.raft.Barrier(n.config.Timing.Stuck).Error() == nil {
+		if n.await(n.raft.Barrier(n.config.Timing.Stuck)) == nil {
 			return true
 		}
 	}

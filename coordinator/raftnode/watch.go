@@ -54,7 +54,7 @@ func (w *watcher) look() {
 	}
 	if n.journal.Bytes() > n.config.Storage.SnapshotBytes && w.applied > w.snapshot+n.config.Storage.Trailing/4 {
 		w.snapshot = w.applied
-		if err := n.raft.Snapshot().Error(); err != nil {
+		if err := n.await(n.raft.Snapshot()); err != nil {
 			n.config.Log.Warn("the log was not compacted", "err", err)
 		}
 	}
@@ -144,7 +144,7 @@ func (n *Node) promote(all []raft.Server, reports []report) {
 		if s.Suffrage == raft.Voter || r.at.IsZero() || r.Cluster != n.dir.id.Cluster || r.Applied+nearly < n.raft.CommitIndex() {
 			continue
 		}
-		if err := n.raft.AddVoter(s.ID, s.Address, 0, n.config.Timing.Transfer).Error(); err != nil {
+		if err := n.await(n.raft.AddVoter(s.ID, s.Address, 0, n.config.Timing.Transfer)); err != nil {
 			n.config.Log.Info("a learner does not vote yet", "node", s.ID, "err", err)
 		}
 	}
