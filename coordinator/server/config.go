@@ -50,6 +50,8 @@ type Limits struct {
 	Burst          int     // of one caller, at once
 	InFlight       int     // calls of all callers together, streams left out
 	Streams        int     // of all callers together
+	CallerStreams  int     // of one caller
+	SubmitBytes    int64   // of all submissions that are being read
 	JournalBytes   int     // of all journals together
 	UploadBytes    int64   // of one upload
 	Uploads        int     // at a time
@@ -66,7 +68,7 @@ func DefaultConfig() Config {
 		PlanEvery: time.Second,
 		PlanGap:   10 * time.Millisecond,
 		Limits: Limits{
-			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, Streams: 20_000,
+			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, Streams: 20_000, CallerStreams: 256, SubmitBytes: 512 << 20,
 			JournalBytes: 256 << 20, UploadBytes: 64 << 30, Uploads: 4,
 		},
 		Clock: clock.Real{},
@@ -84,7 +86,8 @@ func (c *Config) Validate() error {
 			WithHint("make the lease at least five beats")
 	case c.Keep <= 0 || c.PlanEvery <= 0 || c.PlanGap < 0:
 		return fault.New(fault.ErrSpec, "times that are not positive: keep %v, plan every %v, plan gap %v", c.Keep, c.PlanEvery, c.PlanGap)
-	case c.Limits.CallsPerSecond <= 0 || c.Limits.Burst <= 0 || c.Limits.InFlight <= 0 || c.Limits.Streams <= 0:
+	case c.Limits.CallsPerSecond <= 0 || c.Limits.Burst <= 0 || c.Limits.InFlight <= 0 || c.Limits.Streams <= 0 ||
+		c.Limits.CallerStreams <= 0 || c.Limits.SubmitBytes <= 0 || c.Limits.Uploads <= 0:
 		return fault.New(fault.ErrSpec, "limits that let nothing through: %+v", c.Limits)
 	}
 	return nil

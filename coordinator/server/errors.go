@@ -34,6 +34,7 @@ var meanings = []struct {
 	{state.ErrRequestReused, rpcerr.RequestReused},
 	{state.ErrLimit, rpcerr.TooMany},
 	{command.ErrMalformed, rpcerr.BadRequest},
+	{command.ErrNewer, rpcerr.Conflict},
 	{replica.ErrClosed, rpcerr.NoLeader},
 	{store.ErrFull, rpcerr.StoreFailed},
 	{store.ErrDenied, rpcerr.StoreFailed},

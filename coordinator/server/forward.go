@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -59,6 +60,10 @@ func (p *peers) close() error {
 	return errors.Join(errs...)
 }
 
+// orHereTimeout is how long a leader may take before a call that can be answered here
+// as well is.
+const orHereTimeout = 1500 * time.Millisecond
+
 // leaderConn is the connection to whoever leads: nil if it is this coordinator. A
 // call that was passed on once is not passed on again.
 func (s *Server) leaderConn(ctx context.Context, c call) (*grpc.ClientConn, error) {
@@ -98,8 +103,15 @@ func (s *Server) elsewhere(ctx context.Context, c call, req any) (resp any, done
 	if err != nil {
 		return nil, true, err
 	}
-	if err := conn.Invoke(s.passOn(ctx, c), c.method, req, answer); err != nil {
-		return nil, !c.permit.orHere || !rpcerr.Retriable(err), err
+	asking := ctx
+	if c.permit.orHere {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, orHereTimeout)
+		defer cancel()
+	}
+	if err := conn.Invoke(s.passOn(asking, c), c.method, req, answer); err != nil {
+		here := c.permit.orHere && (rpcerr.Retriable(err) || errors.Is(rpcerr.FromStatus(err), rpcerr.TooSlow))
+		return nil, !here, err
 	}
 	return answer, true, grpc.SetHeader(ctx, s.signature())
 }

@@ -28,6 +28,7 @@ const (
 // transportLimits keep connections from costing what their calls do not.
 func transportLimits() []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.WaitForHandlers(true), // Close comes after them
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.MaxSendMsgSize(2 * maxMessageBytes),
 		grpc.MaxHeaderListSize(16 << 10),
@@ -141,6 +142,10 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 	if err != nil {
 		return err
 	}
+	if !s.limiter.open(c.caller.String(), s.cfg.Limits.CallerStreams) {
+		return rpcerr.New(rpcerr.TooFast, "%s has %d streams already", c.caller, s.cfg.Limits.CallerStreams).WithHint("close some")
+	}
+	defer s.limiter.close(c.caller.String())
 	if !c.permit.here {
 		conn, err := s.leaderConn(ctx, c)
 		if err != nil {

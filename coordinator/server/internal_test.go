@@ -89,6 +89,19 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
+// A caller has so many streams, and no more until one ends.
+func TestStreamsAreCounted(t *testing.T) {
+	l := newLimiter(Limits{CallsPerSecond: 1, Burst: 1}, clock.Real{})
+	if !l.open("a", 2) || !l.open("a", 2) || l.open("a", 2) || !l.open("b", 2) {
+		t.Error("a caller has two streams, and another one has its own")
+	}
+	l.close("a")
+	l.close("b")
+	if !l.open("a", 2) || len(l.streams) != 1 {
+		t.Errorf("after an end: %v", l.streams)
+	}
+}
+
 // Lines said again are kept once, and old ones go.
 func TestJournalLines(t *testing.T) {
 	j := newJournals(1 << 20)
@@ -234,7 +247,7 @@ func FuzzSubmission(f *testing.F) {
 			}
 			messages = messages[1:]
 			return m, nil
-		})
+		}, func(int64) error { return nil })
 		if err != nil {
 			if k := rpcerr.KindOf(err); k == rpcerr.Internal {
 				t.Errorf("%v has no kind", err)

@@ -27,6 +27,7 @@ type Server struct {
 	inFlight chan struct{}
 	streams  chan struct{}
 	uploads  chan struct{}
+	reading  atomic.Int64 // bytes of submissions that are being read
 
 	reign   atomic.Pointer[reign] // nil while this coordinator does not lead
 	mu      sync.Mutex

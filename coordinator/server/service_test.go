@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/metadata"
 
@@ -349,4 +350,33 @@ func TestUploads(t *testing.T) {
 		t.Errorf("%v, %v", stat, err)
 	}
 	submit(t, c, "e", reads)
+}
+
+// A token ends when its time is over, and its last moment is not refused.
+func TestTokensEnd(t *testing.T) {
+	n, c, _ := clocked(t)
+	root := call(t, nil, n)
+	text, hash := client.NewToken()
+	if _, err := root.Tokens().CreateToken(t.Context(), &apiv1.CreateTokenRequest{RequestId: "r", Role: apiv1.Role_ROLE_VIEWER, Hash: hash, ValidMs: 60_000}); err != nil {
+		t.Fatal(err)
+	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), apiv1.AuthorizationHeader, "Bearer "+text)
+	c.Advance(59_999 * time.Millisecond)
+	if _, err := root.Tasks().ListTasks(ctx, &apiv1.ListTasksRequest{}); err != nil {
+		t.Errorf("before its end: %v", err)
+	}
+	c.Advance(time.Millisecond)
+	if _, err := root.Tasks().ListTasks(ctx, &apiv1.ListTasksRequest{}); !errors.Is(err, rpcerr.Unauthenticated) {
+		t.Errorf("after its end: %v", err)
+	}
+	for _, bad := range []*apiv1.CreateTokenRequest{
+		{RequestId: "1", Role: apiv1.Role_ROLE_VIEWER, Hash: hash[:31]}, {RequestId: "2", Hash: hash}, {RequestId: "3", Role: apiv1.Role_ROLE_VIEWER, Hash: hash, ValidMs: -1},
+	} {
+		if _, err := root.Tokens().CreateToken(t.Context(), bad); !errors.Is(err, rpcerr.BadRequest) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	if _, err := root.Tokens().CreateToken(t.Context(), &apiv1.CreateTokenRequest{RequestId: "4", Role: apiv1.Role_ROLE_VIEWER, Hash: hash}); !errors.Is(err, rpcerr.Exists) {
+		t.Errorf("a hash that is there: %v", err)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"g2c/api"
 	"g2c/api/rpcerr"
@@ -31,7 +32,15 @@ const (
 func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitRequest, apiv1.SubmitResponse]) error {
 	ctx, cancel := context.WithTimeout(stream.Context(), 10*callTimeout)
 	defer cancel()
-	in, err := readSubmission(stream.Recv)
+	var held int64
+	defer func() { s.reading.Add(-held) }()
+	in, err := readSubmission(stream.Recv, func(bytes int64) error {
+		held += bytes
+		if s.reading.Add(bytes) > s.cfg.Limits.SubmitBytes {
+			return rpcerr.New(rpcerr.TooFast, "this coordinator reads %d bytes of submissions already", s.cfg.Limits.SubmitBytes).WithHint("wait a moment")
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -73,8 +82,8 @@ type submission struct {
 }
 
 // readSubmission reads a submission, strictly: whatever is wrong with it is found
-// before anything is written.
-func readSubmission(recv func() (*apiv1.SubmitRequest, error)) (*submission, error) {
+// before anything is written. hold hears how much memory it takes, and may refuse.
+func readSubmission(recv func() (*apiv1.SubmitRequest, error), hold func(bytes int64) error) (*submission, error) {
 	in := &submission{}
 	size := 0
 	for {
@@ -92,6 +101,9 @@ func readSubmission(recv func() (*apiv1.SubmitRequest, error)) (*submission, err
 			}
 			in.header = p.Header
 		case *apiv1.SubmitRequest_Works:
+			if err := hold(int64(proto.Size(p.Works))); err != nil {
+				return nil, err
+			}
 			for _, b := range p.Works.GetWorks() {
 				if size += len(b); size > maxSubmitBytes || len(in.works) == command.MaxWorks {
 					return nil, rpcerr.New(rpcerr.TooLarge, "an experiment of more than %d works or %d bytes", command.MaxWorks, maxSubmitBytes).

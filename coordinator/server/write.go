@@ -30,13 +30,14 @@ func (s *Server) write(ctx context.Context, request string, c command.Command) (
 }
 
 // propose has an entry applied here, and waits until this replica has it. An error
-// says that it is not known what became of it, unless its kind is NoLeader.
+// says that it is not known what became of it if its kind is OutcomeUnknown, and
+// otherwise that it was not written.
 func (s *Server) propose(ctx context.Context, e command.Entry) (state.Result, error) {
 	r, err := s.cfg.Replica.Propose(ctx, e)
 	var not *replica.NotLeader
 	switch {
 	case err == nil:
-	case errors.As(err, &not), errors.Is(err, command.ErrMalformed), errors.Is(err, replica.ErrClosed):
+	case errors.As(err, &not), errors.Is(err, command.ErrMalformed), errors.Is(err, command.ErrNewer), errors.Is(err, replica.ErrClosed):
 		return r, explain(err)
 	default:
 		return r, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
