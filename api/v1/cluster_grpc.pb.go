@@ -36,8 +36,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type ClusterServiceClient interface {
-	// Status says how the coordinators are: as the leader sees it, or if there is none,
-	// as the one that was asked does.
+	// Status says how the coordinators are: as the leader sees it, or if there is none, or
+	// if the header g2c-here is set, as the one that was asked does.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// AddMember lets a coordinator with an empty log take part: it learns, then votes.
 	AddMember(ctx context.Context, in *AddMemberRequest, opts ...grpc.CallOption) (*AddMemberResponse, error)
@@ -166,8 +166,8 @@ func (c *clusterServiceClient) ListAudits(ctx context.Context, in *ListAuditsReq
 // All implementations must embed UnimplementedClusterServiceServer
 // for forward compatibility.
 type ClusterServiceServer interface {
-	// Status says how the coordinators are: as the leader sees it, or if there is none,
-	// as the one that was asked does.
+	// Status says how the coordinators are: as the leader sees it, or if there is none, or
+	// if the header g2c-here is set, as the one that was asked does.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// AddMember lets a coordinator with an empty log take part: it learns, then votes.
 	AddMember(context.Context, *AddMemberRequest) (*AddMemberResponse, error)

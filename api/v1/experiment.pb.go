@@ -100,6 +100,7 @@ type Experiment struct {
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"` // of the cancellation
 	SubmittedMs   int64                  `protobuf:"varint,7,opt,name=submitted_ms,json=submittedMs,proto3" json:"submitted_ms,omitempty"`
 	Tasks         *TaskCounts            `protobuf:"bytes,8,opt,name=tasks,proto3" json:"tasks,omitempty"`
+	Owner         string                 `protobuf:"bytes,9,opt,name=owner,proto3" json:"owner,omitempty"` // who submitted it: a certificate or a token
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +189,13 @@ func (x *Experiment) GetTasks() *TaskCounts {
 		return x.Tasks
 	}
 	return nil
+}
+
+func (x *Experiment) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
 }
 
 type TaskCounts struct {
@@ -1139,7 +1147,7 @@ var File_experiment_proto protoreflect.FileDescriptor
 const file_experiment_proto_rawDesc = "" +
 	"\n" +
 	"\x10experiment.proto\x12\x06g2c.v1\x1a\n" +
-	"task.proto\"\xfa\x01\n" +
+	"task.proto\"\x90\x02\n" +
 	"\n" +
 	"Experiment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -1149,7 +1157,8 @@ const file_experiment_proto_rawDesc = "" +
 	"\x05state\x18\x05 \x01(\x0e2\x17.g2c.v1.ExperimentStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12!\n" +
 	"\fsubmitted_ms\x18\a \x01(\x03R\vsubmittedMs\x12(\n" +
-	"\x05tasks\x18\b \x01(\v2\x12.g2c.v1.TaskCountsR\x05tasks\"\xa2\x01\n" +
+	"\x05tasks\x18\b \x01(\v2\x12.g2c.v1.TaskCountsR\x05tasks\x12\x14\n" +
+	"\x05owner\x18\t \x01(\tR\x05owner\"\xa2\x01\n" +
 	"\n" +
 	"TaskCounts\x12\x18\n" +
 	"\apending\x18\x01 \x01(\rR\apending\x12\x16\n" +

@@ -106,7 +106,7 @@ func describeExperiment(c *cobra.Command, cluster *client.Client, id string) err
 	if wantJSON(c) {
 		return printJSON(experimentInfoOf(e))
 	}
-	fmt.Printf("%s\n%s, project %s, priority %d, submitted %s, %s%s\n\n", countsOf(e), e.Name, e.Project, e.Priority, when(e.SubmittedMs),
+	fmt.Printf("%s\n%s, project %s, priority %d, submitted %s by %s, %s%s\n\n", countsOf(e), e.Name, e.Project, e.Priority, when(e.SubmittedMs), e.Owner,
 		word(e.State, "EXPERIMENT_STATE_"), colon(e.Reason))
 	return psTasks(c, cluster, id)
 }

@@ -40,6 +40,7 @@ type experimentInfo struct {
 	Name    string            `json:"name"`
 	Project string            `json:"project"`
 	State   string            `json:"state"`
+	Owner   string            `json:"owner"`
 	Reason  string            `json:"reason,omitempty"`
 	Tasks   map[string]uint32 `json:"tasks"`
 }
@@ -47,7 +48,7 @@ type experimentInfo struct {
 func experimentInfoOf(e *apiv1.Experiment) experimentInfo {
 	c := e.Tasks
 	return experimentInfo{
-		ID: e.Id, Name: e.Name, Project: e.Project, State: word(e.State, "EXPERIMENT_STATE_"), Reason: e.Reason,
+		ID: e.Id, Name: e.Name, Project: e.Project, State: word(e.State, "EXPERIMENT_STATE_"), Owner: e.Owner, Reason: e.Reason,
 		Tasks: map[string]uint32{
 			"pending": c.GetPending(), "placed": c.GetPlaced(), "running": c.GetRunning(), "done": c.GetDone(), "failed": c.GetFailed(), "cancelled": c.GetCancelled(),
 		},
@@ -114,11 +115,11 @@ func psExperiments(c *cobra.Command, cluster *client.Client, project string) err
 		info := experimentInfoOf(e)
 		experiments = append(experiments, info)
 		rows = append(rows, []string{
-			e.Id, e.Project, info.State, strconv.Itoa(int(e.Tasks.Done)) + " of " + strconv.Itoa(int(total(e.Tasks))), when(e.SubmittedMs),
+			e.Id, e.Project, info.State, strconv.Itoa(int(e.Tasks.Done)) + " of " + strconv.Itoa(int(total(e.Tasks))), e.Owner, when(e.SubmittedMs),
 		})
 	}
 	if !wantJSON(c) {
-		return printTable([]string{"ID", "PROJECT", "STATE", "DONE", "SUBMITTED"}, rows)
+		return printTable([]string{"ID", "PROJECT", "STATE", "DONE", "OWNER", "SUBMITTED"}, rows)
 	}
 	tasks := []taskInfo{}
 	for t, err := range cluster.AllTasks(c.Context(), &apiv1.ListTasksRequest{Project: project}) {

@@ -26,7 +26,7 @@ func (e *experiment) upload(ctx context.Context, cluster *client.Client) error {
 			continue
 		}
 		sets := packs[d.Fingerprint]
-		say("uploading data %.12s, %d MiB", d.Fingerprint, dataset.PackBytes(sets...)>>20)
+		say("uploading data %.12s, %.1f MiB", d.Fingerprint, float64(dataset.PackBytes(sets...))/(1<<20))
 		err := cluster.Upload(ctx, d.Fingerprint, dataset.PackBytes(sets...), func(w io.Writer) error { return dataset.WritePack(w, sets...) })
 		if err != nil {
 			return err

@@ -1,6 +1,9 @@
 package command
 
-import "reflect"
+import (
+	"reflect"
+	"strconv"
+)
 
 // Describe names a command and what it is about, for the audit.
 func Describe(c Command) (verb, subject string) {
@@ -18,6 +21,10 @@ func Describe(c Command) (verb, subject string) {
 		return "set worker " + string(c.Mode), c.Worker
 	case SetProject:
 		return "set project", c.Project
+	case Leave:
+		return "remove worker", c.Worker
+	case Raise:
+		return "raise level", strconv.Itoa(c.Level)
 	case PutToken:
 		return "create token", c.Token.ID
 	case Revoke:

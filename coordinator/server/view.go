@@ -51,7 +51,8 @@ func (v *view) task(t *state.Task) *apiv1.Task {
 // experiment is an experiment's record on the wire, with where its tasks stand.
 func (v *view) experiment(e *state.Experiment) *apiv1.Experiment {
 	m := &apiv1.Experiment{
-		Id: e.ID, Name: e.Name, Project: e.Project, Priority: int32(e.Priority), Reason: e.Reason, SubmittedMs: e.Submitted, Tasks: &apiv1.TaskCounts{},
+		Id: e.ID, Name: e.Name, Project: e.Project, Priority: int32(e.Priority), Reason: e.Reason, SubmittedMs: e.Submitted,
+		Owner: e.Owner, Tasks: &apiv1.TaskCounts{},
 	}
 	for _, seq := range e.Tasks {
 		switch v.TaskAt(seq).Status {
