@@ -2,6 +2,7 @@ package raftnode_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,8 @@ import (
 	"g2c/coordinator/command"
 	"g2c/coordinator/raftnode"
 	"g2c/coordinator/replica"
+	"g2c/coordinator/state"
+	"g2c/internal/fault"
 	"g2c/internal/netfault"
 	"g2c/internal/pki"
 )
@@ -225,8 +228,37 @@ func (c *cluster) leader() *raftnode.Node {
 	}
 }
 
+// asLeader has whoever leads do something, again if leadership is lost meanwhile.
+func (c *cluster) asLeader(do func(*raftnode.Node) error) error {
+	c.t.Helper()
+	for {
+		err := do(c.leader())
+		var not *replica.NotLeader
+		if !errors.As(err, &not) && !errors.Is(err, raftnode.ErrUncertain) {
+			return err
+		}
+	}
+}
+
+// propose is what becomes of an entry.
+func (c *cluster) propose(e command.Entry) error {
+	c.t.Helper()
+	return c.asLeader(func(n *raftnode.Node) error {
+		_, err := n.Propose(c.t.Context(), e)
+		return err
+	})
+}
+
+// remove takes a node out; it may be out already, of a try that was not answered.
+func (c *cluster) remove(name string) {
+	c.t.Helper()
+	if err := c.asLeader(func(n *raftnode.Node) error { return n.Remove(c.t.Context(), name) }); fault.ExitCode(err) != fault.ExitNotFound {
+		must(c.t, err)
+	}
+}
+
 func setProject(i int) command.Entry {
-	return command.Entry{Request: fmt.Sprint("r", i), Actor: "me", Command: command.SetProject{Project: fmt.Sprint("p", i), Weight: i + 1}}
+	return command.Entry{Request: fmt.Sprint("r", i), Actor: "me", Command: command.SetProject{Project: setName(i), Weight: i + 1}}
 }
 
 // write has an entry applied by whoever leads, repeating it as a client does.
@@ -248,25 +280,25 @@ func (c *cluster) write(i int) {
 // has wants everything below n in what the leader reads.
 func (c *cluster) has(n int) {
 	c.t.Helper()
-	for {
-		s, err := c.leader().Read(c.t.Context())
-		if err != nil {
-			continue
+	s := c.read()
+	for i := range n {
+		if s.Project(setName(i)).Weight != i+1 {
+			c.t.Fatalf("write %d is lost", i)
 		}
-		for i := range n {
-			if s.Project(fmt.Sprint("p", i)).Weight != i+1 {
-				c.t.Fatalf("write %d is lost", i)
-			}
-		}
-		return
 	}
+}
+
+// read is what a leader reads.
+func (c *cluster) read() (s *state.Snapshot) {
+	c.t.Helper()
+	must(c.t, c.asLeader(func(n *raftnode.Node) (err error) { s, err = n.Read(c.t.Context()); return err }))
+	return s
 }
 
 // same waits until all nodes have the leader's state, and compares hashes.
 func (c *cluster) same() {
 	c.t.Helper()
-	s, err := c.leader().Read(c.t.Context())
-	must(c.t, err)
+	s := c.read()
 	for name, n := range c.nodes {
 		for n.Snapshot().Index() < s.Index() {
 			<-n.Advanced(n.Snapshot().Index())

@@ -73,7 +73,7 @@ func (n *Node) Remove(ctx context.Context, id string) error {
 		return errNoSuchPeer(id)
 	}
 	if s.Suffrage == raft.Voter {
-		if err := n.checkRemoval(string(s.ID)); err != nil {
+		if err := n.checkRemoval(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -81,25 +81,25 @@ func (n *Node) Remove(ctx context.Context, id string) error {
 }
 
 // checkRemoval refuses what would leave too few that live.
-func (n *Node) checkRemoval(id string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	voters, alive := 0, 0
+func (n *Node) checkRemoval(ctx context.Context, leaves raft.Server) error {
+	var left []raft.Server
 	for _, s := range n.servers() {
-		if s.Suffrage != raft.Voter || string(s.ID) == id {
-			continue
+		if s.Suffrage == raft.Voter && s.ID != leaves.ID {
+			left = append(left, s)
 		}
-		voters++
-		if string(s.ID) == n.dir.id.member().String() || time.Since(n.reports[string(s.ID)].at) < 3*n.config.Timing.Watch {
+	}
+	if len(left) == 0 {
+		return fault.New(fault.ErrSpec, "%s is the last coordinator that votes", leaves.ID)
+	}
+	alive := 0
+	for i, r := range n.askAll(ctx, left) {
+		if !r.at.IsZero() || string(left[i].ID) == n.dir.id.member().String() {
 			alive++
 		}
 	}
-	if voters == 0 {
-		return fault.New(fault.ErrSpec, "%s is the last coordinator that votes", id)
-	}
-	if alive < voters/2+1 {
-		return fault.New(fault.ErrUnavailable, "of the %d coordinators that would be left to vote %d are heard of: no majority", voters, alive).
-			WithHint("start them, or let a new one join, before removing %s", id)
+	if alive < len(left)/2+1 {
+		return fault.New(fault.ErrUnavailable, "of the %d coordinators that would be left to vote %d answer: no majority", len(left), alive).
+			WithHint("start them, or let a new one join, before removing %s", leaves.ID)
 	}
 	return nil
 }

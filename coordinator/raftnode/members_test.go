@@ -38,6 +38,7 @@ func roleOf(s replica.Status, id string) string {
 
 // A node joins a cluster whose log is compacted: it gets a snapshot, then votes.
 func TestANodeJoinsAndLeaves(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	c.tune = func(k *raftnode.Config) { k.Storage.SnapshotBytes, k.Storage.Trailing = 1, 4 }
 	_, err := c.start("c1", func(k *raftnode.Config) { k.Single = true })
@@ -58,14 +59,14 @@ func TestANodeJoinsAndLeaves(t *testing.T) {
 	c.has(41)
 	c.same()
 	gone := c.follower()
-	must(t, c.leader().Remove(t.Context(), gone))
+	c.remove(gone)
 	<-c.nodes[gone].Done()
 	if err := c.nodes[gone].Err(); !errors.Is(err, raftnode.ErrRemoved) {
 		t.Errorf("it stopped for %v", err)
 	}
 	c.stop(gone)
 	c.write(41)
-	if err := c.leader().Remove(t.Context(), gone); fault.ExitCode(err) != fault.ExitNotFound {
+	if err := c.asLeader(func(n *raftnode.Node) error { return n.Remove(t.Context(), gone) }); fault.ExitCode(err) != fault.ExitNotFound {
 		t.Errorf("it is removed twice: %v", err)
 	}
 	c.has(42)
@@ -73,19 +74,12 @@ func TestANodeJoinsAndLeaves(t *testing.T) {
 
 // A leader that is removed stops, and the others go on.
 func TestALeaderIsRemoved(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	c.found("c1", "c2", "c3")
 	c.write(0)
-	old := c.leader()
-	until(t, "all are heard of", func() bool {
-		for _, p := range old.Status().Peers {
-			if !p.Healthy {
-				return false
-			}
-		}
-		return true
-	})
-	must(t, old.Remove(t.Context(), old.ID()))
+	var old *raftnode.Node
+	must(t, c.asLeader(func(n *raftnode.Node) error { old = n; return n.Remove(t.Context(), n.ID()) }))
 	<-old.Done()
 	c.stop(old.ID())
 	c.write(1)
@@ -94,6 +88,7 @@ func TestALeaderIsRemoved(t *testing.T) {
 
 // What would leave no majority is refused.
 func TestTooManyAreNotRemoved(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	c.found("c1", "c2", "c3")
 	c.write(0)
@@ -114,21 +109,22 @@ func TestTooManyAreNotRemoved(t *testing.T) {
 			other = name
 		}
 	}
-	if err := leader.Remove(t.Context(), other); fault.ExitCode(err) != fault.ExitUnavailable {
+	if err := c.asLeader(func(n *raftnode.Node) error { return n.Remove(t.Context(), other) }); fault.ExitCode(err) != fault.ExitUnavailable {
 		t.Errorf("%s is removed while %s is dead: %v", other, dead, err)
 	}
-	must(t, leader.Remove(t.Context(), dead))
+	c.remove(dead)
 	c.write(1)
 }
 
 func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	c.found("c1", "c2", "c3")
 	for i := range 10 {
 		c.write(i)
 	}
 	var b bytes.Buffer
-	must(t, c.leader().Backup(t.Context(), &b))
+	must(t, c.asLeader(func(n *raftnode.Node) error { b.Reset(); return n.Backup(t.Context(), &b) }))
 	want := c.leader().Snapshot().Hash()
 	c.write(10) // is not in it
 
@@ -161,6 +157,7 @@ func TestBackupAndRestore(t *testing.T) {
 
 // Nothing is written that one of the nodes could not read.
 func TestLevels(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	c.tune = func(k *raftnode.Config) { k.Level = command.Level + 1 }
 	c.found("c1", "c2", "c3")
@@ -168,25 +165,25 @@ func TestLevels(t *testing.T) {
 	raise := command.Entry{Actor: "me", Command: command.Raise{Level: command.Level + 1}}
 	old := c.follower()
 	c.stop(old)
-	if _, err := c.leader().Propose(t.Context(), raise); fault.ExitCode(err) != fault.ExitUnavailable {
+	if err := c.propose(raise); fault.ExitCode(err) != fault.ExitUnavailable {
 		t.Errorf("raised while %s cannot be asked: %v", old, err)
 	}
 	_, err := c.start(old, func(k *raftnode.Config) { k.Level = command.Level })
 	must(t, err)
-	if _, err := c.leader().Propose(t.Context(), raise); !errors.Is(err, command.ErrNewer) {
+	if err := c.propose(raise); !errors.Is(err, command.ErrNewer) {
 		t.Errorf("raised over an older release: %v", err)
 	}
 	c.write(1)
 	c.stop(old)
 	c.restart(old) // upgraded
-	if _, err := c.leader().Propose(t.Context(), raise); err != nil {
+	if err := c.propose(raise); err != nil {
 		t.Errorf("not raised: %v", err)
 	}
 	if got := c.leader().Snapshot().Level(); got != command.Level+1 {
 		t.Errorf("level %d", got)
 	}
 	higher := command.Entry{Command: command.Raise{Level: command.Level + 2}}
-	if _, err := c.leader().Propose(t.Context(), higher); !errors.Is(err, command.ErrNewer) {
+	if err := c.propose(higher); !errors.Is(err, command.ErrNewer) {
 		t.Errorf("raised to what nobody has: %v", err)
 	}
 }

@@ -33,6 +33,8 @@ type Node struct {
 	proposals chan *proposal
 	reads     chan chan error
 
+	unknown int // looks in a row at which the leader did not know this node; watch's own
+
 	work    sync.WaitGroup
 	stop    context.CancelFunc // ends the goroutines of work
 	stopped context.Context

@@ -24,6 +24,9 @@ type outcome struct {
 	err    error
 }
 
+// ErrUncertain is a write of which nobody knows whether it was or will be applied.
+var ErrUncertain = errors.New("it is not known whether this was written")
+
 // Propose implements replica.Replica.
 func (n *Node) Propose(ctx context.Context, e command.Entry) (state.Result, error) {
 	if n.leads() == nil {
@@ -185,7 +188,7 @@ func (n *Node) translate(err error) error {
 	case errors.Is(err, raft.ErrRaftShutdown):
 		return replica.ErrClosed
 	}
-	return fault.New(fault.ErrUnavailable, "it is not known whether this was written: %w", err).WithHint("repeat it under the same request id")
+	return fault.New(fault.ErrUnavailable, "%w: %w", ErrUncertain, err).WithHint("repeat it under the same request id")
 }
 
 // Read implements replica.Replica. Everything that this node acknowledged is in its

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
 	"g2c/coordinator/raftnode/journal"
@@ -41,7 +42,7 @@ func restoreInto(d *dataDir, encode func(io.Writer) error) error {
 		return err
 	}
 	defer j.Close()
-	files, err := raft.NewFileSnapshotStoreWithLogger(d.path, 2, nil)
+	files, err := raft.NewFileSnapshotStoreWithLogger(d.path, 2, hclog.NewNullLogger())
 	if err != nil {
 		return err
 	}

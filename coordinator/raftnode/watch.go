@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -69,19 +70,7 @@ func (n *Node) visit() {
 			all = append(all, s)
 		}
 	}
-	reports := make([]report, len(all))
-	var work sync.WaitGroup
-	for i, s := range all {
-		work.Go(func() {
-			r, err := n.askMember(n.stopped, s)
-			if err != nil {
-				n.config.Log.Debug("a node does not answer", "node", s.ID, "err", err)
-				return
-			}
-			reports[i] = r
-		})
-	}
-	work.Wait()
+	reports := n.askAll(n.stopped, all)
 	n.mu.Lock()
 	for i, s := range all {
 		if !reports[i].at.IsZero() {
@@ -96,12 +85,50 @@ func (n *Node) visit() {
 	}
 }
 
-// checkRemoved believes a leader alone: others may be behind.
-func (n *Node) checkRemoved(reports []report) {
-	for _, r := range reports {
-		if r.Leads && !r.Knows {
-			n.fail(fmt.Errorf("%w, as %s says, which leads it", ErrRemoved, r.Member))
+// askAll asks some servers at once. Who does not answer leaves a zero report.
+func (n *Node) askAll(ctx context.Context, all []raft.Server) []report {
+	reports := make([]report, len(all))
+	var work sync.WaitGroup
+	for i, s := range all {
+		if string(s.ID) == n.dir.id.member().String() {
+			continue
 		}
+		work.Go(func() {
+			r, err := n.askMember(ctx, s)
+			if err != nil {
+				n.config.Log.Debug("a node does not answer", "node", s.ID, "err", err)
+				return
+			}
+			reports[i] = r
+		})
+	}
+	work.Wait()
+	return reports
+}
+
+// unknownAfter is how many looks in a row find a leader that does not know this node
+// before it believes that it was removed: a leader that is cut off may be behind, and
+// does not lead for so long.
+const unknownAfter = 3
+
+// checkRemoved believes leaders alone: others may be behind.
+func (n *Node) checkRemoved(reports []report) {
+	unknown := ""
+	for _, r := range reports {
+		if r.Leads && r.Knows {
+			unknown = ""
+			break
+		}
+		if r.Leads {
+			unknown = r.Member
+		}
+	}
+	if unknown == "" {
+		n.unknown = 0
+		return
+	}
+	if n.unknown++; n.unknown >= unknownAfter {
+		n.fail(fmt.Errorf("%w, as %s says, which leads it", ErrRemoved, unknown))
 	}
 }
 

@@ -183,19 +183,27 @@ func edit(t *testing.T, path string, do func([]byte) []byte) {
 	must(t, os.WriteFile(path, do(b), 0o600))
 }
 
+// poke sets one byte in place.
+func poke(t *testing.T, path string, at int, b byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(t, err)
+	_, err = f.WriteAt([]byte{b}, int64(at))
+	must(t, errors.Join(err, f.Close()))
+}
+
 // Bytes of every file, flipped: the journal refuses, or is whole all the same.
 func TestAFlippedByteIsNeverBelieved(t *testing.T) {
 	dir := full(t)
 	files := append(segments(t, dir), filepath.Join(dir, "mark"))
 	for _, path := range files {
-		size := 0
-		edit(t, path, func(b []byte) []byte { size = len(b); return b })
-		for at := rand.IntN(2); at < size; at += 2 {
+		whole, err := os.ReadFile(path)
+		must(t, err)
+		for at := rand.IntN(2); at < len(whole); at += 2 {
 			if at%4096 > 600 {
 				continue // a slot has nothing there
 			}
-			flip := func(b []byte) []byte { b[at] ^= 0x10; return b }
-			edit(t, path, flip)
+			poke(t, path, at, whole[at]^0x10)
 			j, err := journal.Open(dir, options)
 			if err == nil {
 				if filepath.Base(path) != "mark" {
@@ -207,7 +215,7 @@ func TestAFlippedByteIsNeverBelieved(t *testing.T) {
 			} else if !errors.Is(err, journal.ErrCorrupt) && !errors.Is(err, journal.ErrLost) {
 				t.Fatalf("%s, byte %d flipped: %v", path, at, err)
 			}
-			edit(t, path, flip)
+			poke(t, path, at, whole[at])
 		}
 	}
 	check(t, open(t, dir), 1, 40, one)
@@ -215,7 +223,7 @@ func TestAFlippedByteIsNeverBelieved(t *testing.T) {
 
 // A tail that is cut loses entries that were acknowledged: the mark knows.
 func TestALostTailIsMissed(t *testing.T) {
-	for cut := 1; cut < 200; cut += 3 {
+	for cut := 1; cut < 200; cut += 7 {
 		dir := full(t)
 		all := segments(t, dir)
 		last := all[len(all)-1]

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -41,10 +42,10 @@ func openSlots(open opener, path string) (*slots, []byte, error) {
 	}
 	b := make([]byte, 2*slotBytes)
 	n, err := f.ReadAt(b, 0)
-	if n < len(b) && n != 0 && n != slotBytes {
-		return nil, nil, errors.Join(fmt.Errorf("%w: %s has %d bytes", ErrCorrupt, path, n), f.Close())
+	if n < len(b) && !errors.Is(err, io.EOF) {
+		return nil, nil, errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
 	}
-	if n == 0 { // made, and never written
+	if n < len(b) { // the first write, which goes to the second place, never came to its end
 		return s, nil, nil
 	}
 	var value []byte
