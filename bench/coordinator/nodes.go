@@ -103,18 +103,16 @@ func (c *nodes) start(p *process) error {
 }
 
 // kill ends a process as power would.
-func (c *nodes) kill(p *process) error {
-	if err := p.cmd.Process.Kill(); err != nil {
-		return err
-	}
-	p.cmd.Wait() // it was killed: the error says so
-	return nil
-}
+func (c *nodes) kill(p *process) error { return p.cmd.Process.Kill() }
+
+// stop has a process end in order.
+func (c *nodes) stop(p *process) error { return p.in.Close() }
 
 func (c *nodes) close() {
 	for _, p := range c.all {
 		if p.cmd != nil && p.cmd.ProcessState == nil {
 			c.kill(p)
+			p.cmd.Wait() // it was killed: the error says so
 		}
 	}
 	os.RemoveAll(c.dir)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -348,4 +349,36 @@ func TestGarbageOnDiskIsRefused(t *testing.T) {
 	}
 	c.restart("c1")
 	c.has(10)
+}
+
+// A node whose state is another than that of the others stops, whichever it is.
+func TestANodeThatDivergesStops(t *testing.T) {
+	t.Parallel()
+	for _, leads := range []bool{false, true} {
+		c := newCluster(t)
+		c.found("c1", "c2", "c3")
+		var all sync.WaitGroup
+		for i := range raftnode.MarkEvery + 1 {
+			all.Go(func() { c.write(i) })
+		}
+		all.Wait()
+		c.same()
+		wrong := c.follower()
+		if leads {
+			wrong = c.leader().ID()
+		}
+		n := c.nodes[wrong]
+		n.Diverge()
+		<-n.Done()
+		if err := n.Err(); !errors.Is(err, raftnode.ErrDiverged) {
+			t.Errorf("it stopped for %v", err)
+		}
+		c.stop(wrong)
+		c.write(1000)
+		for name, n := range c.nodes {
+			if n.Err() != nil {
+				t.Errorf("%s stopped too: %v", name, n.Err())
+			}
+		}
+	}
 }

@@ -1,0 +1,15 @@
+package raftnode
+
+// Diverge changes the hashes that a node remembers, as if its state were another.
+func (n *Node) Diverge() {
+	n.machine.mu.Lock()
+	defer n.machine.mu.Unlock()
+	marks := append([]hashMark(nil), n.machine.marks...)
+	for i := range marks {
+		marks[i].Hash[0] ^= 1
+	}
+	n.machine.marks = marks
+}
+
+// MarkEvery is how many commands lie between two hashes that nodes compare.
+const MarkEvery = markEvery
