@@ -82,6 +82,10 @@ bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; PEER 
 bench-coordinator: ## measure the coordinator at 10,000 slots and 100,000 tasks
 	$(GO) run ./bench/coordinator
 
+.PHONY: chaos
+chaos: ## kill a cluster's leader a hundred times, lose a disk, part its network, and count what was lost
+	$(GO) test ./test/cluster -count=1 -run Survives -kills $(or $(KILLS),100) -timeout 20m -v
+
 .PHONY: parity
 parity: $(BIN) $(TORCH_PY) ## hold training steps to PyTorch's, tensor by tensor; PEER names the PyTorch networks
 	$(TORCH_PY) bench/peers/parity.py --g2c $(BIN) --peer $(PEER) --out bench/results/parity.md

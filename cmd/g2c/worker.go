@@ -93,7 +93,7 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 }
 
 // dial prepares connections to the coordinators. The certificate is read again when
-// it changes, so that it can be replaced while the worker runs.
+// it changes, at once on SIGHUP, so that it can be replaced while the worker runs.
 func (f *workerFlags) dial(ctx context.Context, log *slog.Logger) (*client.Client, error) {
 	cfg := client.DefaultConfig()
 	cfg.Servers = strings.Split(f.server, ",")
@@ -103,17 +103,10 @@ func (f *workerFlags) dial(ctx context.Context, log *slog.Logger) (*client.Clien
 			return nil, err
 		}
 		cfg.Credentials = grpctls.Client(id, pki.Expect{Role: pki.Coordinator})
-		go id.Watch(ctx, certsEvery, func(err error) {
-			if err != nil {
-				log.Warn("the certificate was changed and cannot be read", "error", err)
-			}
-		})
+		go reloadCertificates(ctx, id, log)
 	}
 	return client.New(cfg)
 }
-
-// certsEvery is how often the folder of certificates is looked at.
-const certsEvery = 10 * time.Second
 
 // maxSlots bounds the tasks at once of one worker on processors: each has its own
 // memory.

@@ -74,3 +74,47 @@ func TestACallKnowsItsPeer(t *testing.T) {
 		t.Errorf("nobody calls: %v", err)
 	}
 }
+
+// A connection ends with its certificate, and a new one is made with what the folder
+// holds by then.
+func TestAConnectionEndsWithItsCertificate(t *testing.T) {
+	ca := t.TempDir()
+	if err := pki.InitCA(ca); err != nil {
+		t.Fatal(err)
+	}
+	c1 := identity(t, ca, pki.Request{Role: pki.Coordinator, Name: "c1"})
+	// Certificates end on whole seconds.
+	me := identity(t, ca, pki.Request{Role: pki.Client, Name: "me", From: time.Now().Add(-time.Hour), Valid: time.Hour + 2*time.Second})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer(grpc.Creds(grpctls.Server(c1)))
+	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
+	go s.Serve(ln)
+	defer s.Stop()
+	conn, err := grpc.NewClient(ln.Addr().String(), grpc.WithTransportCredentials(grpctls.Client(me, pki.Expect{Role: pki.Coordinator})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	watch, err := grpc_health_v1.NewHealthClient(conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	if err == nil {
+		_, err = watch.Recv()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pki.Issue(ca, filepath.Join(ca, "me"), pki.Request{Role: pki.Client, Name: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := me.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Recv(); err == nil {
+		t.Errorf("the stream of an expired certificate: %v", err)
+	}
+	if _, err := grpc_health_v1.NewHealthClient(conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}, grpc.WaitForReady(true)); err != nil {
+		t.Errorf("a call with the new certificate: %v", err)
+	}
+}
