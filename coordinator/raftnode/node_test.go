@@ -37,6 +37,9 @@ func TestThreeNodesAgree(t *testing.T) {
 	c.has(20)
 	c.same()
 	leader := c.leader()
+	if s := leader.Status(); s.Applied < 20 || s.Committed < s.Applied {
+		t.Errorf("status %+v", s)
+	}
 	for name, n := range c.nodes {
 		if n == leader {
 			continue

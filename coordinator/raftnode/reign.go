@@ -108,11 +108,14 @@ func (n *Node) notLeader() error {
 	return &replica.NotLeader{Leader: p}
 }
 
-// Status implements replica.Replica.
+// Status implements replica.Replica. Indexes count commands, as the state does; an
+// entry of raft that is not applied yet counts as one, since nobody has read it.
 func (n *Node) Status() replica.Status {
+	applied := n.raft.AppliedIndex()
+	waiting := max(n.raft.CommitIndex(), applied) - applied
 	snapshot := n.Snapshot()
 	s := replica.Status{
-		Leader: n.Leader().ID, Term: n.raft.CurrentTerm(), Committed: n.raft.CommitIndex(),
+		Leader: n.Leader().ID, Term: n.raft.CurrentTerm(), Committed: snapshot.Index() + waiting,
 		Applied: snapshot.Index(), Hash: snapshot.Hash(),
 	}
 	n.mu.Lock()
