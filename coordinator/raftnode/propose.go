@@ -29,27 +29,62 @@ var ErrUncertain = errors.New("it is not known whether this was written")
 
 // Propose implements replica.Replica.
 func (n *Node) Propose(ctx context.Context, e command.Entry) (state.Result, error) {
+	p, err := n.begin(ctx, e)
+	if err != nil {
+		return state.Result{}, err
+	}
+	return n.end(ctx, p)
+}
+
+// ProposeAll implements replica.Replica: entries go into batches one after the other,
+// and batches into the log in order.
+func (n *Node) ProposeAll(ctx context.Context, entries []command.Entry) (results []state.Result, err error) {
+	var begun []*proposal
+	for _, e := range entries {
+		var p *proposal
+		if p, err = n.begin(ctx, e); err != nil {
+			break
+		}
+		begun = append(begun, p)
+	}
+	for _, p := range begun {
+		r, lost := n.end(ctx, p)
+		if lost != nil {
+			return results, lost
+		}
+		results = append(results, r)
+	}
+	return results, err
+}
+
+// begin sends a command on its way.
+func (n *Node) begin(ctx context.Context, e command.Entry) (*proposal, error) {
 	if n.leads() == nil {
-		return state.Result{}, n.refusal()
+		return nil, n.refusal()
 	}
 	if err := n.checkLevel(ctx, e.Command); err != nil {
-		return state.Result{}, err
+		return nil, err
 	}
 	if e.At == 0 {
 		e.At = n.config.Now().UnixMilli()
 	}
 	data, err := command.Encode(e)
 	if err != nil {
-		return state.Result{}, err
+		return nil, err
 	}
 	p := &proposal{data: data, done: make(chan outcome, 1)}
 	select {
 	case n.proposals <- p:
+		return p, nil
 	case <-ctx.Done():
-		return state.Result{}, ctx.Err()
+		return nil, ctx.Err()
 	case <-n.failed:
-		return state.Result{}, replica.ErrClosed
+		return nil, replica.ErrClosed
 	}
+}
+
+// end waits for what becomes of it.
+func (n *Node) end(ctx context.Context, p *proposal) (state.Result, error) {
 	select {
 	case o := <-p.done:
 		return o.result, o.err
@@ -127,8 +162,9 @@ func (n *Node) propose() {
 		}
 		var batch []*proposal
 		batch, left = n.gather(first)
+		f := n.commit(batch) // here: two goroutines would race for the earlier place
 		n.work.Go(func() {
-			n.commit(batch)
+			n.conclude(batch, f)
 			<-slots
 		})
 	}
@@ -152,12 +188,17 @@ func (n *Node) gather(first *proposal) (batch []*proposal, left *proposal) {
 	return batch, nil
 }
 
-func (n *Node) commit(batch []*proposal) {
+// commit puts a batch into the log.
+func (n *Node) commit(batch []*proposal) raft.ApplyFuture {
 	data := make([][]byte, len(batch))
 	for i, p := range batch {
 		data[i] = p.data
 	}
-	f := n.raft.Apply(encodeBatch(data), n.config.Timing.Transfer)
+	return n.raft.Apply(encodeBatch(data), n.config.Timing.Transfer)
+}
+
+// conclude tells those who wait what became of a batch.
+func (n *Node) conclude(batch []*proposal, f raft.ApplyFuture) {
 	err := n.translate(n.await(f))
 	var results []state.Result
 	if err == nil {

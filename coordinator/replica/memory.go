@@ -68,6 +68,18 @@ func (m *Memory) Propose(ctx context.Context, e command.Entry) (state.Result, er
 	return r, nil
 }
 
+// ProposeAll implements Replica.
+func (m *Memory) ProposeAll(ctx context.Context, entries []command.Entry) (results []state.Result, err error) {
+	for _, e := range entries {
+		r, err := m.Propose(ctx, e)
+		if err != nil {
+			return results, err
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
 // Read implements Replica.
 func (m *Memory) Read(ctx context.Context) (*state.Snapshot, error) {
 	m.mu.Lock()

@@ -26,6 +26,11 @@ type Replica interface {
 	// same request id is safe. The leader sets At of an entry that has none.
 	Propose(ctx context.Context, e command.Entry) (state.Result, error)
 
+	// ProposeAll is Propose for several entries, which are written in this order,
+	// maybe with others between. An error ends it: results are of those before. What
+	// comes after a refusal is applied all the same.
+	ProposeAll(ctx context.Context, entries []command.Entry) ([]state.Result, error)
+
 	// Read returns a state that has everything acknowledged before the call. It is
 	// for the leader: elsewhere it returns *NotLeader.
 	Read(ctx context.Context) (*state.Snapshot, error)

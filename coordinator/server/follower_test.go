@@ -32,6 +32,10 @@ func (f *follower) Propose(context.Context, command.Entry) (state.Result, error)
 	return state.Result{}, f.refuse()
 }
 
+func (f *follower) ProposeAll(context.Context, []command.Entry) ([]state.Result, error) {
+	return nil, f.refuse()
+}
+
 func (f *follower) Read(context.Context) (*state.Snapshot, error) { return nil, f.refuse() }
 
 func (f *follower) Reign(ctx context.Context) (context.Context, error) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,19 +83,36 @@ func (r *reign) planAgain() {
 	}
 }
 
+// maxTogether is how many commands of a plan are written before it is looked whether
+// one was refused.
+const maxTogether = 512
+
 // carryOut writes a plan's commands.
 func (r *reign) carryOut(plan *scheduler.Plan) {
-	for _, c := range plan.Commands {
-		res, err := r.propose(r.ctx, command.Entry{Command: c})
-		switch {
-		case r.ctx.Err() != nil:
+	for commands := range slices.Chunk(plan.Commands, maxTogether) {
+		entries := make([]command.Entry, len(commands))
+		for i, c := range commands {
+			entries[i].Command = c
+		}
+		results, err := r.cfg.Replica.ProposeAll(r.ctx, entries)
+		if r.ctx.Err() != nil {
 			return
-		case err != nil:
-			r.cfg.Log.Warn("a plan could not be written", "command", c, "why", err)
+		}
+		if n := len(results); n > 0 { // the next plan is of a state that has them
+			select {
+			case <-r.cfg.Replica.Advanced(results[n-1].Index - 1):
+			case <-r.ctx.Done():
+			}
+		}
+		for i, res := range results {
+			if res.Err != nil {
+				r.cfg.Log.Debug("the state moved on before a plan was written", "command", commands[i], "why", res.Err)
+				return
+			}
+		}
+		if err != nil {
+			r.cfg.Log.Warn("a plan could not be written", "why", err)
 			r.pause(r.cfg.PlanGap)
-			return
-		case res.Err != nil:
-			r.cfg.Log.Debug("the state moved on before a plan was written", "command", c, "why", res.Err)
 			return
 		}
 	}
