@@ -72,7 +72,7 @@ func (l *layer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, er
 		return nil, err
 	}
 	c.SetDeadline(time.Time{})
-	return c, nil
+	return pki.UntilExpiry(c), nil
 }
 
 // Accept implements net.Listener: connections whose greeting was good.
@@ -86,7 +86,7 @@ func (l *layer) take(c *tls.Conn) {
 		c.Close()
 		return
 	}
-	l.queue.give(c)
+	l.queue.give(pki.UntilExpiry(c))
 }
 
 // greet answers a greeting. The other side waits for the answer, so nothing of raft

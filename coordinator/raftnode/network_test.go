@@ -168,6 +168,41 @@ func TestCertificatesRotate(t *testing.T) {
 	c.same()
 }
 
+// A node whose certificate ends is alone, though its connections were open, until it
+// has a new one.
+func TestACertificateEnds(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	ids := map[string]*pki.Identity{}
+	c.tune = func(k *raftnode.Config) { ids[k.ID] = k.Identity }
+	c.found("c1", "c2", "c3")
+	c.write(0)
+	old := c.follower()
+	dir := filepath.Join(c.certs, old)
+	short := pki.Request{Role: pki.Coordinator, Name: old, From: time.Now().Add(-time.Hour), Valid: time.Hour + 4*time.Second}
+	must(t, pki.Issue(c.certs, dir, short))
+	must(t, ids[old].Reload())
+	c.each(old, (*netfault.Link).Cut) // it connects with the new one
+	c.each(old, (*netfault.Link).Heal)
+	healthy := func() bool {
+		for _, p := range c.leader().Status().Peers {
+			if p.ID == old {
+				return p.Healthy
+			}
+		}
+		return false
+	}
+	until(t, "the certificate has ended", func() bool { _, err := pki.Load(dir); return errors.Is(err, pki.ErrExpired) })
+	until(t, "the node is missed", func() bool { return !healthy() })
+	c.write(1)
+	must(t, pki.Issue(c.certs, dir, pki.Request{Role: pki.Coordinator, Name: old}))
+	must(t, ids[old].Reload())
+	until(t, "the node is back", healthy)
+	c.write(2)
+	c.has(3)
+	c.same()
+}
+
 // The API's connections come out of the same port, and others do not.
 func TestOnePort(t *testing.T) {
 	t.Parallel()

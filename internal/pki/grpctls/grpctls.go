@@ -39,7 +39,7 @@ func (s server) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, err
 	if !state.HandshakeComplete {
 		return nil, nil, fault.New(fault.ErrUnavailable, "the handshake with %s is not complete", c.RemoteAddr())
 	}
-	return untilExpiry(t), info(state), nil
+	return pki.UntilExpiry(t), info(state), nil
 }
 
 func info(s tls.ConnectionState) credentials.TLSInfo {
@@ -56,28 +56,6 @@ func (server) Info() credentials.ProtocolInfo {
 func (s server) Clone() credentials.TransportCredentials { return s }
 func (server) OverrideServerName(string) error           { return nil }
 
-// mortal is a connection that ends with the certificate of the other side. Whoever
-// has a new one by then connects anew; otherwise they would be refused on a
-// connection that stays.
-type mortal struct {
-	net.Conn
-	end *time.Timer
-}
-
-func untilExpiry(t *tls.Conn) net.Conn {
-	who, err := pki.PeerOf(t.ConnectionState())
-	if err != nil {
-		return t // every call is refused: see PeerFrom
-	}
-	return mortal{t, time.AfterFunc(time.Until(who.NotAfter), func() { t.Close() })}
-}
-
-// Close implements net.Conn.
-func (m mortal) Close() error {
-	m.end.Stop()
-	return m.Conn.Close()
-}
-
 // Client are credentials of a client that means to reach somebody.
 func Client(id *pki.Identity, e pki.Expect) credentials.TransportCredentials { return client{id, e} }
 
@@ -92,7 +70,7 @@ func (c client) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (ne
 		raw.Close()
 		return nil, nil, pki.Explain(err)
 	}
-	return untilExpiry(t), info(t.ConnectionState()), nil
+	return pki.UntilExpiry(t), info(t.ConnectionState()), nil
 }
 
 func (client) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
