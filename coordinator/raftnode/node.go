@@ -121,15 +121,24 @@ func (n *Node) openStores() error {
 	dir := filepath.Join(n.dir.path, "log")
 	var err error
 	if n.journal, err = journal.Open(dir, o); err != nil {
-		return fault.New(fault.ErrData, "open the log: %w", err).WithHint("%s", replaceHint)
+		return onDisk("open the log", err)
 	}
 	if n.votes, err = journal.OpenVotes(dir, o); err != nil {
-		return fault.New(fault.ErrData, "open the votes: %w", err).WithHint("%s", replaceHint)
+		return onDisk("open the votes", err)
 	}
 	if n.dir.id.Started && n.votes.Empty() {
-		return fault.New(fault.ErrData, "%w: this node's votes in %s", journal.ErrLost, dir).WithHint("%s", replaceHint)
+		return onDisk("open the votes", fmt.Errorf("%w: %s", journal.ErrLost, dir))
 	}
 	return nil
+}
+
+// onDisk says what to do about an error of what is on disk: nothing replaces what was
+// lost there, and anything else may pass.
+func onDisk(what string, err error) error {
+	if errors.Is(err, journal.ErrCorrupt) || errors.Is(err, journal.ErrLost) {
+		return fault.New(fault.ErrData, "%s: %w", what, err).WithHint("%s", replaceHint)
+	}
+	return fault.New(fault.ErrUnavailable, "%s: %w", what, err)
 }
 
 func (n *Node) startRaft() error {
@@ -146,7 +155,7 @@ func (n *Node) startRaft() error {
 		newest = all[0].Index
 	}
 	if err := n.journal.Missing(newest); err != nil {
-		return fault.New(fault.ErrData, "%w", err).WithHint("%s", replaceHint)
+		return onDisk("open the log", err)
 	}
 	self := n.dir.id.member()
 	l := &layer{config: &n.config, self: self, cluster: n.dir.id.Cluster, queue: newQueue(n.config.Listener.Addr())}

@@ -29,6 +29,8 @@ const (
 	handshakesInAll   = 512
 )
 
+var errCrowded = errors.New("too many handshakes at a time from there, or in all")
+
 // port is the one TLS listener of a node: it makes the handshake and hands each
 // connection to whom it is for.
 type port struct {
@@ -72,6 +74,7 @@ func (p *port) accept() {
 		}
 		host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
 		if !p.enter(host, c) {
+			p.refuse(c.RemoteAddr().String(), errCrowded)
 			c.Close()
 			continue
 		}

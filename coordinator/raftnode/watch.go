@@ -33,10 +33,18 @@ type watcher struct {
 	applied  uint64
 	moved    time.Time // when applied last changed
 	snapshot uint64
+	warned   time.Time
 }
+
+// soon is how long before its certificate ends a node speaks of it, hourly.
+const soon = 7 * 24 * time.Hour
 
 func (w *watcher) look() {
 	n := w.node
+	if end := n.config.Identity.Self().NotAfter; time.Until(end) < soon && time.Since(w.warned) > time.Hour {
+		w.warned = time.Now()
+		n.config.Log.Warn("the certificate of this coordinator ends soon: issue a new one, no restart is needed", "ends", end)
+	}
 	if n.raft.State() == raft.Shutdown {
 		n.fail(ErrRemoved) // raft stops a leader that was removed
 		return

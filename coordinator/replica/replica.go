@@ -62,7 +62,8 @@ type Members interface {
 	// Add makes a node with an empty log a learner; it becomes a voter by itself
 	// once it has caught up.
 	Add(ctx context.Context, p Peer) error
-	// Remove takes a node out, for good: its name cannot come back.
+	// Remove takes a node out, for good: its data folder cannot come back. Its name
+	// can, with a new one.
 	Remove(ctx context.Context, id string) error
 	// Transfer hands leadership to another voter.
 	Transfer(ctx context.Context) error
