@@ -29,7 +29,11 @@ func build(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "g2c")
-	if out, err := exec.Command("go", "build", "-o", program, "g2c/cmd/g2c").CombinedOutput(); err != nil {
+	args := []string{"build", "-o", program}
+	if raced {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "g2c/cmd/g2c")...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		return 1
 	}

@@ -90,12 +90,9 @@ func (p *process) exit(within time.Duration) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// showLogs prints the ends of logs if the test has failed: warnings and worse of
-// workers, who say much.
+// showLogs prints the ends of logs if the test has failed, or a process had a race:
+// warnings and worse of workers, who say much.
 func showLogs(t *testing.T, dir string) {
-	if !t.Failed() {
-		return
-	}
 	logs, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil {
 		t.Error(err)
@@ -104,6 +101,12 @@ func showLogs(t *testing.T, dir string) {
 		text, err := os.ReadFile(log)
 		if err != nil {
 			t.Error(err)
+			continue
+		}
+		if strings.Contains(string(text), "DATA RACE") {
+			t.Errorf("%s: a data race", filepath.Base(log))
+		}
+		if !t.Failed() {
 			continue
 		}
 		var lines []string

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"maps"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 const tiny = "../e2e/testdata/tiny.yaml"
 
 // A cluster of one coordinator and one real worker trains an experiment to the bits
-// that `g2c run` gives, though the worker is killed on the way.
+// that `g2c run` gives, though the worker is killed on the way, and
+// another time asked to go.
 func TestASingleTrainsTheSameBits(t *testing.T) {
 	t.Parallel()
 	alone, together := t.TempDir(), t.TempDir()
@@ -25,6 +27,12 @@ func TestASingleTrainsTheSameBits(t *testing.T) {
 	all := len(c.ps(experiment))
 	c.done(experiment, 1, time.Minute)
 	w.kill()
+	c.startWorker(w)
+	c.done(experiment, 2, 2*time.Minute)
+	w.signal(syscall.SIGTERM)
+	if code := w.exit(time.Minute); code != 0 {
+		t.Errorf("the worker ended with exit code %d when it was asked to", code)
+	}
 	c.startWorker(w)
 	c.done(experiment, all, 2*time.Minute)
 	c.onceEach(experiment, all)
