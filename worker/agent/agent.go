@@ -35,6 +35,9 @@ const (
 	goodbyeTime = 10 * time.Second       // for the last reports, once all has stopped
 )
 
+// maxLate is how many of the last tasks a new leader hears the logs of.
+const maxLate = 32
+
 // Agent is a worker that runs. Its loop owns everything: sessions, runs and timers
 // hand it functions to call.
 type Agent struct {
@@ -44,8 +47,9 @@ type Agent struct {
 	wake  chan struct{} // has an element if a run has begun
 	over  chan struct{} // closed when the loop ends
 	runs  map[api.Key]*activity
-	link  *link // nil between sessions
-	left  bool  // the leader knows that this worker goes
+	late  []*activity // the last that were done, the newest last
+	link  *link       // nil between sessions
+	left  bool        // the leader knows that this worker goes
 	dials context.Context
 }
 
@@ -202,12 +206,29 @@ func (a *Agent) ended(r *activity, err error) {
 	}
 	a.mention(r)
 	delete(a.runs, r.Task)
+	if o.Kind == Done {
+		a.late = append(a.late, r)
+		a.late = a.late[max(0, len(a.late)-maxLate):]
+	}
 	a.core.Ended(r.Task, r.Generation, o)
 }
 
 // flush sends what runs have said.
 func (a *Agent) flush() {
 	for _, r := range a.runs {
+		a.mention(r)
+	}
+}
+
+// repeat tells a leader what it may not have heard: logs and curves are kept by the
+// leader that they were said to.
+func (a *Agent) repeat() {
+	for _, r := range a.late {
+		r.output.again()
+		a.mention(r)
+	}
+	for _, r := range a.runs {
+		r.output.again()
 		a.mention(r)
 	}
 }
@@ -220,8 +241,11 @@ func (a *Agent) mention(r *activity) {
 	if n.progress != nil {
 		a.link.mention(func(s Session) error { return s.Progress(r.Task, r.Generation, *n.progress) })
 	}
-	if len(n.lines) > 0 {
-		a.link.mention(func(s Session) error { return s.Lines(r.Task, r.Generation, n.first, n.lines) })
+	for len(n.lines) > 0 {
+		some := atOnce(n.lines)
+		first, lines := n.first, n.lines[:some]
+		n.first, n.lines = n.first+uint64(some), n.lines[some:]
+		a.link.mention(func(s Session) error { return s.Lines(r.Task, r.Generation, first, lines) })
 	}
 	if len(n.points) > 0 {
 		a.link.mention(func(s Session) error { return s.Points(r.Task, r.Generation, n.points) })
@@ -274,7 +298,8 @@ func (a *Agent) serve() error {
 	l := newLink(session, end)
 	a.call(func() {
 		a.link = l
-		a.core.Welcome(sent, welcome.Lease)
+		a.core.Welcome(sent, welcome.Lease, welcome.Beat)
+		a.repeat()
 	})
 	var helpers sync.WaitGroup
 	defer helpers.Wait()

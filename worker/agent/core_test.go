@@ -20,7 +20,7 @@ type bench struct {
 
 func newBench(t *testing.T, slots int) *bench {
 	b := &bench{t: t, Core: NewCore(slots)}
-	b.Welcome(0, time.Minute)
+	b.Welcome(0, time.Minute, 10*time.Second)
 	return b
 }
 
@@ -158,7 +158,7 @@ func TestCutOff(t *testing.T) {
 	b.want(list{"stop 1"}, nil)
 	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
 	b.want(nil, list{"released 1"})
-	b.Welcome(50*time.Second, time.Minute)
+	b.Welcome(50*time.Second, time.Minute, 10*time.Second)
 	b.told(assign("a", 1, 1), assign("b", 1, 1))
 	b.want(nil, list{"released 1"})
 	b.answer()
@@ -245,7 +245,7 @@ func TestOldRecordsAreNotObeyed(t *testing.T) {
 	b.Answered(Answer{Number: 1, Index: 12})
 	b.Told(Record{Index: 11, Assignments: []Assignment{assign("b", 1, 1)}})
 	b.want(nil, nil)
-	b.Welcome(0, time.Minute) // of a cluster that was restored from an older state
+	b.Welcome(0, time.Minute, 10*time.Second) // of a cluster that was restored from an older state
 	b.Told(Record{Index: 3, Assignments: []Assignment{assign("b", 2, 1)}})
 	b.want(list{"start 2"}, nil)
 }

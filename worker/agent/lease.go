@@ -9,6 +9,7 @@ type lease struct {
 	heard  time.Duration // when the leader last answered
 	cut    bool          // everything was told to stop
 	since  time.Duration // when it was
+	seek   time.Duration // after how long without an answer another coordinator is looked for
 }
 
 // A worker that is not answered looks for another coordinator at seekAt parts of its
@@ -25,8 +26,10 @@ func part(d time.Duration, of float64) time.Duration { return time.Duration(floa
 
 // Welcome begins a session: reports that nobody answered are to be sent again, and
 // the record is not known until the coordinator sends it.
-func (c *Core) Welcome(sent, length time.Duration) {
-	c.lease = lease{length: length, heard: sent}
+func (c *Core) Welcome(sent, length, beat time.Duration) {
+	// Between a beat and the answer to the next all is well.
+	seek := min(max(part(length, seekAt), beat*7/4), part(length, stopAt)*9/10)
+	c.lease = lease{length: length, heard: sent, seek: seek}
 	c.record, c.outbox.index = nil, 0
 }
 

@@ -1,13 +1,14 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// What a run may have waiting to be sent. What comes on top is lost, oldest first:
-// logs and curves must never slow a training down.
+// What of a run is kept, to be sent and to be sent again to another leader. What comes
+// on top pushes the oldest out: logs and curves must never slow a training down.
 const (
 	maxLines     = 1000 // the coordinator takes as many at once
 	maxLineBytes = 4096
@@ -28,13 +29,15 @@ type Output struct {
 	since    time.Time // of from, the first that was said
 	lines    []Line
 	first    uint64 // number of lines[0]
+	next     uint64 // number of the first line that was not sent
 	points   []Point
+	unsent   int // how many of the last points were not sent
 }
 
 // NewOutput makes one that dates what is said with a clock, and calls wake when
 // Started is said first.
 func NewOutput(now func() time.Time, wake func()) *Output {
-	return &Output{now: now, wake: wake, first: 1}
+	return &Output{now: now, wake: wake, first: 1, next: 1}
 }
 
 // Started says that the task trains, and does not just prepare to.
@@ -88,9 +91,10 @@ func (o *Output) Point(name string, step int64, value float64) {
 		o.points = o.points[1:]
 	}
 	o.points = append(o.points, Point{name, step, value})
+	o.unsent = min(o.unsent+1, maxPoints)
 }
 
-// news is what was said and not taken yet.
+// news is what was said and not sent yet.
 type news struct {
 	progress *Progress
 	first    uint64 // number of the first line
@@ -98,11 +102,13 @@ type news struct {
 	points   []Point
 }
 
-// take returns what is new.
+// take returns what is new, for the session to send.
 func (o *Output) take() news {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := news{first: o.first, lines: o.lines, points: o.points}
+	n := news{first: max(o.first, o.next)}
+	n.lines = slices.Clone(o.lines[n.first-o.first:])
+	n.points = slices.Clone(o.points[len(o.points)-o.unsent:])
 	if o.moved {
 		p := o.progress
 		if passed := o.now().Sub(o.since).Seconds(); passed > 0 {
@@ -110,7 +116,27 @@ func (o *Output) take() news {
 		}
 		n.progress = &p
 	}
-	o.first += uint64(len(o.lines))
-	o.lines, o.points, o.moved = nil, nil, false
+	o.next, o.unsent, o.moved = o.first+uint64(len(o.lines)), 0, false
 	return n
+}
+
+// maxSayBytes bounds the lines of one message: the coordinator takes a few MiB.
+const maxSayBytes = 256 << 10
+
+// atOnce is how many of some lines fit one message.
+func atOnce(lines []Line) int {
+	bytes := 0
+	for i, l := range lines {
+		if bytes += len(l.Text); bytes > maxSayBytes && i > 0 {
+			return i
+		}
+	}
+	return len(lines)
+}
+
+// again has all that is kept count as new: another leader has not heard it.
+func (o *Output) again() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.next, o.unsent, o.moved = o.first, len(o.points), !o.since.IsZero()
 }

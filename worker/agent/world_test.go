@@ -272,7 +272,7 @@ func (w *world) join(n *node) {
 			w.t.Fatalf("join %s: %v", n.id, r.Err)
 		}
 		w.send(s, false, func() {
-			n.core.Welcome(sent, leaseLength)
+			n.core.Welcome(sent, leaseLength, leaseLength/6)
 			w.after(0, func() { w.pump(n) })
 		})
 		w.sendRecord(s)
