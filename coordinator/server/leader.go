@@ -94,15 +94,9 @@ func (r *reign) carryOut(plan *scheduler.Plan) {
 		for i, c := range commands {
 			entries[i].Command = c
 		}
-		results, err := r.cfg.Replica.ProposeAll(r.ctx, entries)
+		results, err := r.proposeAll(r.ctx, entries)
 		if r.ctx.Err() != nil {
 			return
-		}
-		if n := len(results); n > 0 { // the next plan is of a state that has them
-			select {
-			case <-r.cfg.Replica.Advanced(results[n-1].Index - 1):
-			case <-r.ctx.Done():
-			}
 		}
 		for i, res := range results {
 			if res.Err != nil {
@@ -157,8 +151,8 @@ func (r *reign) heardOf(worker string) time.Time {
 // coordinator still led at that time. Otherwise the next leader may have begun to
 // count before, and would take the worker for lost while it trusts this lease.
 func (r *reign) hear(ctx context.Context, s *session, at time.Time) error {
-	if _, err := r.cfg.Replica.Read(ctx); err != nil {
-		return explain(err)
+	if _, err := r.latest(ctx); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

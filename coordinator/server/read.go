@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"g2c/api/rpcerr"
+	"g2c/coordinator/state"
 )
 
 // read is the state with everything acknowledged before the call, as the caller sees
@@ -13,11 +15,21 @@ func (s *Server) read(ctx context.Context) (*view, error) {
 	if r == nil {
 		return nil, rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
 	}
-	snapshot, err := s.cfg.Replica.Read(ctx)
+	snapshot, err := s.latest(ctx)
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	return &view{reign: r, Snapshot: snapshot, who: whoOf(ctx)}, nil
+}
+
+// latest is Replica.Read. A reign that ends meanwhile may end it like a caller who
+// gives up, which is another thing.
+func (s *Server) latest(ctx context.Context) (*state.Snapshot, error) {
+	snapshot, err := s.cfg.Replica.Read(ctx)
+	if err != nil && ctx.Err() == nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return nil, rpcerr.New(rpcerr.NoLeader, "%s cannot be sure that it leads: %w", s.cfg.Replica.ID(), err)
+	}
+	return snapshot, explain(err)
 }
 
 // now is the state as far as this replica has it, as the caller sees it: after a

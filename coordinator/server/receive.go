@@ -11,12 +11,59 @@ import (
 	"g2c/coordinator/command"
 )
 
-// receive reads what a worker says, in order, and answers. It returns why it ended.
+// receive takes what a worker says, in order, and answers. It returns why it ended.
+// Reports that wait are written together, so that a worker of many slots does not wait
+// for the disks once for each.
 func (s *session) receive() error {
+	heard := make(chan *apiv1.ConnectRequest, maxHeard)
+	s.Server.sessions.Go(func() {
+		if err := s.listen(heard); err != nil {
+			s.cancel(err)
+		}
+	})
+	for {
+		var m *apiv1.ConnectRequest
+		select {
+		case m = <-heard:
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
+		}
+		if m == nil {
+			return errOver
+		}
+		var reports []*apiv1.Report
+		for ; m.GetReport() != nil; m = waiting(heard) {
+			reports = append(reports, m.GetReport())
+		}
+		if err := s.reports(reports); err != nil {
+			return err
+		}
+		if m == nil {
+			continue
+		}
+		if err := s.take(m); err != nil {
+			return err
+		}
+	}
+}
+
+// waiting is what was heard and not taken yet; nil if there is nothing.
+func waiting(heard <-chan *apiv1.ConnectRequest) *apiv1.ConnectRequest {
+	select {
+	case m := <-heard:
+		return m
+	default:
+		return nil
+	}
+}
+
+// listen hears a worker until it says no more.
+func (s *session) listen(heard chan<- *apiv1.ConnectRequest) error {
+	defer close(heard)
 	for {
 		m, err := s.stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return errOver
+			return nil // what was heard is still answered
 		}
 		if err != nil {
 			return err
@@ -24,8 +71,10 @@ func (s *session) receive() error {
 		if err := s.slow(); err != nil {
 			return err
 		}
-		if err := s.take(m); err != nil {
-			return err
+		select {
+		case heard <- m:
+		case <-s.ctx.Done():
+			return nil
 		}
 	}
 }
@@ -47,8 +96,6 @@ func (s *session) take(m *apiv1.ConnectRequest) error {
 	switch v := m.Message.(type) {
 	case *apiv1.ConnectRequest_Beat:
 		return s.beat(v.Beat)
-	case *apiv1.ConnectRequest_Report:
-		return s.report(v.Report)
 	case *apiv1.ConnectRequest_Cached:
 		return s.cached(v.Cached)
 	case *apiv1.ConnectRequest_Progress:
@@ -76,28 +123,38 @@ func (s *session) beat(b *apiv1.Beat) error {
 	return nil
 }
 
-// report has the state take a worker's word, or refuse it. Either is an answer.
-func (s *session) report(m *apiv1.Report) error {
-	c, err := s.commandOf(m)
-	if err != nil {
-		return err
+// reports have the state take a worker's word, or refuse it. Either is an answer.
+func (s *session) reports(list []*apiv1.Report) error {
+	var entries []command.Entry
+	var bad error
+	for _, m := range list {
+		var c command.Command
+		if c, bad = s.commandOf(m); bad == nil {
+			c, bad = s.checked(c)
+		}
+		if bad != nil {
+			break // those before it are the worker's word all the same
+		}
+		entries = append(entries, command.Entry{Command: c})
 	}
-	if c, err = s.checked(c); err != nil {
-		return err
+	if len(entries) == 0 {
+		return bad
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, reportTimeout)
 	defer cancel()
-	r, err := s.propose(ctx, command.Entry{Command: c})
+	results, err := s.proposeAll(ctx, entries)
+	for i, r := range results {
+		a := &apiv1.ReportAnswer{Number: list[i].Number, Index: r.Index}
+		if r.Err != nil {
+			a.Refused = r.Err.Error()
+		}
+		s.metrics.reported(list[i].Kind, r.Err)
+		s.say(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Report{Report: a}})
+	}
 	if err != nil {
 		return err
 	}
-	a := &apiv1.ReportAnswer{Number: m.Number, Index: r.Index}
-	if r.Err != nil {
-		a.Refused = r.Err.Error()
-	}
-	s.metrics.reported(m.Kind, r.Err)
-	s.say(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Report{Report: a}})
-	return nil
+	return bad
 }
 
 // maxReason bounds the words of a failure: what comes after it is in the task's log.

@@ -20,6 +20,7 @@ import (
 const (
 	helloTimeout   = 10 * time.Second // between the stream and its hello
 	reportTimeout  = 10 * time.Second // of one report's way into the log
+	maxHeard       = 64               // messages that wait to be taken
 	maxUnsent      = 64               // answers that wait to be sent
 	maxKnown       = 10_000           // tasks that a worker may speak of though it has them no more
 	messagesPerSec = 2000             // beyond it the worker is read more slowly
@@ -27,8 +28,9 @@ const (
 
 type workerStream = grpc.BidiStreamingServer[apiv1.ConnectRequest, apiv1.ConnectResponse]
 
-// session is a worker's stream. Two goroutines share it: the handler's, which alone
-// sends, and receive's, which reads and answers in order.
+// session is a worker's stream. Three goroutines share it: the handler's, which alone
+// sends; listen's, which alone reads; and receive's, which takes what was read and
+// answers, in order.
 type session struct {
 	*reign
 	worker      string

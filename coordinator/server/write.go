@@ -33,21 +33,30 @@ func (s *Server) write(ctx context.Context, request string, c command.Command) (
 // says that it is not known what became of it if its kind is OutcomeUnknown, and
 // otherwise that it was not written.
 func (s *Server) propose(ctx context.Context, e command.Entry) (state.Result, error) {
-	r, err := s.cfg.Replica.Propose(ctx, e)
+	results, err := s.proposeAll(ctx, []command.Entry{e})
+	if err != nil {
+		return state.Result{}, err
+	}
+	return results[0], nil
+}
+
+// proposeAll is propose for several entries, in order: an error ends it, and results
+// are of those before.
+func (s *Server) proposeAll(ctx context.Context, entries []command.Entry) ([]state.Result, error) {
+	results, err := s.cfg.Replica.ProposeAll(ctx, entries)
+	if n := len(results); n > 0 {
+		select {
+		case <-s.cfg.Replica.Advanced(results[n-1].Index - 1):
+		case <-ctx.Done():
+			return results, ctx.Err()
+		}
+	}
 	var not *replica.NotLeader
 	switch {
 	case err == nil:
+		return results, nil
 	case errors.As(err, &not), errors.Is(err, command.ErrMalformed), errors.Is(err, command.ErrNewer), errors.Is(err, replica.ErrClosed):
-		return r, explain(err)
-	default:
-		return r, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
+		return results, explain(err)
 	}
-	if r.Err == nil && r.Index > 0 {
-		select {
-		case <-s.cfg.Replica.Advanced(r.Index - 1):
-		case <-ctx.Done():
-			return r, ctx.Err()
-		}
-	}
-	return r, nil
+	return results, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
 }
