@@ -214,7 +214,8 @@ func (r *reign) touched(snapshot *state.Snapshot, c state.Change) {
 // housekeeping is how often what has ended long ago is forgotten.
 const housekeeping = time.Hour
 
-// keepHouse forgets experiments that ended long ago.
+// keepHouse forgets what is long over: experiments that ended, and workers that were
+// lost and joined before that time and never came back.
 func (r *reign) keepHouse() {
 	for r.pause(housekeeping) {
 		before := r.nowMS() - r.cfg.Keep.Milliseconds()
@@ -224,5 +225,24 @@ func (r *reign) keepHouse() {
 		if _, err := r.propose(r.ctx, command.Entry{Command: command.Forget{Before: before}}); err != nil {
 			r.cfg.Log.Warn("forget old experiments", "why", err)
 		}
+		for w := range r.cfg.Replica.Snapshot().Workers("") {
+			if w.Lost && w.Joined < before {
+				r.forgetWorker(w.ID)
+			}
+		}
+	}
+}
+
+// forgetWorker forgets a worker that is still lost, and cannot join meanwhile.
+func (r *reign) forgetWorker(id string) {
+	turn := r.turn(id)
+	turn.Lock()
+	defer turn.Unlock()
+	w := r.cfg.Replica.Snapshot().Worker(id)
+	if w == nil || !w.Lost || r.connected(id) {
+		return
+	}
+	if _, err := r.propose(r.ctx, command.Entry{Command: command.Leave{Worker: id}}); err != nil {
+		r.cfg.Log.Warn("forget a worker", "worker", id, "why", err)
 	}
 }

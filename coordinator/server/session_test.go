@@ -282,3 +282,21 @@ func TestWatchGoesOn(t *testing.T) {
 		t.Errorf("an experiment that there is not: %v", err)
 	}
 }
+
+// What is long over is forgotten: experiments, and workers that never came back.
+func TestTheHouseIsKept(t *testing.T) {
+	n, c, lease := clocked(t)
+	cl := call(t, nil, n)
+	r := submit(t, cl, "e", work("HE"))
+	w := mustConnect(t, cl, hello("w1", 1))
+	a := w.assigned()[0]
+	w.answer(w.report(apiv1.ReportKind_REPORT_KIND_DONE, a.Task, a.Generation))
+	passes(t, c, lease/20, lost(n))
+	passes(t, c, 24*time.Hour, func() bool {
+		s := n.memory.Snapshot()
+		return s.Experiment(r.Experiment) == nil && s.Worker("w1") == nil
+	})
+	if took := c.Now().Sub(time.UnixMilli(1_000_000)); took < server.DefaultConfig().Keep {
+		t.Errorf("forgotten after %v", took)
+	}
+}

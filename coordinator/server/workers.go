@@ -67,6 +67,9 @@ func (s *workers) RemoveWorker(ctx context.Context, req *apiv1.RemoveWorkerReque
 	if err != nil {
 		return nil, err
 	}
+	turn := v.turn(req.Id) // it cannot join meanwhile
+	turn.Lock()
+	defer turn.Unlock()
 	if v.connected(req.Id) {
 		return nil, rpcerr.New(rpcerr.Conflict, "worker %s is connected", req.Id).WithHint("drain it and stop its process first")
 	}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"g2c/internal/fault"
+)
+
+// verb runs a verb and returns what it wrote to standard output.
+func verb(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	os.Stdout = w
+	read := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(r)
+		read <- string(b)
+	}()
+	root := newRoot()
+	root.SetArgs(args)
+	err = root.ExecuteContext(t.Context())
+	os.Stdout = stdout
+	w.Close()
+	return <-read, err
+}
+
+// beginCluster runs a coordinator and a worker that rehearses, in this process, and
+// points the environment at them.
+func beginCluster(t *testing.T, broken string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	t.Setenv("G2C_SERVER", address)
+	t.Setenv("G2C_CERTS", "")
+	begin := func(what string, serve func(context.Context) error) {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- serve(ctx) }()
+		t.Cleanup(func() { // the worker's before the coordinator's: it says farewell
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("the %s ended: %v", what, err)
+			}
+		})
+	}
+	begin("coordinator", func(ctx context.Context) error {
+		return runCoordinator(ctx, &coordinatorFlags{id: "c1", listen: address, single: true, lease: 5 * time.Second, keep: time.Hour})
+	})
+	begin("worker", func(ctx context.Context) error {
+		return runWorker(ctx, &workerFlags{id: "w1", server: address, slots: "cpu:2", rehearse: time.Millisecond, broken: broken})
+	})
+}
+
+const tinySpec = "../../test/e2e/testdata/tiny.yaml"
+
+// The verbs of a cluster do what they say, in words and as JSON, with their exit codes.
+func TestVerbsOfACluster(t *testing.T) {
+	beginCluster(t, "evaluate/s-vs-noa/PAS_ONLY")
+	out, err := verb(t, "submit", tinySpec, "--wait")
+	id := strings.TrimSpace(out)
+	if fault.ExitCode(err) != fault.ExitTraining || !strings.HasPrefix(id, "tiny-") || !strings.Contains(err.Error(), "g2c retry "+id) {
+		t.Fatalf("submit prints %q and ends with %v", out, err)
+	}
+	var ps struct{ Tasks []taskInfo }
+	out, err = verb(t, "ps", id, "--json")
+	if err != nil || json.Unmarshal([]byte(out), &ps) != nil || len(ps.Tasks) != 5 {
+		t.Fatalf("ps: %s, %v", out, err)
+	}
+	at := slices.IndexFunc(ps.Tasks, func(i taskInfo) bool { return i.State == "failed" })
+	if at < 0 || ps.Tasks[at].Reason == "" || ps.Tasks[at].Attempts != 1 {
+		t.Fatalf("no task failed: %+v", ps.Tasks)
+	}
+	key := ps.Tasks[at].Key
+	for _, try := range []struct {
+		args string
+		says string
+		code int
+	}{
+		{"ps", id, 0},
+		{"describe " + id, "failed", 0},
+		{"describe " + key[:10], ps.Tasks[at].Name, 0},
+		{"describe " + key + " --json", `"completions": 0`, 0},
+		{"logs " + key, "", 0},
+		{"watch " + id, "4 done, 1 failed", fault.ExitTraining},
+		{"status --json", `"leader": "c1"`, 0},
+		{"workers ls --json", `"state": "ready"`, 0},
+		{"workers cordon w1 --reason disk", "", 0},
+		{"workers ls", "cordoned", 0},
+		{"workers ready w1", "", 0},
+		{"workers drain nobody", "", fault.ExitNotFound},
+		{"projects set p --quota 3", "", 0},
+		{"projects ls --json", `"quota": 3`, 0},
+		{"audit", "submit", 0},
+		{"token create --role viewer", "g2c_", 0},
+		{"token create --role king", "", fault.ExitSpec},
+		{"token ls", "viewer", 0},
+		{"cancel " + id + " --reason enough --json", `"state": "cancelled"`, 0},
+		{"watch " + id, "", fault.ExitInterrupted},
+		{"retry " + id, "", fault.ExitUnavailable},
+		{"describe nothing-here", "", fault.ExitNotFound},
+		{"logs " + id, "", fault.ExitSpec},
+		{"status --server 127.0.0.1", "", fault.ExitSpec},
+		{"status --certs /nowhere", "", fault.ExitNotFound},
+		{"ps --token @/nowhere", "", fault.ExitNotFound},
+		{"ps --token nonsense", "", fault.ExitUnavailable},
+	} {
+		out, err := verb(t, strings.Fields(try.args)...)
+		if fault.ExitCode(err) != try.code || !strings.Contains(out, try.says) {
+			t.Errorf("g2c %s prints %q and ends with %v; want %q and exit code %d", try.args, out, err, try.says, try.code)
+		}
+		if err != nil && errors.Is(err, fault.ErrUnavailable) && strings.Contains(err.Error(), "rpc error") {
+			t.Errorf("g2c %s speaks of RPCs: %v", try.args, err)
+		}
+	}
+}
+
+// What is done is not run again, and waiting for it ends at once.
+func TestSubmitTwice(t *testing.T) {
+	beginCluster(t, "")
+	for _, done := range []string{`"done": 0`, `"done": 5`} {
+		out, err := verb(t, "submit", tinySpec, "--wait", "--json")
+		if err != nil || !strings.Contains(out, done) {
+			t.Fatalf("%s, %v; want %s", out, err, done)
+		}
+	}
+}
