@@ -52,6 +52,9 @@ type worker struct {
 // newCluster makes an authority and certificates; nothing runs yet.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("runs processes for a while")
+	}
 	c := &cluster{t: t, dir: t.TempDir(), logs: t.ArtifactDir(), nodes: map[string]*node{}, workers: map[string]*worker{}}
 	t.Cleanup(func() { showLogs(t, c.logs) }) // runs once the processes are gone
 	must(t, "certs", "init", c.path("ca"))

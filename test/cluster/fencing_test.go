@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -31,4 +33,52 @@ func TestASleeperIsFenced(t *testing.T) {
 	if s := c.status(); s.WorkersConnected != 2 {
 		t.Errorf("%d workers are connected after the sleeper woke, want 2", s.WorkersConnected)
 	}
+}
+
+// A worker whose network is gone has stopped its task before the coordinator calls
+// it lost, and takes it again when the network is back.
+func TestAWorkerCutOffStopsBeforeItIsLost(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.single("--lease", "3s")
+	w := c.addWorker("w1", "--rehearse", "10m")
+	experiment := c.submit("testdata/sweep.yaml", "--only", "pretrain", "--set", "sweep.seeds=[1]")
+	running := func() bool { return c.counts(experiment).Running == 1 }
+	eventually(t, 20*time.Second, "running on w1", running)
+	for _, l := range w.links {
+		l.Stall()
+	}
+	eventually(t, 20*time.Second, "taken from w1", func() bool { return c.counts(experiment).Pending == 1 })
+	stopped, lost := logged(t, w.log, "task interrupted"), logged(t, c.nodes["c1"].log, "worker lost")
+	if !stopped.Before(lost) {
+		t.Errorf("the task stopped %v after its worker was called lost", stopped.Sub(lost))
+	}
+	for _, l := range w.links {
+		l.Heal()
+	}
+	eventually(t, 20*time.Second, "running again", running)
+	if task := c.ps(experiment)[0]; task.Attempts != 2 || len(task.Workers) != 1 {
+		t.Errorf("%+v", task)
+	}
+}
+
+// logged is when a process first said something.
+func logged(t *testing.T, log, what string) time.Time {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, what) {
+			stamp, _, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+			at, err := time.Parse(time.RFC3339Nano, stamp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
+	}
+	t.Fatalf("%s never said %q", log, what)
+	return time.Time{}
 }

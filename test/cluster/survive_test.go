@@ -15,9 +15,6 @@ import (
 // can go wrong. Nothing is lost, nothing is done twice, and clients saw one order of
 // events.
 func TestAClusterSurvives(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute and a half")
-	}
 	c := newCluster(t)
 	c.found("c4", "c1", "c2", "c3")
 	for i := range 20 {
