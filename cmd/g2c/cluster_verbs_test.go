@@ -114,6 +114,8 @@ func TestVerbsOfACluster(t *testing.T) {
 		{"cancel " + id + " --reason enough --json", `"state": "cancelled"`, 0},
 		{"watch " + id, "", fault.ExitInterrupted},
 		{"retry " + id, "", fault.ExitUnavailable},
+		{"doctor", "c1 leads, 1 of 1 coordinator healthy, 1 worker connected", 0},
+		{"doctor --server 127.0.0.1:1", "fail  cluster", fault.ExitTraining},
 		{"describe nothing-here", "", fault.ExitNotFound},
 		{"logs " + id, "", fault.ExitSpec},
 		{"status --server 127.0.0.1", "", fault.ExitSpec},

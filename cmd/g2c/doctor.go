@@ -32,11 +32,12 @@ type finding struct {
 // newDoctor is `g2c doctor`.
 func newDoctor() *cobra.Command {
 	var storeDir string
+	var f clientFlags
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check this machine: what works, what does not, what to do",
-		Long: `Check this machine: processor, backends, memory, GPUs, store and clock. The exit
-code is 1 if something that is needed does not work.
+		Long: `Check this machine: processor, backends, memory, GPUs, store and clock, and the
+cluster, if one is named. The exit code is 1 if something that is needed does not work.
 
 ` + exitCodes,
 		Args: cobra.NoArgs,
@@ -44,10 +45,12 @@ code is 1 if something that is needed does not work.
 			all := []finding{checkFeatures()}
 			all = append(all, checkCPU()...)
 			all = append(all, checkCUDA(), checkMemory(), checkStore(storeDir), checkCache(), checkClock(time.Now()))
+			all = append(all, checkCluster(c.Context(), &f)...)
 			return printFindings(c, all)
 		},
 	}
 	c.Flags().StringVar(&storeDir, "store", defaultStore, "store to check")
+	f.add(c)
 	return c
 }
 
