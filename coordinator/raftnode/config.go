@@ -59,12 +59,13 @@ type Storage struct {
 
 // DefaultTiming has a leader's death noticed within half a second. At 300 ms and a
 // lease of 200 a machine with four times more to do than cores elected falsely once
-// in ten minutes.
+// in ten minutes. The lease is as long as it may be: reads do not rest on it, and a
+// leader that stood still for a moment need not step down.
 func DefaultTiming() Timing {
 	return Timing{
 		Heartbeat: 400 * time.Millisecond,
 		Election:  400 * time.Millisecond,
-		Lease:     300 * time.Millisecond,
+		Lease:     400 * time.Millisecond,
 		Commit:    20 * time.Millisecond,
 		Network:   2 * time.Second,
 		Transfer:  5 * time.Second,

@@ -288,7 +288,8 @@ func (n *Node) verify() error {
 	switch {
 	case errors.Is(err, raft.ErrRaftShutdown):
 		return replica.ErrClosed
-	case err != nil || r.ctx.Err() != nil:
+	case err != nil || r.ctx.Err() != nil || n.raft.CurrentTerm() != r.term:
+		// A later term of this node may have begun, and its barrier not have passed.
 		return n.notLeader()
 	}
 	return nil

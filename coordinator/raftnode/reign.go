@@ -11,8 +11,9 @@ import (
 
 // reign is a time in which this node leads.
 type reign struct {
-	ctx context.Context
-	end context.CancelFunc
+	term uint64
+	ctx  context.Context
+	end  context.CancelFunc
 }
 
 // followLeadership makes and ends reigns. Raft may leave out a loss between two
@@ -25,9 +26,12 @@ func (n *Node) followLeadership() {
 			return
 		case leads := <-n.raft.LeaderCh():
 			n.crown(nil)
+			// The term is asked for first: if it is still the same later, the barrier
+			// was in it.
+			term := n.raft.CurrentTerm()
 			if leads && n.catchUp() {
 				ctx, end := context.WithCancel(n.stopped)
-				n.crown(&reign{ctx, end})
+				n.crown(&reign{term, ctx, end})
 			}
 		}
 	}
