@@ -13,7 +13,7 @@ import (
 func TestCertificatesAreReplacedInTime(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	const valid = 8 * time.Second
+	const valid = 12 * time.Second
 	began := time.Now()
 	short := map[string]pki.Role{"c1": pki.Coordinator, "w1": pki.Worker}
 	issue := func(r pki.Request) {

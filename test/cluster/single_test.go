@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +37,11 @@ func TestASingleTrainsTheSameBits(t *testing.T) {
 	c.startWorker(w)
 	c.done(experiment, all, 2*time.Minute)
 	c.onceEach(experiment, all)
+	for _, task := range c.ps(experiment) { // what was said of it is kept, whatever became of its worker
+		if o := c.verb("logs", task.Key); o.code != 0 || !strings.Contains(o.stdout, "done") {
+			t.Errorf("logs of %s: exit code %d, %q %s", task.Name, o.code, o.stdout, o.stderr)
+		}
+	}
 	want := weights(t, alone)
 	if got := weights(t, together); len(want) == 0 || !maps.Equal(got, want) {
 		t.Errorf("weights of the cluster %v, of g2c run %v", got, want)

@@ -49,14 +49,16 @@ func (e *Executor) Run(ctx context.Context, a agent.Assignment, out *agent.Outpu
 	}
 	defer func() { e.idle <- r }()
 	r.Warn = func(message string) { out.Line("warning: " + message) }
-	r.Progress = func(_ api.Work, p train.Progress) {
+	r.Progress = func(w api.Work, p train.Progress) {
 		out.Started()
 		note := ""
 		if p.Epochs > 1 {
 			note = fmt.Sprintf("epoch %d of %d", p.Epoch+1, p.Epochs)
 		}
 		out.Progress(agent.Progress{Step: p.Step, Steps: p.Steps, Note: note})
-		out.Point("loss", p.Step, p.Loss)
+		if w.Task.Kind != api.KindEvaluate {
+			out.Point("loss", p.Step, p.Loss)
+		}
 	}
 	out.Line(fmt.Sprintf("%s begins on %s, generation %d", a.Work.Name(), e.worker, a.Generation))
 	if err := r.Run(ctx, *a.Work, a.Slots); err != nil {
