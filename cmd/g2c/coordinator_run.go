@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -147,7 +148,7 @@ func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.
 		cfg.Beat = f.lease / 5
 	}
 	if f.dataDir != "" {
-		cfg.Spool = f.dataDir // a disk that somebody looks after
+		cfg.Spool = filepath.Join(f.dataDir, "spool") // on a disk that somebody looks after
 	}
 	if f.store != "" {
 		s, err := openStore(f.store)

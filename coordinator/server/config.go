@@ -20,7 +20,7 @@ type Config struct {
 	Replica replica.Replica
 	Members replica.Members // nil where the coordinators cannot change
 	Store   store.Store     // of checkpoints and data; nil for none
-	Spool   string          // folder for uploads until they are checked; empty for the system's
+	Spool   string          // folder of this server's own for uploads until they are checked; empty for the system's
 
 	// Identify says who is at the other end of a call's connection. Its error
 	// refuses the call.

@@ -41,6 +41,9 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if err := cleanSpool(cfg.Spool); err != nil {
+		return nil, err
+	}
 	s := &Server{
 		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes), health: health.NewServer(),
 		inFlight: make(chan struct{}, cfg.Limits.InFlight), streams: make(chan struct{}, cfg.Limits.Streams), changed: make(chan struct{}),

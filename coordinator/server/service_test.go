@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -307,7 +309,14 @@ func TestOperators(t *testing.T) {
 // Data is stored under the fingerprint that it has, and nothing else is; what reads
 // it can be submitted then.
 func TestUploads(t *testing.T) {
-	n := single(t, func(c *server.Config) { c.Store, c.Limits.UploadBytes = emptyStore(t), 1<<20 })
+	spool := filepath.Join(t.TempDir(), "spool")
+	if err := os.Mkdir(spool, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(spool, "g2c-upload-1"), []byte("left by a process that was killed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := single(t, func(c *server.Config) { c.Store, c.Limits.UploadBytes, c.Spool = emptyStore(t), 1<<20, spool })
 	c := call(t, nil, n)
 	set := dataset.New(64, []dataset.Image{{Name: "a.png", Label: "l"}}, [][]uint8{make([]uint8, 64*64*3)})
 	write := func(w io.Writer) error { return dataset.WritePack(w, set) }
@@ -350,6 +359,9 @@ func TestUploads(t *testing.T) {
 		t.Errorf("%v, %v", stat, err)
 	}
 	submit(t, c, "e", reads)
+	if left, err := os.ReadDir(spool); err != nil || len(left) > 0 {
+		t.Errorf("%d uploads are left, %v", len(left), err)
+	}
 }
 
 // A token ends when its time is over, and its last moment is not refused.

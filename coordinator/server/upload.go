@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 
 	"google.golang.org/grpc"
 
@@ -13,9 +14,34 @@ import (
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
 	"g2c/internal/dataset"
+	"g2c/internal/fault"
 )
 
 type uploadStream = grpc.ClientStreamingServer[apiv1.UploadDataRequest, apiv1.UploadDataResponse]
+
+// spoolPattern names uploads that are being checked.
+const spoolPattern = "g2c-upload-*"
+
+// cleanSpool makes the folder for uploads, if it is the coordinator's own, and removes
+// what a process that was killed left there.
+func cleanSpool(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.New(fault.ErrUnavailable, "make the folder for uploads: %w", err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, spoolPattern))
+	if err != nil {
+		return fault.New(fault.ErrSpec, "folder for uploads %s: %w", dir, err)
+	}
+	for _, path := range left {
+		if err := os.Remove(path); err != nil {
+			return fault.New(fault.ErrUnavailable, "remove an old upload: %w", err)
+		}
+	}
+	return nil
+}
 
 // UploadData implements apiv1.DataServiceServer. What comes is spooled, read through,
 // and stored only under the fingerprint that it really has.
@@ -58,7 +84,7 @@ func (s *data) UploadData(stream uploadStream) error {
 
 // keep spools an upload, checks it and stores it.
 func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err error) {
-	spool, err := os.CreateTemp(s.cfg.Spool, "g2c-upload-*")
+	spool, err := os.CreateTemp(s.cfg.Spool, spoolPattern)
 	if err != nil {
 		return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
 	}
