@@ -3,7 +3,7 @@
 // for their disks. It prints a row for each measure beside what it is held to. Run it
 // on a quiet machine:
 //
-//	go run ./bench/coordinator            # everything
+//	go run ./bench/coordinator            # everything: a quarter of an hour, most of it failover and calm
 //	go run ./bench/coordinator -part plan
 package main
 
