@@ -39,10 +39,23 @@ CUDA_ENV      = CUDA_INCLUDE=$$($(CUDA_VENV)/bin/python -c 'import nvidia.cuda_r
 	export CUDA_INCLUDE CGO_CFLAGS=-I$$CUDA_INCLUDE CGO_LDFLAGS=-L$(CURDIR)/$(dir $(CUDA_STUB))
 
 .PHONY: test-cuda
-test-cuda: $(CUDA_VENV)/done $(CUDA_STUB) ## run the tests of the CUDA code, on an emulated driver
+test-cuda: kernels $(CUDA_STUB) ## run the tests of the CUDA code, on an emulated driver
 	@mkdir -p $(BUILD)
-	$(CUDA_ENV); $(GO) vet -tags gpu ./kernels/emu/... ./kernels/cuda/... && \
-	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 20m ./kernels/emu/... ./kernels/cuda/...
+	$(CUDA_ENV); $(GO) vet -tags gpu ./cmd/... ./worker/... ./kernels/... ./test/cuda && \
+	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 20m ./kernels/emu/... ./kernels/cuda/... && \
+	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda-steps.json -- -tags gpu -timeout 20m -run CUDA ./worker/train ./test/cuda
+
+CUDA_IMAGE := kernels/cuda/image/kernels.fatbin
+
+.PHONY: kernels
+kernels: $(CUDA_IMAGE) ## compile the CUDA kernels and write their table: no GPU is needed
+
+$(CUDA_IMAGE): $(CUDA_VENV)/done $(wildcard kernels/cuda/src/*.cu kernels/cuda/src/*.cuh) kernels/cuda/compile/main.go
+	$(GO) run ./kernels/cuda/compile -cuda $$($(CUDA_VENV)/bin/python -c 'import nvidia.cu13 as m; print(m.__path__[0])') -o $@ -table kernels/cuda/KERNELS.md
+
+.PHONY: gpu
+gpu: kernels $(CUDA_STUB) ## build bin/g2c with the CUDA backend: it runs with and without a driver
+	$(CUDA_ENV); $(GO) build -tags gpu -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/g2c
 
 $(CUDA_VENV)/done: kernels/cuda/requirements.txt
 	python3 -m venv $(CUDA_VENV)
@@ -51,6 +64,16 @@ $(CUDA_VENV)/done: kernels/cuda/requirements.txt
 
 $(CUDA_STUB): kernels/cuda/trampoline/main.go kernels/cuda/trampoline/symbols.txt
 	$(GO) run ./kernels/cuda/trampoline -o $@
+
+GPU_CHECK := $(BUILD)/gpu-check
+
+.PHONY: gpu-check
+gpu-check: gpu ## hold the kernels and both steps to their references on the first GPU of this machine
+	@mkdir -p $(GPU_CHECK)
+	$(CUDA_ENV); $(GO) test -c -tags gpu -o $(GPU_CHECK)/kernels.test ./kernels/cuda && $(GO) test -c -tags gpu -o $(GPU_CHECK)/steps.test ./worker/train
+	@if $(BIN) doctor --json | grep -q '"gpu 0"'; then \
+		$(BIN) doctor && G2C_TEST_GPU=1 $(GPU_CHECK)/kernels.test && G2C_TEST_GPU=1 $(GPU_CHECK)/steps.test -test.run CUDA; \
+	else echo "no CUDA driver: nothing was checked; on a machine with a GPU run G2C_TEST_GPU=1 $(GPU_CHECK)/kernels.test, and steps.test -test.run CUDA"; fi
 
 .PHONY: test-short
 test-short: ## run the tests that take seconds

@@ -23,16 +23,22 @@ const rewritesVariable = "G2C_REWRITES"
 // openDevice makes the device that a flag names.
 func openDevice(name string) (kernels.Device, error) {
 	switch {
-	case name == "auto" || name == "cpu":
-		rules, err := rewrite.Named(os.Getenv(rewritesVariable))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", rewritesVariable, err)
-		}
-		return cpu.New(cpu.Options{ISA: cpu.ISA(os.Getenv(isaVariable)), Rewrites: rules})
+	case name == "auto":
+		return openAuto()
+	case name == "cpu":
+		return openCPU()
 	case name == "ref":
 		return ref.New(), nil
 	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
-		return nil, fault.New(fault.ErrUnavailable, "this build has no CUDA backend").WithHint("run with --device cpu")
+		return openCUDA(strings.TrimPrefix(strings.TrimPrefix(name, "cuda"), ":"))
 	}
 	return nil, fault.New(fault.ErrSpec, "there is no device %q", name).WithHint("--device is auto, cpu, cuda, cuda:0,1 or ref")
+}
+
+func openCPU() (kernels.Device, error) {
+	rules, err := rewrite.Named(os.Getenv(rewritesVariable))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rewritesVariable, err)
+	}
+	return cpu.New(cpu.Options{ISA: cpu.ISA(os.Getenv(isaVariable)), Rewrites: rules})
 }

@@ -44,7 +44,7 @@ cluster, if one is named. The exit code is 1 if something that is needed does no
 		RunE: func(c *cobra.Command, _ []string) error {
 			all := []finding{checkFeatures()}
 			all = append(all, checkCPU()...)
-			all = append(all, checkCUDA(), checkMemory(), checkStore(storeDir), checkCache(), checkClock(time.Now()))
+			all = append(append(all, checkCUDA()...), checkMemory(), checkStore(storeDir), checkCache(), checkClock(time.Now()))
 			all = append(all, checkCluster(c.Context(), &f)...)
 			return printFindings(c, all)
 		},

@@ -129,19 +129,6 @@ func runOnce(d kernels.Device, m *cyclegan.Translator) ([]float64, error) {
 	return out, state.GetF64(cyclegan.FakeB, out)
 }
 
-// driverPlaces are where the driver's library lies on the systems that we build
-// for.
-var driverPlaces = []string{"/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/lib64/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1"}
-
-func checkCUDA() finding {
-	for _, place := range driverPlaces {
-		if _, err := os.Stat(place); err == nil {
-			return finding{"gpu", warns, "a CUDA driver is there (" + place + "), and this build has no CUDA backend", "training runs on the CPU"}
-		}
-	}
-	return finding{Check: "gpu", Verdict: passes, Found: "no CUDA driver: training runs on the CPU"}
-}
-
 // leastMemory is what the quick start needs with room to spare.
 const leastMemory = gib
 

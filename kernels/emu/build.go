@@ -83,7 +83,7 @@ func Kernels(t Tools, driver, out string, files []string, checked bool, defines 
 		var jobs [][]string
 		for i, f := range files {
 			unit := filepath.Join(src, fmt.Sprintf("unit%d.cpp", i))
-			if err := register(f, unit); err != nil {
+			if err := t.register(filepath.Join(src, "include"), f, unit); err != nil {
 				return err
 			}
 			o := unit + ".o"
@@ -116,31 +116,33 @@ extern "C" __attribute__((visibility("default"))) const bool emu_checked = %t;
 `
 
 var (
-	comments = regexp.MustCompile(`(?s)//[^\n]*|/\*.*?\*/`)
-	bounds   = regexp.MustCompile(`__launch_bounds__\s*\([^()]*\)`)
-	global   = regexp.MustCompile(`__global__\s+void\s+(\w+)\s*\(`)
+	bounds = regexp.MustCompile(`__launch_bounds__\s*\([^()]*\)`)
+	global = regexp.MustCompile(`__global__\s+void\s+(\w+)\s*\(`)
 )
 
-// KernelNames finds the kernels of a .cu file: its __global__ functions, which must
-// return void and be no templates.
+// KernelNames finds the kernels of preprocessed CUDA: its __global__ functions, which
+// must return void and be no templates.
 func KernelNames(source []byte) []string {
-	text := bounds.ReplaceAll(comments.ReplaceAll(source, []byte(" ")), []byte(" "))
 	var names []string
-	for _, m := range global.FindAllSubmatch(text, -1) {
+	for _, m := range global.FindAllSubmatch(bounds.ReplaceAll(source, []byte(" ")), -1) {
 		names = append(names, string(m[1]))
 	}
 	return names
 }
 
 // register writes a unit that includes a .cu file and makes its kernels known.
-func register(file, unit string) error {
-	source, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
+func (t Tools) register(include, file, unit string) error {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return err
+	}
+	source, err := exec.Command(t.compiler(), "-std=c++20", "-x", "c++", "-E", "-P", "-DEMU", "-DEMU_NAMES", "-I", include, "-I", filepath.Dir(path), path).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return fmt.Errorf("preprocess %s: %w\n%s", file, err, exit.Stderr)
+		}
+		return fmt.Errorf("preprocess %s: %w", file, err)
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "#include %q\n", path)
@@ -185,13 +187,16 @@ func (t Tools) compileAll(jobs [][]string) error {
 }
 
 func (t Tools) compile(args ...string) error {
-	compiler := t.Compiler
-	if compiler == "" {
-		compiler = "g++"
-	}
-	out, err := exec.Command(compiler, args...).CombinedOutput()
+	out, err := exec.Command(t.compiler(), args...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", compiler, strings.Join(args, " "), err, out)
+		return fmt.Errorf("%s %s: %w\n%s", t.compiler(), strings.Join(args, " "), err, out)
 	}
 	return nil
+}
+
+func (t Tools) compiler() string {
+	if t.Compiler == "" {
+		return "g++"
+	}
+	return t.Compiler
 }

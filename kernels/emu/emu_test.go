@@ -5,8 +5,6 @@ package emu_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,54 +16,11 @@ import (
 	"g2c/kernels/cuda/driver"
 	"g2c/kernels/emu"
 	"g2c/kernels/emu/control"
-)
-
-// The driver is found when the process starts. So the tests build one, and run
-// themselves again under it, once for each set of kernels: variable names it.
-const (
-	kernelsVariable = "EMU_KERNELS"
-	folderVariable  = "EMU_TEST_FOLDER"
+	"g2c/kernels/emu/emutest"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(folderVariable) != "" {
-		runtime.LockOSThread()
-		os.Exit(m.Run())
-	}
-	code, err := runUnderDriver()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "emu:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func tools() emu.Tools { return emu.Tools{Include: os.Getenv("CUDA_INCLUDE")} }
-
-func runUnderDriver() (int, error) {
-	if os.Getenv("CUDA_INCLUDE") == "" {
-		return 0, fmt.Errorf("CUDA_INCLUDE does not name the folder of cuda.h: run `make test-cuda`")
-	}
-	dir, err := os.MkdirTemp("", "g2c-emu-test-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if err := emu.Driver(tools(), dir); err != nil {
-		return 0, err
-	}
-	files := []string{"testdata/good.cu", "testdata/bad.cu"}
-	if err := emu.Kernels(tools(), dir, filepath.Join(dir, "checked.so"), files, true); err != nil {
-		return 0, err
-	}
-	c := exec.Command(os.Args[0], os.Args[1:]...)
-	c.Env = append(os.Environ(), folderVariable+"="+dir, "G2C_LIBCUDA="+filepath.Join(dir, "libcuda.so.1"), "LD_LIBRARY_PATH="+dir, kernelsVariable+"="+filepath.Join(dir, "checked.so"), "EMU_DEVICES=2", "EMU_QUIET=1")
-	c.Stdout, c.Stderr = os.Stdout, os.Stderr
-	err = c.Run()
-	if c.ProcessState == nil {
-		return 0, err
-	}
-	return c.ProcessState.ExitCode(), nil
+	emutest.Main(m, []string{"testdata/good.cu", "testdata/bad.cu"}, true, "EMU_DEVICES=2")
 }
 
 // rig is a context on an emulated device, with the module of the test kernels.

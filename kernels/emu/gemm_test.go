@@ -14,6 +14,7 @@ import (
 	"g2c/kernels/cuda/driver"
 	"g2c/kernels/emu"
 	"g2c/kernels/emu/control"
+	"g2c/kernels/emu/emutest"
 )
 
 func toBF16(v []float32) []uint16 {
@@ -113,7 +114,7 @@ func TestHopperGEMM(t *testing.T) {
 // A barrier or a wait that is left out is found in every order of threads, whatever
 // the numbers would have been.
 func TestPlantedFaults(t *testing.T) {
-	dir := os.Getenv(folderVariable)
+	dir := emutest.Folder()
 	for _, c := range []struct{ kernel, define, says string }{
 		{"gemm", "PLANT_NO_BARRIER", "shared memory"},
 		{"gemm", "PLANT_NO_WAIT", "shared memory"},
@@ -121,7 +122,7 @@ func TestPlantedFaults(t *testing.T) {
 	} {
 		out := filepath.Join(dir, c.define+".so")
 		if _, err := os.Stat(out); err != nil {
-			check(t, emu.Kernels(tools(), dir, out, []string{"testdata/good.cu"}, true, c.define))
+			check(t, emu.Kernels(emutest.Tools(), dir, out, []string{"testdata/good.cu"}, true, c.define))
 		}
 		broken, err := os.ReadFile(out)
 		check(t, err)

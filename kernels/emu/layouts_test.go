@@ -45,8 +45,6 @@ func TestLayoutsAreNVIDIAs(t *testing.T) {
 
 func TestKernelNames(t *testing.T) {
 	const source = `
-// extern "C" __global__ void not_this(int);
-/* __global__ void nor_this() */
 extern "C" __global__ void __launch_bounds__(256, 2) first(int* p) {}
 extern "C" __global__ void
 second (float f);

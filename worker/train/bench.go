@@ -123,6 +123,9 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 				err = s.initialise(g2c.GeneratorNet(i), task.Finetune.Seed, uint32(i))
 			}
 		}
+		if err == nil && task.Finetune.Augment {
+			err = s.plainJitter()
+		}
 		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, g2c.Pixels)
 	}
 	return nil, nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
@@ -159,6 +162,17 @@ func (s *step) randomImages(err error, slots ...string) error {
 		s.images = append(s.images, imageSlot{slot, v})
 	}
 	return err
+}
+
+// plainJitter leaves brightness and saturation as they are: zeros would make every
+// image black.
+func (s *G2CStep) plainJitter() error {
+	t, _ := s.state.Spec().Type(g2c.Jitter)
+	v := make([]float32, t.Shape.Len())
+	for i := range v {
+		v[i] = 1
+	}
+	return s.state.PutF32(g2c.Jitter, v)
 }
 
 func stateBytes(spec *kernels.StateSpec) int64 {

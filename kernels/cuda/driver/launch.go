@@ -33,8 +33,7 @@ type Grid struct {
 // maxArguments is what launch has room for.
 const maxArguments = 64
 
-// Arguments are a kernel's, in order. Kernels take pointers, 32-bit integers,
-// floats and tensor maps.
+// Arguments are a kernel's, in order.
 type Arguments struct {
 	bytes   []byte
 	offsets []uint32
@@ -63,6 +62,21 @@ func (a *Arguments) Int(v int) *Arguments {
 // Float adds a float.
 func (a *Arguments) Float(v float32) *Arguments {
 	binary.LittleEndian.PutUint32(a.reserve(4, 4), math.Float32bits(v))
+	return a
+}
+
+// Double adds a double.
+func (a *Arguments) Double(v float64) *Arguments {
+	binary.LittleEndian.PutUint64(a.reserve(8, 8), math.Float64bits(v))
+	return a
+}
+
+// Struct adds a struct of ints, by value.
+func (a *Arguments) Struct(fields ...int) *Arguments {
+	b := a.reserve(4*len(fields), 4)
+	for i, v := range fields {
+		binary.LittleEndian.PutUint32(b[4*i:], uint32(int32(v)))
+	}
 	return a
 }
 

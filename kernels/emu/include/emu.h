@@ -20,7 +20,9 @@
 #undef __constant__
 #undef __device__
 #undef __forceinline__
+#ifndef EMU_NAMES
 #undef __global__
+#endif
 #undef __grid_constant__
 #undef __host__
 #undef __launch_bounds__
@@ -31,7 +33,9 @@
 #define __constant__ static const
 #define __device__
 #define __forceinline__ inline __attribute__((always_inline))
+#ifndef EMU_NAMES  // build.go looks for what this marks
 #define __global__
+#endif
 #define __grid_constant__
 #define __host__
 #define __launch_bounds__(...)

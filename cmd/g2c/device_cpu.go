@@ -1,0 +1,30 @@
+//go:build !gpu
+
+package main
+
+import (
+	"os"
+
+	"g2c/internal/fault"
+	"g2c/kernels"
+)
+
+// openAuto takes the processor: this build knows nothing else.
+func openAuto() (kernels.Device, error) { return openCPU() }
+
+func openCUDA(string) (kernels.Device, error) {
+	return nil, fault.New(fault.ErrUnavailable, "this build has no CUDA backend").WithHint("build with `make gpu`, or run with --device cpu")
+}
+
+// driverPlaces are where the driver's library lies on the systems that we build
+// for.
+var driverPlaces = []string{"/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/lib64/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1"}
+
+func checkCUDA() []finding {
+	for _, place := range driverPlaces {
+		if _, err := os.Stat(place); err == nil {
+			return []finding{{"gpu", warns, "a CUDA driver is there (" + place + "), and this build has no CUDA backend", "training runs on the CPU: build with `make gpu`"}}
+		}
+	}
+	return []finding{{Check: "gpu", Verdict: passes, Found: "no CUDA driver: training runs on the CPU"}}
+}

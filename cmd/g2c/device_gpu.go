@@ -1,0 +1,72 @@
+//go:build gpu
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/cuda"
+)
+
+// openAuto takes the first GPU, or the processor where there is none, and says which.
+func openAuto() (kernels.Device, error) {
+	if _, err := cuda.Count(); err != nil {
+		say("%v: using the CPU", err)
+		return openCPU()
+	}
+	d, err := cuda.Open(0)
+	if err != nil {
+		return nil, err
+	}
+	say("using %s (%s)", d.Name(), d.Class())
+	return d, nil
+}
+
+// openCUDA takes the GPU of a number, the first if there is none.
+func openCUDA(number string) (kernels.Device, error) {
+	if strings.Contains(number, ",") {
+		return nil, fault.New(fault.ErrSpec, "--device cuda:%s: a task runs on one GPU", number).WithHint("start a worker for each GPU")
+	}
+	n := 0
+	if number != "" {
+		var err error
+		if n, err = strconv.Atoi(number); err != nil {
+			return nil, fault.New(fault.ErrSpec, "--device cuda:%s: %q is no number", number, number)
+		}
+	}
+	return cuda.Open(n)
+}
+
+// checkCUDA opens each GPU and holds it to the reference.
+func checkCUDA() []finding {
+	count, err := cuda.Count()
+	if err != nil {
+		return []finding{{Check: "gpu", Verdict: passes, Found: err.Error() + ": training runs on the CPU"}}
+	}
+	var all []finding
+	for n := range count {
+		all = append(all, checkGPU(n))
+	}
+	return all
+}
+
+func checkGPU(n int) finding {
+	check := fmt.Sprintf("gpu %d", n)
+	d, err := cuda.Open(n)
+	if err != nil {
+		return finding{check, fails, err.Error(), "look at nvidia-smi: the card, its driver, and who uses it"}
+	}
+	defer d.Close()
+	far, err := selfCheck(d)
+	switch {
+	case err != nil:
+		return finding{check, fails, err.Error(), "report this with the output of `g2c doctor --json`"}
+	case !(far <= selfTolerance):
+		return finding{check, fails, fmt.Sprintf("a generator's image is %.2g away from the reference, %.2g is allowed", far, selfTolerance), "the card may be damaged: test it, and report this"}
+	}
+	return finding{Check: check, Verdict: passes, Found: fmt.Sprintf("%s, class %s, a generator's image is within %.1g of the reference", d.Name(), d.Class(), far)}
+}

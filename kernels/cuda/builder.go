@@ -1,0 +1,151 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+
+	"gorgonia.org/cu"
+
+	"g2c/kernels"
+	"g2c/kernels/cuda/driver"
+)
+
+// blockThreads is the size of a block where a kernel says nothing else: kThreads of
+// src/common.cuh.
+const blockThreads = 256
+
+// call is an instruction with its operands and results in place.
+type call struct {
+	op      kernels.Op
+	in, out []tensor
+}
+
+// operand is the address of operand i, 0 if it is absent.
+func (c call) operand(i int) cu.DevicePtr {
+	if i >= len(c.in) {
+		return 0
+	}
+	return c.in[i].at
+}
+
+// launch is a kernel with its arguments.
+type launch struct {
+	function cu.Function
+	grid     driver.Grid
+	args     *driver.Arguments
+}
+
+// builder turns instructions into launches. Its scratch is lost from one instruction
+// to the next; prepare is called twice, first to learn how much is needed.
+type builder struct {
+	device   *Device
+	scratch  cu.DevicePtr
+	used     int64 // by the instruction at hand
+	needed   int64 // by any
+	launches []launch
+	err      error
+}
+
+// elements launches a kernel with a thread for each of n elements; the arguments are
+// for the caller to fill in.
+func (b *builder) elements(name string, n int) *driver.Arguments {
+	return b.grid(name, driver.Grid{Blocks: [3]int{blocks(n, blockThreads), 1, 1}, Threads: [3]int{blockThreads, 1, 1}})
+}
+
+// blocks is how many blocks of a size n elements take.
+func blocks(n, size int) int { return (n + size - 1) / size }
+
+func (b *builder) grid(name string, g driver.Grid) *driver.Arguments {
+	f, err := b.device.function(name)
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	a := new(driver.Arguments)
+	b.launches = append(b.launches, launch{f, g, a})
+	return a
+}
+
+// temporary reserves scratch of n bytes for the instruction at hand.
+func (b *builder) temporary(bytes int) cu.DevicePtr {
+	at := b.used
+	b.used += (int64(bytes) + kernels.ArenaAlign - 1) / kernels.ArenaAlign * kernels.ArenaAlign
+	b.needed = max(b.needed, b.used)
+	return b.scratch + cu.DevicePtr(at)
+}
+
+// prepare makes the launches of one instruction.
+func (b *builder) prepare(c call) ([]launch, error) {
+	b.launches, b.used = nil, 0
+	f, ok := table[c.op.Name()]
+	if !ok {
+		return nil, fmt.Errorf("no kernel for %s", c.op.Name())
+	}
+	f(b, c)
+	return b.launches, b.err
+}
+
+// preparer adds the launches of an operation to a builder.
+type preparer func(b *builder, c call)
+
+// kernel adapts a function over one operation's attributes.
+func kernel[O kernels.Op](f func(b *builder, op O, c call)) preparer {
+	return func(b *builder, c call) {
+		op, ok := c.op.(O)
+		if !ok {
+			b.err = fmt.Errorf("cuda: operation %T under the name %s", c.op, c.op.Name())
+			return
+		}
+		f(b, op, c)
+	}
+}
+
+// table says how each operation is done.
+var table map[string]preparer
+
+func init() {
+	table = map[string]preparer{
+		"conv2d":                kernel(conv2D),
+		"conv2d_grad_x":         kernel(conv2DGradX),
+		"conv2d_grad_w":         kernel(conv2DGradW),
+		"bias_grad":             kernel(biasGrad),
+		"instance_norm":         kernel(instanceNorm),
+		"instance_norm_grad":    kernel(instanceNormGrad),
+		"batch_norm":            kernel(batchNorm),
+		"batch_norm_grad":       kernel(batchNormGrad),
+		"batch_norm_infer":      kernel(batchNormInfer),
+		"running_stats":         kernel(runningStats),
+		"max_pool":              kernel(maxPool),
+		"max_pool_grad":         kernel(maxPoolGrad),
+		"avg_pool":              kernel(avgPool),
+		"avg_pool_grad":         kernel(avgPoolGrad),
+		"global_avg_pool":       kernel(globalAvgPool),
+		"global_avg_pool_grad":  kernel(globalAvgPoolGrad),
+		"linear":                kernel(linear),
+		"linear_grad_x":         kernel(linearGradX),
+		"linear_grad_w":         kernel(linearGradW),
+		"scale_channels":        kernel(scaleChannels),
+		"scale_channels_grad_s": kernel(scaleChannelsGradS),
+		"gather_branches":       kernel(gatherBranches),
+		"scatter_branches":      kernel(scatterBranches),
+		"concat":                kernel(concat),
+		"slice":                 kernel(slice),
+		"slice_grad":            kernel(sliceGrad),
+		"activation":            kernel(activation),
+		"activation_grad":       kernel(activationGrad),
+		"affine":                kernel(affine),
+		"add":                   kernel(add),
+		"tree_sum":              kernel(treeSum),
+		"copy":                  kernel(copyOp),
+		"mse":                   kernel(mse),
+		"mse_grad":              kernel(mseGrad),
+		"l1":                    kernel(l1),
+		"l1_grad":               kernel(l1Grad),
+		"focal":                 kernel(focal),
+		"focal_grad":            kernel(focalGrad),
+		"softmax":               kernel(softmax),
+		"adam":                  kernel(adam),
+		"sgd":                   kernel(sgd),
+		"pixels":                kernel(pixels),
+	}
+}

@@ -1,0 +1,119 @@
+//go:build gpu
+
+package cuda_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/cuda"
+	"g2c/kernels/emu/control"
+	"g2c/kernels/emu/emutest"
+	"g2c/kernels/kernelstest"
+)
+
+// The tests run on the emulated driver, with checked kernels, or, with G2C_TEST_GPU=1,
+// on the first GPU of the machine.
+func TestMain(m *testing.M) {
+	files, err := filepath.Glob("src/*.cu")
+	if err != nil {
+		panic(err)
+	}
+	emutest.Main(m, files, true, "EMU_DEVICES=2")
+}
+
+func open(t testing.TB) kernels.Device {
+	t.Helper()
+	d, err := cuda.Open(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestContracts holds every operation to its contract, and to the same bits on two
+// devices, with threads and blocks in every order.
+func TestContracts(t *testing.T) {
+	for name, o := range map[string]control.Order{"forward": control.Forward, "random": control.Random} {
+		t.Run(name, func(t *testing.T) {
+			if !control.SetOrder(o) && o != control.Forward {
+				t.Skip("SKIPPED: a card has no order to choose")
+			}
+			defer control.SetOrder(control.Forward)
+			t.Run("all", func(t *testing.T) { kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}}) })
+			if msg := control.LastError(); msg != "" {
+				t.Error(msg)
+			}
+		})
+	}
+}
+
+// What does not fit is said with its size; the device goes on.
+func TestOutOfMemory(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	control.SetFaults("alloc:1")
+	defer control.SetFaults("")
+	spec, err := kernels.NewStateSpec(kernels.Group{Name: "weights", Slots: []kernels.Slot{{Name: "w", Type: kernels.Real(1 << 20)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.NewState(spec)
+	if err == nil || !strings.Contains(err.Error(), "slots of weights: 4 MiB are needed") || !errors.Is(err, fault.ErrUnavailable) {
+		t.Fatalf("no room: %v", err)
+	}
+	s, err := d.NewState(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// An error that the context does not survive stays with the device, and with no other.
+func TestPoison(t *testing.T) {
+	d, other := open(t), open(t)
+	defer other.Close()
+	spec, err := kernels.NewStateSpec(kernels.Group{Name: "g", Slots: []kernels.Slot{{Name: "x", Type: kernels.Real(8)}, {Name: "y", Type: kernels.Real(8)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &kernels.Program{
+		Name: "copy", Values: []kernels.Value{{Type: kernels.Real(8), Slot: "x"}, {Type: kernels.Real(8), Slot: "y"}},
+		Instrs: []kernels.Instr{{Op: kernels.Copy{}, In: []int{0}, Out: []int{1}}}, Segments: []kernels.Segment{{Name: "all", To: 1}},
+	}
+	run := func(d kernels.Device) error {
+		s, err := d.NewState(spec)
+		if err != nil {
+			return err
+		}
+		e, err := d.Load(p, s)
+		if err != nil {
+			return err
+		}
+		if err := e.Run(); err != nil {
+			return err
+		}
+		return s.GetF32("y", make([]float32, 8))
+	}
+	if err := run(d); err != nil {
+		t.Fatal(err)
+	}
+	control.SetFaults("sticky:1")
+	for range 2 {
+		if err := run(d); err == nil || !strings.Contains(err.Error(), "is lost to this process") {
+			t.Errorf("a poisoned device: %v", err)
+		}
+	}
+	if err := run(other); err != nil {
+		t.Errorf("another device: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}

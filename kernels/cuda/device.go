@@ -1,0 +1,178 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/cu"
+
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/kernels/cuda/driver"
+)
+
+// Count is the number of GPUs. Without a driver it is 0, and the error says so.
+func Count() (int, error) {
+	n, err := cu.NumDevices()
+	if err != nil || n == 0 {
+		return 0, fault.New(fault.ErrUnavailable, "no CUDA driver, or no GPU that it can use")
+	}
+	return n, nil
+}
+
+// Device is one GPU.
+type Device struct {
+	thread    *thread
+	context   cu.CUContext
+	module    cu.Module
+	stream    cu.Stream
+	staging   unsafe.Pointer // pinned memory that every copy goes through
+	functions map[string]cu.Function
+	name      string
+	class     string
+	poison    error
+}
+
+// stagingBytes is the size of the staging area: enough for a copy to reach the speed
+// of the bus.
+const stagingBytes = 4 << 20
+
+// Open makes the n-th GPU ready: a context, the kernels, a stream.
+func Open(n int) (*Device, error) {
+	count, err := Count()
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 || n >= count {
+		return nil, fault.New(fault.ErrUnavailable, "there is no GPU %d, the driver knows %d", n, count)
+	}
+	d := &Device{thread: newThread(), functions: map[string]cu.Function{}}
+	if err := d.thread.do(func() error { return d.open(n) }); err != nil {
+		d.thread.end()
+		return nil, fault.New(fault.ErrUnavailable, "GPU %d: %w", n, err)
+	}
+	return d, nil
+}
+
+func (d *Device) open(n int) error {
+	gpu, err := cu.GetDevice(n)
+	if err != nil {
+		return err
+	}
+	if d.name, err = gpu.Name(); err != nil {
+		return err
+	}
+	major, minor, err := gpu.ComputeCapability()
+	if err != nil {
+		return err
+	}
+	if d.class, err = className(major, minor, cu.Version()); err != nil {
+		return err
+	}
+	if d.context, err = gpu.MakeContext(cu.SchedAuto); err != nil {
+		return err
+	}
+	if d.module, err = loadKernels(); err != nil {
+		return err
+	}
+	if d.staging, err = driver.Pinned(stagingBytes); err != nil {
+		return err
+	}
+	d.stream, err = cu.MakeStream(cu.NonBlocking)
+	return err
+}
+
+// oldest is the least compute capability that the image holds code for.
+const oldest = 80
+
+// className is the numerics class of a card. Cards of 8.x and 9.0 run machine code of
+// the image; later ones run what their driver makes of its PTX, so that the driver is
+// part of the class.
+func className(major, minor, version int) (string, error) {
+	capability := major*10 + minor
+	switch {
+	case capability < oldest:
+		return "", fmt.Errorf("a card of compute capability %d.%d, %d.%d is needed", major, minor, oldest/10, oldest%10)
+	case capability == 90:
+		return "cuda-sm90a-1", nil
+	case major > 8:
+		return fmt.Sprintf("cuda-sm%d-1-driver%d.%d", capability, version/1000, version%1000/10), nil
+	}
+	return fmt.Sprintf("cuda-sm%d-1", capability), nil
+}
+
+// Name is what the card calls itself.
+func (d *Device) Name() string { return d.name }
+
+// Class implements kernels.Device.
+func (d *Device) Class() string { return d.class }
+
+// do runs f on the device's thread, unless the device is poisoned, and finds out
+// whether f poisoned it.
+func (d *Device) do(f func() error) error {
+	if d.poison != nil {
+		return d.poison
+	}
+	err := d.thread.do(f)
+	if isPoison(err) {
+		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint")
+		return d.poison
+	}
+	return err
+}
+
+// isPoison says whether an error outlives the call that reported it.
+func isPoison(err error) bool {
+	var e driver.Error
+	if errors.As(err, &e) {
+		return e == driver.IllegalAddress || e == driver.LaunchFailed || e == driver.Unavailable
+	}
+	return errors.Is(err, cu.IllegalAddress) || errors.Is(err, cu.LaunchFailed) || errors.Is(err, cu.Unknown)
+}
+
+// function finds a kernel by name.
+func (d *Device) function(name string) (cu.Function, error) {
+	if f, ok := d.functions[name]; ok {
+		return f, nil
+	}
+	f, err := d.module.Function(name)
+	if err != nil {
+		return f, fmt.Errorf("kernel %s: %w", name, err)
+	}
+	d.functions[name] = f
+	return f, nil
+}
+
+// allocate gives memory; what does not fit is said with its size.
+func (d *Device) allocate(what string, bytes int64) (cu.DevicePtr, error) {
+	if bytes == 0 {
+		return 0, nil
+	}
+	p, err := cu.MemAlloc(bytes)
+	if err != nil {
+		free, total, _ := cu.MemInfo()
+		return 0, fault.New(fault.ErrUnavailable, "%s: no room for %s: %d MiB are needed, %d of %d MiB are free: %w", d.name, what, bytes>>20, free>>20, total>>20, err).
+			WithHint("a smaller batch or size needs less")
+	}
+	return p, nil
+}
+
+// Close implements kernels.Device. No program may run on the device any more.
+func (d *Device) Close() error {
+	err := d.thread.do(func() error {
+		if err := driver.FreePinned(d.staging); err != nil {
+			return err
+		}
+		return d.context.Destroy()
+	})
+	d.thread.end()
+	if d.poison != nil { // what is lost cannot be given back
+		return nil
+	}
+	return err
+}
+
+var _ kernels.Device = (*Device)(nil)

@@ -1,0 +1,21 @@
+// optim.cu: one step of an optimizer for a whole group of weights, in place.
+#include "common.cuh"
+
+// hyper: lr / (1 - beta1^t), sqrt(1 - beta2^t).
+KERNEL adam(const float* w, const float* m, const float* v, const float* __restrict__ g, const float* __restrict__ hyper, float* new_w, float* new_m, float* new_v, int n, float beta1, float rest1, float beta2, float rest2, float eps) {
+  const int i = place();
+  if (i >= n) return;
+  const float d = g[i], m1 = beta1 * m[i] + rest1 * d, v1 = beta2 * v[i] + rest2 * d * d;
+  new_m[i] = m1;
+  new_v[i] = v1;
+  new_w[i] = w[i] - __fdiv_rn(hyper[0] * m1, __fdiv_rn(__fsqrt_rn(v1), hyper[1]) + eps);
+}
+
+// hyper: lr.
+KERNEL sgd(const float* w, const float* m, const float* __restrict__ g, const float* __restrict__ hyper, float* new_w, float* new_m, int n, float momentum) {
+  const int i = place();
+  if (i >= n) return;
+  const float m1 = momentum * m[i] + g[i];
+  new_m[i] = m1;
+  new_w[i] = w[i] - hyper[0] * m1;
+}
