@@ -33,7 +33,8 @@ func (d *Device) NewState(spec *kernels.StateSpec) (kernels.State, error) {
 			}
 			s.groups = append(s.groups, p)
 			if n := layout.Bytes(t); n > 0 {
-				if err := cu.MemsetD8(p, 0, n); err != nil {
+				// On the stream of everything else: the default one is not waited for.
+				if err := cu.MemsetD8Async(p, 0, n, d.stream); err != nil {
 					return err
 				}
 			}
