@@ -44,6 +44,7 @@ test-cuda: kernels $(CUDA_STUB) ## run the tests of the CUDA code, on an emulate
 	$(CUDA_ENV); $(GO) vet -tags gpu ./cmd/... ./worker/... ./kernels/... ./test/cuda && \
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 20m ./kernels/emu/... ./kernels/cuda/... && \
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda-steps.json -- -tags gpu -timeout 20m -run CUDA ./worker/train ./test/cuda
+	git diff --exit-code -- kernels/cuda/KERNELS.md
 
 CUDA_IMAGE := kernels/cuda/image/kernels.fatbin
 
