@@ -150,7 +150,21 @@ func (s *call) record(m *apiv1.Assignments) (Record, error) {
 		}
 		r.Assignments = append(r.Assignments, out)
 	}
+	s.forget(r)
 	return r, nil
+}
+
+// forget drops the works that a record has no use for: should their tasks come back,
+// the coordinator sends them again. Otherwise a session of weeks would keep every work
+// that it ever had.
+func (s *call) forget(r Record) {
+	kept := make(map[api.Key]*api.Work, len(r.Assignments))
+	for _, a := range r.Assignments {
+		if a.Work != nil {
+			kept[a.Task] = a.Work
+		}
+	}
+	s.works = kept
 }
 
 func (s *call) assignment(m *apiv1.Assignment) (Assignment, error) {

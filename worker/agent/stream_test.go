@@ -13,7 +13,7 @@ import (
 
 func newCall() *call { return &call{works: map[api.Key]*api.Work{}} }
 
-// A work comes once a session; later records go without it.
+// A work comes once; later records go without it, until one that is without its task.
 func TestARecordRemembersWorks(t *testing.T) {
 	work := fixture.Work("a", fixture.Options{})
 	key := work.Key.String()
@@ -32,6 +32,10 @@ func TestARecordRemembersWorks(t *testing.T) {
 	}
 	if _, err := newCall().record(m); err == nil || !strings.Contains(err.Error(), "never came") {
 		t.Errorf("a work that never came: %v", err)
+	}
+	m.Assignments = m.Assignments[1:] // its task is only being released
+	if _, err := c.record(m); err != nil || len(c.works) > 0 {
+		t.Errorf("%d works are kept of a record without any, %v", len(c.works), err)
 	}
 }
 
