@@ -7,8 +7,10 @@
 package datasource
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,39 +21,120 @@ import (
 	"g2c/internal/fault"
 )
 
-// Opener opens data and keeps what it has opened.
+// Opener opens data and keeps what it has opened last: the tasks of a sweep read the
+// same. What could not be opened is not remembered: the next to ask tries again.
 type Opener struct {
 	CacheDir string // of decoded pixels; empty for none
 	SkipBad  bool   // leave out files that do not decode
 	// Opened, if set, hears of each set that was read from files, with what was
 	// found.
 	Opened func(what string, r *dataset.Report)
+	// Keep is how many bytes of pixels are kept in memory; DefaultKeep if 0. The last
+	// few sets stay whatever they take. Mapped pixels do not count.
+	Keep int64
 
 	mu     sync.Mutex
 	opened map[string]*opened
+	late   []string // questions in the order they were asked last
 }
 
-// opened is a set, or why there is none; once makes it.
+// DefaultKeep is what an Opener keeps in memory unless told otherwise.
+const DefaultKeep = 4 << 30
+
+// minKept is how many sets stay in any case: a task reads several.
+const minKept = 4
+
+// opened is a set, or why there is none, once done is closed.
 type opened struct {
-	once sync.Once
+	done chan struct{}
 	set  *dataset.Set
 	err  error
 }
 
-// get returns the set of a question, making it the first time it is asked.
-func (o *Opener) get(question string, make func() (*dataset.Set, error)) (*dataset.Set, error) {
+// get returns the set of a question, making it unless it is there. Who asks for what
+// another is making waits for it; if the other gave up, they try themselves.
+func (o *Opener) get(ctx context.Context, question string, make func() (*dataset.Set, error)) (*dataset.Set, error) {
+	for {
+		e, mine := o.claim(question)
+		if mine {
+			o.make(question, e, make)
+			return e.set, e.err
+		}
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if !errors.Is(e.err, context.Canceled) && !errors.Is(e.err, context.DeadlineExceeded) {
+			return e.set, e.err
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// claim finds a question's set, or has the caller make it.
+func (o *Opener) claim(question string) (e *opened, mine bool) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.opened == nil {
 		o.opened = map[string]*opened{}
 	}
-	e := o.opened[question]
-	if e == nil {
-		e = &opened{}
-		o.opened[question] = e
+	if e = o.opened[question]; e != nil {
+		i := slices.Index(o.late, question)
+		o.late = append(slices.Delete(o.late, i, i+1), question)
+		return e, false
 	}
-	o.mu.Unlock()
-	e.once.Do(func() { e.set, e.err = make() })
-	return e.set, e.err
+	e = &opened{done: make(chan struct{})}
+	o.opened[question], o.late = e, append(o.late, question)
+	return e, true
+}
+
+// make makes a set that was claimed. A panic, too, leaves nothing behind.
+func (o *Opener) make(question string, e *opened, make func() (*dataset.Set, error)) {
+	e.err = context.Canceled // unless make returns
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		close(e.done)
+		if e.err != nil {
+			o.drop(question)
+			return
+		}
+		o.makeRoom()
+	}()
+	e.set, e.err = make()
+}
+
+// makeRoom forgets sets that were not asked for lately while there is too much in
+// memory. Whoever still reads one has it for as long as they need it. It is called with
+// the lock held.
+func (o *Opener) makeRoom() {
+	limit := cmp.Or(o.Keep, DefaultKeep)
+	var sum int64
+	kept := 0
+	for _, q := range slices.Backward(slices.Clone(o.late)) {
+		e := o.opened[q]
+		select {
+		case <-e.done:
+		default:
+			continue // it is being made
+		}
+		held := e.set.HeapBytes()
+		if sum += held; kept >= minKept && sum > limit && held > 0 {
+			sum -= held
+			o.drop(q)
+			continue
+		}
+		kept++
+	}
+}
+
+// drop is called with the lock held.
+func (o *Opener) drop(question string) {
+	delete(o.opened, question)
+	o.late = slices.DeleteFunc(o.late, func(q string) bool { return q == question })
 }
 
 // question is a text that is equal for equal questions.
@@ -75,7 +158,7 @@ func (o *Opener) report(what string, r *dataset.Report) {
 
 // Unlabelled is the unlabelled images of a stain that a pretraining reads.
 func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*dataset.Set, error) {
-	return o.get(question("unlabelled", stain, d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
+	return o.get(ctx, question("unlabelled", stain, d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
 		if s := d.Where.Synthetic; s != nil {
 			return synthetic.Domain(synthetic.Config(*s), synthetic.Stain(stain), d.Side)
 		}
@@ -95,13 +178,13 @@ func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*
 // Truth is images of the source stain that a generator to another stain may be
 // judged on, and the same tissue in that stain, image by image. Both are nil where
 // no truth is known: for everything but synthetic tissue.
-func (o *Opener) Truth(_ context.Context, d api.DataSet, size int) (probe, truth *dataset.Set, err error) {
+func (o *Opener) Truth(ctx context.Context, d api.DataSet, size int) (probe, truth *dataset.Set, err error) {
 	s := d.Where.Synthetic
 	if s == nil {
 		return nil, nil, nil
 	}
 	in := func(stain string) (*dataset.Set, error) {
-		return o.get(question("truth", stain, size, s), func() (*dataset.Set, error) {
+		return o.get(ctx, question("truth", stain, size, s), func() (*dataset.Set, error) {
 			set, err := synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(stain), size)
 			if err != nil {
 				return nil, err
@@ -119,7 +202,7 @@ func (o *Opener) Truth(_ context.Context, d api.DataSet, size int) (probe, truth
 // Labelled is the labelled images that a task reads, of all splits that its
 // description names, filtered by label after the splits were drawn.
 func (o *Opener) Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
-	all, err := o.get(question("labelled", d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
+	all, err := o.get(ctx, question("labelled", d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
 		if s := d.Where.Synthetic; s != nil {
 			return synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(d.Where.Source), d.Side)
 		}

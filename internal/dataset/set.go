@@ -81,6 +81,10 @@ func (s *Set) Side() int { return s.side }
 // Len is the number of images.
 func (s *Set) Len() int { return len(s.images) }
 
+// HeapBytes is how much memory the pixels of a loaded set take. What is mapped is not
+// counted: the system takes it back when it needs room.
+func (s *Set) HeapBytes() int64 { return int64(len(s.pixels)-len(s.mapped)) * int64(s.side*s.side*3) }
+
 // Image describes image i.
 func (s *Set) Image(i int) Image { return s.images[i] }
 
