@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"g2c/coordinator/raftnode"
 	"g2c/coordinator/raftnode/journal"
@@ -381,4 +382,24 @@ func TestANodeThatDivergesStops(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A state that hangs stops the node, though raft has handed it all there is, and the
+// node closes: its process can end.
+func TestAStateThatHangsStopsTheNode(t *testing.T) {
+	c := newCluster(t)
+	c.tune = func(k *raftnode.Config) { k.Timing.Watch, k.Timing.Stuck = 10*time.Millisecond, 200*time.Millisecond }
+	_, err := c.start("c1", func(k *raftnode.Config) { k.Single = true })
+	must(t, err)
+	n := c.leader()
+	t.Cleanup(n.Hang())
+	select {
+	case <-n.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it goes on")
+	}
+	if !errors.Is(n.Err(), raftnode.ErrStuck) {
+		t.Errorf("it stops because of %v", n.Err())
+	}
+	n.Close()
 }

@@ -51,6 +51,8 @@ var (
 	ErrRemoved = errors.New("this node was removed from its cluster")
 	// ErrDiverged is a node whose state is another than that of the others.
 	ErrDiverged = errors.New("the state differs from that of the other nodes")
+	// ErrStuck is a node that does not apply what is committed.
+	ErrStuck = errors.New("this node stands still")
 	// ErrDisk is a disk that is full, or fails.
 	ErrDisk = errors.New("the disk takes no more")
 )

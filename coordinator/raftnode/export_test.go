@@ -13,3 +13,12 @@ func (n *Node) Diverge() {
 
 // MarkEvery is how many commands lie between two hashes that nodes compare.
 const MarkEvery = markEvery
+
+// Hang has a node's state hang at its next entry until the function that it returns is
+// called.
+func (n *Node) Hang() (release func()) {
+	held := make(chan struct{})
+	n.machine.fail = func(error) { <-held }
+	n.raft.Apply([]byte{batchVersion + 1}, 0)
+	return func() { close(held) }
+}

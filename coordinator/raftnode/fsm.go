@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -16,7 +18,8 @@ import (
 type machine struct {
 	fail  func(error)
 	state *state.State
-	sick  error // an entry that could not be read: nothing after it is applied
+	sick  error                     // an entry that could not be read: nothing after it is applied
+	began atomic.Pointer[time.Time] // when it began to apply what it still applies
 
 	mu       sync.Mutex
 	snapshot *state.Snapshot
@@ -49,6 +52,9 @@ func (m *machine) Apply(l *raft.Log) any { return m.ApplyBatch([]*raft.Log{l})[0
 // ApplyBatch implements raft.BatchingFSM. The state is published before raft hears
 // of the results: whoever is told of a write can read it.
 func (m *machine) ApplyBatch(logs []*raft.Log) []any {
+	began := time.Now()
+	m.began.Store(&began)
+	defer m.began.Store(nil)
 	results := make([]any, len(logs))
 	var marks []hashMark
 	for i, l := range logs {
@@ -94,6 +100,14 @@ func (m *machine) publish(marks []hashMark) {
 	if n := len(m.marks) - maxMarks; n > 0 {
 		m.marks = append([]hashMark(nil), m.marks[n:]...)
 	}
+}
+
+// hangs says for how long the machine has been applying the same entries.
+func (m *machine) hangs(now time.Time) time.Duration {
+	if began := m.began.Load(); began != nil {
+		return now.Sub(*began)
+	}
+	return 0
 }
 
 // late is the newest snapshot and the marks.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -93,6 +94,27 @@ func TestAnEntryOfANewerReleaseStopsTheNode(t *testing.T) {
 	}
 	if _, err := n.machine.Snapshot(); err == nil {
 		t.Error("a snapshot is taken after it")
+	}
+}
+
+// Entries that are committed and not handed on stop the node, once that has lasted.
+func TestEntriesThatWaitStopTheNode(t *testing.T) {
+	n := testNode()
+	now := time.Now()
+	w := watcher{node: n, moved: now}
+	stuck := n.config.Timing.Stuck
+	w.progress(now, 5, 9)
+	w.progress(now.Add(stuck), 5, 9)
+	w.progress(now.Add(stuck+1), 6, 9)
+	w.progress(now.Add(2*stuck+1), 6, 9)
+	w.progress(now.Add(4*stuck), 9, 9)
+	w.progress(now.Add(5*stuck), 9, 10)
+	if n.Err() != nil {
+		t.Fatalf("it stops though it moves: %v", n.Err())
+	}
+	w.progress(now.Add(5*stuck+1), 9, 10)
+	if !errors.Is(n.Err(), ErrStuck) {
+		t.Errorf("it stands still and goes on: %v", n.Err())
 	}
 }
 

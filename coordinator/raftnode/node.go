@@ -190,12 +190,22 @@ func (n *Node) startRaft() error {
 	return nil
 }
 
-// halt ends raft once the node has failed or is closed.
+// halt ends raft once the node has failed or is closed. Raft waits for the state: if
+// that hangs, both are left behind, so that the process can end.
 func (n *Node) halt() {
 	defer close(n.halted)
 	<-n.failed
-	if err := n.raft.Shutdown().Error(); err != nil {
-		n.config.Log.Warn("raft did not stop in order", "err", err)
+	done := make(chan error, 1)
+	go func() { done <- n.raft.Shutdown().Error() }()
+	late := time.NewTimer(n.config.Timing.Stuck)
+	defer late.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			n.config.Log.Warn("raft did not stop in order", "err", err)
+		}
+	case <-late.C:
+		n.config.Log.Error("raft does not stop: only the end of the process ends it", "waited", n.config.Timing.Stuck)
 	}
 }
 

@@ -56,16 +56,26 @@ func (w *watcher) look() {
 		n.fail(fmt.Errorf("%w: %d MiB are free on %s, and %d are needed to stop in order: make room and start again",
 			ErrDisk, free>>20, n.dir.path, n.config.Storage.MinFree>>20))
 	}
-	if applied := n.raft.AppliedIndex(); applied != w.applied || applied >= n.raft.CommitIndex() {
-		w.applied, w.moved = applied, time.Now()
-	} else if time.Since(w.moved) > n.config.Timing.Stuck {
-		n.fail(fmt.Errorf("entries up to %d are committed, and for %v nothing after %d was applied", n.raft.CommitIndex(), n.config.Timing.Stuck, applied))
-	}
+	w.progress(time.Now(), n.raft.AppliedIndex(), n.raft.CommitIndex())
 	if n.journal.Bytes() > n.config.Storage.SnapshotBytes && w.applied > w.snapshot+n.config.Storage.Trailing/4 {
 		w.snapshot = w.applied
 		if err := n.await(n.raft.Snapshot()); err != nil {
 			n.config.Log.Warn("the log was not compacted", "err", err)
 		}
+	}
+}
+
+// progress stops a node that stands still: others answer in its place. Raft counts as
+// applied what it has handed to the state, so the state is asked as well.
+func (w *watcher) progress(now time.Time, applied, committed uint64) {
+	n := w.node
+	if applied != w.applied || applied >= committed {
+		w.applied, w.moved = applied, now
+	} else if now.Sub(w.moved) > n.config.Timing.Stuck {
+		n.fail(fmt.Errorf("%w: entries up to %d are committed, and for %v nothing after %d was applied", ErrStuck, committed, n.config.Timing.Stuck, applied))
+	}
+	if n.machine.hangs(now) > n.config.Timing.Stuck {
+		n.fail(fmt.Errorf("%w: the state applies the same entries, up to %d, for more than %v", ErrStuck, applied, n.config.Timing.Stuck))
 	}
 }
 
