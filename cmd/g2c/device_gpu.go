@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -12,13 +13,19 @@ import (
 	"g2c/kernels/cuda"
 )
 
+// syncVariable has GPUs finish each operation before the next: slow, and an error
+// names its operation.
+const syncVariable = "G2C_CUDA_SYNC"
+
+func cudaOptions() cuda.Options { return cuda.Options{Sync: os.Getenv(syncVariable) != ""} }
+
 // openAuto takes the first GPU, or the processor where there is none, and says which.
 func openAuto() (kernels.Device, error) {
 	if _, err := cuda.Count(); err != nil {
 		say("%v: using the CPU", err)
 		return openCPU()
 	}
-	d, err := cuda.Open(0)
+	d, err := cuda.Open(0, cudaOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +45,7 @@ func openCUDA(number string) (kernels.Device, error) {
 			return nil, fault.New(fault.ErrSpec, "--device cuda:%s: %q is no number", number, number)
 		}
 	}
-	return cuda.Open(n)
+	return cuda.Open(n, cudaOptions())
 }
 
 // checkCUDA opens each GPU and holds it to the reference.
@@ -56,7 +63,7 @@ func checkCUDA() []finding {
 
 func checkGPU(n int) finding {
 	check := fmt.Sprintf("gpu %d", n)
-	d, err := cuda.Open(n)
+	d, err := cuda.Open(n, cudaOptions())
 	if err != nil {
 		return finding{check, fails, err.Error(), "look at nvidia-smi: the card, its driver, and who uses it"}
 	}

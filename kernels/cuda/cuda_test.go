@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 func open(t testing.TB) kernels.Device {
 	t.Helper()
-	d, err := cuda.Open(0)
+	d, err := cuda.Open(0, cuda.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +77,19 @@ func TestOutOfMemory(t *testing.T) {
 
 // An error that the context does not survive stays with the device, and with no other.
 func TestPoison(t *testing.T) {
-	d, other := open(t), open(t)
+	other := open(t)
 	defer other.Close()
+	t.Run("graphs", func(t *testing.T) { poison(t, open(t), other, "is lost to this process") })
+	named, err := cuda.Open(0, cuda.Options{Sync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("sync", func(t *testing.T) { poison(t, named, other, "= copy(") })
+}
+
+// poison has a kernel of d fail, and expects its error again and again.
+func poison(t *testing.T, d, other kernels.Device, says string) {
+	t.Helper()
 	spec, err := kernels.NewStateSpec(kernels.Group{Name: "g", Slots: []kernels.Slot{{Name: "x", Type: kernels.Real(8)}, {Name: "y", Type: kernels.Real(8)}}})
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +117,7 @@ func TestPoison(t *testing.T) {
 	}
 	control.SetFaults("sticky:1")
 	for range 2 {
-		if err := run(d); err == nil || !strings.Contains(err.Error(), "is lost to this process") {
+		if err := run(d); err == nil || !strings.Contains(err.Error(), "is lost to this process") || !strings.Contains(err.Error(), says) {
 			t.Errorf("a poisoned device: %v", err)
 		}
 	}

@@ -34,14 +34,22 @@ type Device struct {
 	name      string
 	class     string
 	poison    error
+	sync      bool
 }
 
 // stagingBytes is the size of the staging area: enough for a copy to reach the speed
 // of the bus.
 const stagingBytes = 4 << 20
 
+// Options choose how a device works. The zero value is right for training.
+type Options struct {
+	// Sync runs instruction by instruction, without graphs, and waits for each: an
+	// error then names the operation that it came from.
+	Sync bool
+}
+
 // Open makes the n-th GPU ready: a context, the kernels, a stream.
-func Open(n int) (*Device, error) {
+func Open(n int, o Options) (*Device, error) {
 	count, err := Count()
 	if err != nil {
 		return nil, err
@@ -49,7 +57,7 @@ func Open(n int) (*Device, error) {
 	if n < 0 || n >= count {
 		return nil, fault.New(fault.ErrUnavailable, "there is no GPU %d, the driver knows %d", n, count)
 	}
-	d := &Device{thread: newThread(), functions: map[string]cu.Function{}}
+	d := &Device{thread: newThread(), functions: map[string]cu.Function{}, sync: o.Sync}
 	if err := d.thread.do(func() error { return d.open(n) }); err != nil {
 		d.thread.end()
 		return nil, fault.New(fault.ErrUnavailable, "GPU %d: %w", n, err)
@@ -118,7 +126,7 @@ func (d *Device) do(f func() error) error {
 	}
 	err := d.thread.do(f)
 	if isPoison(err) {
-		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint")
+		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint. If it comes again, G2C_CUDA_SYNC=1 names the operation")
 		return d.poison
 	}
 	return err

@@ -126,12 +126,36 @@ func (e *Exec) replay(i int) error {
 	if s.From == s.To {
 		return nil
 	}
+	if e.device.sync {
+		return e.stepwise(s)
+	}
 	if e.graphs[i] == nil {
 		if err := e.capture(i, s); err != nil {
 			return fmt.Errorf("capture segment %s of %s: %w", s.Name, e.program.Name, err)
 		}
 	}
 	return e.graphs[i].Launch(e.device.stream)
+}
+
+// stepwise runs the instructions of a segment, each to its end.
+func (e *Exec) stepwise(s kernels.Segment) error {
+	for k := s.From; k < s.To; k++ {
+		if err := e.finish(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish runs an instruction and waits for it, so that an error is that instruction's.
+func (e *Exec) finish(k int) error {
+	if err := e.launch(k); err != nil {
+		return err
+	}
+	if err := e.device.stream.Synchronize(); err != nil {
+		return fmt.Errorf("%s: %w", e.program.Line(k), err)
+	}
+	return nil
 }
 
 func (e *Exec) capture(i int, s kernels.Segment) error {
@@ -162,19 +186,8 @@ func (e *Exec) launch(k int) error {
 	return nil
 }
 
-// RunInstr implements kernels.Exec. It waits for the instruction, so that an error is
-// that instruction's.
-func (e *Exec) RunInstr(i int) error {
-	return e.device.do(func() error {
-		if err := e.launch(i); err != nil {
-			return err
-		}
-		if err := e.device.stream.Synchronize(); err != nil {
-			return fmt.Errorf("%s: %w", e.program.Line(i), err)
-		}
-		return nil
-	})
-}
+// RunInstr implements kernels.Exec. It waits for the instruction.
+func (e *Exec) RunInstr(i int) error { return e.device.do(func() error { return e.finish(i) }) }
 
 // GetValue implements kernels.Exec.
 func (e *Exec) GetValue(id int, dst []float64) error { return e.transfer(id, dst, true) }

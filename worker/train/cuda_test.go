@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func openGPU(t *testing.T) *cuda.Device {
 	t.Helper()
-	d, err := cuda.Open(0)
+	d, err := cuda.Open(0, cuda.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
