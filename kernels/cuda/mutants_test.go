@@ -1,0 +1,95 @@
+//go:build gpu
+
+package cuda_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"g2c/kernels/emu"
+	"g2c/kernels/emu/emutest"
+)
+
+// mutants are faults that are easily made: each must be caught by the suite, in the
+// family of operations that it harms.
+var mutants = []struct{ name, file, from, to, family string }{
+	{"a barrier left out before the product", "conv2d.cu", "    __syncthreads();\n    tile.multiply(t);", "    tile.multiply(t);", "conv2d"},
+	{"a barrier left out after the product", "conv2d.cu", "    tile.multiply(t);\n    __syncthreads();", "    tile.multiply(t);", "conv2d"},
+	{"a tail one row too long", "conv2d.cu", "if (row < rows && column < o.k)", "if (row <= rows && column < o.k)", "conv2d"},
+	{"a reflection that repeats the edge", "conv2d.cu", "i < 0 ? -i : 2 * length - 2 - i", "i < 0 ? -i - 1 : 2 * length - 2 - i", "conv2d"},
+	{"a last chunk of full length", "pixel_sum.cu", "end = min(from + kPixelChunk, k.pixels);", "end = from + kPixelChunk;", "instance_norm"},
+	{"a NaN that loses", "pool.cu", " || (isnan(v) && !isnan(best))", "", "pool"},
+	{"a shard too few", "pixel_sum.cu", "j < seg.samples(); j++", "j < seg.samples() - 1; j++", "bias_grad"},
+	{"a thread too many", "elementwise.cu", "if (i < n) y[i] = scale", "if (i <= n) y[i] = scale", "elementwise"},
+}
+
+// TestMutants plants each fault in the kernels and runs the suite over them.
+func TestMutants(t *testing.T) {
+	if emutest.Folder() == "" {
+		t.Skip("SKIPPED: mutants run on the emulated driver alone")
+	}
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			out, err := suiteOver(t, mutate(t, m.file, m.from, m.to), m.family)
+			if err == nil {
+				t.Fatalf("the suite passes:\n%s", out)
+			}
+			if !strings.Contains(out, "--- FAIL: TestContracts") || strings.Contains(out, "no kernel") || strings.Contains(out, "NotFound") {
+				t.Errorf("the suite did not run: %v\n%s", err, out)
+			}
+			t.Log(firstLine(out))
+		})
+	}
+}
+
+// firstLine is the first failure of a run of the suite.
+func firstLine(out string) string {
+	for _, l := range strings.Split(out, "\n") {
+		if l = strings.TrimSpace(l); l != "" && !strings.HasPrefix(l, "---") {
+			return l
+		}
+	}
+	return ""
+}
+
+// mutate builds the kernels with every occurrence of a text replaced, and gives the
+// shared object.
+func mutate(t *testing.T, file, from, to string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("src")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, file)
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(source), from) {
+		t.Fatalf("%s has no %q any more: plant the fault elsewhere", file, from)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(source), from, to)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.cu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "kernels.so")
+	if err := emu.Kernels(emutest.Tools(), emutest.Folder(), out, files, true); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// suiteOver runs one family of the suite in a process of its own.
+func suiteOver(t *testing.T, kernels, family string) (string, error) {
+	t.Helper()
+	c := exec.Command(os.Args[0], "-test.run", "^TestContracts$/^forward$/^all$/^"+family+"$")
+	c.Env = append(os.Environ(), "EMU_KERNELS="+kernels)
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
