@@ -46,6 +46,7 @@ type who struct {
 	actor   string // in audits, and before request ids
 	right   right
 	project string // that it is confined to; empty for none
+	token   string // id of the one it showed; empty for none
 }
 
 type whoKey struct{}
@@ -114,9 +115,25 @@ func (s *Server) knowToken(c Caller, text string) (*who, error) {
 		return nil, rpcerr.New(rpcerr.Unauthenticated, "the token of %s is not known here", c).WithHint("make one with `g2c token create`")
 	}
 	if !t.Valid(s.nowMS()) {
-		return nil, rpcerr.New(rpcerr.Unauthenticated, "token %s has expired or was revoked", t.ID).WithHint("make a new one with `g2c token create`")
+		return nil, tokenOver(t.ID)
 	}
-	return &who{caller: c, actor: "token/" + t.ID, right: rights[t.Role], project: t.Project}, nil
+	return &who{caller: c, actor: "token/" + t.ID, right: rights[t.Role], project: t.Project, token: t.ID}, nil
+}
+
+func tokenOver(id string) error {
+	return rpcerr.New(rpcerr.Unauthenticated, "token %s has expired or was revoked", id).WithHint("make a new one with `g2c token create`")
+}
+
+// still refuses a caller whose token has ended since its call began: a stream may
+// outlive the token that opened it.
+func (s *Server) still(w *who) error {
+	if w.token == "" {
+		return nil
+	}
+	if t := s.cfg.Replica.Snapshot().Token(w.token); t == nil || !t.Valid(s.nowMS()) {
+		return tokenOver(w.token)
+	}
+	return nil
 }
 
 // tokenID is how a token is called in lists and audits.

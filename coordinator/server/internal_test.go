@@ -178,6 +178,29 @@ func TestJournalCurves(t *testing.T) {
 	}
 }
 
+// When workers were heard that are gone is not kept for the whole of a reign: their
+// names may be new ones each time.
+func TestSilenceIsForgotten(t *testing.T) {
+	c := clock.NewFake(time.UnixMilli(1_000_000))
+	cfg := DefaultConfig()
+	cfg.Clock, cfg.Replica = c, replica.NewMemory("c1", c.Now)
+	r := &reign{Server: &Server{cfg: cfg}, began: c.Now(), sessions: map[string]*session{"here": {}}, heard: map[string]time.Time{}}
+	for i := range 100 {
+		r.heard[fmt.Sprint("w", i)] = c.Now()
+	}
+	r.heard["here"] = c.Now()
+	c.Advance(cfg.Lease)
+	r.forgetSilence()
+	if len(r.heard) != 101 {
+		t.Errorf("%d are remembered while their leases last", len(r.heard))
+	}
+	c.Advance(1)
+	r.forgetSilence()
+	if _, ok := r.heard["here"]; !ok || len(r.heard) != 1 {
+		t.Errorf("%d are remembered: %v", len(r.heard), r.heard)
+	}
+}
+
 // All journals together stay within their limit, and the sums are right.
 func TestJournalsAreBounded(t *testing.T) {
 	j := newJournals(100_000)

@@ -125,15 +125,45 @@ func (r *reign) why(k api.Key) string {
 // with it: a worker may have had word from the leader before.
 func (r *reign) watchLeases() {
 	for r.pause(r.cfg.Lease / 20) {
-		now := r.cfg.Clock.Now()
 		for w := range r.cfg.Replica.Snapshot().Workers("") {
-			if w.Lost || now.Sub(r.heardOf(w.ID)) <= r.cfg.Lease {
-				continue
-			}
-			r.cfg.Log.Warn("worker lost: its lease ran out", "worker", w.ID, "lease", r.cfg.Lease)
-			if _, err := r.propose(r.ctx, command.Entry{Command: command.Lost{Worker: w.ID, Incarnation: w.Incarnation}}); err != nil {
+			if !w.Lost && r.silent(w.ID) && r.lose(w.ID) != nil {
 				break
 			}
+		}
+		r.forgetSilence()
+	}
+}
+
+// silent says whether a worker's lease is over.
+func (r *reign) silent(worker string) bool {
+	return r.cfg.Clock.Now().Sub(r.heardOf(worker)) > r.cfg.Lease
+}
+
+// lose takes a worker for lost, if it is still silent and cannot join meanwhile: one
+// that came back between the look and the writing would have its welcome, and go on
+// with what others are given.
+func (r *reign) lose(id string) error {
+	turn := r.turn(id)
+	turn.Lock()
+	defer turn.Unlock()
+	w := r.cfg.Replica.Snapshot().Worker(id)
+	if w == nil || w.Lost || !r.silent(id) {
+		return nil
+	}
+	r.cfg.Log.Warn("worker lost: its lease ran out", "worker", id, "lease", r.cfg.Lease)
+	_, err := r.propose(r.ctx, command.Entry{Command: command.Lost{Worker: id, Incarnation: w.Incarnation}})
+	return err
+}
+
+// forgetSilence forgets when workers were heard that the state has no more, once they
+// could not be told from those of which nothing was ever heard.
+func (r *reign) forgetSilence() {
+	snapshot := r.cfg.Replica.Snapshot()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, at := range r.heard {
+		if r.sessions[id] == nil && snapshot.Worker(id) == nil && r.cfg.Clock.Now().Sub(at) > r.cfg.Lease {
+			delete(r.heard, id)
 		}
 	}
 }

@@ -113,6 +113,9 @@ func (s *session) take(m *apiv1.ConnectRequest) error {
 // beat extends the worker's lease, and joins it again if the state has lost it.
 func (s *session) beat(b *apiv1.Beat) error {
 	at := s.cfg.Clock.Now()
+	if err := s.still(s.who); err != nil {
+		return err
+	}
 	if err := s.hear(s.ctx, s, at); err != nil {
 		return err
 	}

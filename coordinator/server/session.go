@@ -33,6 +33,7 @@ type workerStream = grpc.BidiStreamingServer[apiv1.ConnectRequest, apiv1.Connect
 // answers, in order.
 type session struct {
 	*reign
+	who         *who
 	worker      string
 	incarnation uint64
 	join        command.Join
@@ -63,12 +64,13 @@ func (s *workers) Connect(stream workerStream) error {
 	if err != nil {
 		return err
 	}
-	join, err := joinOf(whoOf(stream.Context()), hello)
+	w := whoOf(stream.Context())
+	join, err := joinOf(w, hello)
 	if err != nil {
 		return err
 	}
 	ses := &session{
-		reign: r, worker: hello.Worker, incarnation: hello.Incarnation, join: join, stream: stream, pinged: make(chan struct{}, 1),
+		reign: r, who: w, worker: hello.Worker, incarnation: hello.Incarnation, join: join, stream: stream, pinged: make(chan struct{}, 1),
 		out: make(chan *apiv1.ConnectResponse, maxUnsent), known: map[api.Key]bool{},
 		pace: newLimiter(Limits{CallsPerSecond: messagesPerSec, Burst: messagesPerSec}, s.cfg.Clock),
 	}
@@ -160,11 +162,12 @@ func (s *session) open(at time.Time) error {
 	if old != nil {
 		old.cancel(rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker))
 	}
-	if err := s.joined(true); err != nil {
+	// First its lease: nobody is to take it for lost between its join and its welcome.
+	if err := s.hear(s.ctx, s, at); err != nil {
 		s.close()
 		return err
 	}
-	if err := s.hear(s.ctx, s, at); err != nil {
+	if err := s.joined(true); err != nil {
 		s.close()
 		return err
 	}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -8,8 +9,10 @@ import (
 	"g2c/api/client"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
+	"g2c/coordinator/command"
 	"g2c/coordinator/replica"
 	"g2c/coordinator/server"
+	"g2c/coordinator/state"
 	"g2c/internal/clock"
 )
 
@@ -78,6 +81,53 @@ func TestLeases(t *testing.T) {
 	}
 	if len(again.Work) == 0 {
 		t.Error("the task came back without its work")
+	}
+}
+
+// heldJoins is a replica in which joins are written, and their writers wait to hear of it.
+type heldJoins struct {
+	*replica.Memory
+	written, goOn chan struct{}
+}
+
+// ProposeAll implements replica.Replica.
+func (h *heldJoins) ProposeAll(ctx context.Context, entries []command.Entry) ([]state.Result, error) {
+	r, err := h.Memory.ProposeAll(ctx, entries)
+	if _, ok := entries[0].Command.(command.Join); ok {
+		close(h.written)
+		<-h.goOn
+	}
+	return r, err
+}
+
+// A worker that joins has its lease from its hello on: however old the reign is, it is
+// not taken for lost before it has its welcome.
+func TestAWorkerThatJoinsIsNotLost(t *testing.T) {
+	c := clock.NewFake(time.UnixMilli(1_000_000))
+	m := &heldJoins{Memory: replica.NewMemory("c1", c.Now), written: make(chan struct{}), goOn: make(chan struct{})}
+	cfg := config(m)
+	cfg.Clock = c
+	n := serve(t, cfg)
+	n.memory = m.Memory
+	for i := 0; i < 2; i++ { // lets the reign's own watch begin
+		passed := time.Duration(0)
+		passes(t, c, cfg.Lease/20, func() bool { passed += cfg.Lease / 20; return passed > 2*cfg.Lease })
+	}
+	cl := call(t, nil, n)
+	connected := make(chan error, 1)
+	go func() {
+		_, err := connect(t, cl, hello("w1", 1))
+		connected <- err
+	}()
+	<-m.written
+	passed := time.Duration(0)
+	passes(t, c, cfg.Lease/20, func() bool { passed += cfg.Lease / 20; return passed > cfg.Lease/2 })
+	if lost(n)() {
+		t.Error("it is lost before it has its welcome")
+	}
+	close(m.goOn)
+	if err := <-connected; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -205,19 +255,13 @@ func TestJournalsAreServed(t *testing.T) {
 	w := mustConnect(t, c, hello("w1", 1))
 	a := w.assigned()[0]
 	w.answer(w.report(apiv1.ReportKind_REPORT_KIND_STARTED, a.Task, a.Generation))
-	say := func(m *apiv1.ConnectRequest) {
-		t.Helper()
-		if err := w.stream.Send(m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	say(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Logs{Logs: &apiv1.TaskLogs{
+	say(t, w, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Logs{Logs: &apiv1.TaskLogs{
 		Task: a.Task, Generation: a.Generation, First: 1, Lines: []*apiv1.TaskLogLine{{Text: "one"}, {Text: "two"}},
 	}}})
-	say(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Metrics{Metrics: &apiv1.TaskMetrics{
+	say(t, w, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Metrics{Metrics: &apiv1.TaskMetrics{
 		Task: a.Task, Generation: a.Generation, Points: []*apiv1.Point{{Name: "loss", Step: 1, Value: 0.5}},
 	}}})
-	say(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Progress{Progress: &apiv1.TaskProgress{
+	say(t, w, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Progress{Progress: &apiv1.TaskProgress{
 		Task: a.Task, Generation: a.Generation, Progress: &apiv1.Progress{Step: 1, Steps: 9},
 	}}})
 	w.beat(1)

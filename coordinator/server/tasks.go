@@ -142,6 +142,9 @@ func (s *tasks) ReadLogs(req *apiv1.ReadLogsRequest, stream grpc.ServerStreaming
 	}
 	from, tail := uint64(1), int(req.Tail)
 	for {
+		if err := s.still(v.who); err != nil {
+			return err
+		}
 		// What the task's end says comes before its last lines are read.
 		snapshot := s.cfg.Replica.Snapshot()
 		ended := snapshot.Task(t.Work.Key) == nil || !snapshot.Task(t.Work.Key).Status.Live()

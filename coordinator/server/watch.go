@@ -43,6 +43,9 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 	w := &watcher{Server: s.Server, reign: v.reign, who: v.who, stream: stream, experiment: req.Experiment, seen: map[uint64]string{}}
 	after := req.AfterIndex
 	for {
+		if err := s.still(v.who); err != nil {
+			return err
+		}
 		if err := w.tell(v, after); err != nil {
 			return err
 		}

@@ -1,0 +1,91 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"google.golang.org/grpc/metadata"
+
+	"g2c/api/client"
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+)
+
+// withToken makes a token and a context of calls that show it.
+func withToken(t *testing.T, root *client.Client, role apiv1.Role) (ctx context.Context, id string) {
+	t.Helper()
+	text, hash := client.NewToken()
+	r, err := root.Tokens().CreateToken(t.Context(), &apiv1.CreateTokenRequest{RequestId: client.RequestID(), Role: role, Hash: hash})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return metadata.AppendToOutgoingContext(t.Context(), apiv1.AuthorizationHeader, "Bearer "+text), r.Token.Id
+}
+
+// A stream ends with the token that opened it.
+func TestStreamsEndWithTheirToken(t *testing.T) {
+	n := single(t, nil)
+	c := call(t, nil, n)
+	submit(t, c, "e", work("HE"))
+	w := mustConnect(t, c, hello("w1", 1))
+	a := w.assigned()[0]
+	w.answer(w.report(apiv1.ReportKind_REPORT_KIND_STARTED, a.Task, a.Generation))
+	say(t, w, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Logs{Logs: &apiv1.TaskLogs{
+		Task: a.Task, Generation: a.Generation, First: 1, Lines: []*apiv1.TaskLogLine{{Text: "one"}},
+	}}})
+	w.beat(1)
+
+	viewer, id := withToken(t, c, apiv1.Role_ROLE_VIEWER)
+	watch, err := c.Experiments().Watch(viewer, &apiv1.WatchRequest{})
+	if err == nil {
+		_, err = watch.Recv()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := c.Tasks().ReadLogs(viewer, &apiv1.ReadLogsRequest{Key: a.Task, Follow: true})
+	if err == nil {
+		_, err = logs.Recv()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, other := withToken(t, c, apiv1.Role_ROLE_ADMIN)
+	session, err := c.Workers().Connect(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := &hand{t: t, stream: session}
+	say(t, second, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Hello{Hello: hello("w2", 1)}})
+	second.beat(1)
+
+	for _, token := range []string{id, other} {
+		if _, err := c.Tokens().RevokeToken(t.Context(), &apiv1.RevokeTokenRequest{RequestId: client.RequestID(), Id: token}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for err = nil; err == nil; { // what was before the end may still come
+		_, err = watch.Recv()
+	}
+	if !errors.Is(err, rpcerr.Unauthenticated) {
+		t.Errorf("the watch of a token that was revoked: %v", err)
+	}
+	if _, err := logs.Recv(); !errors.Is(err, rpcerr.Unauthenticated) {
+		t.Errorf("the log of a token that was revoked: %v", err)
+	}
+	say(t, second, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Beat{Beat: &apiv1.Beat{Number: 2}}})
+	for err = nil; err == nil; {
+		_, err = session.Recv()
+	}
+	if !errors.Is(err, rpcerr.Unauthenticated) {
+		t.Errorf("the session of a token that was revoked: %v", err)
+	}
+}
+
+func say(t *testing.T, w *hand, m *apiv1.ConnectRequest) {
+	t.Helper()
+	if err := w.stream.Send(m); err != nil {
+		t.Fatal(err)
+	}
+}
