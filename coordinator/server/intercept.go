@@ -55,6 +55,9 @@ func (s *Server) receive(ctx context.Context, method string) (call, error) {
 	}
 	c, forwarded, err := s.callerOf(ctx)
 	if err != nil {
+		if s.limiter.allow(c.String()) { // a flood is not to fill the log
+			s.cfg.Log.Warn("call refused", "method", method, "caller", c, "why", err)
+		}
 		return call{}, err
 	}
 	if !s.limiter.allow(c.String()) {

@@ -3,6 +3,9 @@ package server_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc/metadata"
@@ -10,6 +13,7 @@ import (
 	"g2c/api/client"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
+	"g2c/coordinator/server"
 )
 
 // withToken makes a token and a context of calls that show it.
@@ -87,5 +91,44 @@ func say(t *testing.T, w *hand, m *apiv1.ConnectRequest) {
 	t.Helper()
 	if err := w.stream.Send(m); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// heldLog keeps what is logged.
+type heldLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (h *heldLog) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(b)
+}
+
+func (h *heldLog) has(text string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Contains(h.text.String(), text)
+}
+
+// Who is refused is in the log of the coordinator, and costs the cluster no write.
+func TestARefusedCallIsLogged(t *testing.T) {
+	held := &heldLog{}
+	n := single(t, func(c *server.Config) { c.Log, c.RequireTokens = slog.New(slog.NewTextHandler(held, nil)), true })
+	before := n.memory.Snapshot().Index()
+	for name, pretend := range map[string][]string{"ann": nil, "eve": {"g2c-forwarded-role", "coordinator", "g2c-forwarded-name", "c1"}} {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), pretend...)
+		_, err := call(t, as(server.Client, name), n).Cluster().RaiseLevel(ctx, &apiv1.RaiseLevelRequest{RequestId: "r", Level: 1})
+		if err == nil {
+			t.Errorf("%s is not refused", name)
+		}
+		if !held.has("client/" + name) {
+			t.Errorf("%s is not in the log", name)
+		}
+	}
+	if after := n.memory.Snapshot().Index(); after != before {
+		t.Errorf("refusals wrote %d entries", after-before)
 	}
 }
