@@ -148,6 +148,19 @@ func EvaluateTask(class string, e Evaluate) Task {
 // Key is the SHA-256 of the canonical encoding.
 func (t Task) Key() Key { return sha256.Sum256(t.Canonical()) }
 
+// Data is the fingerprint of the data that the task reads.
+func (t *Task) Data() Key {
+	switch {
+	case t.Pretrain != nil:
+		return t.Pretrain.Data
+	case t.Finetune != nil:
+		return t.Finetune.Data
+	case t.Evaluate != nil:
+		return t.Evaluate.Data
+	}
+	return Key{}
+}
+
 // Inputs are the keys of the tasks whose results this one reads: the generators
 // of a fine-tuning in the order of its stains; the model of an evaluation, then
 // the evaluation it is given, if any.

@@ -54,17 +54,7 @@ func (t *Task) Slots() int {
 }
 
 // Data is the fingerprint of the data it reads.
-func (t *Task) Data() api.Key {
-	switch task := &t.Work.Task; {
-	case task.Pretrain != nil:
-		return task.Pretrain.Data
-	case task.Finetune != nil:
-		return task.Finetune.Data
-	case task.Evaluate != nil:
-		return task.Evaluate.Data
-	}
-	return api.Key{}
-}
+func (t *Task) Data() api.Key { return t.Work.Task.Data() }
 
 // Experiment is what somebody asked for.
 type Experiment struct {

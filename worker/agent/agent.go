@@ -48,6 +48,7 @@ type Agent struct {
 	over  chan struct{} // closed when the loop ends
 	runs  map[api.Key]*activity
 	late  []*activity // the last that were done, the newest last
+	shelf shelf       // data at hand
 	link  *link       // nil between sessions
 	left  bool        // the leader knows that this worker goes
 	dials context.Context
@@ -193,8 +194,33 @@ func (a *Agent) begun() {
 		if !r.begun && r.output.hasBegun() {
 			r.begun = true
 			a.core.Started(r.Task, r.Generation)
+			a.atHand(r.Work.Task.Data())
 		}
 	}
+}
+
+// atHand notes that a run has read its data, and tells the coordinator.
+func (a *Agent) atHand(data api.Key) {
+	if !a.shelf.use(data) || a.link == nil {
+		return
+	}
+	keys := a.shelf.sorted()
+	a.link.say(func(s Session) error { return s.Cached(keys) })
+}
+
+// offer is what a session begins with.
+func (a *Agent) offer() Offer {
+	o := a.cfg.Offer
+	done := make(chan struct{})
+	a.call(func() {
+		o.Cached = a.shelf.sorted()
+		close(done)
+	})
+	select {
+	case <-done:
+	case <-a.over:
+	}
+	return o
 }
 
 func (a *Agent) ended(r *activity, err error) {
@@ -287,7 +313,7 @@ func (a *Agent) serve() error {
 	defer end(nil)
 	late := time.AfterFunc(openLimit, func() { end(rpcerr.New(rpcerr.TooSlow, "no welcome in %v", openLimit)) })
 	sent := a.cfg.Elapsed()
-	session, welcome, err := a.cfg.Coordinator.Open(ctx, a.cfg.Offer)
+	session, welcome, err := a.cfg.Coordinator.Open(ctx, a.offer())
 	if !late.Stop() {
 		return context.Cause(ctx)
 	}

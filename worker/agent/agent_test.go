@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -247,3 +248,26 @@ func TestFailures(t *testing.T) {
 type panics struct{}
 
 func (panics) Run(context.Context, agent.Assignment, *agent.Output) error { panic("a bug") }
+
+// The coordinator hears which data a worker has read, and hears it again when a
+// session breaks: tasks over it are placed there.
+func TestDataAtHandIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		c.add(config(h, "w1", 1, &rehearse.Executor{Worker: "w1", For: time.Second}))
+		h.do(command.Submit{Experiment: "e", Works: []api.Work{
+			fixture.Work("one", fixture.Options{Data: "kidney"}), fixture.Work("two", fixture.Options{Data: "liver"}),
+		}})
+		knows := func(s *state.State) bool {
+			w := s.Worker("w1")
+			return w != nil && slices.Contains(w.Cached, fixture.Data("kidney")) && slices.Contains(w.Cached, fixture.Data("liver"))
+		}
+		h.until("done", allDone(2))
+		h.until("data at hand", knows)
+		h.do(command.Cache{Worker: "w1", Incarnation: h.incarnation("w1")}) // as if it had been lost
+		h.breakAll()
+		h.until("data at hand again", knows)
+		c.end()
+	})
+}

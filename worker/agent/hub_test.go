@@ -178,7 +178,7 @@ func (h *hub) Open(ctx context.Context, o agent.Offer) (agent.Session, agent.Wel
 	l := &line{hub: h, worker: o.Worker, incarnation: o.Incarnation, down: make(chan any, 10_000)}
 	l.ctx, l.hangUp = context.WithCancel(ctx)
 	h.heard[o.Worker] = time.Now()
-	r := h.apply(command.Join{Worker: o.Worker, Incarnation: o.Incarnation, Class: o.Class, Slots: o.Slots, Host: o.Host})
+	r := h.apply(command.Join{Worker: o.Worker, Incarnation: o.Incarnation, Class: o.Class, Slots: o.Slots, Host: o.Host, Cached: o.Cached})
 	if r.Err != nil {
 		return nil, agent.Welcome{}, r.Err
 	}
@@ -252,6 +252,10 @@ func (l *line) Points(_ api.Key, _ uint64, points []agent.Point) error {
 	return l.say(func() { l.hub.points += len(points) })
 }
 
+func (l *line) Cached(keys []api.Key) error {
+	return l.say(func() { l.hub.apply(command.Cache{Worker: l.worker, Incarnation: l.incarnation, Cached: keys}) })
+}
+
 func (l *line) Farewell() error {
 	return l.say(func() {
 		delete(l.hub.sessions, l.worker)
@@ -273,4 +277,11 @@ func (l *line) Receive() (any, error) {
 		}
 		return nil, errors.New("the session is over")
 	}
+}
+
+// incarnation is that of a worker's process.
+func (h *hub) incarnation(worker string) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state.Worker(worker).Incarnation
 }

@@ -111,6 +111,15 @@ func (s *call) Points(task api.Key, generation uint64, points []Point) error {
 	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Metrics{Metrics: m}})
 }
 
+// Cached implements Session.
+func (s *call) Cached(keys []api.Key) error {
+	m := &apiv1.Cached{}
+	for _, k := range keys {
+		m.Cached = append(m.Cached, k.String())
+	}
+	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Cached{Cached: m}})
+}
+
 // Farewell implements Session.
 func (s *call) Farewell() error {
 	err := s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Farewell{Farewell: &apiv1.Farewell{}}})
