@@ -17,6 +17,7 @@ import (
 	"g2c/api"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
+	"g2c/coordinator/command"
 	"g2c/coordinator/fixture"
 	"g2c/coordinator/replica"
 	"g2c/internal/clock"
@@ -198,6 +199,26 @@ func TestSilenceIsForgotten(t *testing.T) {
 	r.forgetSilence()
 	if _, ok := r.heard["here"]; !ok || len(r.heard) != 1 {
 		t.Errorf("%d are remembered: %v", len(r.heard), r.heard)
+	}
+}
+
+// lagging has written what was proposed, and never shows it.
+type lagging struct{ *replica.Memory }
+
+func (lagging) Advanced(uint64) <-chan struct{} { return nil }
+
+// A caller whose time is over hears that nobody knows, if its write went out.
+func TestAWriteThatOutlivesItsCaller(t *testing.T) {
+	m := replica.NewMemory("c1", time.Now)
+	s := &Server{cfg: Config{Replica: lagging{m}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-m.Advanced(0)
+		cancel()
+	}()
+	_, err := s.propose(ctx, command.Entry{Command: command.SetProject{Project: "p", Weight: 2}})
+	if rpcerr.KindOf(err) != rpcerr.OutcomeUnknown {
+		t.Errorf("%v", err)
 	}
 }
 

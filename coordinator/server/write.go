@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -48,7 +49,7 @@ func (s *Server) proposeAll(ctx context.Context, entries []command.Entry) ([]sta
 		select {
 		case <-s.cfg.Replica.Advanced(results[n-1].Index - 1):
 		case <-ctx.Done():
-			return results, ctx.Err()
+			err = cmp.Or(err, ctx.Err())
 		}
 	}
 	var not *replica.NotLeader
