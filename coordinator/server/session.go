@@ -85,27 +85,14 @@ func (s *workers) Connect(stream workerStream) error {
 
 // hello waits for a stream's first message.
 func (s *workers) hello(stream workerStream) (at time.Time, h *apiv1.Hello, err error) {
-	type first struct {
-		m   *apiv1.ConnectRequest
-		err error
+	m, err := nextOf(s.cfg.Clock, helloTimeout, stream.Recv)
+	if err != nil {
+		return at, nil, err
 	}
-	got := make(chan first, 1)
-	go func() { // ends with the stream
-		m, err := stream.Recv()
-		got <- first{m, err}
-	}()
-	select {
-	case f := <-got:
-		if f.err != nil {
-			return at, nil, f.err
-		}
-		if f.m.GetHello() == nil {
-			return at, nil, rpcerr.New(rpcerr.BadRequest, "a session begins with a hello, not with %T", f.m.Message)
-		}
-		return s.cfg.Clock.Now(), f.m.GetHello(), nil
-	case <-s.cfg.Clock.After(helloTimeout):
-		return at, nil, rpcerr.New(rpcerr.TooSlow, "no hello in %v", helloTimeout)
+	if m.GetHello() == nil {
+		return at, nil, rpcerr.New(rpcerr.BadRequest, "a session begins with a hello, not with %T", m.Message)
 	}
+	return s.cfg.Clock.Now(), m.GetHello(), nil
 }
 
 // joinOf is what a hello says, if it is the word of who it is about.

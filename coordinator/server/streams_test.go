@@ -7,13 +7,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/metadata"
 
 	"g2c/api/client"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
+	"g2c/coordinator/fixture"
+	"g2c/coordinator/replica"
 	"g2c/coordinator/server"
+	"g2c/internal/clock"
 )
 
 // withToken makes a token and a context of calls that show it.
@@ -130,5 +134,37 @@ func TestARefusedCallIsLogged(t *testing.T) {
 	}
 	if after := n.memory.Snapshot().Index(); after != before {
 		t.Errorf("refusals wrote %d entries", after-before)
+	}
+}
+
+// Who falls silent in the middle of a submission or an upload gives up what it held.
+func TestSilentCallersAreLeft(t *testing.T) {
+	c := clock.NewFake(time.UnixMilli(1_000_000))
+	cfg := config(replica.NewMemory("c1", c.Now))
+	cfg.Clock, cfg.Store, cfg.Limits.Uploads = c, emptyStore(t), 1
+	cl := call(t, nil, serve(t, cfg))
+	submission, err := cl.Experiments().Submit(t.Context())
+	if err == nil {
+		err = submission.Send(&apiv1.SubmitRequest{Part: &apiv1.SubmitRequest_Header{Header: &apiv1.SubmitHeader{RequestId: "r", Name: "e"}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	upload, err := cl.Data().UploadData(t.Context())
+	if err == nil {
+		h := &apiv1.UploadHeader{RequestId: "u", Fingerprint: fixture.Data("d").String(), SizeBytes: 1000}
+		err = upload.Send(&apiv1.UploadDataRequest{Part: &apiv1.UploadDataRequest_Header{Header: h}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- submission.RecvMsg(&apiv1.SubmitResponse{}) }()
+	go func() { ended <- upload.RecvMsg(&apiv1.UploadDataResponse{}) }()
+	passes(t, c, time.Second, func() bool { return len(ended) == 2 })
+	for range 2 {
+		if err := <-ended; !errors.Is(err, rpcerr.TooSlow) {
+			t.Error(err)
+		}
 	}
 }

@@ -34,7 +34,13 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 	defer cancel()
 	var held int64
 	defer func() { s.reading.Add(-held) }()
-	in, err := readSubmission(stream.Recv, func(bytes int64) error {
+	recv := func() (*apiv1.SubmitRequest, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return nextOf(s.cfg.Clock, callTimeout, stream.Recv)
+	}
+	in, err := readSubmission(recv, func(bytes int64) error {
 		held += bytes
 		if s.reading.Add(bytes) > s.cfg.Limits.SubmitBytes {
 			return rpcerr.New(rpcerr.TooFast, "this coordinator reads %d bytes of submissions already", s.cfg.Limits.SubmitBytes).WithHint("wait a moment")

@@ -55,7 +55,8 @@ func (s *data) UploadData(stream uploadStream) error {
 	default:
 		return rpcerr.New(rpcerr.TooFast, "%d uploads are under way already", cap(s.uploads)).WithHint("wait a moment")
 	}
-	m, err := stream.Recv()
+	recv := func() (*apiv1.UploadDataRequest, error) { return nextOf(s.cfg.Clock, callTimeout, stream.Recv) }
+	m, err := recv()
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (s *data) UploadData(stream uploadStream) error {
 		}
 		return stream.SendAndClose(&apiv1.UploadDataResponse{Repeated: true})
 	}
-	if err := s.keep(stream, h, k); err != nil {
+	if err := s.keep(stream, recv, h, k); err != nil {
 		return err
 	}
 	if _, err := s.write(stream.Context(), h.RequestId, command.Audit{Verb: "upload data", Subject: h.Fingerprint, Outcome: "ok"}); err != nil {
@@ -83,13 +84,13 @@ func (s *data) UploadData(stream uploadStream) error {
 }
 
 // keep spools an upload, checks it and stores it.
-func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err error) {
+func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, error), h *apiv1.UploadHeader, k api.Key) (err error) {
 	spool, err := os.CreateTemp(s.cfg.Spool, spoolPattern)
 	if err != nil {
 		return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
 	}
 	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
-	if err := receiveChunks(stream, spool, h.SizeBytes); err != nil {
+	if err := receiveChunks(recv, spool, h.SizeBytes); err != nil {
 		return err
 	}
 	body := io.NewSectionReader(spool, 0, h.SizeBytes)
@@ -108,10 +109,10 @@ func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err 
 }
 
 // receiveChunks writes the chunks of an upload, which have to be as long as was said.
-func receiveChunks(stream uploadStream, out io.Writer, size int64) error {
+func receiveChunks(recv func() (*apiv1.UploadDataRequest, error), out io.Writer, size int64) error {
 	var got int64
 	for {
-		m, err := stream.Recv()
+		m, err := recv()
 		if errors.Is(err, io.EOF) {
 			break
 		}
