@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -188,4 +189,32 @@ func auditsSince(s *state.Snapshot, index uint64) (n int) {
 		}
 	}
 	return n
+}
+
+// More streams than a connection carries go through a follower, and its other calls
+// with them.
+func TestAFollowerCarriesMany(t *testing.T) {
+	many := func(c *server.Config) { c.Limits.CallerStreams, c.Limits.Burst = 10_000, 10_000 }
+	leader := single(t, many)
+	cfg := config(&follower{leader.memory, replica.Peer{ID: "c1", Address: leader.address}})
+	many(&cfg)
+	f := serve(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c := call(t, nil, f)
+	for range 3 { // callers have connections of their own, with as many streams at most
+		c := call(t, nil, f)
+		for range 400 {
+			w, err := c.Experiments().Watch(ctx, &apiv1.WatchRequest{})
+			if err == nil {
+				_, err = w.Recv()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := c.Tasks().ListTasks(ctx, &apiv1.ListTasksRequest{}); err != nil {
+		t.Error(err)
+	}
 }

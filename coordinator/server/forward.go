@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,57 +15,15 @@ import (
 
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
-	"g2c/coordinator/replica"
 )
-
-// peers are connections to other coordinators, one each.
-type peers struct {
-	dial func(p replica.Peer) (*grpc.ClientConn, error)
-
-	mu    sync.Mutex
-	conns map[string]*grpc.ClientConn // by id and address
-}
-
-// get is the connection to a coordinator, made when it is first wanted.
-func (p *peers) get(to replica.Peer) (*grpc.ClientConn, error) {
-	if p.dial == nil {
-		return nil, rpcerr.New(rpcerr.NoLeader, "%s leads, and this coordinator cannot reach others", to.ID)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	name := to.ID + "@" + to.Address
-	if c := p.conns[name]; c != nil {
-		return c, nil
-	}
-	c, err := p.dial(to)
-	if err != nil {
-		return nil, rpcerr.New(rpcerr.Unreachable, "connect to %s: %w", name, err)
-	}
-	if p.conns == nil {
-		p.conns = map[string]*grpc.ClientConn{}
-	}
-	p.conns[name] = c
-	return c, nil
-}
-
-func (p *peers) close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var errs []error
-	for _, c := range p.conns {
-		errs = append(errs, c.Close())
-	}
-	p.conns = nil
-	return errors.Join(errs...)
-}
 
 // orHereTimeout is how long a leader may take before a call that can be answered here
 // as well is.
 const orHereTimeout = 1500 * time.Millisecond
 
-// leaderConn is the connection to whoever leads: nil if it is this coordinator. A
-// call that was passed on once is not passed on again.
-func (s *Server) leaderConn(ctx context.Context, c call) (*grpc.ClientConn, error) {
+// leaderConn is a connection to whoever leads, to be given back: nil if it is this
+// coordinator. A call that was passed on once is not passed on again.
+func (s *Server) leaderConn(ctx context.Context, c call) (*peerConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaderWait)
 	defer cancel()
 	for {
@@ -82,7 +39,7 @@ func (s *Server) leaderConn(ctx context.Context, c call) (*grpc.ClientConn, erro
 		case leader.ID != s.cfg.Replica.ID() && c.forwarded:
 			return nil, rpcerr.New(rpcerr.NoLeader, "%s was asked to lead and does not: %s does", s.cfg.Replica.ID(), leader.ID)
 		case leader.ID != s.cfg.Replica.ID():
-			return s.peers.get(leader)
+			return s.peers.take(leader)
 		}
 		select { // elected, and about to reign
 		case <-changed:
@@ -99,6 +56,7 @@ func (s *Server) elsewhere(ctx context.Context, c call, req any) (resp any, done
 	if conn == nil || err != nil {
 		return nil, false, err
 	}
+	defer s.peers.give(conn)
 	_, answer, err := messagesOf(c.method)
 	if err != nil {
 		return nil, true, err

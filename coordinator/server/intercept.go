@@ -18,6 +18,9 @@ const (
 	// maxMessageBytes bounds one message: the works of a submit and the chunks of an
 	// upload come in several.
 	maxMessageBytes = 4 << 20
+	// maxCalls bounds the calls of one connection at a time. One more waits, without a
+	// word, until another ends.
+	maxCalls = 1024
 	// callTimeout is that of calls whose caller names none.
 	callTimeout = 30 * time.Second
 	// leaderWait is how long a call waits for this coordinator to begin the reign it
@@ -32,7 +35,7 @@ func transportLimits() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.MaxSendMsgSize(2 * maxMessageBytes),
 		grpc.MaxHeaderListSize(16 << 10),
-		grpc.MaxConcurrentStreams(1024), // of a connection: another coordinator has those of its callers on one
+		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 5 * time.Second, Timeout: 5 * time.Second}),
@@ -154,11 +157,14 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 		if err != nil {
 			return err
 		}
+		if conn != nil {
+			defer s.peers.give(conn)
+		}
 		if err := ss.SetHeader(s.signature()); err != nil {
 			return err
 		}
 		if conn != nil {
-			return relay(s.passOn(ctx, c), conn, ss, info)
+			return relay(s.passOn(ctx, c), conn.ClientConn, ss, info)
 		}
 	}
 	if ctx, err = s.admit(ctx, c); err != nil {
