@@ -388,7 +388,10 @@ func TestANodeThatDivergesStops(t *testing.T) {
 // node closes: its process can end.
 func TestAStateThatHangsStopsTheNode(t *testing.T) {
 	c := newCluster(t)
-	c.tune = func(k *raftnode.Config) { k.Timing.Watch, k.Timing.Stuck = 10*time.Millisecond, 200*time.Millisecond }
+	c.tune = func(k *raftnode.Config) {
+		k.Timing.Watch, k.Timing.Stuck = 10*time.Millisecond, 200*time.Millisecond
+		k.Storage.SnapshotBytes, k.Storage.Trailing = 1, 0 // the watch wants snapshots, too, and they wait for the state
+	}
 	_, err := c.start("c1", func(k *raftnode.Config) { k.Single = true })
 	must(t, err)
 	n := c.leader()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -13,7 +14,7 @@ import (
 func (n *Node) watch() {
 	tick := time.NewTicker(n.config.Timing.Watch)
 	defer tick.Stop()
-	w := watcher{node: n, moved: time.Now()}
+	w := &watcher{node: n, moved: time.Now()}
 	for {
 		n.visit()
 		w.look()
@@ -33,6 +34,7 @@ type watcher struct {
 	applied  uint64
 	moved    time.Time // when applied last changed
 	snapshot uint64
+	compacts atomic.Bool
 	warned   time.Time
 }
 
@@ -57,11 +59,18 @@ func (w *watcher) look() {
 			ErrDisk, free>>20, n.dir.path, n.config.Storage.MinFree>>20))
 	}
 	w.progress(time.Now(), n.raft.AppliedIndex(), n.raft.CommitIndex())
-	if n.journal.Bytes() > n.config.Storage.SnapshotBytes && w.applied > w.snapshot+n.config.Storage.Trailing/4 {
+	if n.journal.Bytes() > n.config.Storage.SnapshotBytes && w.applied > w.snapshot+n.config.Storage.Trailing/4 && w.compacts.CompareAndSwap(false, true) {
 		w.snapshot = w.applied
-		if err := n.await(n.raft.Snapshot()); err != nil {
-			n.config.Log.Warn("the log was not compacted", "err", err)
-		}
+		n.work.Go(w.compact)
+	}
+}
+
+// compact has the state written, and the log cut. It waits for the state, which may
+// hang: the watch goes on meanwhile.
+func (w *watcher) compact() {
+	defer w.compacts.Store(false)
+	if err := w.node.await(w.node.raft.Snapshot()); err != nil {
+		w.node.config.Log.Warn("the log was not compacted", "err", err)
 	}
 }
 
