@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"g2c/api/client"
@@ -25,9 +27,7 @@ func await(ctx context.Context, cluster *client.Client, id string, tell func(for
 				tell("%s", changeOf(t))
 			}
 			states[t.Key] = t.State
-			if t.State == apiv1.TaskState_TASK_STATE_FAILED {
-				failed[t.Key] = t
-			}
+			heed(failed, t)
 		}
 		for _, e := range m.Experiments {
 			end = e
@@ -48,6 +48,14 @@ func await(ctx context.Context, cluster *client.Client, id string, tell func(for
 		return err
 	}
 	return outcome(end, failed)
+}
+
+// heed keeps which tasks have failed: one that has may be given another attempt.
+func heed(failed map[string]*apiv1.Task, t *apiv1.Task) {
+	delete(failed, t.Key)
+	if t.State == apiv1.TaskState_TASK_STATE_FAILED {
+		failed[t.Key] = t
+	}
 }
 
 // changeOf is a line on what a task has come to.
@@ -86,11 +94,10 @@ func outcome(e *apiv1.Experiment, failed map[string]*apiv1.Task) error {
 	}
 	err := fault.New(fault.ErrTraining, "%s failed: %d of %d tasks are done", e.Id, e.Tasks.Done,
 		e.Tasks.Pending+e.Tasks.Placed+e.Tasks.Running+e.Tasks.Done+e.Tasks.Failed+e.Tasks.Cancelled)
-	for _, t := range failed {
-		if t.State == apiv1.TaskState_TASK_STATE_FAILED {
-			err = fault.New(fault.ErrTraining, "%s failed: %s: %s", e.Id, t.Name, t.Reason)
-			return err.WithHint("see `g2c logs %.12s`, then `g2c retry %s`", t.Key, e.Id)
-		}
+	if keys := slices.Sorted(maps.Keys(failed)); len(keys) > 0 {
+		t := failed[keys[0]]
+		err = fault.New(fault.ErrTraining, "%s failed: %s: %s", e.Id, t.Name, t.Reason)
+		return err.WithHint("see `g2c logs %.12s`, then `g2c retry %s`", t.Key, e.Id)
 	}
 	return err.WithHint("`g2c ps %s` shows them, `g2c retry %s` tries again", e.Id, e.Id)
 }

@@ -21,6 +21,7 @@ func (f *clientFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of coordinators, with commas between them (G2C_SERVER)")
 	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "folder of your certificate (G2C_CERTS); without one, loopback alone")
 	c.Flags().StringVar(&f.token, "token", os.Getenv("G2C_TOKEN"), "your token, or @FILE that holds it (G2C_TOKEN)")
+	c.Flags().Lookup("token").DefValue = "" // which --help would print
 }
 
 // dial makes the client. Connections are made by the first call.
