@@ -11,6 +11,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/experiments/datasource"
 	"g2c/experiments/planned"
+	"g2c/experiments/spec"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/model/results"
@@ -38,28 +39,9 @@ store, where there are any.
 
 func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 	ctx := c.Context()
-	file, err := readSpec(name, f.sets)
+	_, e, repo, err := f.look(ctx, name)
 	if err != nil {
 		return err
-	}
-	repo, err := readRepo(f.storePath(file))
-	if err != nil {
-		return err
-	}
-	device, err := openDevice(f.device)
-	if err != nil {
-		return err
-	}
-	class := device.Class()
-	if err := device.Close(); err != nil {
-		return err
-	}
-	e, err := f.expand(ctx, name, class, repo)
-	if err != nil {
-		return err
-	}
-	for _, n := range e.notes {
-		say("note: %s", n)
 	}
 	known, err := e.known(ctx, repo)
 	if err != nil {
@@ -75,6 +57,32 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 	}
 	_, err = os.Stdout.Write(text)
 	return err
+}
+
+// look expands a spec for the device that it is for, without training anything: repo
+// is its store, nil where there is none yet.
+func (f *experimentFlags) look(ctx context.Context, name string) (file *spec.File, e *experiment, repo *checkpoint.Repo, err error) {
+	if file, err = readSpec(name, f.sets); err != nil {
+		return nil, nil, nil, err
+	}
+	if repo, err = readRepo(f.storePath(file)); err != nil {
+		return nil, nil, nil, err
+	}
+	device, err := openDevice(f.device)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	class := device.Class()
+	if err := device.Close(); err != nil {
+		return nil, nil, nil, err
+	}
+	if e, err = f.expand(ctx, name, class, repo); err != nil {
+		return nil, nil, nil, err
+	}
+	for _, n := range e.notes {
+		say("note: %s", n)
+	}
+	return file, e, repo, nil
 }
 
 // readRepo opens a store for reading; nil where there is none yet.

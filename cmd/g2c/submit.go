@@ -43,28 +43,9 @@ them; with --shared-paths workers open them themselves, at the same paths as her
 
 func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string) error {
 	ctx := c.Context()
-	file, err := readSpec(name, f.sets)
+	file, e, _, err := f.look(ctx, name)
 	if err != nil {
 		return err
-	}
-	repo, err := readRepo(f.storePath(file))
-	if err != nil {
-		return err
-	}
-	device, err := openDevice(f.device)
-	if err != nil {
-		return err
-	}
-	class := device.Class()
-	if err := device.Close(); err != nil {
-		return err
-	}
-	e, err := f.expand(ctx, name, class, repo)
-	if err != nil {
-		return err
-	}
-	for _, n := range e.notes {
-		say("note: %s", n)
 	}
 	var works []api.Work
 	for _, item := range e.plan.Items {
