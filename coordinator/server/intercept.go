@@ -82,16 +82,18 @@ func (s *Server) admit(ctx context.Context, c call) (context.Context, error) {
 	return withWho(ctx, w), nil
 }
 
+// ended is deferred by a call: it makes a panic an error, and an error one for the wire.
+func (s *Server) ended(method string, began time.Time, err *error) {
+	if p := recover(); p != nil {
+		*err = s.panicked(method, p)
+	}
+	*err = rpcerr.Status(explain(*err)).Err()
+	s.metrics.called(method, *err, s.cfg.Clock.Now().Sub(began))
+}
+
 // unary is the interceptor of calls with one answer.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	began := s.cfg.Clock.Now()
-	defer func() {
-		if p := recover(); p != nil {
-			err = s.panicked(info.FullMethod, p)
-		}
-		err = rpcerr.Status(explain(err)).Err()
-		s.metrics.called(info.FullMethod, err, s.cfg.Clock.Now().Sub(began))
-	}()
+	defer s.ended(info.FullMethod, s.cfg.Clock.Now(), &err)
 	select {
 	case s.inFlight <- struct{}{}:
 		defer func() { <-s.inFlight }()
@@ -129,14 +131,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 
 // stream is the interceptor of all other calls.
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	began := s.cfg.Clock.Now()
-	defer func() {
-		if p := recover(); p != nil {
-			err = s.panicked(info.FullMethod, p)
-		}
-		err = rpcerr.Status(explain(err)).Err()
-		s.metrics.called(info.FullMethod, err, s.cfg.Clock.Now().Sub(began))
-	}()
+	defer s.ended(info.FullMethod, s.cfg.Clock.Now(), &err)
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()

@@ -17,6 +17,7 @@ import (
 	"g2c/coordinator/fixture"
 	"g2c/coordinator/replica"
 	"g2c/coordinator/server"
+	"g2c/coordinator/state"
 	"g2c/internal/clock"
 )
 
@@ -166,5 +167,29 @@ func TestSilentCallersAreLeft(t *testing.T) {
 		if err := <-ended; !errors.Is(err, rpcerr.TooSlow) {
 			t.Error(err)
 		}
+	}
+}
+
+// faulty is a replica that panics when it is read.
+type faulty struct{ *replica.Memory }
+
+// Read implements replica.Replica.
+func (faulty) Read(context.Context) (*state.Snapshot, error) { panic("a fault") }
+
+// A fault in one call is that call's error, and others are answered.
+func TestAPanicIsOneCallsError(t *testing.T) {
+	c := call(t, nil, serve(t, config(faulty{replica.NewMemory("c1", time.Now)})))
+	if _, err := c.Tasks().ListTasks(t.Context(), &apiv1.ListTasksRequest{}); !errors.Is(err, rpcerr.Internal) {
+		t.Errorf("a call: %v", err)
+	}
+	w, err := c.Experiments().Watch(t.Context(), &apiv1.WatchRequest{})
+	if err == nil {
+		_, err = w.Recv()
+	}
+	if !errors.Is(err, rpcerr.Internal) {
+		t.Errorf("a stream: %v", err)
+	}
+	if _, err := c.Cluster().Status(t.Context(), &apiv1.StatusRequest{}); err != nil {
+		t.Error(err)
 	}
 }
