@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"g2c/api/client"
+	"g2c/coordinator/raftnode"
 	"g2c/coordinator/server"
 	"g2c/internal/clock"
 	"g2c/internal/fault"
@@ -149,6 +150,7 @@ func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.
 	}
 	if f.dataDir != "" {
 		cfg.Spool = filepath.Join(f.dataDir, "spool") // on a disk that somebody looks after
+		cfg.SpoolRoom = func() (int64, error) { return raftnode.DefaultStorage().Free(f.dataDir) }
 	}
 	if f.store != "" {
 		s, err := openStore(f.store)

@@ -22,6 +22,10 @@ type Config struct {
 	Store   store.Store     // of checkpoints and data; nil for none
 	Spool   string          // folder of this server's own for uploads until they are checked; empty for the system's
 
+	// SpoolRoom says how many bytes are free where uploads are spooled; nil if nobody
+	// minds. A coordinator whose log is on the same disk stops when that is full.
+	SpoolRoom func() (int64, error)
+
 	// Identify says who is at the other end of a call's connection. Its error
 	// refuses the call.
 	Identify func(ctx context.Context) (Caller, error)
@@ -55,6 +59,7 @@ type Limits struct {
 	JournalBytes   int     // of all journals together
 	UploadBytes    int64   // of one upload
 	Uploads        int     // at a time
+	SpoolFree      int64   // bytes that uploads leave free where they are spooled
 }
 
 // DefaultConfig suits a cluster of a few thousand workers. Replica, Identify and
@@ -69,7 +74,7 @@ func DefaultConfig() Config {
 		PlanGap:   10 * time.Millisecond,
 		Limits: Limits{
 			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, Streams: 20_000, CallerStreams: 256, SubmitBytes: 512 << 20,
-			JournalBytes: 256 << 20, UploadBytes: 64 << 30, Uploads: 4,
+			JournalBytes: 256 << 20, UploadBytes: 64 << 30, Uploads: 4, SpoolFree: 1 << 30,
 		},
 		Clock: clock.Real{},
 		Log:   slog.New(slog.DiscardHandler),

@@ -85,12 +85,15 @@ func (s *data) UploadData(stream uploadStream) error {
 
 // keep spools an upload, checks it and stores it.
 func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, error), h *apiv1.UploadHeader, k api.Key) (err error) {
+	if err := s.room(h.SizeBytes); err != nil {
+		return err
+	}
 	spool, err := os.CreateTemp(s.cfg.Spool, spoolPattern)
 	if err != nil {
 		return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
 	}
 	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
-	if err := receiveChunks(recv, spool, h.SizeBytes); err != nil {
+	if err := s.receiveChunks(recv, spool, h.SizeBytes); err != nil {
 		return err
 	}
 	body := io.NewSectionReader(spool, 0, h.SizeBytes)
@@ -108,8 +111,24 @@ func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, 
 	return nil
 }
 
+// room refuses to spool so many bytes where too little would be left.
+func (s *data) room(bytes int64) error {
+	if s.cfg.SpoolRoom == nil {
+		return nil
+	}
+	free, err := s.cfg.SpoolRoom()
+	if err != nil {
+		return rpcerr.New(rpcerr.StoreFailed, "ask how much room there is for uploads: %w", err)
+	}
+	if free-bytes < s.cfg.Limits.SpoolFree {
+		return rpcerr.New(rpcerr.TooMany, "no room for an upload: %d MiB are free at the coordinator, %d MiB have to stay so", free>>20, s.cfg.Limits.SpoolFree>>20).
+			WithHint("make room on its disk, or say --shared-paths if workers can open the spec's paths")
+	}
+	return nil
+}
+
 // receiveChunks writes the chunks of an upload, which have to be as long as was said.
-func receiveChunks(recv func() (*apiv1.UploadDataRequest, error), out io.Writer, size int64) error {
+func (s *data) receiveChunks(recv func() (*apiv1.UploadDataRequest, error), out io.Writer, size int64) error {
 	var got int64
 	for {
 		m, err := recv()
@@ -122,6 +141,9 @@ func receiveChunks(recv func() (*apiv1.UploadDataRequest, error), out io.Writer,
 		got += int64(len(m.GetChunk()))
 		if got > size || len(m.GetChunk()) == 0 {
 			break
+		}
+		if err := s.room(int64(len(m.GetChunk()))); err != nil { // others write there as well
+			return err
 		}
 		if _, err := out.Write(m.GetChunk()); err != nil {
 			return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
