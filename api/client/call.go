@@ -27,8 +27,8 @@ type pacer struct {
 	wait  time.Duration
 }
 
-// next waits for the next attempt, or returns the context's error.
-func (p *pacer) next(ctx context.Context) error {
+// next waits for the next attempt after one that failed, or returns the context's error.
+func (p *pacer) next(ctx context.Context, failed error) error {
 	p.tries++
 	if p.tries%len(p.c.conns) != 0 {
 		return ctx.Err()
@@ -37,6 +37,9 @@ func (p *pacer) next(ctx context.Context) error {
 		p.wait = firstWait
 	}
 	d := p.wait/2 + rand.N(p.wait) // a crowd of callers does not come back all at once
+	if p.wait < lastWait && 2*p.wait >= lastWait && p.c.cfg.Waiting != nil {
+		p.c.cfg.Waiting(failed)
+	}
 	p.wait = min(2*p.wait, lastWait)
 	select {
 	case <-ctx.Done():
@@ -59,7 +62,7 @@ func (c *Client) repeat(ctx context.Context, do func(ctx context.Context) error)
 		if err == nil || !rpcerr.Retriable(err) {
 			return err
 		}
-		if p.next(ctx) != nil {
+		if p.next(ctx, err) != nil {
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return rpcerr.FromStatus(ctx.Err())
 			}

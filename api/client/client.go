@@ -37,6 +37,9 @@ type Config struct {
 	Patience time.Duration // how long a call is repeated whose context has no deadline
 	Attempt  time.Duration // how long one coordinator may take to answer once
 	Clock    clock.Clock
+	// Waiting hears, once a call, why no coordinator has answered when it has taken long;
+	// nil for nobody.
+	Waiting func(err error)
 
 	Options []grpc.DialOption // more of them
 }
@@ -67,6 +70,11 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Servers) == 0 {
 		return nil, fault.New(fault.ErrSpec, "no server is named").WithHint("set --server or G2C_SERVER to host:port[,host:port]")
 	}
+	for _, s := range cfg.Servers {
+		if _, _, err := net.SplitHostPort(s); err != nil {
+			return nil, fault.New(fault.ErrSpec, "server %q: %w", s, err).WithHint("a server is host:port")
+		}
+	}
 	creds := cfg.Credentials
 	if creds == nil {
 		for _, s := range cfg.Servers {
@@ -88,9 +96,6 @@ func New(cfg Config) (*Client, error) {
 		grpc.WithDisableServiceConfig(),
 	}, cfg.Options...)
 	for _, s := range cfg.Servers {
-		if _, _, err := net.SplitHostPort(s); err != nil {
-			return nil, errors.Join(fault.New(fault.ErrSpec, "server %q: %w", s, err).WithHint("a server is host:port"), c.Close())
-		}
 		conn, err := grpc.NewClient("passthrough:///"+s, options...)
 		if err != nil {
 			return nil, errors.Join(fault.New(fault.ErrSpec, "server %s: %w", s, err), c.Close())
@@ -233,5 +238,13 @@ func (c *Client) unreachable(err error) error {
 		return err
 	}
 	return rpcerr.New(rpcerr.Unreachable, "no coordinator answers at %s: %w", c.names(), err).
-		WithHint("is it running there, and do its certificates and yours come from one authority?")
+		WithHint("%s", c.doubt())
+}
+
+// doubt is what may be wrong where no coordinator answers.
+func (c *Client) doubt() string {
+	if c.cfg.Credentials == nil {
+		return "is it running there? If it has certificates, set --certs or G2C_CERTS to the folder of yours"
+	}
+	return "is it running there, and do its certificates and yours come from one authority?"
 }

@@ -167,6 +167,26 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 }
 
+// Who waits for long hears why, once a call, before the patience is over.
+func TestWaitingIsTold(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var told []error
+	c := dial(t, func(cfg *client.Config) {
+		cfg.Patience = time.Minute
+		cfg.Waiting = func(err error) { told = append(told, err); cancel() }
+	}, &fake{address: l.Addr().String()})
+	_, err = c.Tasks().ListTasks(ctx, &apiv1.ListTasksRequest{})
+	if fault.ExitCode(err) != fault.ExitInterrupted || len(told) != 1 || strings.Contains(told[0].Error(), "desc =") {
+		t.Errorf("told %v, and ends with %v", told, err)
+	}
+}
+
 // A watch goes on where it was, elsewhere. What came of an index that was not whole
 // comes again.
 func TestAWatchGoesOn(t *testing.T) {

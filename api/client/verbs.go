@@ -174,7 +174,7 @@ func (c *Client) resume(ctx context.Context, open func(ctx context.Context) (hea
 			}
 			if heard {
 				p.tries = len(c.conns) - 1 // one that breaks each time is not asked without pause
-				if p.next(ctx) != nil {
+				if p.next(ctx, err) != nil {
 					return rpcerr.FromStatus(ctx.Err())
 				}
 				break
@@ -182,7 +182,7 @@ func (c *Client) resume(ctx context.Context, open func(ctx context.Context) (hea
 			if c.cfg.Patience > 0 && c.cfg.Clock.Now().Sub(began) > c.cfg.Patience {
 				return c.unreachable(err)
 			}
-			if err := p.next(ctx); err != nil {
+			if err := p.next(ctx, err); err != nil {
 				return rpcerr.FromStatus(err)
 			}
 		}

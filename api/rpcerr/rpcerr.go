@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -137,7 +138,18 @@ func message(s *status.Status) string {
 	if s.Message() == "" {
 		return ofStatus(s).text
 	}
-	return s.Message()
+	return plain(s.Message())
+}
+
+// transport is how gRPC wraps the words of the network.
+var transport = regexp.MustCompile(`^connection error: desc = "(?:transport: )?(?:Error while dialing: )?(.*)"$`)
+
+// plain is a message without the words that speak of gRPC's inside.
+func plain(message string) string {
+	if m := transport.FindStringSubmatch(message); m != nil {
+		return strings.ReplaceAll(m[1], `\"`, `"`)
+	}
+	return message
 }
 
 // ofStatus is the kind that a status names, or the one that its code says.

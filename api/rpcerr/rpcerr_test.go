@@ -69,6 +69,10 @@ func TestErrorsWithoutAKind(t *testing.T) {
 			t.Errorf("%v: %v, %v", code, k.Reason, err)
 		}
 	}
+	refused := status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"`)
+	if err := rpcerr.FromStatus(refused); err.Error() != "dial tcp 127.0.0.1:1: connect: connection refused" {
+		t.Errorf("it speaks of gRPC's inside: %v", err)
+	}
 	for _, c := range []struct {
 		err  error
 		want *rpcerr.Kind
