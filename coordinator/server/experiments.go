@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
+	"g2c/coordinator/state"
 )
 
 // experiments is apiv1.ExperimentServiceServer.
@@ -76,7 +78,9 @@ func (s *experiments) change(ctx context.Context, id, request string, c command.
 	if _, err := v.experimentOf(id); err != nil {
 		return nil, 0, err
 	}
-	if _, err := s.write(ctx, request, c); err != nil {
+	if _, err := s.write(ctx, request, c); errors.Is(err, state.ErrNotWanted) {
+		return nil, 0, rpcerr.New(rpcerr.Conflict, "%s was cancelled: %w", id, err).WithHint("submit the spec again: what is done stays done")
+	} else if err != nil {
 		return nil, 0, err
 	}
 	if v, err = s.now(ctx); err != nil {

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"fmt"
+	"path"
+
 	"google.golang.org/grpc/health/grpc_health_v1"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
@@ -100,9 +103,19 @@ func (p permit) allow(method string, w *who) error {
 		return rpcerr.New(rpcerr.Unauthenticated, "%s shows no token, which this cluster asks for", w.actor).
 			WithHint("set --token or G2C_TOKEN; `g2c token create` makes one")
 	case w.right < p.least:
-		return rpcerr.New(rpcerr.NotPermitted, "%s is %s: %s takes %s", w.actor, w.right, method, p.least)
+		return rpcerr.New(rpcerr.NotPermitted, "%s has the role %s: %s takes the role %s", w.actor, w.right, path.Base(method), p.least).
+			WithHint("%s", p.instead(w))
 	case p.global && w.project != "":
-		return rpcerr.New(rpcerr.NotPermitted, "%s is for project %s alone: %s is about all of them", w.actor, w.project, method)
+		return rpcerr.New(rpcerr.NotPermitted, "%s is for project %s alone: %s is about all of them", w.actor, w.project, path.Base(method)).
+			WithHint("show a token that is for all projects")
 	}
 	return nil
+}
+
+// instead says what a caller whose role does not do can show in its place.
+func (p permit) instead(w *who) string {
+	if w.right == worker {
+		return "a worker's certificate serves `g2c worker` alone: show one of `g2c certs issue --role client`"
+	}
+	return fmt.Sprintf("show a token of that role: an admin makes one with `g2c token create --role %s`", p.least)
 }

@@ -239,7 +239,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("another project's task: %v", err)
 	}
 	viewer, _ := make(apiv1.Role_ROLE_VIEWER, "")
-	if _, err := bare.Experiments().CancelExperiment(viewer, &apiv1.CancelExperimentRequest{RequestId: "r", Id: mine.Experiment}); !errors.Is(err, rpcerr.NotPermitted) {
+	if _, err := bare.Experiments().CancelExperiment(viewer, &apiv1.CancelExperimentRequest{RequestId: "r", Id: mine.Experiment}); !errors.Is(err, rpcerr.NotPermitted) || !strings.Contains(err.Error(), "CancelExperiment takes the role submitter") {
 		t.Errorf("a viewer cancels: %v", err)
 	}
 	operator, _ := make(apiv1.Role_ROLE_OPERATOR, "p")

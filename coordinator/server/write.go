@@ -26,7 +26,11 @@ func (s *Server) write(ctx context.Context, request string, c command.Command) (
 		return r, err
 	}
 	verb, subject := command.Describe(c)
-	s.cfg.Log.Info("write", "actor", w.actor, "verb", verb, "subject", subject, "index", r.Index, "repeated", r.Repeated, "refused", r.Err)
+	log := s.cfg.Log.With("actor", w.actor, "verb", verb, "subject", subject, "index", r.Index, "repeated", r.Repeated)
+	if r.Err != nil {
+		log = log.With("refused", r.Err)
+	}
+	log.Info("write")
 	return r, r.Err
 }
 
