@@ -18,6 +18,14 @@ func newCancel() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
+		now, err := cluster.Experiments().GetExperiment(c.Context(), &apiv1.GetExperimentRequest{Id: args[0]})
+		if err != nil {
+			return err
+		}
+		if now.Experiment.State == apiv1.ExperimentState_EXPERIMENT_STATE_DONE { // it would be called cancelled from now on
+			say("there is nothing to stop")
+			return printExperiment(c, now.Experiment)
+		}
 		r, err := cluster.Experiments().CancelExperiment(c.Context(), &apiv1.CancelExperimentRequest{RequestId: client.RequestID(), Id: args[0], Reason: reason})
 		if err != nil {
 			return err

@@ -24,12 +24,12 @@ func newCertsInit() *cobra.Command {
 		Use:   "init DIR",
 		Short: "Make a certificate authority in a folder",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if err := pki.InitCA(args[0]); err != nil {
 				return err
 			}
-			say("made an authority in %s: keep %s secret, it makes anybody a member", args[0], filepath.Join(args[0], "ca.key"))
-			return nil
+			return answer(c, map[string]any{"dir": args[0]}, "made an authority in %s: keep %s secret, it makes anybody a member",
+				args[0], filepath.Join(args[0], "ca.key"))
 		},
 	}
 }
@@ -39,12 +39,11 @@ func newCertsRenew() *cobra.Command {
 		Use:   "renew DIR",
 		Short: "Replace the key of a certificate authority; the old certificate stays beside the new one",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if err := pki.RenewCA(args[0]); err != nil {
 				return err
 			}
-			say("give %s to every node, then issue their certificates anew", filepath.Join(args[0], "ca.crt"))
-			return nil
+			return answer(c, map[string]any{"dir": args[0]}, "give %s to every node, then issue their certificates anew", filepath.Join(args[0], "ca.crt"))
 		},
 	}
 }
@@ -60,7 +59,7 @@ func newCertsIssue() *cobra.Command {
 holder is: a coordinator and a worker have those of --id. Issued into the folder of a
 running process, it is taken up without a restart.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			r.Role, r.Valid = pki.Role(role), time.Duration(days)*24*time.Hour
 			if out == "" {
 				return fault.New(fault.ErrSpec, "no folder is named for the certificate").WithHint("say -o DIR")
@@ -68,8 +67,7 @@ running process, it is taken up without a restart.`,
 			if err := pki.Issue(args[0], out, r); err != nil {
 				return err
 			}
-			say("issued %s/%s into %s, for %s", r.Role, r.Name, out, plural(days, "day"))
-			return nil
+			return answer(c, map[string]any{"role": role, "name": r.Name, "dir": out, "days": days}, "issued %s/%s into %s, for %s", r.Role, r.Name, out, plural(days, "day"))
 		},
 	}
 	c.Flags().StringVar(&role, "role", "", strings.Join(roleNames(), ", "))

@@ -27,6 +27,7 @@ func (f *clientFlags) add(c *cobra.Command) {
 // dial makes the client. Connections are made by the first call.
 func (f *clientFlags) dial() (*client.Client, error) {
 	cfg := client.DefaultConfig()
+	cfg.Waiting = func(err error) { say("no answer yet from %s, still trying: %v", f.server, err) }
 	for s := range strings.SplitSeq(f.server, ",") {
 		if s = strings.TrimSpace(s); s != "" {
 			cfg.Servers = append(cfg.Servers, s)

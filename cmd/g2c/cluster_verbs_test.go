@@ -97,15 +97,21 @@ func TestVerbsOfACluster(t *testing.T) {
 		{"describe " + id, "failed", 0},
 		{"describe " + key[:10], ps.Tasks[at].Name, 0},
 		{"describe " + key + " --json", `"completions": 0`, 0},
+		{"describe " + key + " --json", `"held": []`, 0},
 		{"logs " + key, "", 0},
 		{"watch " + id, "4 done, 1 failed", fault.ExitTraining},
 		{"status --json", `"leader": "c1"`, 0},
 		{"workers ls --json", `"state": "ready"`, 0},
 		{"workers cordon w1 --reason disk", "", 0},
 		{"workers ls", "cordoned", 0},
-		{"workers ready w1", "", 0},
+		{"workers ls", "disk", 0},
+		{"workers maintain w1 --in 30m --for 2h --reason fan --json", `"state": "maintenance"`, 0},
+		{"workers ls", ": fan", 0},
+		{"workers ready w1 --json", `"tasks": []`, 0},
 		{"workers drain nobody", "", fault.ExitNotFound},
-		{"projects set p --quota 3", "", 0},
+		{"projects set p --quota 3 --json", `"quota": 3`, 0},
+		{"members raise 1 --json", `"level": 1`, 0},
+		{"members raise high", "", fault.ExitSpec},
 		{"projects ls --json", `"quota": 3`, 0},
 		{"audit", "submit", 0},
 		{"token create --role viewer", "g2c_", 0},
@@ -127,6 +133,9 @@ func TestVerbsOfACluster(t *testing.T) {
 		if fault.ExitCode(err) != try.code || !strings.Contains(out, try.says) {
 			t.Errorf("g2c %s prints %q and ends with %v; want %q and exit code %d", try.args, out, err, try.says, try.code)
 		}
+		if strings.HasPrefix(try.args, "retry") && !strings.Contains(err.Error(), "submit the spec again") {
+			t.Errorf("g2c %s does not say what to do instead: %v", try.args, err)
+		}
 		if err != nil && errors.Is(err, fault.ErrUnavailable) && strings.Contains(err.Error(), "rpc error") {
 			t.Errorf("g2c %s speaks of RPCs: %v", try.args, err)
 		}
@@ -140,6 +149,37 @@ func TestSubmitTwice(t *testing.T) {
 		out, err := verb(t, "submit", tinySpec, "--wait", "--json")
 		if err != nil || !strings.Contains(out, done) {
 			t.Fatalf("%s, %v; want %s", out, err, done)
+		}
+	}
+}
+
+// What is done stays done when somebody cancels it.
+func TestCancelWhatHasEnded(t *testing.T) {
+	beginCluster(t, "")
+	out, err := verb(t, "submit", tinySpec, "--wait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := strings.TrimSpace(out)
+	if out, err := verb(t, "cancel", id, "--json"); err != nil || !strings.Contains(out, `"state": "done"`) {
+		t.Errorf("cancel of what is done: %s, %v", out, err)
+	}
+}
+
+// Mistakes on the command line are told in the words of the command line.
+func TestWordsOfMistakes(t *testing.T) {
+	t.Setenv("G2C_SERVER", "")
+	t.Setenv("G2C_CERTS", "")
+	for _, try := range []struct{ args, says string }{
+		{"describe", "`g2c describe ID`, and was given no argument"},
+		{"ps a b", "`g2c ps [ID]`, and was given a b"},
+		{"projects set p --weight -1", `invalid argument "-1" for "--weight" flag: invalid syntax`},
+		{"status --server there", "a server is host:port"},
+		{"worker --id w1", "G2C_SERVER"},
+	} {
+		_, err := verb(t, strings.Fields(try.args)...)
+		if fault.ExitCode(err) != fault.ExitSpec || !strings.Contains(err.Error(), try.says) {
+			t.Errorf("g2c %s ends with %v; want %q", try.args, err, try.says)
 		}
 	}
 }

@@ -26,7 +26,10 @@ cluster goes on meanwhile. Checkpoints and data are in the store, and not in it.
 		Args: usage(cobra.ExactArgs(1)),
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
-		return writeWhole(args[0], func(w *bufio.Writer) error { return cluster.Backup(c.Context(), w) })
+		if err := writeWhole(args[0], func(w *bufio.Writer) error { return cluster.Backup(c.Context(), w) }); err != nil {
+			return err
+		}
+		return answer(c, map[string]any{"file": args[0]}, "wrote the cluster's state into %s", args[0])
 	})
 	f.add(c)
 	return c
@@ -68,7 +71,7 @@ with empty folders. The cluster that was backed up must not run any more.
 
 ` + exitCodes,
 		Args: usage(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) (err error) {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			if id == "" || listen == "" || dir == "" {
 				return fault.New(fault.ErrSpec, "restore needs --id, --listen and --data-dir, as the coordinator will have them")
 			}
@@ -83,8 +86,8 @@ with empty folders. The cluster that was backed up must not run any more.
 			if err := raftnode.Restore(dir, id, listen, bufio.NewReaderSize(in, 1<<20)); err != nil {
 				return err
 			}
-			say("restored into %s: start it with `g2c coordinator --id %s --listen %s --data-dir %s`", dir, id, listen, dir)
-			return nil
+			return answer(c, map[string]any{"id": id, "listen": listen, "dataDir": dir},
+				"restored into %s: start it with `g2c coordinator --id %s --listen %s --data-dir %s --certs ...`, and the --store of before", dir, id, listen, dir)
 		},
 	}
 	c.Flags().StringVar(&id, "id", "", "name of the coordinator, as in its certificate")

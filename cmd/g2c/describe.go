@@ -46,7 +46,7 @@ func describeTask(c *cobra.Command, cluster *client.Client, id string) error {
 			inputs = append(inputs, infoOf(in))
 		}
 		return printJSON(map[string]any{
-			"task": infoOf(d.Task), "names": d.Names, "experiments": d.Experiments, "inputs": inputs, "readers": d.Readers, "avoids": d.Avoids, "held": d.Held,
+			"task": infoOf(d.Task), "names": listOf(d.Names), "experiments": listOf(d.Experiments), "inputs": inputs, "readers": listOf(d.Readers), "avoids": listOf(d.Avoids), "held": listOf(d.Held),
 		})
 	}
 	t := d.Task

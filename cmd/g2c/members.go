@@ -25,10 +25,10 @@ func newMembersRemove() *cobra.Command {
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
 		_, err := cluster.Cluster().RemoveMember(c.Context(), &apiv1.RemoveMemberRequest{RequestId: client.RequestID(), Id: args[0]})
-		if err == nil {
-			say("%s is no member any more", args[0])
+		if err != nil {
+			return err
 		}
-		return err
+		return answer(c, map[string]any{"id": args[0], "role": "removed"}, "%s is no member any more", args[0])
 	})
 	f.add(c)
 	return c
@@ -39,7 +39,10 @@ func newMembersTransfer() *cobra.Command {
 	c := &cobra.Command{Use: "transfer", Short: "Have another coordinator lead", Args: cobra.NoArgs}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, _ []string) error {
 		_, err := cluster.Cluster().TransferLeadership(c.Context(), &apiv1.TransferLeadershipRequest{RequestId: client.RequestID()})
-		return err
+		if err != nil {
+			return err
+		}
+		return answer(c, map[string]any{"transferred": true}, "another coordinator takes the lead: `g2c status` says which")
 	})
 	f.add(c)
 	return c
@@ -53,10 +56,13 @@ func newMembersRaise() *cobra.Command {
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
 		level, err := strconv.ParseUint(args[0], 10, 31)
 		if err != nil {
-			return fault.New(fault.ErrSpec, "level %q: %w", args[0], err)
+			return fault.New(fault.ErrSpec, "level %q is no number", args[0]).WithHint("`g2c status --json` shows the level there is")
 		}
 		_, err = cluster.Cluster().RaiseLevel(c.Context(), &apiv1.RaiseLevelRequest{RequestId: client.RequestID(), Level: uint32(level)})
-		return err
+		if err != nil {
+			return err
+		}
+		return answer(c, map[string]any{"level": level}, "the cluster is at level %d", level)
 	})
 	f.add(c)
 	return c

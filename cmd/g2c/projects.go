@@ -27,12 +27,8 @@ func newProjectsLs() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			quota := "none"
-			if p.Quota > 0 {
-				quota = strconv.Itoa(int(p.Quota))
-			}
 			list = append(list, map[string]any{"name": p.Name, "weight": p.Weight, "quota": p.Quota, "used": p.Used})
-			rows = append(rows, []string{p.Name, strconv.Itoa(int(p.Weight)), quota, strconv.Itoa(int(p.Used))})
+			rows = append(rows, []string{p.Name, strconv.Itoa(int(p.Weight)), quotaOf(p.Quota), strconv.Itoa(int(p.Used))})
 		}
 		if wantJSON(c) {
 			return printJSON(map[string]any{"projects": list})
@@ -43,14 +39,25 @@ func newProjectsLs() *cobra.Command {
 	return c
 }
 
+// quotaOf is a quota for people.
+func quotaOf(slots uint32) string {
+	if slots == 0 {
+		return "none"
+	}
+	return strconv.Itoa(int(slots))
+}
+
 func newProjectsSet() *cobra.Command {
 	var f clientFlags
 	req := &apiv1.SetProjectRequest{}
 	c := &cobra.Command{Use: "set NAME", Short: "Set a project's weight and quota", Args: cobra.ExactArgs(1)}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
 		req.RequestId, req.Name = client.RequestID(), args[0]
-		_, err := cluster.Cluster().SetProject(c.Context(), req)
-		return err
+		if _, err := cluster.Cluster().SetProject(c.Context(), req); err != nil {
+			return err
+		}
+		return answer(c, map[string]any{"name": req.Name, "weight": req.Weight, "quota": req.Quota},
+			"project %s has weight %d and quota %s", req.Name, req.Weight, quotaOf(req.Quota))
 	})
 	f.add(c)
 	c.Flags().Uint32Var(&req.Weight, "weight", 1, "of its fair share")

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +27,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())
+		return fault.New(fault.ErrSpec, "%w", flagError{err}).WithHint("see `%s --help`", c.CommandPath())
 	})
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newRun(), newPlan(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
@@ -71,11 +73,29 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return nil
 		}
 		if err := check(c, args); err != nil {
-			return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())
+			return fault.New(fault.ErrSpec, "this is called `%s`, and was given %s", strings.TrimSuffix(c.UseLine(), " [flags]"), given(args)).
+				WithHint("see `%s --help`", c.CommandPath())
 		}
 		return nil
 	}
 }
+
+// given is a verb's arguments in a message.
+func given(args []string) string {
+	if len(args) == 0 {
+		return "no argument"
+	}
+	return strings.Join(args, " ")
+}
+
+// flagError is an error of the flags' library without the names of Go's functions.
+type flagError struct{ error }
+
+var goFunction = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": `)
+
+func (e flagError) Error() string { return goFunction.ReplaceAllString(e.error.Error(), "") }
+
+func (e flagError) Unwrap() error { return e.error }
 
 // wantJSON reports whether a verb is to write for programs.
 func wantJSON(c *cobra.Command) bool {
@@ -93,3 +113,20 @@ func printJSON(v any) error {
 
 // say writes a line for people to standard error.
 func say(format string, a ...any) { fmt.Fprintf(os.Stderr, format+"\n", a...) }
+
+// listOf is a list as JSON has it: empty, and never null.
+func listOf[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// answer says what a verb has done, and with --json writes what came of it.
+func answer(c *cobra.Command, result any, format string, a ...any) error {
+	say(format, a...)
+	if wantJSON(c) {
+		return printJSON(result)
+	}
+	return nil
+}

@@ -95,10 +95,10 @@ func newTokenRevoke() *cobra.Command {
 	c := &cobra.Command{Use: "revoke ID", Short: "End a token", Args: cobra.ExactArgs(1)}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
 		_, err := cluster.Tokens().RevokeToken(c.Context(), &apiv1.RevokeTokenRequest{RequestId: client.RequestID(), Id: args[0]})
-		if err == nil {
-			say("token %s opens nothing any more", args[0])
+		if err != nil {
+			return err
 		}
-		return err
+		return answer(c, map[string]any{"id": args[0], "revoked": true}, "token %s opens nothing any more", args[0])
 	})
 	f.add(c)
 	return c

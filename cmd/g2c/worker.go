@@ -51,8 +51,8 @@ failures: no data is read and nothing is stored.
 		RunE: func(c *cobra.Command, _ []string) error { return runWorker(c.Context(), &f) },
 	}
 	c.Flags().StringVar(&f.id, "id", "", "name of this worker, as in its certificate")
-	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of each coordinator, with commas between them")
-	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "directory of this worker's certificate; without one only loopback is spoken to")
+	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of each coordinator, with commas between them (G2C_SERVER)")
+	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "directory of this worker's certificate (G2C_CERTS); without one, loopback alone")
 	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of tasks at once")
 	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
 	c.Flags().StringVar(&f.store, "store", "runs", "directory of checkpoints")
@@ -66,7 +66,7 @@ failures: no data is read and nothing is stored.
 
 func runWorker(ctx context.Context, f *workerFlags) error {
 	if f.id == "" || f.server == "" {
-		return fault.New(fault.ErrSpec, "a worker needs --id and --server").WithHint("see `g2c worker --help`")
+		return fault.New(fault.ErrSpec, "a worker needs --id, and --server or G2C_SERVER").WithHint("see `g2c worker --help`")
 	}
 	device, slots, err := parseSlots(f.slots)
 	if err != nil {

@@ -36,23 +36,48 @@ func newWorkersLs() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var runs []string
-			for _, h := range w.Holds {
-				runs = append(runs, nameOr(h.Name, "another project's task"))
-			}
-			state := workerState(w)
-			list = append(list, map[string]any{
-				"id": w.Id, "class": w.Numerics, "device": w.Device, "host": w.Host, "slots": w.Slots, "free": w.Free, "state": state, "reason": w.Reason, "tasks": runs,
+			runs := holdsOf(w)
+			list = append(list, workerInfoOf(w, runs))
+			rows = append(rows, []string{
+				w.Id, workerState(w), w.Numerics, w.Device, fmt.Sprintf("%d of %d", w.Free, w.Slots), w.Host, strings.Join(runs, ", "), whyMode(w),
 			})
-			rows = append(rows, []string{w.Id, state, w.Numerics, w.Device, fmt.Sprintf("%d of %d", w.Free, w.Slots), w.Host, strings.Join(runs, ", ")})
 		}
 		if wantJSON(c) {
 			return printJSON(map[string]any{"workers": list})
 		}
-		return printTable([]string{"ID", "STATE", "CLASS", "DEVICE", "FREE", "HOST", "TASKS"}, rows)
+		return printTable([]string{"ID", "STATE", "CLASS", "DEVICE", "FREE", "HOST", "TASKS", "REASON"}, rows)
 	})
 	f.add(c)
 	return c
+}
+
+// holdsOf is what runs on a worker.
+func holdsOf(w *apiv1.Worker) []string {
+	runs := []string{}
+	for _, h := range w.Holds {
+		runs = append(runs, nameOr(h.Name, "another project's task"))
+	}
+	return runs
+}
+
+// workerInfoOf is a worker in the JSON of the verbs.
+func workerInfoOf(w *apiv1.Worker, runs []string) map[string]any {
+	return map[string]any{
+		"id": w.Id, "class": w.Numerics, "device": w.Device, "host": w.Host, "slots": w.Slots, "free": w.Free, "state": workerState(w),
+		"reason": w.Reason, "fromMs": w.FromMs, "untilMs": w.UntilMs, "tasks": runs,
+	}
+}
+
+// whyMode is why a worker is not in use, and when its maintenance is.
+func whyMode(w *apiv1.Worker) string {
+	var why []string
+	if w.Mode == apiv1.WorkerMode_WORKER_MODE_MAINTENANCE {
+		why = append(why, fmt.Sprintf("from %s to %s", when(w.FromMs), when(w.UntilMs)))
+	}
+	if w.Reason != "" {
+		why = append(why, w.Reason)
+	}
+	return strings.Join(why, ": ")
 }
 
 // workerState is a worker's state in a word.
@@ -81,10 +106,17 @@ func newWorkerMode(name, short string, mode apiv1.WorkerMode) *cobra.Command {
 func setMode(c *cobra.Command, cluster *client.Client, req *apiv1.SetWorkerModeRequest) error {
 	req.RequestId = client.RequestID()
 	r, err := cluster.Workers().SetWorkerMode(c.Context(), req)
-	if err == nil {
-		say("worker %s is %s", req.Id, workerState(r.Worker))
+	if err != nil {
+		return err
 	}
-	return err
+	what := word(r.Worker.Mode, "WORKER_MODE_")
+	if r.Worker.Mode == apiv1.WorkerMode_WORKER_MODE_MAINTENANCE {
+		what = "in " + what
+	}
+	if why := whyMode(r.Worker); why != "" {
+		what += ", " + why
+	}
+	return answer(c, workerInfoOf(r.Worker, holdsOf(r.Worker)), "worker %s is %s", req.Id, what)
 }
 
 func newWorkersMaintain() *cobra.Command {
@@ -117,10 +149,10 @@ func newWorkersRemove() *cobra.Command {
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
 		_, err := cluster.Workers().RemoveWorker(c.Context(), &apiv1.RemoveWorkerRequest{RequestId: client.RequestID(), Id: args[0]})
-		if err == nil {
-			say("worker %s is forgotten", args[0])
+		if err != nil {
+			return err
 		}
-		return err
+		return answer(c, map[string]any{"id": args[0], "state": "removed"}, "worker %s is forgotten", args[0])
 	})
 	f.add(c)
 	return c
