@@ -61,6 +61,9 @@ running process, it is taken up without a restart.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Role, r.Valid = pki.Role(role), time.Duration(days)*24*time.Hour
+			if days < 1 {
+				return fault.New(fault.ErrSpec, "--days %d: a certificate is valid for a day at least", days)
+			}
 			if out == "" {
 				return fault.New(fault.ErrSpec, "no folder is named for the certificate").WithHint("say -o DIR")
 			}

@@ -108,6 +108,8 @@ func TestVerbsOfACluster(t *testing.T) {
 		{"workers maintain w1 --in 30m --for 2h --reason fan --json", `"state": "maintenance"`, 0},
 		{"workers ls", ": fan", 0},
 		{"workers ready w1 --json", `"tasks": []`, 0},
+		{"top", "PROGRESS", 0},
+		{"top --json", `"tasks": []`, 0},
 		{"workers drain nobody", "", fault.ExitNotFound},
 		{"projects set p --quota 3 --json", `"quota": 3`, 0},
 		{"members raise 1 --json", `"level": 1`, 0},
@@ -176,6 +178,7 @@ func TestWordsOfMistakes(t *testing.T) {
 		{"projects set p --weight -1", `invalid argument "-1" for "--weight" flag: invalid syntax`},
 		{"status --server there", "a server is host:port"},
 		{"worker --id w1", "G2C_SERVER"},
+		{"certs issue CA --role client --name ann -o CA/ann --days -3", "a day at least"},
 	} {
 		_, err := verb(t, strings.Fields(try.args)...)
 		if fault.ExitCode(err) != fault.ExitSpec || !strings.Contains(err.Error(), try.says) {

@@ -96,13 +96,21 @@ func psTasks(c *cobra.Command, cluster *client.Client, id string) error {
 // progressOf is how far a task is, for people.
 func progressOf(t *apiv1.Task) string {
 	p := t.GetProgress()
-	switch {
-	case p == nil || t.State != apiv1.TaskState_TASK_STATE_RUNNING:
+	if p == nil || t.State != apiv1.TaskState_TASK_STATE_RUNNING {
 		return ""
-	case p.Steps == 0:
-		return fmt.Sprintf("step %d", p.Step)
 	}
-	return fmt.Sprintf("%d of %d", p.Step, p.Steps)
+	return stepOf(p.Step, p.Steps)
+}
+
+// stepOf is a number of steps of all, if it is known how many these are.
+func stepOf(step, steps uint64) string {
+	switch {
+	case steps > 0:
+		return fmt.Sprintf("%d of %d", step, steps)
+	case step > 0:
+		return fmt.Sprintf("step %d", step)
+	}
+	return ""
 }
 
 func psExperiments(c *cobra.Command, cluster *client.Client, project string) error {

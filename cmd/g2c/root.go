@@ -32,7 +32,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newRun(), newPlan(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
 		newData(), newCkpt(), newDoctor(), newDebug(), newVersion(),
-		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newStatus(),
+		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newTop(), newStatus(),
 		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken())
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		if err := c.ValidateRequiredFlags(); err != nil {

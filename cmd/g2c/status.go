@@ -93,8 +93,7 @@ func printStatus(c *cobra.Command, s *apiv1.StatusResponse) error {
 		return printJSON(info)
 	}
 	fmt.Printf("leader %s, term %d, index %d, state %.12s (as %s sees it)\n", nameOr(s.Leader, "none"), s.Term, s.Applied, s.StateHash, s.Node)
-	fmt.Printf("%s, %d connected, %d of %s free; %s pending, %d running\n\n", plural(int(s.Workers), "worker"), s.WorkersConnected,
-		s.SlotsFree, plural(int(s.Slots), "slot"), plural(int(s.Pending), "task"), s.Running)
+	fmt.Printf("%s\n\n", countsOfCluster(s))
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "COORDINATOR\tADDRESS\tROLE\tHEALTH")
 	for _, n := range info.Nodes {
@@ -105,6 +104,12 @@ func printStatus(c *cobra.Command, s *apiv1.StatusResponse) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", n.ID, n.Address, n.Role, health)
 	}
 	return w.Flush()
+}
+
+// countsOfCluster is a line on how many there are of everything.
+func countsOfCluster(s *apiv1.StatusResponse) string {
+	return fmt.Sprintf("%s, %d connected, %d of %s free; %s pending, %d running", plural(int(s.Workers), "worker"), s.WorkersConnected,
+		s.SlotsFree, plural(int(s.Slots), "slot"), plural(int(s.Pending), "task"), s.Running)
 }
 
 func nameOr(name, otherwise string) string {
