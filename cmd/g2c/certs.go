@@ -43,7 +43,7 @@ func newCertsRenew() *cobra.Command {
 			if err := pki.RenewCA(args[0]); err != nil {
 				return err
 			}
-			return answer(c, map[string]any{"dir": args[0]}, "give %s to every node, then issue their certificates anew", filepath.Join(args[0], "ca.crt"))
+			return answer(c, map[string]any{"dir": args[0]}, "give %s to every node, wait until its processes have read it, and issue their certificates anew", filepath.Join(args[0], "ca.crt"))
 		},
 	}
 }
