@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"g2c/experiments/synthetic"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/shelf"
 )
 
 // Opener opens data and keeps what it has opened last: the tasks of a sweep read the
@@ -33,9 +33,8 @@ type Opener struct {
 	// few sets stay whatever they take. Mapped pixels do not count.
 	Keep int64
 
-	mu     sync.Mutex
-	opened map[string]*opened
-	late   []string // questions in the order they were asked last
+	once sync.Once
+	sets *shelf.Shelf[string, *dataset.Set] // by question
 }
 
 // DefaultKeep is what an Opener keeps in memory unless told otherwise.
@@ -44,97 +43,12 @@ const DefaultKeep = 4 << 30
 // minKept is how many sets stay in any case: a task reads several.
 const minKept = 4
 
-// opened is a set, or why there is none, once done is closed.
-type opened struct {
-	done chan struct{}
-	set  *dataset.Set
-	err  error
-}
-
-// get returns the set of a question, making it unless it is there. Who asks for what
-// another is making waits for it; if the other gave up, they try themselves.
+// get returns the set of a question, making it unless it is there.
 func (o *Opener) get(ctx context.Context, question string, make func() (*dataset.Set, error)) (*dataset.Set, error) {
-	for {
-		e, mine := o.claim(question)
-		if mine {
-			o.make(question, e, make)
-			return e.set, e.err
-		}
-		select {
-		case <-e.done:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if !errors.Is(e.err, context.Canceled) && !errors.Is(e.err, context.DeadlineExceeded) {
-			return e.set, e.err
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// claim finds a question's set, or has the caller make it.
-func (o *Opener) claim(question string) (e *opened, mine bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.opened == nil {
-		o.opened = map[string]*opened{}
-	}
-	if e = o.opened[question]; e != nil {
-		i := slices.Index(o.late, question)
-		o.late = append(slices.Delete(o.late, i, i+1), question)
-		return e, false
-	}
-	e = &opened{done: make(chan struct{})}
-	o.opened[question], o.late = e, append(o.late, question)
-	return e, true
-}
-
-// make makes a set that was claimed. A panic, too, leaves nothing behind.
-func (o *Opener) make(question string, e *opened, make func() (*dataset.Set, error)) {
-	e.err = context.Canceled // unless make returns
-	defer func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		close(e.done)
-		if e.err != nil {
-			o.drop(question)
-			return
-		}
-		o.makeRoom()
-	}()
-	e.set, e.err = make()
-}
-
-// makeRoom forgets sets that were not asked for lately while there is too much in
-// memory. Whoever still reads one has it for as long as they need it. It is called with
-// the lock held.
-func (o *Opener) makeRoom() {
-	limit := cmp.Or(o.Keep, DefaultKeep)
-	var sum int64
-	kept := 0
-	for _, q := range slices.Backward(slices.Clone(o.late)) {
-		e := o.opened[q]
-		select {
-		case <-e.done:
-		default:
-			continue // it is being made
-		}
-		held := e.set.HeapBytes()
-		if sum += held; kept >= minKept && sum > limit && held > 0 {
-			sum -= held
-			o.drop(q)
-			continue
-		}
-		kept++
-	}
-}
-
-// drop is called with the lock held.
-func (o *Opener) drop(question string) {
-	delete(o.opened, question)
-	o.late = slices.DeleteFunc(o.late, func(q string) bool { return q == question })
+	o.once.Do(func() {
+		o.sets = &shelf.Shelf[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: cmp.Or(o.Keep, DefaultKeep), Least: minKept}
+	})
+	return o.sets.Get(ctx, question, make)
 }
 
 // question is a text that is equal for equal questions.

@@ -1,11 +1,10 @@
 package datasource
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"g2c/api"
@@ -142,65 +141,36 @@ func TestTruth(t *testing.T) {
 	}
 }
 
-// A set that nobody has asked for lately makes room; those of the last questions stay.
+// A set that nobody has asked for lately makes room.
 func TestAnOpenerForgets(t *testing.T) {
-	side, opened := 8, 0
-	one := int64(side * side * 3)
+	const side, one = 8, 8 * 8 * 3
 	o := &Opener{Keep: 5 * one}
-	ask := func(question string) {
-		t.Helper()
-		_, err := o.get(t.Context(), question, func() (*dataset.Set, error) {
-			opened++
-			return dataset.New(side, []dataset.Image{{Name: question}}, [][]uint8{make([]uint8, one)}), nil
-		})
-		if err != nil {
+	for i := range 100 {
+		if _, err := o.get(t.Context(), fmt.Sprint(i), func() (*dataset.Set, error) {
+			return dataset.New(side, []dataset.Image{{Name: "a"}}, [][]uint8{make([]uint8, one)}), nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i := range 100 {
-		ask(fmt.Sprint(i))
-		ask("always")
-	}
-	if opened != 101 {
-		t.Errorf("%d sets were opened for 101 questions", opened)
-	}
-	if len(o.opened) != 5 || len(o.late) != 5 {
-		t.Errorf("%d sets are kept, in an order of %d", len(o.opened), len(o.late))
-	}
-	o.Keep = 1
-	for i := range 10 {
-		ask(fmt.Sprint(i))
-	}
-	if len(o.opened) != minKept {
-		t.Errorf("%d sets are kept in too little room", len(o.opened))
+	if n := o.sets.Len(); n != 5 {
+		t.Errorf("%d sets are kept", n)
 	}
 }
 
-// What failed is tried again: files come back, and who gave up speaks for themselves.
+// What was not there is looked for again.
 func TestAnOpenerTriesAgain(t *testing.T) {
-	o := &Opener{}
-	good := dataset.New(1, []dataset.Image{{Name: "a"}}, [][]uint8{make([]uint8, 3)})
-	broken := errors.New("the disk is away")
-	if _, err := o.get(t.Context(), "q", func() (*dataset.Set, error) { return nil, broken }); !errors.Is(err, broken) {
+	where := onDisk(t)
+	path := where.Unlabelled[0].Paths[0]
+	if err := os.Rename(path, path+".away"); err != nil {
 		t.Fatal(err)
 	}
-	waits := make(chan struct{})
-	var waiter sync.WaitGroup
-	_, err := o.get(t.Context(), "q", func() (*dataset.Set, error) {
-		waiter.Go(func() {
-			close(waits)
-			if set, err := o.get(t.Context(), "q", func() (*dataset.Set, error) { return good, nil }); set != good || err != nil {
-				t.Errorf("who waited for one who gave up: %v", err)
-			}
-		})
-		<-waits
-		return nil, context.Canceled
-	})
-	if !errors.Is(err, context.Canceled) {
-		t.Error(err)
+	o := &Opener{}
+	d := api.DataSet{Part: api.PartUnlabelled, Stain: "HE", Side: 64, Fit: api.FitResize, Where: where}
+	if _, err := o.Fingerprint(t.Context(), d); !errors.Is(err, fault.ErrData) {
+		t.Fatal(err)
 	}
-	waiter.Wait()
-	if set, err := o.get(t.Context(), "q", nil); set != good || err != nil {
-		t.Errorf("what was opened at last: %v", err)
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
 	}
+	fingerprint(t, o, d)
 }

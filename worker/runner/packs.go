@@ -10,6 +10,7 @@ import (
 	"g2c/checkpoint/store"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/shelf"
 )
 
 // Packs opens data that lies in the store as packs, where whoever submitted a task
@@ -18,13 +19,15 @@ type Packs struct {
 	Paths Data
 	Store store.Reader
 
-	mu   sync.Mutex
-	sets map[api.Key][]*dataset.Set // those of the last tasks
-	late []api.Key                  // in the order they were wanted last
+	once sync.Once
+	kept *shelf.Shelf[api.Key, []*dataset.Set]
 }
 
 // maxPacks is how many packs are kept in memory: the tasks of a sweep read the same.
 const maxPacks = 4
+
+// errNoPack is data that does not lie in the store.
+var errNoPack = errors.New("the store has no such pack")
 
 // For is the data of one task.
 func (p *Packs) For(ctx context.Context, w api.Work) (Data, error) {
@@ -50,35 +53,23 @@ func (p *Packs) For(ctx context.Context, w api.Work) (Data, error) {
 	return d, err
 }
 
-// get reads a pack; nil if the store has none.
+// get reads a pack; nil if the store has none. Tasks wait for each other's packs only
+// while they are wanted: a large one takes long.
 func (p *Packs) get(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, old := range p.late {
-		if old == k {
-			p.late = append(append(p.late[:i:i], p.late[i+1:]...), k)
-			return p.sets[k], nil
-		}
+	p.once.Do(func() {
+		p.kept = &shelf.Shelf[api.Key, []*dataset.Set]{Size: func([]*dataset.Set) int64 { return 1 }, Least: maxPacks}
+	})
+	sets, err := p.kept.Get(ctx, k, func() ([]*dataset.Set, error) { return p.read(ctx, k) })
+	if errors.Is(err, errNoPack) {
+		return nil, nil
 	}
-	sets, err := p.read(ctx, k)
-	if err != nil || sets == nil {
-		return nil, err
-	}
-	if p.sets == nil {
-		p.sets = map[api.Key][]*dataset.Set{}
-	}
-	p.sets[k] = sets
-	if p.late = append(p.late, k); len(p.late) > maxPacks {
-		delete(p.sets, p.late[0])
-		p.late = p.late[1:]
-	}
-	return sets, nil
+	return sets, err
 }
 
 func (p *Packs) read(ctx context.Context, k api.Key) (sets []*dataset.Set, err error) {
 	r, err := p.Store.Get(ctx, "data/"+k.String())
 	if errors.Is(err, store.ErrNotExist) {
-		return nil, nil
+		return nil, errNoPack
 	}
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", k.Short(), err)

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"path/filepath"
 	"testing"
 
 	"g2c/api"
 	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/store"
 	"g2c/experiments/datasource"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
@@ -105,4 +107,39 @@ type nowhere struct{ Data }
 
 func (nowhere) Labelled(context.Context, api.DataSet) (*dataset.Set, error) {
 	return nil, fault.New(fault.ErrNotFound, "no folders here")
+}
+
+// slowStore is a store whose answers wait.
+type slowStore struct {
+	store.Reader
+	asked, answer chan struct{}
+}
+
+// Get implements store.Reader.
+func (s *slowStore) Get(context.Context, string) (io.ReadCloser, error) {
+	s.asked <- struct{}{}
+	<-s.answer
+	return nil, store.ErrNotExist
+}
+
+// A task that is told to stop does not wait for the pack that another is reading.
+func TestATaskNeedNotWaitForAPack(t *testing.T) {
+	slow := &slowStore{asked: make(chan struct{}), answer: make(chan struct{})}
+	packs := &Packs{Paths: nowhere{}, Store: slow}
+	w := api.Work{Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: api.Key{1}})}
+	read := make(chan error, 1)
+	go func() {
+		_, err := packs.For(t.Context(), w)
+		read <- err
+	}()
+	<-slow.asked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := packs.For(ctx, w); !errors.Is(err, context.Canceled) {
+		t.Errorf("the task that was told to stop: %v", err)
+	}
+	close(slow.answer)
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
 }
