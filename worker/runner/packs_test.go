@@ -14,6 +14,7 @@ import (
 	"g2c/experiments/datasource"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/kernels"
 )
 
 // images is a small set: a few images of two classes and their splits.
@@ -141,5 +142,28 @@ func TestATaskNeedNotWaitForAPack(t *testing.T) {
 	close(slow.answer)
 	if err := <-read; err != nil {
 		t.Error(err)
+	}
+}
+
+// goneStore gives up with who asks.
+type goneStore struct{ store.Reader }
+
+// Get implements store.Reader.
+func (goneStore) Get(ctx context.Context, _ string) (io.ReadCloser, error) { return nil, ctx.Err() }
+
+// device has a class, which is all that is asked for before the data is there.
+type device struct{ kernels.Device }
+
+// Class implements kernels.Device.
+func (device) Class() string { return api.ClassCPU }
+
+// A task that is told to stop while its data comes was stopped, and has not failed.
+func TestATaskStoppedBeforeItsDataHasNotFailed(t *testing.T) {
+	r := &Runner{Device: device{}, Packs: &Packs{Paths: nowhere{}, Store: goneStore{}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := api.Work{Names: []string{"gs"}, Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: api.Key{1}})}
+	if err := r.Run(ctx, w, 1); !errors.Is(err, fault.ErrInterrupted) {
+		t.Errorf("it ends with %v", err)
 	}
 }

@@ -64,13 +64,17 @@ func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 	if r.Packs != nil {
 		data, err := r.Packs.For(ctx, w)
 		if err != nil {
-			return err
+			return stopped(ctx, w, err)
 		}
 		with := *r
 		with.Data = data
 		r = &with
 	}
-	err := r.byKind(ctx, w, opt)
+	return stopped(ctx, w, r.byKind(ctx, w, opt))
+}
+
+// stopped makes an error that is only the context's what it means: nothing has failed.
+func stopped(ctx context.Context, w api.Work, err error) error {
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return fault.New(fault.ErrInterrupted, "%s stopped before it began: %w", w.Name(), err)
 	}
