@@ -44,6 +44,10 @@ func await(ctx context.Context, cluster *client.Client, id string, tell func(for
 		}
 		return nil
 	})
+	if ctx.Err() != nil && errors.Is(err, fault.ErrInterrupted) {
+		return fault.New(fault.ErrInterrupted, "%s is not followed any more, and goes on", id).
+			WithHint("`g2c watch %s` follows it again, `g2c cancel %s` stops it", id, id)
+	}
 	if !errors.Is(err, ended) {
 		return err
 	}

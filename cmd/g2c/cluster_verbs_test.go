@@ -168,6 +168,24 @@ func TestCancelWhatHasEnded(t *testing.T) {
 	}
 }
 
+// Who stops watching is told that the experiment goes on, and how to stop it.
+func TestAWatchThatIsInterrupted(t *testing.T) {
+	beginCluster(t, "")
+	var f clientFlags
+	f.server = os.Getenv("G2C_SERVER")
+	cluster, err := f.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = await(ctx, cluster, "tiny-1", func(string, ...any) {})
+	if fault.ExitCode(err) != fault.ExitInterrupted || !strings.Contains(err.Error(), "g2c cancel tiny-1") {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
 // Mistakes on the command line are told in the words of the command line.
 func TestWordsOfMistakes(t *testing.T) {
 	t.Setenv("G2C_SERVER", "")
