@@ -22,3 +22,6 @@ func (n *Node) Hang() (release func()) {
 	n.raft.Apply([]byte{batchVersion + 1}, 0)
 	return func() { close(held) }
 }
+
+// ConnectionsOfOne is how many connections to the API a certificate may have.
+const ConnectionsOfOne = connectionsOfOne

@@ -3,6 +3,7 @@ package raftnode_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -287,6 +288,53 @@ func TestAFloodOfOneHost(t *testing.T) {
 	c.write(1)
 	c.has(2)
 	t.Logf("%d refused at once; term %d, then %d", refused, term, c.leader().Status().Term)
+}
+
+// One certificate has so many connections to the API and no more, until it closes some;
+// others are not kept out.
+func TestConnectionsOfOneAreBounded(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	_, err := c.start("c1", func(k *raftnode.Config) { k.Single = true })
+	must(t, err)
+	api := c.leader().API()
+	taken := make(chan net.Conn, raftnode.ConnectionsOfOne+2)
+	go func() {
+		for {
+			conn, err := api.Accept()
+			if err != nil {
+				return
+			}
+			taken <- conn
+		}
+	}()
+	open := func(id *pki.Identity) *tls.Conn {
+		t.Helper()
+		raw, err := net.Dial("tcp", c.place["c1"])
+		must(t, err)
+		conn := handshake(raw, id, grpctls.Protocol)
+		must(t, conn.Handshake())
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	ended := func(conn *tls.Conn) bool {
+		_, err := conn.Read(make([]byte, 1))
+		return errors.Is(err, io.EOF)
+	}
+	eve, ann := client(t, c, pki.Client, "eve"), client(t, c, pki.Client, "ann")
+	var first net.Conn
+	for range raftnode.ConnectionsOfOne {
+		open(eve)
+		first = <-taken
+	}
+	if !ended(open(eve)) {
+		t.Error("one more than she may have is open")
+	}
+	open(ann)
+	(<-taken).Close()
+	first.Close()
+	open(eve)
+	(<-taken).Close()
 }
 
 // Proposals and reads end when their caller does.

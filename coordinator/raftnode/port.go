@@ -27,9 +27,15 @@ const (
 	handshakeTime     = 5 * time.Second
 	handshakesOfAHost = 64
 	handshakesInAll   = 512
+	// connectionsOfOne are those to the API of one certificate. Each is a file, and
+	// without files the log cannot be written.
+	connectionsOfOne = 512
 )
 
-var errCrowded = errors.New("too many handshakes at a time from there, or in all")
+var (
+	errCrowded = errors.New("too many handshakes at a time from there, or in all")
+	errGreedy  = errors.New("it has too many connections already")
+)
 
 // port is the one TLS listener of a node: it makes the handshake and hands each
 // connection to whom it is for.
@@ -46,6 +52,7 @@ type port struct {
 	busy map[string]int // handshakes by host
 	all  int
 	open map[net.Conn]bool // in handshake, or a peer's
+	held map[string]int    // connections to the API, by who is at the other end
 	said time.Time         // when a refusal was last logged
 	done bool
 }
@@ -55,7 +62,7 @@ func newPort(ln net.Listener, id *pki.Identity, log *slog.Logger, peers, raft fu
 		listener: ln, log: log, peers: peers, raft: raft,
 		tls:  id.ServerConfig(grpctls.Protocol, raftProtocol, peerProtocol),
 		api:  newQueue(ln.Addr()),
-		busy: map[string]int{}, open: map[net.Conn]bool{},
+		busy: map[string]int{}, open: map[net.Conn]bool{}, held: map[string]int{},
 	}
 	p.work.Go(p.accept)
 	return p
@@ -78,8 +85,40 @@ func (p *port) accept() {
 			c.Close()
 			continue
 		}
-		p.work.Go(func() { p.serve(host, c) })
+		p.work.Go(func() { p.serve(host, &counted{Conn: c, port: p}, c) })
 	}
+}
+
+// counted is a connection that one certificate has of so many.
+type counted struct {
+	net.Conn
+	port *port
+	who  string // empty until it is counted, and when it is closed
+}
+
+// Close implements net.Conn.
+func (c *counted) Close() error {
+	c.port.mu.Lock()
+	if c.who != "" {
+		if c.port.held[c.who]--; c.port.held[c.who] == 0 {
+			delete(c.port.held, c.who)
+		}
+		c.who = ""
+	}
+	c.port.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// count counts a connection, unless who has it has as many as they may.
+func (p *port) count(c *counted, who string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held[who] >= connectionsOfOne {
+		return false
+	}
+	p.held[who]++
+	c.who = who
+	return true
 }
 
 func (p *port) enter(host string, c net.Conn) bool {
@@ -109,8 +148,8 @@ func (p *port) forget(c net.Conn) {
 	delete(p.open, c)
 }
 
-func (p *port) serve(host string, c net.Conn) {
-	defer p.forget(c)
+func (p *port) serve(host string, c *counted, raw net.Conn) {
+	defer p.forget(raw)
 	t := tls.Server(c, p.tls)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	err := t.HandshakeContext(ctx)
@@ -124,6 +163,9 @@ func (p *port) serve(host string, c net.Conn) {
 	who, err := pki.PeerOf(t.ConnectionState())
 	protocol := t.ConnectionState().NegotiatedProtocol
 	switch {
+	case err == nil && protocol == grpctls.Protocol && !p.count(c, who.String()):
+		p.refuse(c.RemoteAddr().String(), fmt.Errorf("%s: %w", who, errGreedy))
+		t.Close()
 	case err == nil && protocol == grpctls.Protocol:
 		p.api.give(t)
 	case err == nil && who.Role != pki.Coordinator:
