@@ -135,6 +135,9 @@ func TestVerbsOfACluster(t *testing.T) {
 		if fault.ExitCode(err) != try.code || !strings.Contains(out, try.says) {
 			t.Errorf("g2c %s prints %q and ends with %v; want %q and exit code %d", try.args, out, err, try.says, try.code)
 		}
+		if strings.HasPrefix(try.args, "workers drain") && !strings.Contains(err.Error(), "g2c workers ls") {
+			t.Errorf("g2c %s does not say where workers are listed: %v", try.args, err)
+		}
 		if strings.HasPrefix(try.args, "retry") && !strings.Contains(err.Error(), "submit the spec again") {
 			t.Errorf("g2c %s does not say what to do instead: %v", try.args, err)
 		}

@@ -40,6 +40,12 @@ var meanings = []struct {
 	{store.ErrDenied, rpcerr.StoreFailed},
 }
 
+// hints say what to do about some of them.
+var hints = map[error]string{
+	state.ErrUnknownWorker: "`g2c workers ls` lists them",
+	state.ErrUnknownToken:  "`g2c token ls` lists them",
+}
+
 // explain gives an error its kind on the wire, if it has none.
 func explain(err error) error {
 	var k *rpcerr.Kind
@@ -52,7 +58,7 @@ func explain(err error) error {
 	}
 	for _, m := range meanings {
 		if errors.Is(err, m.err) {
-			return rpcerr.New(m.kind, "%w", err)
+			return rpcerr.New(m.kind, "%w", err).WithHint("%s", hints[m.err])
 		}
 	}
 	return err
