@@ -41,17 +41,17 @@ const maxLate = 32
 // Agent is a worker that runs. Its loop owns everything: sessions, runs and timers
 // hand it functions to call.
 type Agent struct {
-	cfg   Config
-	core  *Core
-	calls chan func()
-	wake  chan struct{} // has an element if a run has begun
-	over  chan struct{} // closed when the loop ends
-	runs  map[api.Key]*activity
-	late  []*activity // the last that were done, the newest last
-	shelf shelf       // data at hand
-	link  *link       // nil between sessions
-	left  bool        // the leader knows that this worker goes
-	dials context.Context
+	cfg       Config
+	core      *Core
+	calls     chan func()
+	wake      chan struct{} // has an element if a run has begun
+	over      chan struct{} // closed when the loop ends
+	runs      map[api.Key]*activity
+	late      []*activity // the last that were done, the newest last
+	inventory inventory   // data at hand
+	link      *link       // nil between sessions
+	left      bool        // the leader knows that this worker goes
+	dials     context.Context
 }
 
 // activity is a run's goroutine.
@@ -201,10 +201,10 @@ func (a *Agent) begun() {
 
 // atHand notes that a run has read its data, and tells the coordinator.
 func (a *Agent) atHand(data api.Key) {
-	if !a.shelf.use(data) || a.link == nil {
+	if !a.inventory.use(data) || a.link == nil {
 		return
 	}
-	keys := a.shelf.sorted()
+	keys := a.inventory.sorted()
 	a.link.say(func(s Session) error { return s.Cached(keys) })
 }
 
@@ -213,7 +213,7 @@ func (a *Agent) offer() Offer {
 	o := a.cfg.Offer
 	done := make(chan struct{})
 	a.call(func() {
-		o.Cached = a.shelf.sorted()
+		o.Cached = a.inventory.sorted()
 		close(done)
 	})
 	select {

@@ -6,10 +6,10 @@ import (
 	"g2c/api"
 )
 
-// The shelf keeps what was used last, each once, and is sent sorted.
-func TestShelf(t *testing.T) {
-	var s shelf
-	for i := range maxShelf {
+// The inventory keeps what was used last, each once, and is sent sorted.
+func TestInventory(t *testing.T) {
+	var s inventory
+	for i := range maxInventory {
 		if !s.use(api.Key{byte(200 - i)}) {
 			t.Fatalf("data set %d is said to be there", i)
 		}
@@ -21,8 +21,8 @@ func TestShelf(t *testing.T) {
 		t.Error("new data is not")
 	}
 	keys := s.sorted()
-	if len(keys) != maxShelf {
-		t.Fatalf("%d data sets, want %d", len(keys), maxShelf)
+	if len(keys) != maxInventory {
+		t.Fatalf("%d data sets, want %d", len(keys), maxInventory)
 	}
 	has := map[api.Key]bool{}
 	for i, k := range keys {
