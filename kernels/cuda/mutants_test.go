@@ -18,7 +18,7 @@ import (
 var mutants = []struct{ name, file, from, to, family string }{
 	{"a barrier left out before the product", "conv2d.cu", "    __syncthreads();\n    tile.multiply(t);", "    tile.multiply(t);", "conv2d"},
 	{"a barrier left out after the product", "conv2d.cu", "    tile.multiply(t);\n    __syncthreads();", "    tile.multiply(t);", "conv2d"},
-	{"a tail one row too long", "conv2d.cu", "if (row < rows && column < o.k)", "if (row <= rows && column < o.k)", "conv2d"},
+	{"a tail one row too long", "conv2d.cu", "if (r < rows && c < columns)", "if (r <= rows && c < columns)", "conv2d"},
 	{"a reflection that repeats the edge", "conv2d.cu", "i < 0 ? -i : 2 * length - 2 - i", "i < 0 ? -i - 1 : 2 * length - 2 - i", "conv2d"},
 	{"a last chunk of full length", "pixel_sum.cu", "end = min(from + kPixelChunk, k.pixels);", "end = from + kPixelChunk;", "instance_norm"},
 	{"a NaN that loses", "pool.cu", " || (isnan(v) && !isnan(best))", "", "pool"},

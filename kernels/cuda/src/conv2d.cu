@@ -37,6 +37,15 @@ struct Tile {
   __device__ __forceinline__ static int row() { return threadIdx.x / kAcross * 4; }
   __device__ __forceinline__ static int column() { return threadIdx.x % kAcross * 4; }
 
+  // store writes the thread's results where they lie in a matrix; bias may be null.
+  __device__ __forceinline__ void store(float* __restrict__ out, int row0, int column0, int rows, int columns, const float* __restrict__ bias) const {
+    for (int i = 0; i < 4; i++)
+      for (int j = 0; j < 4; j++) {
+        const int r = row0 + row() + i, c = column0 + column() + j;
+        if (r < rows && c < columns) out[size_t(r) * columns + c] = bias ? acc[i][j] + bias[c] : acc[i][j];
+      }
+  }
+
   __device__ __forceinline__ void multiply(const Shared& t) {
 #pragma unroll
     for (int d = 0; d < kDepth; d++) {
@@ -115,11 +124,7 @@ __device__ __forceinline__ void forward(const float* __restrict__ x, const float
     tile.multiply(t);
     __syncthreads();
   }
-  for (int i = 0; i < 4; i++)
-    for (int j = 0; j < 4; j++) {
-      const int row = row0 + T::row() + i, column = column0 + T::column() + j;
-      if (row < rows && column < o.k) y[size_t(row) * o.k + column] = bias ? tile.acc[i][j] + bias[column] : tile.acc[i][j];
-    }
+  tile.store(y, row0, column0, rows, o.k, bias);
 }
 
 // ---- dx = dy * w, turned
@@ -194,11 +199,7 @@ __device__ __forceinline__ void gradient_x(const float* __restrict__ dy, const f
     tile.multiply(t);
     __syncthreads();
   }
-  for (int i = 0; i < 4; i++)
-    for (int j = 0; j < 4; j++) {
-      const int row = row0 + T::row() + i, column = column0 + T::column() + j;
-      if (row < rows && column < o.c) dx[size_t(row) * o.c + column] = tile.acc[i][j];
-    }
+  tile.store(dx, row0, column0, rows, o.c, nullptr);
 }
 
 // ---- dw = x * dy, over the pixels of one slice of one shard
@@ -229,12 +230,7 @@ __device__ __forceinline__ void gradient_w(const float* __restrict__ x, const fl
     tile.multiply(t);
     __syncthreads();
   }
-  float* out = dw + size_t(blockIdx.z) * o.k * columns;
-  for (int i = 0; i < 4; i++)
-    for (int j = 0; j < 4; j++) {
-      const int row = row0 + T::row() + i, column = column0 + T::column() + j;
-      if (row < o.k && column < columns) out[size_t(row) * columns + column] = tile.acc[i][j];
-    }
+  tile.store(dw + size_t(blockIdx.z) * o.k * columns, row0, column0, o.k, columns, nullptr);
 }
 
 // dw[i] = the slices' parts of i, added in order.
