@@ -6,7 +6,6 @@
 package g2c
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -20,6 +19,7 @@ type Config struct {
 	Size           int // side of an image in pixels
 	Batch          int // global batch of a training step
 	Shards         int // logical shards of it
+	Own            int // of them, those that the programs compute, a divisor; 0 for all
 	EvalBatch      int // padded batch of evaluation
 	Generators     int // M
 	GeneratorWidth int
@@ -90,26 +90,26 @@ type Model struct {
 // New builds the programs.
 func New(c Config) (*Model, error) {
 	m := &Model{Config: c}
-	frozen, err := m.trainGraph()
+	frozen, err := m.trainGraph(nil, false)
 	if err != nil {
 		return nil, err
 	}
 	if m.State, err = m.slots(frozen.stats); err != nil {
 		return nil, err
 	}
-	if m.Frozen, err = m.step("g2c_frozen", frozen, false); err != nil {
+	if m.Frozen, err = m.step("g2c_frozen", frozen); err != nil {
 		return nil, err
 	}
 	if c.Generators > 0 {
-		joint, err := m.trainGraph()
+		joint, err := m.trainGraph(nil, true)
 		if err != nil {
 			return nil, err
 		}
-		if m.Joint, err = m.step("g2c_joint", joint, true); err != nil {
+		if m.Joint, err = m.step("g2c_joint", joint); err != nil {
 			return nil, err
 		}
 	}
-	if m.Input, err = m.input("g2c_input", Pixels, Place, X, c.Batch, c.Jitter); err != nil {
+	if m.Input, err = m.input("g2c_input", Pixels, Place, X, c.OwnBatch(), c.Jitter); err != nil {
 		return nil, err
 	}
 	if m.EvalInput, err = m.input("g2c_eval_input", EvalPixels, EvalPlace, EvalX, c.EvalBatch, false); err != nil {
@@ -119,25 +119,52 @@ func New(c Config) (*Model, error) {
 	return m, err
 }
 
-// trainGraph is a training step before differentiation.
+// trainGraph is a training step, differentiated.
 type trainGraph struct {
 	b          *graph.Builder
 	loss, prob *graph.Value
 	stats      []nn.Stats
+	params     []*graph.Param
+	grads      []*graph.Value
 }
 
-func (m *Model) trainGraph() (*trainGraph, error) {
+// trainGraph builds the step over all shards or, given that, the step over those
+// that are computed here.
+func (m *Model) trainGraph(whole *trainGraph, joint bool) (*trainGraph, error) {
 	c := m.Config
+	shards, batch := c.Shards, c.Batch
+	if whole != nil {
+		shards, batch = c.OwnShards(), c.OwnBatch()
+	}
 	t := &trainGraph{}
-	var err error
-	t.b, err = graph.Build(c.Shards, func(b *graph.Builder) {
-		x := b.Slot(X, kernels.Real(c.Batch, c.Size, c.Size, 3))
-		labels := b.Slot(Labels, kernels.Ints(c.Batch))
+	define := func(b *graph.Builder) {
+		x := b.Slot(X, kernels.Real(batch, c.Size, c.Size, 3))
+		labels := b.Slot(Labels, kernels.Ints(batch))
 		logits, stats := m.forward(b, m.branches(b, x, false), false)
 		t.loss, t.prob = b.Focal(logits, labels, c.Gamma, c.Batch)
 		t.stats = stats
-	})
-	return t, err
+	}
+	var err error
+	if whole == nil {
+		t.b, err = graph.Build(shards, define)
+	} else {
+		t.b, err = graph.BuildPart(whole.b, shards, define)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t.b.Params() {
+		if joint || m.isClassifier(p.Name) {
+			t.params = append(t.params, p)
+		}
+	}
+	if t.grads, err = t.b.Differentiate(t.loss, t.params); err != nil {
+		return nil, err
+	}
+	if whole == nil && c.OwnShards() != shards {
+		return m.trainGraph(t, joint)
+	}
+	return t, nil
 }
 
 // branches are the image and its translation by every generator.
@@ -158,23 +185,15 @@ func (m *Model) forward(b *graph.Builder, branches []*graph.Value, infer bool) (
 	return logits, s.BatchStats()
 }
 
-// step differentiates a training graph and compiles it with SGD and the running
-// statistics as its updates.
-func (m *Model) step(name string, t *trainGraph, joint bool) (*kernels.Program, error) {
-	var params []*graph.Param
-	for _, p := range t.b.Params() {
-		if joint || m.isClassifier(p.Name) {
-			params = append(params, p)
-		}
-	}
-	ds, err := t.b.Differentiate(t.loss, params)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
+// step compiles a training graph with SGD and the running statistics as its
+// updates.
+func (m *Model) step(name string, t *trainGraph) (*kernels.Program, error) {
 	plan := graph.Plan{Name: name, BucketBytes: m.Config.BucketBytes}
 	plan.Outputs = []graph.Output{{Slot: Loss, Value: t.loss, Exchange: true}, {Slot: Prob, Value: t.prob}}
-	for i, p := range params {
-		plan.Outputs = append(plan.Outputs, graph.Output{Slot: nn.GradPrefix + p.Name, Value: ds[i], Exchange: true})
+	joint := false
+	for i, p := range t.params {
+		joint = joint || !m.isClassifier(p.Name)
+		plan.Outputs = append(plan.Outputs, graph.Output{Slot: nn.GradPrefix + p.Name, Value: t.grads[i], Exchange: true})
 	}
 	for _, s := range t.stats {
 		sums := nn.SumsPrefix + s.Mean

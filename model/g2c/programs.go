@@ -54,6 +54,7 @@ func (m *Model) input(name, pixels, place, x string, batch int, jitter bool) (*k
 // slots lists everything that outlives a step.
 func (m *Model) slots(stats []nn.Stats) (*kernels.StateSpec, error) {
 	c := m.Config
+	batch := c.OwnBatch()
 	var nets []string
 	for i := range c.Generators {
 		nets = append(nets, GeneratorNet(i))
@@ -74,19 +75,19 @@ func (m *Model) slots(stats []nn.Stats) (*kernels.StateSpec, error) {
 	classes := c.Classifier.Classes
 	reals := kernels.Group{Name: "images", Slots: []kernels.Slot{
 		{Name: graph.Seed, Type: kernels.Real()}, {Name: Hyper, Type: kernels.Real(1)},
-		{Name: Loss, Type: kernels.Real()}, {Name: Jitter, Type: kernels.Real(c.Batch, 2)},
-		{Name: Prob, Type: kernels.Real(c.Batch, classes)}, {Name: EvalProb, Type: kernels.Real(c.EvalBatch, classes)},
-		{Name: X, Type: kernels.Real(c.Batch, c.Size, c.Size, 3)}, {Name: EvalX, Type: kernels.Real(c.EvalBatch, c.Size, c.Size, 3)},
+		{Name: Loss, Type: kernels.Real()}, {Name: Jitter, Type: kernels.Real(batch, 2)},
+		{Name: Prob, Type: kernels.Real(batch, classes)}, {Name: EvalProb, Type: kernels.Real(c.EvalBatch, classes)},
+		{Name: X, Type: kernels.Real(batch, c.Size, c.Size, 3)}, {Name: EvalX, Type: kernels.Real(c.EvalBatch, c.Size, c.Size, 3)},
 	}}
 	for i := range c.Generators {
 		reals.Slots = append(reals.Slots, kernels.Slot{Name: EvalImage + strconv.Itoa(i), Type: kernels.Real(c.EvalBatch, c.Size, c.Size, 3)})
 	}
 	ints := kernels.Group{Name: "integers", Slots: []kernels.Slot{
-		{Name: Place, Type: kernels.Ints(c.Batch, 4)}, {Name: EvalPlace, Type: kernels.Ints(c.EvalBatch, 4)},
-		{Name: Labels, Type: kernels.Ints(c.Batch)},
+		{Name: Place, Type: kernels.Ints(batch, 4)}, {Name: EvalPlace, Type: kernels.Ints(c.EvalBatch, 4)},
+		{Name: Labels, Type: kernels.Ints(batch)},
 	}}
 	raw := kernels.Group{Name: "bytes", Slots: []kernels.Slot{
-		{Name: Pixels, Type: kernels.Bytes(c.Batch, c.Size, c.Size, 3)},
+		{Name: Pixels, Type: kernels.Bytes(batch, c.Size, c.Size, 3)},
 		{Name: EvalPixels, Type: kernels.Bytes(c.EvalBatch, c.Size, c.Size, 3)},
 	}}
 	return kernels.NewStateSpec(append(groups, sums, reals, ints, raw)...)

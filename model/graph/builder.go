@@ -25,6 +25,8 @@ type Builder struct {
 	terms   map[*G.Node][]*G.Node // gradient terms by node, in the order made
 	collide bool
 	derived bool
+	made    []made   // operations, by serial number less one
+	whole   *Builder // of a part of its shards
 }
 
 // Value is a node of the graph with the type that kernels see. A replicated
@@ -64,9 +66,14 @@ func fail(format string, a ...any) {
 }
 
 // Build runs define on a new Builder for the given number of logical shards.
-func Build(shards int, define func(b *Builder)) (b *Builder, err error) {
+func Build(shards int, define func(b *Builder)) (*Builder, error) {
+	return build(shards, nil, define)
+}
+
+func build(shards int, whole *Builder, define func(b *Builder)) (b *Builder, err error) {
 	b = &Builder{
 		Shards: shards,
+		whole:  whole,
 		g:      G.NewGraph(),
 		shared: map[string]*Value{},
 		values: map[*G.Node]*Value{},
@@ -218,6 +225,7 @@ func (b *Builder) add(o *op, in ...*Value) *Value {
 		v.Type = o.results[0]
 	}
 	b.shared[key], b.values[n] = v, v
+	b.record(o, nodes)
 	return v
 }
 

@@ -26,7 +26,7 @@ func (h hasher) name(n *G.Node) [sha256.Size]byte {
 		d.Write([]byte("sum"))
 		h.write(d, terms)
 	case ours:
-		fmt.Fprintf(d, "%v %v", o, o.shape)
+		d.Write([]byte(o.title()))
 		h.write(d, children(n))
 	default:
 		fmt.Fprintf(d, "slot %s", n.Name())
