@@ -15,8 +15,8 @@ func (ScaleChannels) Name() string { return "scale_channels" }
 func (ScaleChannels) Attrs() string { return "" }
 
 // Infer implements Op: operands x, s.
-func (ScaleChannels) Infer(in []Type) ([]Type, error) {
-	if err := want("scale_channels", in, 4, 2); err != nil {
+func (o ScaleChannels) Infer(in []Type) ([]Type, error) {
+	if err := wantHalf("scale_channels", o.Halves(len(in)), in, 4, 2); err != nil {
 		return nil, err
 	}
 	x := in[0].Shape
@@ -25,6 +25,9 @@ func (ScaleChannels) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{in[0]}, nil
 }
+
+// Halves implements Halvable.
+func (ScaleChannels) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (ScaleChannels) Cost(in, out []Type) Cost { return perElement(1, in[0], in, out) }
@@ -45,8 +48,8 @@ func (ScaleChannelsGradS) Name() string { return "scale_channels_grad_s" }
 func (ScaleChannelsGradS) Attrs() string { return "" }
 
 // Infer implements Op: operands dy, x.
-func (ScaleChannelsGradS) Infer(in []Type) ([]Type, error) {
-	if err := want("scale_channels_grad_s", in, 4, 4); err != nil {
+func (o ScaleChannelsGradS) Infer(in []Type) ([]Type, error) {
+	if err := wantHalf("scale_channels_grad_s", o.Halves(len(in)), in, 4, 4); err != nil {
 		return nil, err
 	}
 	x := in[1].Shape
@@ -55,6 +58,9 @@ func (ScaleChannelsGradS) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{Real(x[0], x[3])}, nil
 }
+
+// Halves implements Halvable.
+func (ScaleChannelsGradS) Halves(int) []int { return []int{0, 1} }
 
 // Cost implements Op.
 func (ScaleChannelsGradS) Cost(in, out []Type) Cost { return perElement(2, in[1], in, out) }

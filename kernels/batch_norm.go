@@ -31,7 +31,7 @@ func (o BatchNorm) Attrs() string {
 // stats.
 func (o BatchNorm) Infer(in []Type) ([]Type, error) {
 	ranks := []int{4, 1, 1, 4}
-	if err := want("batch_norm", in, ranks[:min(max(len(in), 3), 4)]...); err != nil {
+	if err := wantHalf("batch_norm", o.Halves(len(in)), in, ranks[:min(max(len(in), 3), 4)]...); err != nil {
 		return nil, err
 	}
 	x := in[0].Shape
@@ -59,6 +59,9 @@ func wantAffine(op string, in []Type, x Shape) error {
 	}
 	return nil
 }
+
+// Halves implements Halvable.
+func (BatchNorm) Halves(int) []int { return []int{0, 3} }
 
 // Cost implements Op.
 func (o BatchNorm) Cost(in, out []Type) Cost { return perElement(9, in[0], in, out) }
@@ -95,7 +98,7 @@ func (o BatchNormGrad) Infer(in []Type) ([]Type, error) {
 	if o.Act == None {
 		ranks = ranks[:4]
 	}
-	if err := want("batch_norm_grad", in, ranks...); err != nil {
+	if err := wantHalf("batch_norm_grad", o.Halves(len(in)), in, ranks...); err != nil {
 		return nil, err
 	}
 	x := in[1].Shape
@@ -123,6 +126,9 @@ func (o BatchNormGrad) Infer(in []Type) ([]Type, error) {
 	return out, nil
 }
 
+// Halves implements Halvable.
+func (BatchNormGrad) Halves(int) []int { return []int{0, 1, 4} }
+
 // Cost implements Op.
 func (o BatchNormGrad) Cost(in, out []Type) Cost { return perElement(12, in[1], in, out) }
 
@@ -146,7 +152,7 @@ func (o BatchNormInfer) Attrs() string { return fmt.Sprintf("act=%v eps=%g", o.A
 // Infer implements Op: operands x, gamma, beta, mean, var and optionally res.
 func (o BatchNormInfer) Infer(in []Type) ([]Type, error) {
 	ranks := []int{4, 1, 1, 1, 1, 4}
-	if err := want("batch_norm_infer", in, ranks[:min(max(len(in), 5), 6)]...); err != nil {
+	if err := wantHalf("batch_norm_infer", o.Halves(len(in)), in, ranks[:min(max(len(in), 5), 6)]...); err != nil {
 		return nil, err
 	}
 	x := in[0].Shape
@@ -162,6 +168,9 @@ func (o BatchNormInfer) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{in[0]}, nil
 }
+
+// Halves implements Halvable.
+func (BatchNormInfer) Halves(int) []int { return []int{0, 5} }
 
 // Cost implements Op.
 func (o BatchNormInfer) Cost(in, out []Type) Cost { return perElement(5, in[0], in, out) }

@@ -18,7 +18,7 @@ func (o BiasGrad) Attrs() string { return o.Segments.String() }
 
 // Infer implements Op: operand dy.
 func (o BiasGrad) Infer(in []Type) ([]Type, error) {
-	if err := want("bias_grad", in, -1); err != nil {
+	if err := wantHalf("bias_grad", o.Halves(len(in)), in, -1); err != nil {
 		return nil, err
 	}
 	s := in[0].Shape
@@ -30,6 +30,9 @@ func (o BiasGrad) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{Real(o.Shards, s[len(s)-1])}, nil
 }
+
+// Halves implements Halvable.
+func (BiasGrad) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (o BiasGrad) Cost(in, out []Type) Cost { return perElement(1, in[0], in, out) }

@@ -26,7 +26,7 @@ func (o Concat) Infer(in []Type) ([]Type, error) {
 	}
 	out[o.Axis] = 0
 	for i, t := range in {
-		if t.DType != F32 || len(t.Shape) != len(out) {
+		if !t.DType.IsReal() || t.DType != in[0].DType || len(t.Shape) != len(out) {
 			return nil, fmt.Errorf("concat: operand %d is %v beside %v", i, t, in[0])
 		}
 		rest := slices.Clone(t.Shape)
@@ -36,8 +36,11 @@ func (o Concat) Infer(in []Type) ([]Type, error) {
 		}
 		out[o.Axis] += t.Shape[o.Axis]
 	}
-	return []Type{{F32, out}}, nil
+	return []Type{{in[0].DType, out}}, nil
 }
+
+// Halves implements Halvable.
+func (Concat) Halves(n int) []int { return every(n) }
 
 // Cost implements Op.
 func (o Concat) Cost(in, out []Type) Cost { return perElement(0, out[0], in, out) }
@@ -54,7 +57,7 @@ func (o Slice) Attrs() string { return fmt.Sprintf("axis=%d from=%d to=%d", o.Ax
 
 // Infer implements Op: operand x.
 func (o Slice) Infer(in []Type) ([]Type, error) {
-	if err := want("slice", in, -1); err != nil {
+	if err := wantHalf("slice", o.Halves(len(in)), in, -1); err != nil {
 		return nil, err
 	}
 	s := slices.Clone(in[0].Shape)
@@ -62,8 +65,11 @@ func (o Slice) Infer(in []Type) ([]Type, error) {
 		return nil, fmt.Errorf("slice: %s of %v", o.Attrs(), in[0])
 	}
 	s[o.Axis] = o.To - o.From
-	return []Type{{F32, s}}, nil
+	return []Type{{in[0].DType, s}}, nil
 }
+
+// Halves implements Halvable.
+func (Slice) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (o Slice) Cost(in, out []Type) Cost { return perElement(0, out[0], out, out) }
@@ -82,7 +88,7 @@ func (o SliceGrad) Attrs() string {
 
 // Infer implements Op: operand dy.
 func (o SliceGrad) Infer(in []Type) ([]Type, error) {
-	if err := want("slice_grad", in, -1); err != nil {
+	if err := wantHalf("slice_grad", o.Halves(len(in)), in, -1); err != nil {
 		return nil, err
 	}
 	s := slices.Clone(in[0].Shape)
@@ -90,8 +96,11 @@ func (o SliceGrad) Infer(in []Type) ([]Type, error) {
 		return nil, fmt.Errorf("slice_grad: %s of %v", o.Attrs(), in[0])
 	}
 	s[o.Axis] = o.Len
-	return []Type{{F32, s}}, nil
+	return []Type{{in[0].DType, s}}, nil
 }
+
+// Halves implements Halvable.
+func (SliceGrad) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (o SliceGrad) Cost(in, out []Type) Cost { return perElement(0, out[0], in, out) }

@@ -73,7 +73,8 @@ func (g Geometry) check(op string, h, w, r, s int) error {
 // x is zero or mirrored. Each y is one chain of fused multiply-adds from zero in
 // the order r, s, c (c fastest); b is added last. A class may compute 3×3
 // convolutions of stride 1, and their gradients, by squares instead: then it says
-// which, and in which order (kernels/cpu/winograd.go).
+// which, and in which order (kernels/cpu/winograd.go). Where x and w are bf16, so
+// is y, and a class has its own fixed order of the float32 sum.
 // Source: torch.nn.functional.conv2d, reflection as torch.nn.ReflectionPad2d.
 type Conv2D struct{ Geometry }
 
@@ -89,7 +90,7 @@ func (o Conv2D) Infer(in []Type) ([]Type, error) {
 	if len(in) == 2 {
 		ranks = ranks[:2]
 	}
-	if err := want("conv2d", in, ranks...); err != nil {
+	if err := wantHalf("conv2d", o.Halves(len(in)), in, ranks...); err != nil {
 		return nil, err
 	}
 	x, w := in[0].Shape, in[1].Shape
@@ -105,8 +106,11 @@ func (o Conv2D) Infer(in []Type) ([]Type, error) {
 		return nil, err
 	}
 	p, q := o.Out(x[1], x[2], w[1], w[2])
-	return []Type{Real(x[0], p, q, w[0])}, nil
+	return []Type{{in[0].DType, Shape{x[0], p, q, w[0]}}}, nil
 }
+
+// Halves implements Halvable.
+func (Conv2D) Halves(int) []int { return []int{0, 1} }
 
 // Cost implements Op.
 func (o Conv2D) Cost(in, out []Type) Cost {
@@ -123,7 +127,9 @@ func (o Conv2D) Cost(in, out []Type) Cost {
 // dx: (N,H,W,C), with H and W attributes, since a stride leaves them open. Each
 // dx is one chain of fused multiply-adds from zero in the order r, s, k (k
 // fastest); where reflection lets several pixels of dy meet in one tap, they are
-// first added in the order of p, then q.
+// first added in the order of p, then q. Where dy and w are bf16, so is dx, and a
+// class has its own fixed order of the float32 sum; under reflection it may round
+// the gradient by each pixel of the padded image to bf16 before it adds them.
 // Source: torch.nn.functional.conv_transpose2d; w is its (in,out,R,S) weight as
 // (in,R,S,out).
 type Conv2DGradX struct {
@@ -139,7 +145,7 @@ func (o Conv2DGradX) Attrs() string { return fmt.Sprintf("%v size=%d,%d", o.Geom
 
 // Infer implements Op: operands dy and w.
 func (o Conv2DGradX) Infer(in []Type) ([]Type, error) {
-	if err := want("conv2d_grad_x", in, 4, 4); err != nil {
+	if err := wantHalf("conv2d_grad_x", o.Halves(len(in)), in, 4, 4); err != nil {
 		return nil, err
 	}
 	dy, w := in[0].Shape, in[1].Shape
@@ -150,8 +156,11 @@ func (o Conv2DGradX) Infer(in []Type) ([]Type, error) {
 	if err := wantShape("conv2d_grad_x", "dy", in[0], dy[0], p, q, w[0]); err != nil {
 		return nil, err
 	}
-	return []Type{Real(dy[0], o.H, o.W, w[3])}, nil
+	return []Type{{in[0].DType, Shape{dy[0], o.H, o.W, w[3]}}}, nil
 }
+
+// Halves implements Halvable.
+func (Conv2DGradX) Halves(int) []int { return []int{0, 1} }
 
 // Cost implements Op.
 func (o Conv2DGradX) Cost(in, out []Type) Cost {
@@ -166,7 +175,8 @@ func (o Conv2DGradX) Cost(in, out []Type) Cost {
 //
 // x: (N,H,W,C), dy: (N,P,Q,K); dw: (V,K,R,S,C), with R and S attributes. Each dw
 // is one chain of fused multiply-adds from zero in the order of n (see
-// Segments), p, q.
+// Segments), p, q. Where x and dy are bf16, dw is still f32, and a class has its own
+// fixed order of the sum.
 // Source: torch.nn.grad.conv2d_weight.
 type Conv2DGradW struct {
 	Geometry
@@ -184,7 +194,7 @@ func (o Conv2DGradW) Attrs() string {
 
 // Infer implements Op: operands x and dy.
 func (o Conv2DGradW) Infer(in []Type) ([]Type, error) {
-	if err := want("conv2d_grad_w", in, 4, 4); err != nil {
+	if err := wantHalf("conv2d_grad_w", o.Halves(len(in)), in, 4, 4); err != nil {
 		return nil, err
 	}
 	x, dy := in[0].Shape, in[1].Shape
@@ -200,6 +210,9 @@ func (o Conv2DGradW) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{Real(o.Shards, dy[3], o.R, o.S, x[3])}, nil
 }
+
+// Halves implements Halvable.
+func (Conv2DGradW) Halves(int) []int { return []int{0, 1} }
 
 // Cost implements Op.
 func (o Conv2DGradW) Cost(in, out []Type) Cost {

@@ -21,8 +21,12 @@ func (o Activation) Infer(in []Type) ([]Type, error) {
 	if o.Act == None || o.Act > Sigmoid {
 		return nil, fmt.Errorf("activation: %v", o.Act)
 	}
-	return in, want("activation", in, -1)
+	return in, wantHalf("activation", o.Halves(len(in)), in, -1)
 }
+
+// Halves implements Halvable: tanh and the logistic function end networks, and are
+// not worth the loss.
+func (o Activation) Halves(n int) []int { return o.Act.halves(n) }
 
 // Cost implements Op.
 func (o Activation) Cost(in, out []Type) Cost { return perElement(1, in[0], in, out) }
@@ -45,7 +49,7 @@ func (o ActivationGrad) Attrs() string { return "act=" + o.Act.String() }
 
 // Infer implements Op: operands dy, y.
 func (o ActivationGrad) Infer(in []Type) ([]Type, error) {
-	if err := want("activation_grad", in, -1, -1); err != nil {
+	if err := wantHalf("activation_grad", o.Halves(len(in)), in, -1, -1); err != nil {
 		return nil, err
 	}
 	if o.Act == None || o.Act > Sigmoid || !in[0].Equal(in[1]) {
@@ -53,6 +57,9 @@ func (o ActivationGrad) Infer(in []Type) ([]Type, error) {
 	}
 	return in[:1], nil
 }
+
+// Halves implements Halvable.
+func (o ActivationGrad) Halves(n int) []int { return o.Act.halves(n) }
 
 // Cost implements Op.
 func (o ActivationGrad) Cost(in, out []Type) Cost { return perElement(2, in[0], in, out) }
@@ -98,12 +105,15 @@ func (Add) Infer(in []Type) ([]Type, error) {
 		return nil, fmt.Errorf("add: %d operands", len(in))
 	}
 	for i, t := range in {
-		if t.DType != F32 || !t.Equal(in[0]) {
+		if !t.DType.IsReal() || !t.Equal(in[0]) {
 			return nil, fmt.Errorf("add: operand %d is %v beside %v", i, t, in[0])
 		}
 	}
 	return in[:1], nil
 }
+
+// Halves implements Halvable.
+func (Add) Halves(n int) []int { return every(n) }
 
 // Cost implements Op.
 func (Add) Cost(in, out []Type) Cost { return perElement(int64(len(in)-1), out[0], in, out) }
@@ -148,7 +158,12 @@ func (Copy) Name() string { return "copy" }
 func (Copy) Attrs() string { return "" }
 
 // Infer implements Op: operand x.
-func (Copy) Infer(in []Type) ([]Type, error) { return in, want("copy", in, -1) }
+func (o Copy) Infer(in []Type) ([]Type, error) {
+	return in, wantHalf("copy", o.Halves(len(in)), in, -1)
+}
+
+// Halves implements Halvable.
+func (Copy) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (Copy) Cost(in, out []Type) Cost { return perElement(0, in[0], in, out) }

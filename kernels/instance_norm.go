@@ -61,7 +61,7 @@ func (o InstanceNorm) Attrs() string { return fmt.Sprintf("act=%v eps=%g", o.Act
 // Infer implements Op: operands x and optionally res; results y, mean, var.
 func (o InstanceNorm) Infer(in []Type) ([]Type, error) {
 	ranks := []int{4, 4}
-	if err := want("instance_norm", in, ranks[:min(max(len(in), 1), 2)]...); err != nil {
+	if err := wantHalf("instance_norm", o.Halves(len(in)), in, ranks[:min(max(len(in), 1), 2)]...); err != nil {
 		return nil, err
 	}
 	x := in[0].Shape
@@ -75,6 +75,9 @@ func (o InstanceNorm) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{in[0], Real(x[0], x[3]), Real(x[0], x[3])}, nil
 }
+
+// Halves implements Halvable.
+func (InstanceNorm) Halves(int) []int { return []int{0, 1} }
 
 // Cost implements Op.
 func (o InstanceNorm) Cost(in, out []Type) Cost { return perElement(8, in[0], in, out) }
@@ -100,7 +103,7 @@ func (o InstanceNormGrad) Attrs() string { return InstanceNorm(o).Attrs() }
 
 // Infer implements Op: operands dy, x, mean, var; result dx.
 func (o InstanceNormGrad) Infer(in []Type) ([]Type, error) {
-	if err := want("instance_norm_grad", in, 4, 4, 2, 2); err != nil {
+	if err := wantHalf("instance_norm_grad", o.Halves(len(in)), in, 4, 4, 2, 2); err != nil {
 		return nil, err
 	}
 	x := in[1].Shape
@@ -114,6 +117,9 @@ func (o InstanceNormGrad) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{in[1]}, nil
 }
+
+// Halves implements Halvable.
+func (InstanceNormGrad) Halves(int) []int { return []int{0, 1} }
 
 // Cost implements Op.
 func (o InstanceNormGrad) Cost(in, out []Type) Cost { return perElement(12, in[1], in, out) }

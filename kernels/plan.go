@@ -3,7 +3,7 @@ package kernels
 import "sort"
 
 // Layout says how many bytes an element takes on a device.
-type Layout struct{ F32, I32, U8 int }
+type Layout struct{ F32, I32, U8, BF16 int }
 
 // Bytes is the size of a tensor in this layout.
 func (l Layout) Bytes(t Type) int64 {
@@ -13,6 +13,8 @@ func (l Layout) Bytes(t Type) int64 {
 		size = l.I32
 	case U8:
 		size = l.U8
+	case BF16:
+		size = l.BF16
 	}
 	return int64(size) * int64(t.Shape.Len())
 }

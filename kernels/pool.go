@@ -39,15 +39,18 @@ func (o MaxPool) Attrs() string { return o.Window.String() }
 
 // Infer implements Op: operand x; results y, arg.
 func (o MaxPool) Infer(in []Type) ([]Type, error) {
-	if err := want("max_pool", in, 4); err != nil {
+	if err := wantHalf("max_pool", o.Halves(len(in)), in, 4); err != nil {
 		return nil, err
 	}
 	if err := o.check("max_pool", in[0]); err != nil {
 		return nil, err
 	}
 	d := o.result(in[0].Shape)
-	return []Type{Real(d...), Ints(d...)}, nil
+	return []Type{{in[0].DType, d}, Ints(d...)}, nil
 }
+
+// Halves implements Halvable.
+func (MaxPool) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (o MaxPool) Cost(in, out []Type) Cost { return perElement(int64(o.K*o.K), out[0], in, out) }
@@ -74,14 +77,14 @@ func (o MaxPoolGrad) Infer(in []Type) ([]Type, error) {
 	if len(in) != 2 || in[1].DType != I32 {
 		return nil, fmt.Errorf("max_pool_grad: operands %v, want dy and arg", in)
 	}
-	if err := want("max_pool_grad", in[:1], 4); err != nil {
+	if err := wantHalf("max_pool_grad", o.Halves(len(in)), in[:1], 4); err != nil {
 		return nil, err
 	}
 	s := in[0].Shape
 	if err := wantShape("max_pool_grad", "arg", in[1], s...); err != nil {
 		return nil, err
 	}
-	x := Real(s[0], o.H, o.W, s[3])
+	x := Type{in[0].DType, Shape{s[0], o.H, o.W, s[3]}}
 	if err := o.check("max_pool_grad", x); err != nil {
 		return nil, err
 	}
@@ -90,6 +93,9 @@ func (o MaxPoolGrad) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{x}, nil
 }
+
+// Halves implements Halvable.
+func (MaxPoolGrad) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (o MaxPoolGrad) Cost(in, out []Type) Cost { return perElement(1, in[0], in, out) }
@@ -110,14 +116,17 @@ func (o AvgPool) Attrs() string { return o.Window.String() }
 
 // Infer implements Op: operand x; result y.
 func (o AvgPool) Infer(in []Type) ([]Type, error) {
-	if err := want("avg_pool", in, 4); err != nil {
+	if err := wantHalf("avg_pool", o.Halves(len(in)), in, 4); err != nil {
 		return nil, err
 	}
 	if err := o.check("avg_pool", in[0]); err != nil {
 		return nil, err
 	}
-	return []Type{Real(o.result(in[0].Shape)...)}, nil
+	return []Type{{in[0].DType, o.result(in[0].Shape)}}, nil
 }
+
+// Halves implements Halvable.
+func (AvgPool) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (o AvgPool) Cost(in, out []Type) Cost { return perElement(int64(o.K*o.K), out[0], in, out) }
@@ -139,11 +148,11 @@ func (o AvgPoolGrad) Attrs() string { return MaxPoolGrad(o).Attrs() }
 
 // Infer implements Op: operand dy; result dx.
 func (o AvgPoolGrad) Infer(in []Type) ([]Type, error) {
-	if err := want("avg_pool_grad", in, 4); err != nil {
+	if err := wantHalf("avg_pool_grad", o.Halves(len(in)), in, 4); err != nil {
 		return nil, err
 	}
 	s := in[0].Shape
-	x := Real(s[0], o.H, o.W, s[3])
+	x := Type{in[0].DType, Shape{s[0], o.H, o.W, s[3]}}
 	if err := o.check("avg_pool_grad", x); err != nil {
 		return nil, err
 	}
@@ -152,6 +161,9 @@ func (o AvgPoolGrad) Infer(in []Type) ([]Type, error) {
 	}
 	return []Type{x}, nil
 }
+
+// Halves implements Halvable.
+func (AvgPoolGrad) Halves(int) []int { return []int{0} }
 
 // Cost implements Op.
 func (o AvgPoolGrad) Cost(in, out []Type) Cost {
@@ -170,25 +182,37 @@ func (GlobalAvgPool) Name() string { return "global_avg_pool" }
 func (GlobalAvgPool) Attrs() string { return "" }
 
 // Infer implements Op: operand x; result y.
-func (GlobalAvgPool) Infer(in []Type) ([]Type, error) {
-	if err := want("global_avg_pool", in, 4); err != nil {
+func (o GlobalAvgPool) Infer(in []Type) ([]Type, error) {
+	if err := wantHalf("global_avg_pool", o.Halves(len(in)), in, 4); err != nil {
 		return nil, err
 	}
 	return []Type{Real(in[0].Shape[0], in[0].Shape[3])}, nil
 }
 
+// Halves implements Halvable.
+func (GlobalAvgPool) Halves(int) []int { return []int{0} }
+
 // Cost implements Op.
 func (GlobalAvgPool) Cost(in, out []Type) Cost { return perElement(1, in[0], in, out) }
 
-// GlobalAvgPoolGrad is dx[n,h,w,c] = dy[n,c] / (H*W). dy: (N,C); dx: (N,H,W,C).
+// GlobalAvgPoolGrad is dx[n,h,w,c] = dy[n,c] / (H*W). dy: (N,C) f32; dx:
+// (N,H,W,C), bf16 with Half.
 // Source: torch.mean(x, (2,3)).
-type GlobalAvgPoolGrad struct{ H, W int }
+type GlobalAvgPoolGrad struct {
+	H, W int
+	Half bool
+}
 
 // Name implements Op.
 func (GlobalAvgPoolGrad) Name() string { return "global_avg_pool_grad" }
 
 // Attrs implements Op.
-func (o GlobalAvgPoolGrad) Attrs() string { return fmt.Sprintf("size=%d,%d", o.H, o.W) }
+func (o GlobalAvgPoolGrad) Attrs() string {
+	if o.Half {
+		return fmt.Sprintf("size=%d,%d half", o.H, o.W)
+	}
+	return fmt.Sprintf("size=%d,%d", o.H, o.W)
+}
 
 // Infer implements Op: operand dy; result dx.
 func (o GlobalAvgPoolGrad) Infer(in []Type) ([]Type, error) {
@@ -198,7 +222,11 @@ func (o GlobalAvgPoolGrad) Infer(in []Type) ([]Type, error) {
 	if o.H < 1 || o.W < 1 {
 		return nil, fmt.Errorf("global_avg_pool_grad: bad size %d,%d", o.H, o.W)
 	}
-	return []Type{Real(in[0].Shape[0], o.H, o.W, in[0].Shape[1])}, nil
+	x := Real(in[0].Shape[0], o.H, o.W, in[0].Shape[1])
+	if o.Half {
+		x.DType = BF16
+	}
+	return []Type{x}, nil
 }
 
 // Cost implements Op.

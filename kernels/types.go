@@ -11,11 +11,13 @@ import (
 type DType uint8
 
 // The element types. F32 stands for "a real number": the ref backend holds it
-// as float64.
+// as float64. BF16 is a real number of bfloat16, 8 bits of mantissa in all: see
+// Halvable. Backends on the host hold it as they hold F32, rounded.
 const (
 	F32 DType = iota + 1
 	I32
 	U8
+	BF16
 )
 
 // String is the short name used in dumps.
@@ -27,6 +29,8 @@ func (d DType) String() string {
 		return "i32"
 	case U8:
 		return "u8"
+	case BF16:
+		return "bf16"
 	}
 	return "dtype" + strconv.Itoa(int(d))
 }
@@ -70,6 +74,12 @@ type Type struct {
 // Real is the type of a tensor of real numbers.
 func Real(dims ...int) Type { return Type{F32, Shape(dims)} }
 
+// Half is the type of a tensor of bfloat16.
+func Half(dims ...int) Type { return Type{BF16, Shape(dims)} }
+
+// IsReal reports whether elements are real numbers.
+func (d DType) IsReal() bool { return d == F32 || d == BF16 }
+
 // Ints is the type of a tensor of 32-bit integers.
 func Ints(dims ...int) Type { return Type{I32, Shape(dims)} }
 
@@ -84,7 +94,7 @@ func (t Type) String() string { return t.DType.String() + t.Shape.String() }
 
 // Cost is the work of one operation: floating-point operations (a fused
 // multiply-add counts as two) and the bytes that must cross memory when every
-// operand is touched once and an element takes four bytes.
+// operand is touched once and an element takes the bytes of its type.
 type Cost struct {
 	FLOPs int64
 	Bytes int64
@@ -181,14 +191,17 @@ func wantShape(op, name string, got Type, dims ...int) error {
 	return nil
 }
 
-// traffic counts four bytes for every element of every operand and result.
+// traffic counts the bytes of every operand and result.
 func traffic(lists ...[]Type) int64 {
 	var n int64
 	for _, l := range lists {
 		for _, t := range l {
 			size := int64(4)
-			if t.DType == U8 {
+			switch t.DType {
+			case U8:
 				size = 1
+			case BF16:
+				size = 2
 			}
 			n += size * int64(t.Shape.Len())
 		}

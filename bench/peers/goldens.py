@@ -236,8 +236,14 @@ def pixels():
     c.keep(plain=x, jittered=(grey + s * (v - grey)).clamp(0, 1))
 
 
+def casts():
+    c = Case("cast")
+    x = c(64) * 2.0 ** torch.arange(-32, 32)
+    c.keep(half=x.float().bfloat16().double())
+
+
 def write_ops(folder):
-    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels):
+    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts):
         f()
         save_file(Case.out, f"{folder}/{f.__name__}.safetensors")
         Case.out = {}

@@ -76,6 +76,11 @@ func (d *Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error)
 	if !ok {
 		return nil, fmt.Errorf("cpu: state %T was made by another device", s)
 	}
+	for _, v := range p.Values {
+		if v.Type.DType == kernels.BF16 {
+			return nil, fault.New(fault.ErrUnavailable, "cpu: program %s computes in bf16", p.Name).WithHint("set precision: fp32, or train on a GPU")
+		}
+	}
 	return host.Load(rewrite.Apply(p, d.rewrites), state, d.table())
 }
 

@@ -29,6 +29,16 @@ func (c call) operand(i int) cu.DevicePtr {
 	return c.in[i].at
 }
 
+// isHalf says whether any operand or result is bf16.
+func (c call) isHalf() bool {
+	for _, t := range append(c.in[:len(c.in):len(c.in)], c.out...) {
+		if t.DType == kernels.BF16 {
+			return true
+		}
+	}
+	return false
+}
+
 // launch is a kernel with its arguments.
 type launch struct {
 	function cu.Function
@@ -44,6 +54,7 @@ type builder struct {
 	used     int64 // by the instruction at hand
 	needed   int64 // by any
 	launches []launch
+	half     bool // the instruction at hand works on bf16
 	err      error
 }
 
@@ -51,6 +62,14 @@ type builder struct {
 // for the caller to fill in.
 func (b *builder) elements(name string, n int) *driver.Arguments {
 	return b.grid(name, driver.Grid{Blocks: [3]int{blocks(n, blockThreads), 1, 1}, Threads: [3]int{blockThreads, 1, 1}})
+}
+
+// typed is the name of the kernel for the type that the instruction at hand works on.
+func (b *builder) typed(name string) string {
+	if b.half {
+		return name + "_bf16"
+	}
+	return name
 }
 
 // blocks is how many blocks of a size n elements take.
@@ -81,6 +100,7 @@ func (b *builder) prepare(c call) ([]launch, error) {
 	if !ok {
 		return nil, fmt.Errorf("no kernel for %s", c.op.Name())
 	}
+	b.half = c.isHalf()
 	f(b, c)
 	return b.launches, b.err
 }

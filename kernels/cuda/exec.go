@@ -206,9 +206,23 @@ func (e *Exec) transfer(id int, v []float64, toHost bool) error {
 			return through[int32](e.device, t.at, v, toHost)
 		case kernels.U8:
 			return through[uint8](e.device, t.at, v, toHost)
+		case kernels.BF16:
+			return e.halves(t.at, v, toHost)
 		}
 		return through[float32](e.device, t.at, v, toHost)
 	})
+}
+
+// halves copies numbers of type bf16.
+func (e *Exec) halves(at cu.DevicePtr, v []float64, toHost bool) error {
+	own := narrow(convert[float32](v))
+	if err := copyTensor(e.device, at, own, toHost); err != nil {
+		return err
+	}
+	if toHost {
+		copy(v, convert[float64](widen(own)))
+	}
+	return nil
 }
 
 // through copies by way of the device's own type.

@@ -12,7 +12,7 @@ import (
 )
 
 // layout is how elements lie on the device.
-var layout = kernels.Layout{F32: 4, I32: 4, U8: 1}
+var layout = kernels.Layout{F32: 4, I32: 4, U8: 1, BF16: 2}
 
 // State holds the slots of one StateSpec on the device, a piece of memory a group.
 type State struct {
@@ -128,6 +128,23 @@ func copyTensor[T any](d *Device, at cu.DevicePtr, v []T, toHost bool) error {
 	return nil
 }
 
+// narrow rounds numbers to bf16, widen gives them back.
+func narrow(src []float32) []uint16 {
+	dst := make([]uint16, len(src))
+	for i, v := range src {
+		dst[i] = kernels.PutBF16(v)
+	}
+	return dst
+}
+
+func widen(src []uint16) []float32 {
+	dst := make([]float32, len(src))
+	for i, v := range src {
+		dst[i] = kernels.GetBF16(v)
+	}
+	return dst
+}
+
 func convert[D, S float32 | float64](src []S) []D {
 	dst := make([]D, len(src))
 	for i, v := range src {
@@ -136,14 +153,23 @@ func convert[D, S float32 | float64](src []S) []D {
 	return dst
 }
 
+// isHalf says whether a slot is of type bf16: it is rounded on the way to the device.
+func (s *State) isHalf(name string) bool {
+	t, ok := s.spec.Type(name)
+	return ok && t.DType == kernels.BF16
+}
+
 // PutF32 implements kernels.State.
 func (s *State) PutF32(name string, src []float32) error {
+	if s.isHalf(name) {
+		return transfer(s, name, kernels.BF16, narrow(src), false)
+	}
 	return transfer(s, name, kernels.F32, src, false)
 }
 
 // PutF64 implements kernels.State.
 func (s *State) PutF64(name string, src []float64) error {
-	return transfer(s, name, kernels.F32, convert[float32](src), false)
+	return s.PutF32(name, convert[float32](src))
 }
 
 // PutI32 implements kernels.State.
@@ -158,13 +184,21 @@ func (s *State) PutU8(name string, src []uint8) error {
 
 // GetF32 implements kernels.State.
 func (s *State) GetF32(name string, dst []float32) error {
+	if s.isHalf(name) {
+		own := make([]uint16, len(dst))
+		if err := transfer(s, name, kernels.BF16, own, true); err != nil {
+			return err
+		}
+		copy(dst, widen(own))
+		return nil
+	}
 	return transfer(s, name, kernels.F32, dst, true)
 }
 
 // GetF64 implements kernels.State.
 func (s *State) GetF64(name string, dst []float64) error {
 	v := make([]float32, len(dst))
-	if err := transfer(s, name, kernels.F32, v, true); err != nil {
+	if err := s.GetF32(name, v); err != nil {
 		return err
 	}
 	copy(dst, convert[float64](v))

@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"g2c/kernels"
@@ -99,9 +100,22 @@ func (e *Exec[T]) prepare(table map[string]Kernel[T], scratch *Scratch[T]) error
 		if err != nil {
 			return fmt.Errorf("program %s: %s: %w", e.program.Name, e.program.Line(i), err)
 		}
-		e.runs = append(e.runs, run)
+		e.runs = append(e.runs, rounded(run, e.pick(in.Out)))
 	}
 	return nil
+}
+
+// rounded is run, and then the rounding of results of type bf16.
+func rounded[T Float](run func(), out []Tensor[T]) func() {
+	if !slices.ContainsFunc(out, func(t Tensor[T]) bool { return t.Type.DType == kernels.BF16 }) {
+		return run
+	}
+	return func() {
+		run()
+		for _, t := range out {
+			t.round()
+		}
+	}
 }
 
 func (e *Exec[T]) pick(ids []int) []Tensor[T] {
@@ -193,6 +207,7 @@ func (e *Exec[T]) PutValue(id int, src []float64) error {
 		}
 	default:
 		convert(v.F, src)
+		v.round()
 	}
 	return nil
 }

@@ -44,7 +44,8 @@ func (s *State[T]) Tensor(name string) (Tensor[T], error) {
 
 func (s *State[T]) find(name string, d kernels.DType, n int) (Tensor[T], error) {
 	t, err := s.Tensor(name)
-	if err == nil && (t.Type.DType != d || t.Type.Shape.Len() != n) {
+	same := t.Type.DType == d || d == kernels.F32 && t.Type.DType == kernels.BF16
+	if err == nil && (!same || t.Type.Shape.Len() != n) {
 		err = fmt.Errorf("state: slot %s is %v, not %d of %v", name, t.Type, n, d)
 	}
 	return t, err
@@ -62,6 +63,7 @@ func (s *State[T]) PutF32(name string, src []float32) error {
 	s.version++
 	if err == nil {
 		convert(t.F, src)
+		t.round()
 	}
 	return err
 }
@@ -72,6 +74,7 @@ func (s *State[T]) PutF64(name string, src []float64) error {
 	s.version++
 	if err == nil {
 		convert(t.F, src)
+		t.round()
 	}
 	return err
 }

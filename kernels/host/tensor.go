@@ -21,6 +21,16 @@ type Tensor[T Float] struct {
 // Shape is the tensor's shape.
 func (t Tensor[T]) Shape() kernels.Shape { return t.Type.Shape }
 
+// round rounds the elements of a tensor of bf16, which are held as any reals are.
+func (t Tensor[T]) round() {
+	if t.Type.DType != kernels.BF16 {
+		return
+	}
+	for i, v := range t.F {
+		t.F[i] = T(kernels.RoundBF16(float64(v)))
+	}
+}
+
 // view makes a tensor of memory that starts at b.
 func view[T Float](t kernels.Type, b []byte) Tensor[T] {
 	v := Tensor[T]{Type: t}
@@ -43,7 +53,7 @@ func view[T Float](t kernels.Type, b []byte) Tensor[T] {
 // layout is the size of elements when reals are T.
 func layout[T Float]() kernels.Layout {
 	var x T
-	return kernels.Layout{F32: int(unsafe.Sizeof(x)), I32: 4, U8: 1}
+	return kernels.Layout{F32: int(unsafe.Sizeof(x)), I32: 4, U8: 1, BF16: int(unsafe.Sizeof(x))}
 }
 
 // Aligned allocates n zero bytes that start on a cache line.

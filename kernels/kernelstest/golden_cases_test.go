@@ -183,6 +183,16 @@ func goldenOptimizers(t *testing.T, all *goldens) {
 	}
 }
 
+func goldenCasts(t *testing.T, all *goldens) {
+	g := all.open(t, "cast")
+	x := g.draw(64)
+	for i := range x.V {
+		x.V[i] = math.Ldexp(x.V[i], i-32)
+	}
+	half := g.run(kernels.Cast{To: kernels.BF16}, "half", x)
+	g.run(kernels.Cast{To: kernels.F32}, "half", half[0])
+}
+
 func goldenPixels(t *testing.T, all *goldens) {
 	g := all.open(t, "pixels")
 	raw, jitter := g.draw(2, 6, 6, 3), affine(g.draw(2, 2), 0.5, 1)

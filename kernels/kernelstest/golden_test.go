@@ -155,6 +155,7 @@ func TestPyTorch(t *testing.T) {
 	goldenLosses(t, all)
 	goldenOptimizers(t, all)
 	goldenPixels(t, all)
+	goldenCasts(t, all)
 	for name := range all.tensors {
 		if !all.used[name] {
 			t.Errorf("nothing is held to %s", name)

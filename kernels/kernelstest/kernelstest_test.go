@@ -15,7 +15,7 @@ import (
 
 func openRef(testing.TB) kernels.Device { return ref.New() }
 
-func TestRef(t *testing.T) { Run(t, openRef, Options{Same: []Open{openRef}}) }
+func TestRef(t *testing.T) { Run(t, openRef, Options{Same: []Open{openRef}, Half: true}) }
 
 // TestEveryOperation reads the contracts' source: an operation without a case
 // fails.

@@ -169,9 +169,9 @@ func (r *rig) initial(s kernels.Slot) []float64 {
 	_, beside, guard := strings.Cut(s.Name, "/")
 	fill := math.NaN()
 	switch {
-	case s.Type.DType != kernels.F32 && guard:
+	case !s.Type.DType.IsReal() && guard:
 		fill = guardInts
-	case s.Type.DType != kernels.F32:
+	case !s.Type.DType.IsReal():
 		fill = poisonInts
 	case guard && slices.Contains(r.outSlot, beside):
 		fill = guardReal

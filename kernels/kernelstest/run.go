@@ -17,6 +17,8 @@ type Options struct {
 	// Same lists devices that must give the same bits as the first: other numbers
 	// of threads, other instruction sets.
 	Same []Open
+	// Half runs every operation that works on bf16 with such operands too.
+	Half bool
 }
 
 var seed = flag.Uint("kernelstest.seed", 1, "seed of the operands' values")
@@ -27,13 +29,20 @@ func Run(t *testing.T, open Open, opt Options) {
 		opt.Scale = 1
 	}
 	for _, f := range families {
+		if f.half && !opt.Half {
+			continue
+		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			devices := []kernels.Device{open(t)}
 			for _, o := range opt.Same {
 				devices = append(devices, o(t))
 			}
-			for _, c := range f.list(uint32(*seed)) {
+			cases := f.list(uint32(*seed))
+			if opt.Half {
+				cases = append(cases, halved(cases)...)
+			}
+			for _, c := range cases {
 				if err := c.check(devices, opt.Scale); err != nil {
 					t.Errorf("%v (seed %d)\n%v", c, *seed, err)
 				}
@@ -51,21 +60,23 @@ func Run(t *testing.T, open Open, opt Options) {
 type family struct {
 	name  string
 	cases func(g *maker)
+	half  bool // for devices alone that know bf16
 }
 
 var families = []family{
-	{"conv2d", conv2DCases},
-	{"bias_grad", biasGradCases},
-	{"instance_norm", instanceNormCases},
-	{"batch_norm", batchNormCases},
-	{"pool", poolCases},
-	{"linear", linearCases},
-	{"attention", attentionCases},
-	{"concat", concatCases},
-	{"elementwise", elementwiseCases},
-	{"losses", lossesCases},
-	{"optim", optimCases},
-	{"pixels", pixelsCases},
+	{name: "conv2d", cases: conv2DCases},
+	{name: "bias_grad", cases: biasGradCases},
+	{name: "instance_norm", cases: instanceNormCases},
+	{name: "batch_norm", cases: batchNormCases},
+	{name: "pool", cases: poolCases},
+	{name: "linear", cases: linearCases},
+	{name: "attention", cases: attentionCases},
+	{name: "concat", cases: concatCases},
+	{name: "elementwise", cases: elementwiseCases},
+	{name: "losses", cases: lossesCases},
+	{name: "optim", cases: optimCases},
+	{name: "pixels", cases: pixelsCases},
+	{name: "cast", cases: castCases, half: true},
 }
 
 func (f family) list(seed uint32) []testCase {

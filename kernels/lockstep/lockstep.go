@@ -131,7 +131,7 @@ func (r *run) share(ids []int) ([]tolerance.Tensor, error) {
 		return nil, err
 	}
 	for k, id := range ids {
-		if in[k].Type.DType == kernels.F32 {
+		if in[k].Type.DType == kernels.F32 { // what is bf16 is rounded already
 			for i, v := range in[k].V {
 				in[k].V[i] = float64(float32(v))
 			}

@@ -90,6 +90,7 @@ var table = map[string]host.Kernel[float64]{
 	"add":                   kernel(add),
 	"tree_sum":              kernel(treeSum),
 	"copy":                  kernel(copyOp),
+	"cast":                  kernel(cast),
 	"mse":                   kernel(mse),
 	"mse_grad":              kernel(mseGrad),
 	"l1":                    kernel(l1),

@@ -63,4 +63,7 @@ func treeSum(_ kernels.TreeSum, in, out []tensor) {
 	}
 }
 
+// The device rounds what is bf16.
+func cast(_ kernels.Cast, in, out []tensor) { copy(out[0].F, in[0].F) }
+
 func copyOp(_ kernels.Copy, in, out []tensor) { copy(out[0].F, in[0].F) }

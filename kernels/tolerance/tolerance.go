@@ -16,6 +16,9 @@ type Tensor struct {
 const (
 	unit = 0x1p-24  // u: half the distance of 1 to the next float32
 	tiny = 0x1p-126 // the smallest normal float32: what underflow may lose
+
+	half     = 0x1p-8   // half the distance of 1 to the next bf16
+	halfTiny = 0x1p-133 // the smallest bf16
 )
 
 // rule gives the tolerance of every element of every result.
@@ -29,13 +32,32 @@ func Of(op kernels.Op, in, out []Tensor) ([][]float64, error) {
 	if !ok {
 		return nil, fmt.Errorf("tolerance: no entry for %s", op.Name())
 	}
-	return r(op, in, out)
+	tol, err := r(op, in, out)
+	if err != nil {
+		return nil, err
+	}
+	for k, o := range out {
+		if o.Type.DType == kernels.BF16 {
+			rounded(tol[k], o.V)
+		}
+	}
+	return tol, nil
+}
+
+// rounded widens the tolerance of a result that both sides round to bf16, each by
+// half a step at most. What is exact stays so: it is a bfloat16 before.
+func rounded(tol, out []float64) {
+	for i, t := range tol {
+		if t > 0 {
+			tol[i] += 2*half*(math.Abs(out[i])+t) + halfTiny
+		}
+	}
 }
 
 // table is the one table of tolerances.
 var table = map[string]rule{
 	"conv2d":                squares(func(op kernels.Op) kernels.Geometry { return op.(kernels.Conv2D).Geometry }, sum(func(in, _ []kernels.Type) int { return in[1].Shape[1:].Len() })),
-	"conv2d_grad_x":         squares(func(op kernels.Op) kernels.Geometry { return op.(kernels.Conv2DGradX).Geometry }, sum(func(in, _ []kernels.Type) int { return in[1].Shape[:3].Len() })),
+	"conv2d_grad_x":         folded(squares(func(op kernels.Op) kernels.Geometry { return op.(kernels.Conv2DGradX).Geometry }, sum(func(in, _ []kernels.Type) int { return in[1].Shape[:3].Len() }))),
 	"conv2d_grad_w":         squares(func(op kernels.Op) kernels.Geometry { return op.(kernels.Conv2DGradW).Geometry }, sum(func(in, out []kernels.Type) int { return in[1].Shape[:3].Len() / out[0].Shape[0] })),
 	"bias_grad":             sum(perResult),
 	"linear":                sum(func(in, _ []kernels.Type) int { return in[0].Shape[1] }),
@@ -60,6 +82,7 @@ var table = map[string]rule{
 	"slice":            exact,
 	"slice_grad":       exact,
 	"copy":             exact,
+	"cast":             exact,
 
 	"activation": relative,
 	"mse":        relative,
@@ -136,7 +159,7 @@ func absolute(in []Tensor) []Tensor {
 	abs := make([]Tensor, len(in))
 	for k, t := range in {
 		abs[k] = t
-		if t.Type.DType == kernels.F32 {
+		if t.Type.DType.IsReal() {
 			abs[k].V = each(t, func(i int) float64 { return math.Abs(t.V[i]) })
 		}
 	}
