@@ -48,6 +48,39 @@ type Exec interface {
 	Close() error
 }
 
+// Guarded is an Exec that looks at losses itself, so that an update need not wait until
+// the host has read them.
+type Guarded interface {
+	Exec
+	// RunGuarded runs a segment. If one of these slots of reals is not finite, or was in an
+	// earlier call over the same State, optimizers and running statistics leave what they
+	// would write as it is.
+	RunGuarded(i int, losses []string) error
+}
+
+// Snapshotter is a State that copies slots while later work runs.
+type Snapshotter interface {
+	State
+	// Snapshot begins to copy slots or groups of reals, as all work so far leaves them. wait
+	// fills dst, which has as many elements as names say; it may be called once, from any
+	// goroutine, before the State is closed. Work that writes the slots waits for the copy.
+	Snapshot(names []string, dst [][]float32) (wait func() error, err error)
+}
+
+// Snapshot copies slots or groups: in the background where the State can, and at once
+// where it cannot. Until wait has returned nil, dst may hold anything.
+func Snapshot(s State, names []string, dst [][]float32) (wait func() error, err error) {
+	if can, ok := s.(Snapshotter); ok {
+		return can.Snapshot(names, dst)
+	}
+	for i, name := range names {
+		if err := s.GetF32(name, dst[i]); err != nil {
+			return nil, err
+		}
+	}
+	return func() error { return nil }, nil
+}
+
 // MemoryUse is what an Exec occupies beside its State, in bytes.
 type MemoryUse struct {
 	Arena     int64 // temporaries, planned

@@ -27,6 +27,7 @@ type bundle struct {
 	reals  map[string][]float32 // other real numbers: image pools, best weights
 	images map[string][]uint8   // sample images
 	logged []byte               // what has happened so far, as JSON
+	wait   func() error         // until groups are filled
 
 	// weights gives the selected weights from the copies above.
 	weights func(b *bundle) ([]safetensors.Tensor, error)
@@ -46,14 +47,19 @@ func newBundle(spec *kernels.StateSpec, groups ...string) *bundle {
 	return b
 }
 
-// capture copies groups of a state, and the log.
-func (b *bundle) capture(s kernels.State, log any) error {
-	for g, v := range b.groups {
-		if err := s.GetF32(g, v); err != nil {
-			return err
+// capture copies groups of a state, and the log. The groups may still be on their way
+// when it returns: payloads waits for them.
+func (b *bundle) capture(s kernels.State, log any) (err error) {
+	var names []string
+	var to [][]float32
+	for _, g := range b.spec.Groups {
+		if v, ok := b.groups[g.Name]; ok {
+			names, to = append(names, g.Name), append(to, v)
 		}
 	}
-	var err error
+	if b.wait, err = kernels.Snapshot(s, names, to); err != nil {
+		return err
+	}
 	b.logged, err = json.Marshal(log)
 	return err
 }
@@ -78,6 +84,9 @@ const (
 
 // payloads are the files of a checkpoint.
 func (b *bundle) payloads() (map[string]store.Body, error) {
+	if err := b.wait(); err != nil {
+		return nil, err
+	}
 	if err := b.finite(); err != nil {
 		return nil, err
 	}

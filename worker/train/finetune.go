@@ -88,6 +88,7 @@ type finetuner struct {
 	labels     []int32
 	order      []int32
 	t          int64
+	fed        int64 // the step whose batch is on the device, -1 for none
 	perEpoch   int
 }
 
@@ -135,7 +136,8 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 		seed: f.f.Seed, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: f.f.Augment, flipV: f.f.Augment,
 		place: make([]int32, 4*c.Batch), jitter: make([]float32, 2*c.Batch),
 	}
-	f.log.Selected = -1
+	f.fed, f.log.Selected = -1, -1
+	f.step.alone.heard, f.step.together.heard, f.step.again = f.addLoss, f.addLoss, f.again
 	f.best = map[string][]float32{}
 	f.perEpoch = f.train.Len() / c.Batch
 	f.session = newSession(ctx, task, opt, func() *bundle {
@@ -209,12 +211,14 @@ func (f *finetuner) loop() error {
 				return f.stepFailed(f.t, err)
 			}
 			f.t++
-			f.progress(f.t, epoch, f.log.Sum/float64(at+1))
 			if at+1 < f.perEpoch && f.due(f.t, epoch, false) {
 				if err := f.save(f.fill, false); err != nil {
 					return err
 				}
 			}
+		}
+		if err := f.settle(); err != nil {
+			return err
 		}
 		if err := f.endEpoch(epoch, lr); err != nil {
 			return err
@@ -231,7 +235,30 @@ func (f *finetuner) learningRate(epoch int) float64 {
 
 func (f *finetuner) frozen(epoch int) bool { return epoch < f.f.FrozenEpochs }
 
+// one is one step. The next batch is brought in while it runs; its loss is read in the
+// next step.
 func (f *finetuner) one(at int, lr float64, frozen bool) error {
+	if f.fed != f.t {
+		if err := f.feed(at, f.t); err != nil {
+			return err
+		}
+	}
+	if err := f.step.input.Run(); err != nil {
+		return err
+	}
+	if err := f.step.queueTrain(lr, frozen, f.t); err != nil {
+		return err
+	}
+	if at+1 == f.perEpoch {
+		return nil
+	}
+	return f.feed(at+1, f.t+1)
+}
+
+// feed brings in the batch of step t, which is the one at a place of the epoch. Labels
+// come last: the device reads them to the end of a step.
+func (f *finetuner) feed(at int, t int64) error {
+	f.fed = -1
 	batch := f.f.Batch
 	index := func(i int) int { return int(f.order[at*batch+i]) }
 	gather(f.batch, f.train, index)
@@ -239,9 +266,9 @@ func (f *finetuner) one(at int, lr float64, frozen bool) error {
 		f.labels[i] = int32(classOf(f.f, f.train.Image(index(i)).Label))
 	}
 	s := f.step.state
-	f.placer.draw(f.t, batch)
+	f.placer.draw(t, batch)
 	if f.f.Augment {
-		f.placer.drawJitter(f.t, batch)
+		f.placer.drawJitter(t, batch)
 		if err := s.PutF32(g2c.Jitter, f.placer.jitter); err != nil {
 			return err
 		}
@@ -255,13 +282,30 @@ func (f *finetuner) one(at int, lr float64, frozen bool) error {
 	if err := s.PutI32(g2c.Labels, f.labels); err != nil {
 		return err
 	}
-	if err := f.step.input.Run(); err != nil {
+	f.fed = t
+	return nil
+}
+
+// again brings in the batch of a step of this epoch once more.
+func (f *finetuner) again(t int64) error {
+	if err := f.feed(int(t)%f.perEpoch, t); err != nil {
 		return err
 	}
-	if err := f.step.Train(lr, frozen); err != nil {
-		return err
+	return f.step.input.Run()
+}
+
+// addLoss adds the loss of a step to the epoch's and reports the step.
+func (f *finetuner) addLoss(r *training) {
+	f.log.Sum += r.losses[0]
+	epoch, at := int(r.t)/f.perEpoch, int(r.t)%f.perEpoch
+	f.progress(r.t+1, epoch, f.log.Sum/float64(at+1))
+}
+
+// settle reads the loss that is still on its way.
+func (f *finetuner) settle() error {
+	if err := f.step.settle(); err != nil {
+		return f.stepFailed(f.t, err)
 	}
-	f.log.Sum += f.step.Loss()
 	return nil
 }
 
@@ -330,6 +374,9 @@ func (f *finetuner) judge() (metrics.Binary, error) {
 
 // fill copies the state at a step boundary.
 func (f *finetuner) fill(b *bundle) error {
+	if err := f.settle(); err != nil {
+		return err
+	}
 	b.step, b.epoch = f.t, int(f.t)/f.perEpoch
 	for g, v := range f.best {
 		b.real(bestPrefix+g, v)

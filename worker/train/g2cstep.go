@@ -12,8 +12,8 @@ type G2CStep struct {
 	*step
 	Model                                     *g2c.Model
 	input, frozen, joint, evalInput, evaluate kernels.Exec
-	lossSlots                                 []string
-	losses                                    []float64
+	alone, together                           *training // the classifier, and with the generators
+	last                                      *training // of the two, what ran last
 	hyper                                     [1]float64
 }
 
@@ -23,13 +23,14 @@ func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &G2CStep{step: base, Model: m, lossSlots: []string{g2c.Loss}, losses: make([]float64, 1)}
+	s := &G2CStep{step: base, Model: m}
 	if err := s.loadAll(
 		loading{&s.input, m.Input}, loading{&s.frozen, m.Frozen}, loading{&s.joint, m.Joint},
 		loading{&s.evalInput, m.EvalInput}, loading{&s.evaluate, m.Evaluate},
 	); err != nil {
 		return nil, err
 	}
+	s.alone, s.together = newTraining(s.frozen, g2c.Loss), newTraining(s.joint, g2c.Loss)
 	return s, nil
 }
 
@@ -50,16 +51,24 @@ func (s *G2CStep) Initialise(seed uint32) error {
 // Train runs one step on X and Labels, of the classifier alone when the
 // generators are frozen.
 func (s *G2CStep) Train(lr float64, frozen bool) error {
+	if err := s.queueTrain(lr, frozen, 0); err != nil {
+		return err
+	}
+	return s.settle()
+}
+
+// queueTrain is Train as step t without its loss, which settle reads.
+func (s *G2CStep) queueTrain(lr float64, frozen bool, t int64) error {
 	s.hyper[0] = lr
 	if err := s.state.PutF64(g2c.Hyper, s.hyper[:]); err != nil {
 		return err
 	}
-	e := s.joint
-	if frozen || e == nil {
-		e = s.frozen
+	s.last = s.together
+	if frozen || s.joint == nil {
+		s.last = s.alone
 	}
-	return s.run(e, s.lossSlots, s.losses)
+	return s.queue(s.last, t)
 }
 
 // Loss is the focal loss of the last step.
-func (s *G2CStep) Loss() float64 { return s.losses[0] }
+func (s *G2CStep) Loss() float64 { return s.last.losses[0] }

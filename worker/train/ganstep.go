@@ -15,8 +15,7 @@ type GANStep struct {
 	Model                                   *cyclegan.Model
 	input, generator, discriminator, sample kernels.Exec
 	hyper64                                 [2]float64
-	genSlots, disSlots                      []string
-	gen, dis                                []float64
+	gen, dis                                *training
 }
 
 // GANLosses names the losses of a CycleGAN step in the order Losses gives them.
@@ -41,17 +40,12 @@ func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
 	); err != nil {
 		return nil, err
 	}
-	names := GANLosses(m.Config)
-	cut := len(names) - len(cyclegan.DiscriminatorLosses)
-	for i, n := range names {
-		slot := cyclegan.LossPrefix + n
-		if i < cut {
-			s.genSlots = append(s.genSlots, slot)
-		} else {
-			s.disSlots = append(s.disSlots, slot)
-		}
+	var slots []string
+	for _, n := range GANLosses(m.Config) {
+		slots = append(slots, cyclegan.LossPrefix+n)
 	}
-	s.gen, s.dis = make([]float64, len(s.genSlots)), make([]float64, len(s.disSlots))
+	cut := len(slots) - len(cyclegan.DiscriminatorLosses)
+	s.gen, s.dis = newTraining(s.generator, slots[:cut]...), newTraining(s.discriminator, slots[cut:]...)
 	return s, nil
 }
 
@@ -82,19 +76,32 @@ func (s *GANStep) Generator(lr float64, t int64) error {
 	if err := s.setAdam(cyclegan.HyperG, lr, t); err != nil {
 		return err
 	}
-	return s.run(s.generator, s.genSlots, s.gen)
+	if err := s.queue(s.gen, t-1); err != nil {
+		return err
+	}
+	return s.settle()
 }
 
 // Discriminator runs the discriminator step t on A, B and the pool.
 func (s *GANStep) Discriminator(lr float64, t int64) error {
+	if err := s.queueDiscriminator(lr, t); err != nil {
+		return err
+	}
+	return s.settle()
+}
+
+// queueDiscriminator is Discriminator without its losses, which settle reads.
+func (s *GANStep) queueDiscriminator(lr float64, t int64) error {
 	if err := s.setAdam(cyclegan.HyperD, lr, t); err != nil {
 		return err
 	}
-	return s.run(s.discriminator, s.disSlots, s.dis)
+	return s.queue(s.dis, t-1)
 }
 
 // Losses appends the losses of the last step.
-func (s *GANStep) Losses(to []float64) []float64 { return append(append(to, s.gen...), s.dis...) }
+func (s *GANStep) Losses(to []float64) []float64 {
+	return append(append(to, s.gen.losses...), s.dis.losses...)
+}
 
 // setAdam writes Adam's two factors for step t: see kernels.Adam.
 func (s *GANStep) setAdam(slot string, lr float64, t int64) error {

@@ -49,9 +49,10 @@ type pretrainer struct {
 	a, b         domain
 	fake         []float32
 	show         *showcase
-	t            int64 // steps done
+	order        []int32 // of A's images in the epoch
+	t            int64   // steps done
+	fed          int64   // the step whose batch is on the device, -1 for none
 	perEpoch     int
-	losses       []float64
 }
 
 // domain is one side's way into the step.
@@ -111,12 +112,15 @@ func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Op
 		poolA:    newImagePool(seed, philox.PoolA, task.Pretrain.Pool, image),
 		poolB:    newImagePool(seed, philox.PoolB, task.Pretrain.Pool, image),
 		fake:     make([]float32, c.Batch*image),
+		order:    make([]int32, data.A.Len()),
+		fed:      -1,
 		perEpoch: max(data.A.Len(), data.B.Len()) / c.Batch,
 	}
 	p.a = p.domain(data.A, philox.AugmentA, cyclegan.PixelsA, cyclegan.PlaceA)
 	p.b = p.domain(data.B, philox.AugmentB, cyclegan.PixelsB, cyclegan.PlaceB)
 	p.log.Names = GANLosses(c)
 	p.log.Sums = make([]float64, len(p.log.Names))
+	step.gen.heard, step.dis.heard, step.again = p.addLosses, p.addLosses, p.again
 	p.show = newShowcase(task.Pretrain.Epochs, p)
 	p.session = newSession(ctx, task, opt, func() *bundle {
 		b := newBundle(step.Model.State, pretrainGroups...)
@@ -176,16 +180,15 @@ func (p *pretrainer) pools() [2]namedPool {
 
 // train is the loop.
 func (p *pretrainer) train() error {
-	order := make([]int32, p.data.A.Len())
 	var shuffler philox.Shuffler
 	for epoch := int(p.t) / p.perEpoch; epoch < p.epochs; epoch++ {
 		lr := p.learningRate(epoch)
-		shuffler.Shuffle(p.p.Seed, philox.OrderA, uint32(epoch), order)
+		shuffler.Shuffle(p.p.Seed, philox.OrderA, uint32(epoch), p.order)
 		for at := int(p.t) % p.perEpoch; at < p.perEpoch; at++ {
 			if err := p.interrupted(p.t, p.fill); err != nil {
 				return err
 			}
-			if err := p.one(epoch, at, order, lr); err != nil {
+			if err := p.one(epoch, at, lr); err != nil {
 				return p.stepFailed(p.t, err)
 			}
 			p.t++
@@ -195,6 +198,9 @@ func (p *pretrainer) train() error {
 					return err
 				}
 			}
+		}
+		if err := p.settle(); err != nil {
+			return err
 		}
 		if err := p.endEpoch(epoch, lr); err != nil {
 			return err
@@ -210,17 +216,11 @@ func (p *pretrainer) learningRate(epoch int) float64 {
 	return p.p.LR * (1 - float64(max(0, epoch+1-c))/float64(n-c+1))
 }
 
-// one is one step: both batches in, generators, pools, discriminators.
-func (p *pretrainer) one(epoch, at int, order []int32, lr float64) error {
-	batch := p.p.Batch
-	gather(p.a.batch, p.a.set, func(i int) int { return int(order[(at*batch+i)%len(order)]) })
-	gather(p.b.batch, p.b.set, func(i int) int {
-		w := philox.Words(p.p.Seed, philox.OrderB, [4]uint32{uint32(epoch), uint32(at*batch + i), 0, 0})
-		return philox.Below(w[0], p.b.set.Len())
-	})
-	for _, d := range []*domain{&p.a, &p.b} {
-		d.placer.draw(p.t, batch)
-		if err := p.feed(d); err != nil {
+// one is one step: both batches in, generators, pools, discriminators. The next batch
+// is brought in while the discriminators run; their losses are read in the next step.
+func (p *pretrainer) one(epoch, at int, lr float64) error {
+	if p.fed != p.t {
+		if err := p.feed(epoch, at, p.t); err != nil {
 			return err
 		}
 	}
@@ -236,21 +236,66 @@ func (p *pretrainer) one(epoch, at int, order []int32, lr float64) error {
 	if err := p.pooled(p.poolB, cyclegan.FakeB, cyclegan.PoolB); err != nil {
 		return err
 	}
-	if err := p.step.Discriminator(lr, p.t+1); err != nil {
+	if err := p.step.queueDiscriminator(lr, p.t+1); err != nil {
 		return err
 	}
-	p.losses = p.step.Losses(p.losses[:0])
-	for i, v := range p.losses {
-		p.log.Sums[i] += v
+	if at+1 == p.perEpoch {
+		return nil
 	}
+	return p.feed(epoch, at+1, p.t+1)
+}
+
+// feed brings in the batch of step t, which is the one at a place of an epoch.
+func (p *pretrainer) feed(epoch, at int, t int64) error {
+	batch := p.p.Batch
+	gather(p.a.batch, p.a.set, func(i int) int { return int(p.order[(at*batch+i)%len(p.order)]) })
+	gather(p.b.batch, p.b.set, func(i int) int {
+		w := philox.Words(p.p.Seed, philox.OrderB, [4]uint32{uint32(epoch), uint32(at*batch + i), 0, 0})
+		return philox.Below(w[0], p.b.set.Len())
+	})
+	for _, d := range []*domain{&p.a, &p.b} {
+		d.placer.draw(t, batch)
+		if err := p.put(d); err != nil {
+			return err
+		}
+	}
+	p.fed = t
 	return nil
 }
 
-func (p *pretrainer) feed(d *domain) error {
+func (p *pretrainer) put(d *domain) error {
+	p.fed = -1
 	if err := p.step.state.PutU8(d.pixels, d.batch); err != nil {
 		return err
 	}
 	return p.step.state.PutI32(d.place, d.placer.place)
+}
+
+// again brings in the batch of a step of this epoch once more.
+func (p *pretrainer) again(t int64) error {
+	if err := p.feed(int(t)/p.perEpoch, int(t)%p.perEpoch, t); err != nil {
+		return err
+	}
+	return p.step.input.Run()
+}
+
+// addLosses adds the losses of one program to those of the epoch.
+func (p *pretrainer) addLosses(r *training) {
+	sums := p.log.Sums
+	if r == p.step.dis {
+		sums = sums[len(p.step.gen.losses):]
+	}
+	for i, v := range r.losses {
+		sums[i] += v
+	}
+}
+
+// settle reads the losses that are still on their way.
+func (p *pretrainer) settle() error {
+	if err := p.step.settle(); err != nil {
+		return p.stepFailed(p.t, err)
+	}
+	return nil
 }
 
 func (p *pretrainer) pooled(pool *imagePool, fake, pooled string) error {
@@ -284,6 +329,9 @@ func (p *pretrainer) endEpoch(epoch int, lr float64) error {
 
 // fill copies the state at a step boundary.
 func (p *pretrainer) fill(b *bundle) error {
+	if err := p.settle(); err != nil {
+		return err
+	}
 	b.step, b.epoch = p.t, int(p.t)/p.perEpoch
 	for _, pool := range p.pools() {
 		b.real(pool.name, pool.stored())

@@ -214,7 +214,7 @@ func (s *session) stepFailed(step int64, err error) error {
 		if e := s.saver.Wait(); e != nil {
 			s.opt.Warn(e.Error())
 		}
-		return fault.New(fault.ErrTraining, "step %d: %w", step, err).
+		return fault.New(fault.ErrTraining, "step %d: %w", bad.Step, err).
 			WithHint("the last good checkpoint is %s; lower the learning rate or look at the data", s.last)
 	}
 	return fmt.Errorf("step %d: %w", step, err)

@@ -99,7 +99,7 @@ func (p *pretrainer) sampleBoth(from int) error {
 	for _, d := range []*domain{&p.a, &p.b} {
 		gather(d.batch, d.set, func(i int) int { return (from + i) % d.set.Len() })
 		centre(d.placer.place, d.placer.margin/2)
-		if err := p.feed(d); err != nil {
+		if err := p.put(d); err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,7 @@ package train
 
 import (
 	"errors"
-	"fmt"
-	"math"
 
-	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/model/graph"
 	"g2c/model/nn"
@@ -19,8 +16,11 @@ type step struct {
 	catalog *nn.Catalog
 	execs   []kernels.Exec
 	scalar  [1]float32
-	read    [1]float64
 	images  []imageSlot // of a bench
+	pending []*training // run, their losses unread
+	read    [1]float64
+	// again brings the inputs of a step in a second time, nil where they stay.
+	again func(t int64) error
 }
 
 func newStep(d kernels.Device, spec *kernels.StateSpec, catalog *nn.Catalog) (*step, error) {
@@ -82,94 +82,4 @@ func (s *step) Execs() []kernels.Exec { return s.execs }
 func (s *step) setScalar(slot string, v float32) error {
 	s.scalar[0] = v
 	return s.state.PutF32(slot, s.scalar[:])
-}
-
-// NonFinite is a loss that is not a number any more. It says where the first such
-// value appeared.
-type NonFinite struct {
-	Program string
-	Loss    string // the loss that showed it
-	Instr   string // the instruction that made it, as the program's dump prints it
-}
-
-// Error implements error.
-func (e *NonFinite) Error() string {
-	return fmt.Sprintf("%s: loss %s is not finite; first made by\n%s", e.Program, e.Loss, e.Instr)
-}
-
-// Unwrap gives the class of the error.
-func (e *NonFinite) Unwrap() error { return fault.ErrTraining }
-
-// run runs a training program: everything up to the step boundary, a look at the
-// losses, then the update. A loss that is not finite leaves weights as they were
-// and is traced to the instruction that made it.
-func (s *step) run(e kernels.Exec, lossSlots []string, losses []float64) error {
-	p := e.Program()
-	last := len(p.Segments) - 1
-	for i := range last {
-		if err := e.RunSegment(i); err != nil {
-			return err
-		}
-	}
-	for i, slot := range lossSlots {
-		v, err := s.loss(slot)
-		if err != nil {
-			return err
-		}
-		losses[i] = v
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return s.blame(e, slot)
-		}
-	}
-	return e.RunSegment(last)
-}
-
-func (s *step) loss(slot string) (float64, error) {
-	err := s.state.GetF64(slot, s.read[:])
-	return s.read[0], err
-}
-
-// blame runs a program again, instruction by instruction, up to its update, and
-// names the first that makes a value that is not finite.
-func (s *step) blame(e kernels.Exec, loss string) error {
-	p := e.Program()
-	end := p.Segments[len(p.Segments)-1].From
-	for i := range end {
-		if id, bad := s.badOperand(e, p.Instrs[i].In); bad {
-			return &NonFinite{p.Name, loss, fmt.Sprintf("slot %s, an input of %s", p.Values[id].Slot, p.Line(i))}
-		}
-		if err := e.RunInstr(i); err != nil {
-			return err
-		}
-		if _, bad := s.badValue(e, p.Instrs[i].Out); bad {
-			return &NonFinite{p.Name, loss, p.Line(i)}
-		}
-	}
-	return &NonFinite{p.Name, loss, "no instruction on a second run"}
-}
-
-// badOperand looks at operands that no instruction made: slots.
-func (s *step) badOperand(e kernels.Exec, ids []int) (int, bool) {
-	var slots []int
-	for _, id := range ids {
-		if e.Program().Values[id].Slot != "" {
-			slots = append(slots, id)
-		}
-	}
-	return s.badValue(e, slots)
-}
-
-func (s *step) badValue(e kernels.Exec, ids []int) (int, bool) {
-	for _, id := range ids {
-		v := make([]float64, e.Program().Values[id].Type.Shape.Len())
-		if err := e.GetValue(id, v); err != nil {
-			return id, true
-		}
-		for _, x := range v {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return id, true
-			}
-		}
-	}
-	return 0, false
 }
