@@ -13,6 +13,7 @@ import (
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/philox"
+	"g2c/kernels"
 	"g2c/model/g2c"
 	"g2c/model/metrics"
 	"g2c/model/nn"
@@ -79,7 +80,8 @@ type finetuner struct {
 	f          *api.Finetune
 	train      *dataset.Set
 	validation *dataset.Set // empty for none
-	step       *G2CStep
+	devices    *replicas
+	step       *G2CStep // of the first device
 	eval       *evaluator
 	log        finetuneLog
 	best       map[string][]float32
@@ -100,8 +102,11 @@ func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators [
 	if err != nil {
 		return nil, err
 	}
-	defer f.step.Close()
+	defer f.devices.Close()
 	m, err := f.resumeOrStart(generators)
+	if err == nil && m == nil {
+		err = f.devices.spread(finetuneGroups...)
+	}
 	if err == nil && m == nil {
 		err = f.loop()
 	}
@@ -126,9 +131,10 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
 	}
 	var err error
-	if f.step, err = openG2C(opt.Device, task.Finetune); err != nil {
+	if f.devices, err = openReplicas(append([]kernels.Device{opt.Device}, opt.Others...), c); err != nil {
 		return nil, err
 	}
+	f.step = f.devices.first()
 	f.eval = newEvaluator(f.step)
 	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
 	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
@@ -243,10 +249,7 @@ func (f *finetuner) one(at int, lr float64, frozen bool) error {
 			return err
 		}
 	}
-	if err := f.step.input.Run(); err != nil {
-		return err
-	}
-	if err := f.step.queueTrain(lr, frozen, f.t); err != nil {
+	if err := f.devices.train(lr, frozen, f.t); err != nil {
 		return err
 	}
 	if at+1 == f.perEpoch {
@@ -265,21 +268,13 @@ func (f *finetuner) feed(at int, t int64) error {
 	for i := range f.labels {
 		f.labels[i] = int32(classOf(f.f, f.train.Image(index(i)).Label))
 	}
-	s := f.step.state
 	f.placer.draw(t, batch)
+	in := trainingBatch{pixels: f.batch, place: f.placer.place, labels: f.labels}
 	if f.f.Augment {
 		f.placer.drawJitter(t, batch)
-		if err := s.PutF32(g2c.Jitter, f.placer.jitter); err != nil {
-			return err
-		}
+		in.jitter = f.placer.jitter
 	}
-	if err := s.PutU8(g2c.Pixels, f.batch); err != nil {
-		return err
-	}
-	if err := s.PutI32(g2c.Place, f.placer.place); err != nil {
-		return err
-	}
-	if err := s.PutI32(g2c.Labels, f.labels); err != nil {
+	if err := f.devices.feed(in); err != nil {
 		return err
 	}
 	f.fed = t

@@ -16,10 +16,13 @@ import (
 
 // Options is what a loop runs with.
 type Options struct {
-	Device     kernels.Device
+	Device kernels.Device
+	// Others are further devices of the same class: a fine-tuning runs on as many as
+	// Together says, in the bits of one. Everything else uses Device alone.
+	Others     []kernels.Device
 	Repo       *checkpoint.Repo
 	Checkpoint api.Checkpoint
-	// Progress, if set, hears of every step, from the loop's goroutine.
+	// Progress, if set, hears of every step, one call at a time.
 	Progress func(Progress)
 	// Warn, if set, hears of damage that was worked around.
 	Warn func(message string)

@@ -21,6 +21,8 @@ type step struct {
 	read    [1]float64
 	// again brings the inputs of a step in a second time, nil where they stay.
 	again func(t int64) error
+	// exchange is with the other devices of a step; nil alone.
+	exchange *exchange
 }
 
 func newStep(d kernels.Device, spec *kernels.StateSpec, catalog *nn.Catalog) (*step, error) {

@@ -46,8 +46,8 @@ func (e *NonFinite) Error() string {
 func (e *NonFinite) Unwrap() error { return fault.ErrTraining }
 
 // queue runs a training program as step t. A device that guards its updates goes on
-// without a look at the losses, which settle reads; on others they are read before the
-// update. A loss that is not finite leaves weights as they were, and so does every
+// without a look at the losses, which settle reads; on others, and where sums were
+// waited for anyway, they are read before the update. A loss that is not finite leaves weights as they were, and so does every
 // update behind it.
 func (s *step) queue(r *training, t int64) error {
 	last := len(r.exec.Program().Segments) - 1
@@ -55,6 +55,12 @@ func (s *step) queue(r *training, t int64) error {
 		if err := r.exec.RunSegment(i); err != nil {
 			return err
 		}
+		if err := s.exchange.give(r.exec, i, s.state); err != nil {
+			return err
+		}
+	}
+	if err := s.exchange.take(r.exec, s.state); err != nil {
+		return err
 	}
 	if err := s.settle(); err != nil { // of programs before, while this one runs
 		return err
@@ -62,7 +68,7 @@ func (s *step) queue(r *training, t int64) error {
 	r.t, r.wait = t, nil
 	s.pending = append(s.pending, r)
 	guarded, ok := r.exec.(kernels.Guarded)
-	if !ok {
+	if !ok || s.exchange != nil {
 		if err := s.settle(); err != nil {
 			return err
 		}
@@ -136,8 +142,11 @@ func (s *step) blame(r *training, loss string) error {
 			return &NonFinite{r.t, p.Name, loss, p.Line(i)}
 		}
 	}
-	return &NonFinite{r.t, p.Name, loss, "no instruction on a second run"}
+	return &NonFinite{r.t, p.Name, loss, unfound}
 }
+
+// unfound stands for an instruction of another device, or of chance.
+const unfound = "no instruction on a second run"
 
 // badOperand looks at operands that no instruction made: slots.
 func (s *step) badOperand(e kernels.Exec, ids []int) (int, bool) {

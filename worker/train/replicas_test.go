@@ -1,0 +1,320 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/filestore"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/internal/philox"
+	"g2c/kernels"
+	"g2c/kernels/cpu"
+	"g2c/kernels/ref"
+	"g2c/model/g2c"
+)
+
+// cpus are devices in one process, on the processor.
+func cpus(t *testing.T, n int) []kernels.Device {
+	t.Helper()
+	var all []kernels.Device
+	for range n {
+		d, err := cpu.New(cpu.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		all = append(all, d)
+	}
+	return all
+}
+
+func refs(_ *testing.T, n int) []kernels.Device {
+	var all []kernels.Device
+	for range n {
+		all = append(all, ref.New())
+	}
+	return all
+}
+
+// shared is a tiny fine-tuning of four shards over two epochs, the first of them
+// frozen, and images for two steps an epoch.
+func shared(d kernels.Device, batch int) (api.Task, *dataset.Set) {
+	task, _ := tuning(d, 1)
+	task.Finetune.Batch, task.Finetune.Shards = batch, 4
+	base := noise(2*batch, 64, 3)
+	images, pixels := make([]dataset.Image, base.Len()), make([][]uint8, base.Len())
+	for i := range images {
+		images[i], pixels[i] = base.Image(i), base.Pixels(i)
+		images[i].Label, images[i].Group, images[i].Split = []string{"p", "n"}[i%2], images[i].Name, dataset.Train
+	}
+	return task, dataset.New(64, images, pixels)
+}
+
+// openShared opens a task's programs on devices, with small buckets and initial
+// weights.
+func openShared(t *testing.T, devices []kernels.Device, f *api.Finetune) *replicas {
+	t.Helper()
+	c := ModelConfig(f)
+	c.BucketBytes = 4096
+	r, err := openReplicas(devices, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := r.first().Initialise(1); err != nil {
+		t.Fatal(err)
+	}
+	for i := range f.Stains {
+		if err := r.first().initialise(g2c.GeneratorNet(i), 1, uint32(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.spread(finetuneGroups...); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// sharedBatch is the batch of a step.
+func sharedBatch(f *api.Finetune, set *dataset.Set, step int) trainingBatch {
+	b := trainingBatch{pixels: make([]uint8, f.Batch*f.Size*f.Size*3), labels: make([]int32, f.Batch)}
+	gather(b.pixels, set, func(i int) int { return step%2*f.Batch + i })
+	for i := range b.labels {
+		b.labels[i] = int32(i+step) % 2
+	}
+	p := placer{
+		seed: 1, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: true, flipV: true,
+		place: make([]int32, 4*f.Batch), jitter: make([]float32, 2*f.Batch),
+	}
+	p.draw(int64(step), f.Batch)
+	p.drawJitter(int64(step), f.Batch)
+	b.place, b.jitter = p.place, p.jitter
+	return b
+}
+
+// trainOver runs two frozen and two joint steps over devices, and gives what each
+// device holds at the end.
+func trainOver(t *testing.T, devices []kernels.Device, task api.Task, set *dataset.Set) (hashes []string) {
+	t.Helper()
+	r := openShared(t, devices, task.Finetune)
+	for step := range 4 {
+		if err := r.feed(sharedBatch(task.Finetune, set, step)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.train(0.01, step < 2, int64(step)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(r.first().frozen.Program().Segments); n < 3 {
+		t.Errorf("%d segments exchange one bucket only", n)
+	}
+	for _, one := range r.all {
+		hashes = append(hashes, hashGroups(t, one.state))
+	}
+	return hashes
+}
+
+// hashGroups is a hash of all that is the same on every device: what training goes on
+// from, the sums that were exchanged, and the loss.
+func hashGroups(t *testing.T, s kernels.State) string {
+	t.Helper()
+	h := sha256.New()
+	for _, name := range append(finetuneGroups, g2c.GroupGeneratorsGrad, g2c.GroupClassifierGrad, g2c.GroupStatistics, g2c.Loss) {
+		typ, _ := s.Spec().Type(name)
+		v := make([]float64, typ.Shape.Len())
+		if err := s.GetF64(name, v); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range v {
+			if math.IsNaN(x) {
+				t.Fatalf("%s holds a NaN", name)
+			}
+			h.Write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(x)))
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:8])
+}
+
+// checkReplicas trains over one, two and four devices: the same bits on each.
+func checkReplicas(t *testing.T, open func(*testing.T, int) []kernels.Device, batch int, change func(*api.Finetune)) {
+	t.Helper()
+	want := ""
+	for _, n := range []int{1, 2, 4} {
+		devices := open(t, n)
+		task, set := shared(devices[0], batch)
+		change(task.Finetune)
+		got := trainOver(t, devices, task, set)
+		if want == "" {
+			want = got[0]
+		}
+		if len(got) != n {
+			t.Fatalf("%d of %d devices train", len(got), n)
+		}
+		for k, hash := range got {
+			if hash != want {
+				t.Errorf("device %d of %d ends in %s, one alone in %s", k, n, hash, want)
+			}
+		}
+	}
+}
+
+// Several devices end in the bits of one, whatever the model, and all of them hold the
+// whole state.
+func TestDevicesGiveTheBitsOfOne(t *testing.T) {
+	t.Run("attention", func(t *testing.T) { checkReplicas(t, cpus, 8, func(*api.Finetune) {}) })
+	t.Run("squares", func(t *testing.T) {
+		checkReplicas(t, cpus, 8, func(f *api.Finetune) { f.Generator.Width, f.Classifier.Width = 8, 32 })
+	})
+	t.Run("two stains, unshared, one sample a shard", func(t *testing.T) {
+		checkReplicas(t, cpus, 4, func(f *api.Finetune) {
+			f.Stains, f.Generators = []string{"HE", "MASSON"}, []api.Key{{1}, {2}}
+			f.Classifier.Shared, f.Classifier.Attention, f.Classifier.Stem = false, false, api.StemConv7
+		})
+	})
+	t.Run("no stains", func(t *testing.T) {
+		checkReplicas(t, cpus, 8, func(f *api.Finetune) { f.Stains, f.Generators, f.Generator = nil, nil, nil })
+	})
+	t.Run("ref", func(t *testing.T) {
+		checkReplicas(t, refs, 4, func(f *api.Finetune) { f.Classifier.Stem = api.StemConv7 })
+	})
+}
+
+// finetuneOver is a whole fine-tuning over devices; the context ends after a step,
+// never for 0.
+func finetuneOver(t *testing.T, n int, repo *checkpoint.Repo, stop int64) (*checkpoint.Manifest, error) {
+	t.Helper()
+	devices := cpus(t, n)
+	task, set := shared(devices[0], 8)
+	task.Finetune.Stains, task.Finetune.Generators, task.Finetune.Generator = nil, nil, nil
+	task.Finetune.Epochs = 3
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return Finetune(ctx, task, set, nil, Options{
+		Device: devices[0], Others: devices[1:], Repo: repo, Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 2},
+		Progress: func(p Progress) {
+			if p.Step == stop {
+				cancel()
+			}
+		},
+	})
+}
+
+// A fine-tuning that is stopped goes on over another number of devices and ends in the
+// same weights.
+func TestResumeOverOtherDevices(t *testing.T) {
+	want, err := finetuneOver(t, 1, openRepo(t, t.TempDir(), filestore.OSDisk{}), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	for i, n := range []int{4, 1, 3} {
+		if _, err := finetuneOver(t, n, repo, int64(i+1)); !errors.Is(err, fault.ErrInterrupted) {
+			t.Fatalf("%d devices: %v, want an interrupt", n, err)
+		}
+	}
+	got, err := finetuneOver(t, 2, repo, 0)
+	if err != nil || got.WeightsSHA256() != want.WeightsSHA256() || got.Step != want.Step {
+		t.Errorf("%v, weights %.16s at step %d, want %.16s at %d", err, got.WeightsSHA256(), got.Step, want.WeightsSHA256(), want.Step)
+	}
+}
+
+func TestTogether(t *testing.T) {
+	for _, c := range [][3]int{{1, 4, 1}, {2, 4, 2}, {3, 4, 2}, {4, 4, 4}, {8, 4, 4}, {2, 1, 1}, {5, 8, 4}} {
+		if got := Together(c[0], c[1]); got != c[2] {
+			t.Errorf("%d devices train %d shards, want %d of %d", got, c[1], c[2], c[0])
+		}
+	}
+}
+
+// Devices whose bits differ do not train together, and the error names both.
+func TestOtherClassesAreRefused(t *testing.T) {
+	d := device(t)
+	task, set := shared(d, 8)
+	_, err := Finetune(t.Context(), task, set, nil, Options{Device: d, Others: refs(t, 1), Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
+	if !errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), d.Class()) || !strings.Contains(err.Error(), ref.Class) {
+		t.Errorf("%v, want both classes named", err)
+	}
+}
+
+// failing is a device whose segments fail from a certain one on.
+type failing struct {
+	kernels.Device
+	left int
+}
+
+var errCard = errors.New("the card is gone")
+
+// Load implements kernels.Device.
+func (d *failing) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error) {
+	e, err := d.Device.Load(p, s)
+	return failingExec{e, d}, err
+}
+
+type failingExec struct {
+	kernels.Exec
+	d *failing
+}
+
+// RunSegment implements kernels.Exec.
+func (e failingExec) RunSegment(i int) error {
+	if e.d.left--; e.d.left < 0 {
+		return errCard
+	}
+	return e.Exec.RunSegment(i)
+}
+
+// An error on any device, at any segment, ends the step for all, and is the one that is
+// told.
+func TestAnErrorOnOneDeviceEndsAll(t *testing.T) {
+	for _, left := range []int{0, 1, 2, 3} {
+		for bad := range 4 {
+			devices := cpus(t, 4)
+			devices[bad] = &failing{devices[bad], left}
+			task, set := shared(devices[0], 8)
+			task.Finetune.Stains, task.Finetune.Generators, task.Finetune.Generator = nil, nil, nil
+			_, err := Finetune(t.Context(), task, set, nil, Options{
+				Device: devices[0], Others: devices[1:], Repo: openRepo(t, t.TempDir(), filestore.OSDisk{}),
+			})
+			if !errors.Is(err, errCard) || errors.Is(err, errOtherMember) {
+				t.Errorf("device %d after %d segments: %v", bad, left, err)
+			}
+		}
+	}
+}
+
+// A loss that one device made no number is traced to that device's instruction.
+func TestNonFiniteLossOfOneDeviceIsBlamed(t *testing.T) {
+	devices := cpus(t, 2)
+	task, set := shared(devices[0], 8)
+	r := openShared(t, devices, task.Finetune)
+	second := r.all[1]
+	typ, _ := second.state.Spec().Type(g2c.GroupClassifier)
+	v := make([]float32, typ.Shape.Len())
+	for i := range v {
+		v[i] = float32(math.NaN())
+	}
+	if err := second.state.PutF32(g2c.GroupClassifier, v); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.feed(sharedBatch(task.Finetune, set, 0)); err != nil {
+		t.Fatal(err)
+	}
+	err := r.train(0.01, true, 0)
+	var bad *NonFinite
+	if !errors.As(err, &bad) || !strings.Contains(bad.Instr, "slot classifier.") {
+		t.Errorf("%v, want the slot of the second device", err)
+	}
+}
