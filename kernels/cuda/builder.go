@@ -75,8 +75,15 @@ func (b *builder) typed(name string) string {
 // blocks is how many blocks of a size n elements take.
 func blocks(n, size int) int { return (n + size - 1) / size }
 
+// freeShared is the dynamic shared memory that a kernel may have without asking.
+const freeShared = 48 << 10
+
+// grid launches a kernel; the arguments are for the caller to fill in.
 func (b *builder) grid(name string, g driver.Grid) *driver.Arguments {
 	f, err := b.device.function(name)
+	if err == nil && g.Shared > freeShared {
+		err = driver.SetDynamicShared(f, g.Shared)
+	}
 	if err != nil && b.err == nil {
 		b.err = err
 	}

@@ -43,6 +43,10 @@ func vectors(name string, channels int) string {
 }
 
 func conv2D(b *builder, op kernels.Conv2D, c call) {
+	if b.half {
+		conv2DHalf(b, op, c)
+		return
+	}
 	x, w, y := c.in[0].Shape, c.in[1].Shape, c.out[0].Shape
 	name, g := tile("conv2d", y[0]*y[1]*y[2], y[3])
 	a := b.grid(vectors(name, x[3]), driver.Grid{Blocks: [3]int{g[0], g[1], 1}, Threads: [3]int{blockThreads, 1, 1}})
@@ -50,6 +54,10 @@ func conv2D(b *builder, op kernels.Conv2D, c call) {
 }
 
 func conv2DGradX(b *builder, op kernels.Conv2DGradX, c call) {
+	if b.half {
+		conv2DGradXHalf(b, op, c)
+		return
+	}
 	dy, w, dx := c.in[0].Shape, c.in[1].Shape, c.out[0].Shape
 	name, g := tile("conv2d_grad_x", dx[0]*dx[1]*dx[2], dx[3])
 	a := b.grid(vectors(name, dy[3]), driver.Grid{Blocks: [3]int{g[0], g[1], 1}, Threads: [3]int{blockThreads, 1, 1}})
@@ -71,6 +79,10 @@ func slices(tiles, pixels int) (count, length int) {
 }
 
 func conv2DGradW(b *builder, op kernels.Conv2DGradW, c call) {
+	if b.half {
+		conv2DGradWHalf(b, op, c)
+		return
+	}
 	x, dy, dw := c.in[0].Shape, c.in[1].Shape, c.out[0].Shape
 	columns := op.R * op.S * x[3]
 	name, g := tile("conv2d_grad_w", dy[3], columns)
@@ -83,7 +95,6 @@ func conv2DGradW(b *builder, op kernels.Conv2DGradW, c call) {
 	a = conv(a.Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(out), op.Geometry, x, dw[1:], dy)
 	segments(a, op.Segments, x[0]).Int(length)
 	if count > 1 {
-		n := dw.Len()
-		b.elements("add_slices", n).Pointer(out).Pointer(c.out[0].at).Int(n).Int(count)
+		addSlices(b, out, c.out[0], count)
 	}
 }

@@ -35,6 +35,9 @@ type Device struct {
 	class     string
 	poison    error
 	sync      bool
+
+	capability int    // ten times the compute capability
+	tile       string // Options.Tile
 }
 
 // stagingBytes is the size of the staging area: enough for a copy to reach the speed
@@ -46,6 +49,9 @@ type Options struct {
 	// Sync runs instruction by instruction, without graphs, and waits for each: an
 	// error then names the operation that it came from.
 	Sync bool
+	// Tile names the tile that convolutions of bf16 use wherever it can serve, in
+	// place of the table's: for tests, and for tuning.
+	Tile string
 }
 
 // Open makes the n-th GPU ready: a context, the kernels, a stream.
@@ -57,7 +63,7 @@ func Open(n int, o Options) (*Device, error) {
 	if n < 0 || n >= count {
 		return nil, fault.New(fault.ErrUnavailable, "there is no GPU %d, the driver knows %d", n, count)
 	}
-	d := &Device{thread: newThread(), functions: map[string]cu.Function{}, sync: o.Sync}
+	d := &Device{thread: newThread(), functions: map[string]cu.Function{}, sync: o.Sync, tile: o.Tile}
 	if err := d.thread.do(func() error { return d.open(n) }); err != nil {
 		d.thread.end()
 		return nil, fault.New(fault.ErrUnavailable, "GPU %d: %w", n, err)
@@ -77,6 +83,7 @@ func (d *Device) open(n int) error {
 	if err != nil {
 		return err
 	}
+	d.capability = 10*major + minor
 	if d.class, err = className(major, minor, cu.Version()); err != nil {
 		return err
 	}

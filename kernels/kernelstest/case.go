@@ -22,6 +22,15 @@ type testCase struct {
 	same bool
 }
 
+// types are those of the operands.
+func (c testCase) types() []kernels.Type {
+	types := make([]kernels.Type, len(c.in))
+	for i, t := range c.in {
+		types[i] = t.Type
+	}
+	return types
+}
+
 // String names the case: operation, attributes, types of operands.
 func (c testCase) String() string {
 	var s strings.Builder

@@ -74,6 +74,29 @@ func conv2DCases(m *maker) {
 	convShardCases(m)
 	convSquareCases(m)
 	convValueCases(m)
+	convTileCases(m)
+}
+
+// convTileCases have channels in eights, which is what tensor cores take, and results
+// that end within tiles, and just beyond.
+func convTileCases(m *maker) {
+	for _, c := range []convShape{
+		{1, 12, 12, 8, 136, 3, 3, zeros(1, 1, 1)},
+		{1, 13, 11, 40, 72, 3, 3, mirror(1, 1)},
+		{2, 9, 10, 24, 8, 4, 4, zeros(2, 1, 1)},
+		{1, 7, 9, 16, 24, 7, 7, mirror(1, 3)},
+		{1, 19, 15, 8, 3, 7, 7, mirror(1, 3)},
+		{1, 9, 9, 3, 72, 7, 7, mirror(1, 3)},
+		{1, 36, 33, 8, 8, 3, 3, zeros(1, 1, 1)}, // as many pixels as are worth being cut
+	} {
+		p, q := c.Out(c.h, c.w, c.r, c.s)
+		m.add("", kernels.Conv2D{Geometry: c.Geometry}, m.reals(c.n, c.h, c.w, c.c), m.reals(c.k, c.r, c.s, c.c), m.reals(c.k))
+		m.add("", kernels.Conv2DGradX{Geometry: c.Geometry, H: c.h, W: c.w}, m.reals(c.n, p, q, c.k), m.reals(c.k, c.r, c.s, c.c))
+		m.add("", kernels.Conv2DGradW{Geometry: c.Geometry, Segments: whole, R: c.r, S: c.s}, m.reals(c.n, c.h, c.w, c.c), m.reals(c.n, p, q, c.k))
+	}
+	seg := kernels.Segments{Groups: 2, Shards: 2}
+	m.add("", kernels.Conv2DGradW{Geometry: mirror(1, 1), Segments: seg, R: 3, S: 3}, m.reals(12, 3, 5, 16), m.reals(12, 3, 5, 24))
+	m.add("", kernels.Conv2DGradW{Geometry: zeros(2, 1, 1), Segments: seg, R: 4, S: 4}, m.reals(4, 36, 34, 8), m.reals(4, 18, 17, 3))
 }
 
 // transposedCases: a transposed convolution is the gradient by the input, 4×4 of

@@ -32,10 +32,7 @@ const (
 
 func newRig(d kernels.Device, c testCase, inPlace bool) (*rig, error) {
 	r := &rig{c: c}
-	types := make([]kernels.Type, len(c.in))
-	for i, t := range c.in {
-		types[i] = t.Type
-	}
+	types := c.types()
 	var err error
 	if r.outTypes, err = c.op.Infer(types); err != nil {
 		return nil, err

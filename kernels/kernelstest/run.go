@@ -19,6 +19,8 @@ type Options struct {
 	Same []Open
 	// Half runs every operation that works on bf16 with such operands too.
 	Half bool
+	// Keep says which cases to run, by operation and operands; nil keeps all.
+	Keep func(op kernels.Op, in []kernels.Type) bool
 }
 
 var seed = flag.Uint("kernelstest.seed", 1, "seed of the operands' values")
@@ -43,6 +45,9 @@ func Run(t *testing.T, open Open, opt Options) {
 				cases = append(cases, halved(cases)...)
 			}
 			for _, c := range cases {
+				if opt.Keep != nil && !opt.Keep(c.op, c.types()) {
+					continue
+				}
 				if err := c.check(devices, opt.Scale); err != nil {
 					t.Errorf("%v (seed %d)\n%v", c, *seed, err)
 				}

@@ -86,20 +86,20 @@ struct Pixels {
 #pragma unroll
     for (int m = 0; m < kMine; m++) {
       const uint32_t to = seat<kAcross>((threadIdx.x + m * THREADS) / kAcross, int(threadIdx.x) % kAcross);
-      if (VECTOR) {
+      if constexpr (VECTOR) {
         const int from = at(m, tap);
         cp_async_16(base + to, image[m] + max(from, 0), from < 0 ? 0 : 16);
-        continue;
-      }
-      Pack p;
-      Tap t = tap;
+      } else {
+        Pack p;
+        Tap t = tap;
 #pragma unroll
-      for (int e = 0; e < kChunk; e++) {
-        const int from = at(m, t);
-        p.v[e] = from < 0 ? zero() : image[m][from];
-        t.advance(1, g.c, g.taps_w);
+        for (int e = 0; e < kChunk; e++) {
+          const int from = at(m, t);
+          p.v[e] = from < 0 ? zero() : image[m][from];
+          t.advance(1, g.c, g.taps_w);
+        }
+        p.put(shared + to);
       }
-      p.put(shared + to);
     }
     depth += kStep;
     if (VECTOR) tap.advance(kStep, g.c, g.taps_w);
@@ -121,18 +121,18 @@ struct Filters {
 #pragma unroll
     for (int m = 0; m < kMine; m++) {
       const int u = threadIdx.x + m * THREADS, column = column0 + u / kAcross;
-      if (OPERAND::kAll % THREADS && u >= OPERAND::kAll) break;
+      if (u >= OPERAND::kAll) continue;
       const uint32_t to = seat<kAcross>(u / kAcross, u % kAcross);
       const bool real = column < columns;
       const bf16* from = w + (real ? size_t(column) * all : 0);
-      if (VECTOR) {
+      if constexpr (VECTOR) {
         cp_async_16(base + to, from + (depth < all ? depth : 0), real && depth < all ? 16 : 0);
-        continue;
-      }
-      Pack p;
+      } else {
+        Pack p;
 #pragma unroll
-      for (int e = 0; e < kChunk; e++) p.v[e] = real && depth + e < all ? from[depth + e] : zero();
-      p.put(shared + to);
+        for (int e = 0; e < kChunk; e++) p.v[e] = real && depth + e < all ? from[depth + e] : zero();
+        p.put(shared + to);
+      }
     }
     depth += kStep;
   }
@@ -160,18 +160,18 @@ struct TurnedFilters {
     for (int m = 0; m < kMine; m++) {
       if (m) t.advance(THREADS / kAcross, g.c, g.taps_w);
       const int u = threadIdx.x + m * THREADS;
-      if (OPERAND::kAll % THREADS && u >= OPERAND::kAll) break;
+      if (u >= OPERAND::kAll) continue;
       const uint32_t to = seat<kAcross>(u / kAcross, u % kAcross);
       const bool real = t.i < g.taps_h && column < o.c;
       const bf16* from = w + (real ? ((size_t(t.c) * o.r + t.i * o.stride) * o.s + t.j * o.stride) * o.c + column : 0);
-      if (VECTOR) {
+      if constexpr (VECTOR) {
         cp_async_16(base + to, from, real ? 16 : 0);
-        continue;
-      }
-      Pack p;
+      } else {
+        Pack p;
 #pragma unroll
-      for (int e = 0; e < kChunk; e++) p.v[e] = real && column + e < o.c ? from[e] : zero();
-      p.put(shared + to);
+        for (int e = 0; e < kChunk; e++) p.v[e] = real && column + e < o.c ? from[e] : zero();
+        p.put(shared + to);
+      }
     }
     tap.advance(kStep, g.c, g.taps_w);
   }
@@ -212,24 +212,24 @@ struct TurnedPixels {
     for (int m = 0; m < kMine; m++) {
       if (m) s.advance(THREADS / kAcross, g, seg, shard);
       const int u = threadIdx.x + m * THREADS;
-      if (OPERAND::kAll % THREADS && u >= OPERAND::kAll) break;
+      if (u >= OPERAND::kAll) continue;
       const uint32_t to = seat<kAcross>(u / kAcross, u % kAcross);
       const bool real = depth + m * (THREADS / kAcross) < end;
       const bf16* image = images + (real ? size_t(s.sample) * g.h * g.w * g.c : 0);
-      if (VECTOR) {
+      if constexpr (VECTOR) {
         const int from = real ? at(s, tap) : -1;
         cp_async_16(base + to, image + max(from, 0), from < 0 ? 0 : 16);
-        continue;
-      }
-      Pack p;
-      Tap t = tap;
+      } else {
+        Pack p;
+        Tap t = tap;
 #pragma unroll
-      for (int e = 0; e < kChunk; e++) {
-        const int from = real ? at(s, t) : -1;
-        p.v[e] = from < 0 ? zero() : image[from];
-        t.advance(1, g.c, g.taps_w);
+        for (int e = 0; e < kChunk; e++) {
+          const int from = real ? at(s, t) : -1;
+          p.v[e] = from < 0 ? zero() : image[from];
+          t.advance(1, g.c, g.taps_w);
+        }
+        p.put(shared + to);
       }
-      p.put(shared + to);
     }
     depth += kStep;
     spot.advance(kStep, g, seg, shard);

@@ -1,0 +1,67 @@
+//go:build gpu
+
+package cuda_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"g2c/kernels"
+	"g2c/kernels/cuda"
+	"g2c/kernels/emu/control"
+	"g2c/kernels/kernelstest"
+)
+
+// TestHalfConvolutions holds convolutions of bf16, by the tiles of the table, to their
+// contracts.
+func TestHalfConvolutions(t *testing.T) {
+	keep := func(op kernels.Op, in []kernels.Type) bool {
+		return strings.HasPrefix(op.Name(), "conv2d") && in[0].DType == kernels.BF16
+	}
+	for name, o := range map[string]control.Order{"reverse": control.Reverse, "random": control.Random} {
+		t.Run(name, func(t *testing.T) {
+			if !control.SetOrder(o) && o != control.Random {
+				t.Skip("SKIPPED: a card has no order to choose")
+			}
+			defer control.SetOrder(control.Forward)
+			t.Run("all", func(t *testing.T) {
+				kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true, Keep: keep})
+			})
+			if msg := control.LastError(); msg != "" {
+				t.Error(msg)
+			}
+		})
+	}
+}
+
+// TestTiles holds each tile of the convolutions of bf16 to the contracts, wherever it
+// can serve, and to the bits of the tile that the table names.
+func TestTiles(t *testing.T) {
+	for _, tile := range []string{"128x128", "128x64", "64x64", "128x16", "64x128", "16x128", "odd_128x64", "odd_64x64"} {
+		t.Run(tile, func(t *testing.T) {
+			asked := func(t testing.TB) kernels.Device {
+				d, err := cuda.Open(0, cuda.Options{Tile: tile})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return d
+			}
+			seen := map[string]bool{} // one case of a shape is enough
+			keep := func(op kernels.Op, in []kernels.Type) bool {
+				name := fmt.Sprint(op.Name(), op.Attrs(), in)
+				if !strings.HasPrefix(op.Name(), "conv2d") || in[0].DType != kernels.BF16 || !cuda.Serves(tile, op, in) || seen[name] {
+					return false
+				}
+				seen[name] = true
+				return true
+			}
+			t.Run("all", func(t *testing.T) {
+				kernelstest.Run(t, asked, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true, Keep: keep})
+			})
+			if len(seen) == 0 {
+				t.Error("no case is its")
+			}
+		})
+	}
+}

@@ -1,0 +1,122 @@
+// Package tiles says which kernel serves which convolution of bf16, and how its sum is
+// cut: decisions that are part of a numerics class, and need no GPU to be made.
+package tiles
+
+import (
+	"fmt"
+
+	"g2c/kernels"
+)
+
+// Tile is a kernel of src/conv2d_mma.cu: it makes rows by columns of a result.
+type Tile struct {
+	Name                           string
+	Rows, Columns, Threads, Stages int
+	// EightsA and EightsB say that it gathers its operands eight channels at a time.
+	EightsA, EightsB bool
+}
+
+// Step is kStep of src/mma.cuh: elements of the depth in a stage.
+const Step = 32
+
+// Shared is the memory that the stages take, in bytes.
+func (t Tile) Shared() int { return t.Stages * (t.Rows + t.Columns) * Step * 2 }
+
+// Kernel is the kernel's name.
+func (t Tile) Kernel(op string) string { return op + "_mma_" + t.Name }
+
+// Product is a convolution as a product of matrices: the size of its result, how many
+// of them there are (phases of a stride, shards), the length of its sums, and the
+// channels that its operands are gathered by.
+type Product struct {
+	Op                   string
+	Rows, Columns, Count int
+	Depth                int
+	ChannelsA, ChannelsB int
+}
+
+// Of is a convolution of given operands as a product.
+func Of(op kernels.Op, in []kernels.Type) (Product, error) {
+	out, err := op.Infer(in)
+	if err != nil {
+		return Product{}, err
+	}
+	a, b, y := in[0].Shape, in[1].Shape, out[0].Shape
+	p := Product{Op: op.Name(), Count: 1}
+	switch op := op.(type) {
+	case kernels.Conv2D:
+		p.Rows, p.Columns, p.Depth = y[0]*y[1]*y[2], y[3], b[1]*b[2]*b[3]
+		p.ChannelsA, p.ChannelsB = a[3], a[3]
+	case kernels.Conv2DGradX:
+		image, s := Padded(op, y), op.Stride
+		p.Rows, p.Columns, p.Count = image[0]*blocks(image[1], s)*blocks(image[2], s), y[3], s*s
+		p.Depth = blocks(b[1], s) * blocks(b[2], s) * b[0]
+		p.ChannelsA, p.ChannelsB = a[3], y[3]
+	case kernels.Conv2DGradW:
+		p.Rows, p.Columns, p.Count = b[3], op.R*op.S*a[3], op.Shards
+		p.Depth = b[0] / op.Shards * b[1] * b[2]
+		p.ChannelsA, p.ChannelsB = b[3], a[3]
+	default:
+		return p, fmt.Errorf("tiles: %s is no product", op.Name())
+	}
+	return p, nil
+}
+
+// Padded is the image whose gradient a gradient by the input makes first: with its
+// padding if that is a reflection.
+func Padded(op kernels.Conv2DGradX, dx kernels.Shape) kernels.Shape {
+	if op.Mode != kernels.Reflect {
+		return dx
+	}
+	return kernels.Shape{dx[0], dx[1] + 2*op.PadH, dx[2] + 2*op.PadW, dx[3]}
+}
+
+// Grid is how many tiles go down and across one result.
+func (p Product) Grid(t Tile) (down, across int) {
+	return blocks(p.Rows, t.Rows), blocks(p.Columns, t.Columns)
+}
+
+// Candidates are the tiles that can serve a product on a card of a capability (ten
+// times the compute capability), in the table's order.
+func Candidates(capability int, p Product) []Tile {
+	var list []Tile
+	for _, r := range of(capability).rules[p.Op] {
+		if r.can(p) {
+			list = append(list, r.Tile)
+		}
+	}
+	return list
+}
+
+// Choose gives the table's tile for a product, or the one that is asked for by name if
+// it can serve.
+func Choose(capability int, p Product, asked string) Tile {
+	for _, t := range Candidates(capability, p) {
+		if t.Name == asked {
+			return t
+		}
+	}
+	rules := of(capability).rules[p.Op]
+	for _, r := range rules {
+		if r.can(p) && r.fits(p) {
+			return r.Tile
+		}
+	}
+	return rules[len(rules)-1].Tile
+}
+
+// leastSlice is the least number of pixels that are worth a slice of a gradient by
+// weights.
+const leastSlice = 512
+
+// Slices is the number of slices of a gradient by weights, and their length in pixels,
+// whole stages.
+func Slices(capability int, p Product, t Tile) (count, length int) {
+	down, across := p.Grid(t)
+	count = max(1, min(of(capability).slots/(down*across*p.Count), p.Depth/leastSlice))
+	length = blocks(blocks(p.Depth, count), Step) * Step
+	return blocks(p.Depth, length), length
+}
+
+// blocks is how many pieces of a size n makes.
+func blocks(n, size int) int { return (n + size - 1) / size }
