@@ -65,7 +65,8 @@ func conv2DGradX(b *builder, op kernels.Conv2DGradX, c call) {
 }
 
 // A gradient by weights has few tiles and long sums. It is cut into slices of pixels
-// until there are blocks enough for a large card, or slices are short.
+// until a shard alone has blocks enough for a large card, or slices are short. How many
+// shards a launch spans has no say: each has its bits wherever it is computed.
 const (
 	enoughBlocks = 512
 	leastSlice   = 256
@@ -86,7 +87,7 @@ func conv2DGradW(b *builder, op kernels.Conv2DGradW, c call) {
 	x, dy, dw := c.in[0].Shape, c.in[1].Shape, c.out[0].Shape
 	columns := op.R * op.S * x[3]
 	name, g := tile("conv2d_grad_w", dy[3], columns)
-	count, length := slices(g[0]*g[1]*op.Shards, x[0]/op.Shards*dy[1]*dy[2])
+	count, length := slices(g[0]*g[1], x[0]/op.Shards*dy[1]*dy[2])
 	out := c.out[0].at
 	if count > 1 {
 		out = b.temporary(4 * count * dw.Len())

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	emutest.Main(m, files, false)
+	emutest.Main(m, files, false, "EMU_DEVICES=2")
 }
 
 func openGPU(t *testing.T) *cuda.Device {

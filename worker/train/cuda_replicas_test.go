@@ -1,0 +1,45 @@
+//go:build gpu
+
+package train
+
+import (
+	"testing"
+
+	"g2c/api"
+	"g2c/kernels"
+	"g2c/kernels/cuda"
+)
+
+// gpus are devices in one process; a card that is alone is opened several times.
+func gpus(t *testing.T, n int) []kernels.Device {
+	t.Helper()
+	count, err := cuda.Count()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []kernels.Device
+	for i := range n {
+		d, err := cuda.Open(i%count, cuda.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		all = append(all, d)
+	}
+	return all
+}
+
+// Several GPUs, each with its shards, end in the bits of one.
+func TestCUDADevicesGiveTheBitsOfOne(t *testing.T) {
+	t.Run("attention", func(t *testing.T) { checkReplicas(t, gpus, 8, func(*api.Finetune) {}) })
+	t.Run("unshared", func(t *testing.T) {
+		checkReplicas(t, gpus, 4, func(f *api.Finetune) {
+			f.Generator.Width = 8
+			f.Classifier.Shared, f.Classifier.Attention, f.Classifier.Stem = false, false, api.StemConv7
+		})
+	})
+}
