@@ -21,8 +21,8 @@ type architecture struct {
 	// rules of each operation: the first that can and fits serves; the last can
 	// always.
 	rules map[string][]rule
-	// slots is how many blocks of a gradient by weights are to run at once: it is
-	// cut into slices to have as many.
+	// slots is how many blocks of a shard's gradient by weights are to run at once: it
+	// is cut into slices to have as many.
 	slots int
 }
 

@@ -110,10 +110,11 @@ func Choose(capability int, p Product, asked string) Tile {
 const leastSlice = 512
 
 // Slices is the number of slices of a gradient by weights, and their length in pixels,
-// whole stages.
+// whole stages. How many shards a launch spans has no say: each has its bits on any
+// device.
 func Slices(capability int, p Product, t Tile) (count, length int) {
 	down, across := p.Grid(t)
-	count = max(1, min(of(capability).slots/(down*across*p.Count), p.Depth/leastSlice))
+	count = max(1, min(of(capability).slots/(down*across), p.Depth/leastSlice))
 	length = blocks(blocks(p.Depth, count), Step) * Step
 	return blocks(p.Depth, length), length
 }

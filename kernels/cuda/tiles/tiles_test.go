@@ -57,7 +57,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// Slices cover the pixels, none is empty, and few are more than run at once.
+// Slices cover the pixels, none is empty, few of a shard's are more than run at once,
+// and they are the same beside other shards.
 func TestSlices(t *testing.T) {
 	for _, pixels := range []int{1, 31, 511, 512, 1024, 1188, 4096, 65536, 1 << 19} {
 		for _, shards := range []int{1, 4} {
@@ -68,8 +69,13 @@ func TestSlices(t *testing.T) {
 			if count < 1 || length%Step != 0 || count*length < pixels || (count-1)*length >= pixels {
 				t.Errorf("%d pixels: %d slices of %d", pixels, count, length)
 			}
-			if count > 1 && down*across*shards*count > table[80].slots {
+			if count > 1 && down*across*count > table[80].slots {
 				t.Errorf("%d pixels: %d slices are more than run at once", pixels, count)
+			}
+			alone := p
+			alone.Count = 1
+			if n, l := Slices(80, alone, tile); n != count || l != length {
+				t.Errorf("%d pixels: %d slices of %d, of a shard alone %d of %d", pixels, count, length, n, l)
 			}
 		}
 	}
