@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"g2c/internal/fault"
@@ -10,6 +12,7 @@ import (
 	"g2c/kernels/cpu"
 	"g2c/kernels/ref"
 	"g2c/kernels/rewrite"
+	"g2c/worker/train"
 )
 
 // isaVariable forces an instruction set of the CPU backend: avx512, avx2 or
@@ -19,6 +22,39 @@ const isaVariable = "G2C_CPU_ISA"
 // rewritesVariable chooses the rewrites of programs by name: all (the default),
 // none, or a list divided by commas. No bit depends on them.
 const rewritesVariable = "G2C_REWRITES"
+
+// openDevices makes the devices that a flag names, all of one numerics class.
+func openDevices(name string) ([]kernels.Device, error) {
+	list, ok := strings.CutPrefix(name, "cuda:")
+	if !ok || !strings.Contains(list, ",") {
+		d, err := openDevice(name)
+		return []kernels.Device{d}, err
+	}
+	var all []kernels.Device
+	numbers := strings.Split(list, ",")
+	for i, number := range numbers {
+		if slices.Contains(numbers[:i], number) {
+			return nil, errors.Join(fault.New(fault.ErrSpec, "--device %s: %s is there twice", name, number), closeDevices(all))
+		}
+		d, err := openDevice("cuda:" + number)
+		if err != nil {
+			return nil, errors.Join(err, closeDevices(all))
+		}
+		all = append(all, d)
+	}
+	if err := train.SameClass(all...); err != nil {
+		return nil, errors.Join(err, closeDevices(all))
+	}
+	return all, nil
+}
+
+func closeDevices(all []kernels.Device) error {
+	var errs []error
+	for _, d := range all {
+		errs = append(errs, d.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // openDevice makes the device that a flag names.
 func openDevice(name string) (kernels.Device, error) {

@@ -36,7 +36,7 @@ func openAuto() (kernels.Device, error) {
 // openCUDA takes the GPU of a number, the first if there is none.
 func openCUDA(number string) (kernels.Device, error) {
 	if strings.Contains(number, ",") {
-		return nil, fault.New(fault.ErrSpec, "--device cuda:%s: a task runs on one GPU", number).WithHint("start a worker for each GPU")
+		return nil, fault.New(fault.ErrSpec, "--device cuda:%s: this runs on one GPU", number).WithHint("name one; `g2c run` takes several")
 	}
 	n := 0
 	if number != "" {

@@ -23,6 +23,7 @@ type display struct {
 	mu       sync.Mutex
 	terminal bool
 	bar      *progressbar.ProgressBar
+	key      api.Key // of the task that is shown
 	name     string
 	began    time.Time
 	first    int64 // steps done when began was taken
@@ -59,6 +60,10 @@ func (d *display) step(w api.Work, p train.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
+	if at := d.status[d.key]; d.key != w.Key && (at == state.Placed || at == state.Running) {
+		return // tasks run side by side, and one is shown until it ends
+	}
+	d.key = w.Key
 	if d.name != w.Name() || p.Step <= d.first { // another task, or another attempt
 		d.clear()
 		d.name, d.began, d.first, d.printed = w.Name(), now, p.Step, now

@@ -68,12 +68,12 @@ func (f *experimentFlags) look(ctx context.Context, name string) (file *spec.Fil
 	if repo, err = readRepo(f.storePath(file)); err != nil {
 		return nil, nil, nil, err
 	}
-	device, err := openDevice(f.device)
+	devices, err := openDevices(f.device)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	class := device.Class()
-	if err := device.Close(); err != nil {
+	class := devices[0].Class()
+	if err := closeDevices(devices); err != nil {
 		return nil, nil, nil, err
 	}
 	if e, err = f.expand(ctx, name, class, repo); err != nil {

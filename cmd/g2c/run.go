@@ -15,6 +15,7 @@ import (
 	"g2c/coordinator/local"
 	"g2c/experiments/report"
 	"g2c/worker/runner"
+	"g2c/worker/train"
 )
 
 // newRun is `g2c run SPEC`.
@@ -29,6 +30,10 @@ func newRun() *cobra.Command {
 SPEC is a file, or the name of a built-in spec such as quickstart. Interrupted at
 any point, the same command goes on from the last checkpoint and ends in the same
 bits.
+
+On several GPUs (--device cuda:0,1) tasks run side by side, and a fine-tuning runs on
+as many as finetune.shards and gang.max allow: a power of two. The bits are those of
+one.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
@@ -69,13 +74,13 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 			err = e
 		}
 	}()
-	device, err := openDevice(f.device)
+	devices, err := openDevices(f.device)
 	if err != nil {
 		return err
 	}
-	defer device.Close()
+	defer closeDevices(devices)
 	repo := checkpoint.New(store)
-	e, err := f.expand(ctx, name, device.Class(), repo)
+	e, err := f.expand(ctx, name, devices[0].Class(), repo)
 	if err != nil {
 		return err
 	}
@@ -89,11 +94,17 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 		return err
 	}
 	view := newDisplay()
-	worker := &runner.Runner{
-		Name: "local", Device: device, Repo: repo, Data: e.data,
-		Progress: view.step, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
+	if n := len(devices); n > 1 {
+		say("%d devices of class %s: tasks run side by side, and a fine-tuning on up to %d together", n, devices[0].Class(), train.Together(n, n))
 	}
-	err = e.execute(ctx, repo, worker, view)
+	var runners []*runner.Runner
+	for _, d := range devices {
+		runners = append(runners, &runner.Runner{
+			Device: d, Repo: repo, Data: e.data,
+			Progress: view.step, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
+		})
+	}
+	err = e.execute(ctx, repo, runner.NewPool("local", runners...), view)
 	view.close()
 	if err != nil {
 		return err
@@ -101,11 +112,16 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	return e.report(c, repo, filepath.Join(path, reportsDir, e.plan.Experiment))
 }
 
-// execute drives the plan on one worker.
-func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker *runner.Runner, view *display) error {
+// execute drives the plan on one worker. Its slots are its devices: a fine-tuning waits
+// for as many as can train it together.
+func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker *runner.Pool, view *display) error {
 	var works []api.Work
 	for _, item := range e.plan.Items {
-		works = append(works, item.Work)
+		w := item.Work
+		if f := w.Task.Finetune; f != nil {
+			w.Gang.Min = max(w.Gang.Min, min(train.Together(worker.Slots(), f.Shards), w.Gang.Max))
+		}
+		works = append(works, w)
 	}
 	return local.Run(ctx, local.Options{
 		Experiment: e.plan.Experiment,

@@ -151,7 +151,7 @@ func (f *workerFlags) executor(device string, slots int, log *slog.Logger) (e ag
 			}
 			devices = append(devices, d)
 		}
-		runners = append(runners, &runner.Runner{Name: f.id, Device: d, Repo: repo, Data: data, Packs: packs, Now: time.Now})
+		runners = append(runners, &runner.Runner{Device: d, Repo: repo, Data: data, Packs: packs, Now: time.Now})
 	}
 	done = func() {
 		for _, d := range devices {

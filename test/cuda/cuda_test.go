@@ -88,10 +88,10 @@ func tiny(store string) []string {
 		"--set", "pretrain.epochs=1", "--set", "finetune.epochs=2", "--set", "data.synthetic.patches=3"}
 }
 
-// trainedOn runs it and gives the class and the hash of each arm.
-func trainedOn(t *testing.T, store string, env ...string) (class string, hashes map[string]string) {
+// trainedOn runs it with more arguments and gives the class and the hash of each arm.
+func trainedOn(t *testing.T, store string, args []string, env ...string) (class string, hashes map[string]string) {
 	t.Helper()
-	code, _, stderr := run(t, append(emulated, env...), tiny(store)...)
+	code, _, stderr := run(t, append(emulated, env...), append(tiny(store), args...)...)
 	if code != 0 {
 		t.Fatalf("run ends with %d: %s", code, stderr)
 	}
@@ -117,7 +117,7 @@ func trainedOn(t *testing.T, store string, env ...string) (class string, hashes 
 // is lost on the way, it says what to do; the next run goes on, its threads in another
 // order, and ends in the same bits.
 func TestCUDATrains(t *testing.T) {
-	class, want := trainedOn(t, t.TempDir())
+	class, want := trainedOn(t, t.TempDir(), nil)
 	if class != "cuda-sm90a-1" || len(want) != 2 {
 		t.Fatalf("class %q, %d arms", class, len(want))
 	}
@@ -126,7 +126,7 @@ func TestCUDATrains(t *testing.T) {
 	if code != 5 || !strings.Contains(stderr, "is lost to this process") {
 		t.Fatalf("a lost card ends in %d: %s", code, stderr)
 	}
-	_, got := trainedOn(t, store, "EMU_ORDER=random", "EMU_THREADS=3")
+	_, got := trainedOn(t, store, nil, "EMU_ORDER=random", "EMU_THREADS=3")
 	for name, hash := range want {
 		if hash == "" || got[name] != hash {
 			t.Errorf("%s ends in %s, and after a lost card in %s", name, hash, got[name])

@@ -30,8 +30,9 @@ type Data interface {
 
 // Runner runs tasks on one device.
 type Runner struct {
-	Name   string
 	Device kernels.Device
+	// Others are devices that help with a fine-tuning: see train.Options.
+	Others []kernels.Device
 	Repo   *checkpoint.Repo
 	Data   Data
 	// Packs, if set, has the data that lies in the store.
@@ -43,18 +44,12 @@ type Runner struct {
 	Now  func() time.Time
 }
 
-// ID names the worker.
-func (r *Runner) ID() string { return r.Name }
-
 // Class is the numerics class of the device.
 func (r *Runner) Class() string { return r.Device.Class() }
 
-// Slots is one: a runner has one device.
-func (r *Runner) Slots() int { return 1 }
-
 // Run brings a task to its final manifest.
 func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
-	opt := train.Options{Device: r.Device, Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now}
+	opt := train.Options{Device: r.Device, Others: r.Others, Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now}
 	if r.Progress != nil {
 		opt.Progress = func(p train.Progress) { r.Progress(w, p) }
 	}
