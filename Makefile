@@ -46,15 +46,15 @@ test-cuda: kernels $(CUDA_STUB) ## run the tests of the CUDA code, on an emulate
 	$(CUDA_ENV); $(GO) vet -tags gpu ./cmd/... ./worker/... ./kernels/... ./test/cuda && \
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 20m ./kernels/emu/... ./kernels/cuda/... && \
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda-steps.json -- -tags gpu -timeout 20m -run CUDA ./worker/train ./test/cuda
-	git diff --exit-code -- kernels/cuda/KERNELS.md
+	git diff --exit-code -- kernels/cuda/README.md
 
 CUDA_IMAGE := kernels/cuda/image/kernels.fatbin
 
 .PHONY: kernels
 kernels: $(CUDA_IMAGE) ## compile the CUDA kernels and write their table: no GPU is needed
 
-$(CUDA_IMAGE): $(CUDA_VENV)/done $(wildcard kernels/cuda/src/*.cu kernels/cuda/src/*.cuh) kernels/cuda/compile/main.go
-	$(GO) run ./kernels/cuda/compile -cuda $$($(CUDA_VENV)/bin/python -c 'import nvidia.cu13 as m; print(m.__path__[0])') -o $@ -table kernels/cuda/KERNELS.md
+$(CUDA_IMAGE): $(CUDA_VENV)/done $(wildcard kernels/cuda/src/*.cu kernels/cuda/src/*.cuh) $(wildcard kernels/cuda/compile/*.go kernels/cuda/tiles/*.go)
+	$(GO) run ./kernels/cuda/compile -cuda $$($(CUDA_VENV)/bin/python -c 'import nvidia.cu13 as m; print(m.__path__[0])') -o $@ -table kernels/cuda/README.md
 
 .PHONY: gpu
 gpu: kernels $(CUDA_STUB) ## build bin/g2c with the CUDA backend: it runs with and without a driver

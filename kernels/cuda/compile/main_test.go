@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"g2c/kernels/cuda/tiles"
 )
 
 const report = `ptxas info    : 0 bytes gmem
@@ -33,10 +35,59 @@ func TestParse(t *testing.T) {
 	if err := refuseSpills(all); err == nil || !strings.Contains(err.Error(), "a spills 12 bytes on sm_90a") {
 		t.Errorf("spills: %v", err)
 	}
+	all[1].threads = 256
 	if got := all[1].occupancy(); got != 0.5 { // four blocks of 256 threads by registers
 		t.Errorf("occupancy %v, want 0.5", got)
 	}
+	all[1].dynamic = 64 << 10 // and now two by shared memory
+	if got := all[1].occupancy(); got != 0.125 {
+		t.Errorf("occupancy %v, want 0.125", got)
+	}
 	if _, err := parse([]byte("nothing")); err == nil {
 		t.Error("a report without kernels passes")
+	}
+}
+
+const ptx = `.visible .entry a(
+	.param .u64 a_param_0,
+	.param .align 4 .b8 a_param_1[52]
+)
+.maxntid 128, 1, 1
+.minnctapersm 4
+{
+}
+.visible .entry b(
+	.param .u64 b_param_0
+)
+{
+`
+
+func TestBlockSizes(t *testing.T) {
+	if got := blockSizes([]byte(ptx)); got["a"] != 128 || got["b"] != blockThreads || len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+}
+
+// No pass of a layer is expected to beat its bound, or to be nothing.
+func TestExpected(t *testing.T) {
+	for _, l := range layers {
+		ops, in := l.passes()
+		for i, op := range ops {
+			p, err := tiles.Of(op, in[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := op.Infer(in[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range cards {
+				work := op.Cost(in[i], out)
+				share := c.bound(work) / c.expected(p, tiles.Choose(c.capability, p, ""), work)
+				if !(share > 0 && share <= 1) {
+					t.Errorf("%s of %s on %s: a share of %g", op.Name(), l.name, c.name, share)
+				}
+			}
+		}
 	}
 }

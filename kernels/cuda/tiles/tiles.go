@@ -26,7 +26,7 @@ func (t Tile) Shared() int { return t.Stages * (t.Rows + t.Columns) * Step * 2 }
 func (t Tile) Kernel(op string) string { return op + "_mma_" + t.Name }
 
 // Product is a convolution as a product of matrices: the size of its result, how many
-// of them there are (phases of a stride, shards), the length of its sums, and the
+// of them there are (phases of a stride, shards), the mean length of its sums, and the
 // channels that its operands are gathered by.
 type Product struct {
 	Op                   string
@@ -50,7 +50,7 @@ func Of(op kernels.Op, in []kernels.Type) (Product, error) {
 	case kernels.Conv2DGradX:
 		image, s := Padded(op, y), op.Stride
 		p.Rows, p.Columns, p.Count = image[0]*blocks(image[1], s)*blocks(image[2], s), y[3], s*s
-		p.Depth = blocks(b[1], s) * blocks(b[2], s) * b[0]
+		p.Depth = blocks(b[1]*b[2]*b[0], s*s)
 		p.ChannelsA, p.ChannelsB = a[3], y[3]
 	case kernels.Conv2DGradW:
 		p.Rows, p.Columns, p.Count = b[3], op.R*op.S*a[3], op.Shards
@@ -86,6 +86,19 @@ func Candidates(capability int, p Product) []Tile {
 		}
 	}
 	return list
+}
+
+// Kernels are the tiles of every operation and architecture, by the kernel's name.
+func Kernels() map[string]Tile {
+	all := map[string]Tile{}
+	for _, a := range table {
+		for op, rules := range a.rules {
+			for _, r := range rules {
+				all[r.Kernel(op)] = r.Tile
+			}
+		}
+	}
+	return all
 }
 
 // Choose gives the table's tile for a product, or the one that is asked for by name if
