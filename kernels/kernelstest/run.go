@@ -23,7 +23,10 @@ type Options struct {
 	Keep func(op kernels.Op, in []kernels.Type) bool
 }
 
-var seed = flag.Uint("kernelstest.seed", 1, "seed of the operands' values")
+var (
+	seed  = flag.Uint("kernelstest.seed", 1, "seed of the operands' values")
+	first = flag.Bool("kernelstest.first", false, "end a family at its first failure")
+)
 
 // Run holds the device that open makes to the contract of every operation.
 func Run(t *testing.T, open Open, opt Options) {
@@ -50,6 +53,9 @@ func Run(t *testing.T, open Open, opt Options) {
 				}
 				if err := c.check(devices, opt.Scale); err != nil {
 					t.Errorf("%v (seed %d)\n%v", c, *seed, err)
+					if *first {
+						break
+					}
 				}
 			}
 			for _, d := range devices {
