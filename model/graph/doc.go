@@ -14,6 +14,9 @@
 // the tree sum over shards. A rule is an operation's gradient, written with the
 // same operations.
 //
+// A part of the shards has a graph of its own, BuildPart's: the same operations on
+// fewer samples. Sums keep the whole's order of terms, which goes by shapes too.
+//
 // # Node sharing
 //
 // gorgonia merges nodes by a 32-bit hash and compares too little to notice a

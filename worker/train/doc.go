@@ -5,7 +5,8 @@
 // nothing about where it runs.
 //
 // A Step is one task's programs on one device: it runs training steps and moves
-// weights in and out, and is what `debug step` drives directly.
+// weights in and out, and is what `debug step` drives directly. A fine-tuning may
+// have one on each of several devices, in the bits of one.
 //
 // Nothing in a step allocates. One goroutine owns a Step.
 package train

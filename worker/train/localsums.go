@@ -10,8 +10,8 @@ import (
 )
 
 // localSums adds up what the members of one process have, in host memory. Its own
-// goroutine adds a bucket as soon as the last member has given it, while the members
-// compute the next.
+// goroutine adds a bucket as soon as the parts have arrived, while the members compute
+// the next.
 type localSums[T element] struct {
 	members int
 	ended   chan struct{} // closed with the goroutine
@@ -26,7 +26,8 @@ type localSums[T element] struct {
 
 // localBucket goes round: given by all, added, taken by all.
 type localBucket[T element] struct {
-	parts        [][]T // by member; the first becomes the sum
+	parts        [][]T          // by member; the first becomes the sum
+	arrived      []func() error // by member: waits until its part is there
 	given, taken int
 	added        bool
 }
@@ -62,9 +63,30 @@ func (l *localSums[T]) add() {
 		b := l.full[0]
 		l.full = append(l.full[:0], l.full[1:]...)
 		l.mu.Unlock()
-		addTree(b.parts)
+		err := b.add()
 		l.mu.Lock()
-		b.added = true
+		if b.added = err == nil; !b.added {
+			l.fail(err)
+		}
+		l.changed.Broadcast()
+	}
+}
+
+// add waits for the parts and adds them.
+func (b *localBucket[T]) add() error {
+	for _, wait := range b.arrived {
+		if err := wait(); err != nil {
+			return err
+		}
+	}
+	addTree(b.parts)
+	return nil
+}
+
+// fail ends the exchange. The lock is held.
+func (l *localSums[T]) fail(err error) {
+	if l.err == nil {
+		l.err = err
 		l.changed.Broadcast()
 	}
 }
@@ -97,7 +119,7 @@ func (l *localSums[T]) until(condition func() bool) error {
 // over. The lock is held.
 func (l *localSums[T]) bucket(i int) (*localBucket[T], error) {
 	for len(l.buckets) <= i {
-		l.buckets = append(l.buckets, &localBucket[T]{parts: make([][]T, l.members)})
+		l.buckets = append(l.buckets, &localBucket[T]{parts: make([][]T, l.members), arrived: make([]func() error, l.members)})
 	}
 	b := l.buckets[i]
 	return b, l.until(func() bool { return b.given < l.members })
@@ -118,14 +140,9 @@ func (m localMember[T]) Give(bucket int, slots []string, s kernels.State) error 
 		return err
 	}
 	n := lengths(slots, s)
-	part := slices.Grow(b.parts[m.k][:0], n)[:n]
-	b.parts[m.k] = part
-	for _, slot := range slots {
-		n := length(slot, s)
-		if err := get(s, slot, part[:n]); err != nil {
-			return err
-		}
-		part = part[n:]
+	b.parts[m.k] = slices.Grow(b.parts[m.k][:0], n)[:n]
+	if b.arrived[m.k], err = snapshot(s, slots, b.parts[m.k]); err != nil {
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -166,10 +183,25 @@ func (m localMember[T]) Take(bucket int, slots []string, s kernels.State) error 
 func (m localMember[T]) Abort(cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.err == nil {
-		m.err = fmt.Errorf("%w: %w", errOtherMember, cause)
-		m.changed.Broadcast()
+	m.fail(fmt.Errorf("%w: %w", errOtherMember, cause))
+}
+
+// snapshot copies slots one behind another, while the device goes on if it can.
+func snapshot[T element](s kernels.State, slots []string, to []T) (wait func() error, err error) {
+	var parts [][]T
+	for _, slot := range slots {
+		n := length(slot, s)
+		parts, to = append(parts, to[:n]), to[n:]
 	}
+	if narrow, ok := any(parts).([][]float32); ok {
+		return kernels.Snapshot(s, slots, narrow)
+	}
+	for i, slot := range slots {
+		if err := get(s, slot, parts[i]); err != nil {
+			return nil, err
+		}
+	}
+	return func() error { return nil }, nil
 }
 
 func length(slot string, s kernels.State) int {

@@ -226,16 +226,18 @@ func trainOne(s *G2CStep, j job) error {
 	return s.queueTrain(j.lr, j.frozen, j.t)
 }
 
-// Close frees what the devices hold.
+// Close frees what the devices hold, once nothing is on its way between them.
 func (r *replicas) Close() error {
-	var errs []error
 	for _, one := range r.all {
 		if one.exchange != nil {
 			close(one.work)
 			<-one.done
 		}
-		errs = append(errs, one.G2CStep.Close())
 	}
 	r.end()
+	var errs []error
+	for _, one := range r.all {
+		errs = append(errs, one.G2CStep.Close())
+	}
 	return errors.Join(errs...)
 }
