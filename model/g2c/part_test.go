@@ -39,22 +39,14 @@ func shape(p *kernels.Program, i int, names map[int]string) string {
 	return in.Op.Name() + "(" + strings.Join(reads, ", ") + ")"
 }
 
-// lines lists the instructions of a program. Tree sums are left out: over one shard
-// there are none.
+// lines lists the instructions of a program.
 func lines(p *kernels.Program) []string {
 	names, all := map[int]string{}, []string(nil)
 	for i, in := range p.Instrs {
-		line := shape(p, i, names)
-		if in.Op.Name() == "tree_sum" {
-			for _, id := range in.Out {
-				names[id] = "tree_sum"
-			}
-			continue
-		}
+		all = append(all, shape(p, i, names))
 		for k, id := range in.Out {
-			names[id] = fmt.Sprintf("%d.%d", len(all), k)
+			names[id] = fmt.Sprintf("%d.%d", i, k)
 		}
-		all = append(all, line)
 	}
 	return all
 }
@@ -70,7 +62,7 @@ func TestPartsComputeAsTheWhole(t *testing.T) {
 			part := build(t, c)
 			for k, p := range trainings(part) {
 				w := trainings(whole)[k]
-				if got, want := lines(p), lines(w); !slices.Equal(got, want) {
+				if got, want := lines(p), lines(w); !slices.Equal(got, want) || !slices.Equal(p.Segments, w.Segments) {
 					t.Errorf("%s, %d shards, %s: %d instructions differ from %d", name, own, p.Name, len(got), len(want))
 				}
 			}
