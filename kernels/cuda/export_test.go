@@ -11,13 +11,14 @@ import (
 const oldestTable = 80
 
 // Serves says whether a tile can serve a convolution, and makes more than one of it,
-// and the table chooses another, whose test is not this tile's.
+// and the table chooses another that adds in the same order, whose test is not this
+// tile's.
 func Serves(tile string, op kernels.Op, in []kernels.Type) bool {
 	p, err := tiles.Of(op, in)
 	if err != nil {
 		return false
 	}
-	t := tiles.Choose(oldestTable, p, tile)
+	t, chosen := tiles.Choose(oldestTable, p, tile), tiles.Choose(oldestTable, p, "")
 	down, across := p.Grid(t)
-	return t.Name == tile && tiles.Choose(oldestTable, p, "").Name != tile && down*across > 1
+	return t.Name == tile && chosen.Name != tile && !chosen.Strips && down*across > 1
 }

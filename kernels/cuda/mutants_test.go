@@ -25,6 +25,7 @@ var mutants = []struct{ name, file, from, to, family string }{
 	{"a swizzle that a reader forgets", "mma.cuh", "seat<kChunks>(column + (lane & 7) + (lane >> 4) * 8, k * 2 + (lane >> 3 & 1))", "((column + (lane & 7) + (lane >> 4) * 8) * kChunks + k * 2 + (lane >> 3 & 1)) * 16", "conv2d"},
 	{"a tile that ends a row late", "conv2d_mma.cu", "return row0 + r < rows ? y", "return row0 + r <= rows ? y", "conv2d"},
 	{"a slice that ends a pixel early", "conv2d_mma.cu", "min(from + slice, seg.samples() * o.p * o.q)", "min(from + slice, seg.samples() * o.p * o.q - 1)", "conv2d"},
+	{"strips that overlap by a pixel too few", "conv2d_strip.cu", "step = P::kRows - (o.s - 1)", "step = P::kRows - (o.s - 2)", "conv2d"},
 	{"a last chunk of full length", "pixel_sum.cu", "end = min(from + kPixelChunk, k.pixels);", "end = from + kPixelChunk;", "instance_norm"},
 	{"a NaN that loses", "pool.cu", " || (isnan(v) && !isnan(best))", "", "pool"},
 	{"a shard too few", "pixel_sum.cu", "j < seg.samples(); j++", "j < seg.samples() - 1; j++", "bias_grad"},
@@ -39,7 +40,7 @@ func TestMutants(t *testing.T) {
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			test := "TestContracts$/^forward$"
-			if strings.Contains(m.file, "mma") {
+			if strings.Contains(m.file, "mma") || strings.Contains(m.file, "strip") {
 				test = "TestHalfConvolutions$/^random$"
 			}
 			out, err := suiteOver(t, mutate(t, m.file, m.from, m.to), "^"+test+"/^all$/^"+m.family+"$")

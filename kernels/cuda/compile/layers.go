@@ -73,7 +73,7 @@ func (c card) bound(work kernels.Cost) float64 {
 // at the rate of mma.sync, what they load through the second cache, and memory.
 func (c card) expected(p tiles.Product, t tiles.Tile, work kernels.Cost) float64 {
 	down, across := p.Grid(t)
-	blocks, depth := down*across*p.Count, p.Depth
+	blocks, depth := down*across*p.Count, p.For(t).Depth
 	if strings.HasSuffix(p.Op, "grad_w") {
 		count, length := tiles.Slices(c.capability, p, t)
 		blocks, depth = blocks*count, length

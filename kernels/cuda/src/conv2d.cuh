@@ -23,4 +23,8 @@ struct Images {
     at[count++] = i;
     if (reflect && i < length - 1 && 2 * length - 2 - i < length + pad) at[count++] = 2 * length - 2 - i;
   }
+  // one says whether i lies in the image, and under reflection has no other.
+  __device__ __forceinline__ static bool one(int i, int length, int pad) {
+    return i >= 0 && i < length && !(i > 0 && i <= pad) && !(i < length - 1 && i > length - 2 - pad);
+  }
 };

@@ -19,11 +19,9 @@ __device__ __forceinline__ void forward(unsigned char* shared, const bf16* __res
   P::store(shared, column0, o.k, [&](int r) { return row0 + r < rows ? y + size_t(row0 + r) * o.k : nullptr; });
 }
 
-// dx = dy * w, turned: pixels of one phase of dx by C. Under reflection o is the
-// convolution of the padded image without padding, inner the padding: pixels that no
-// other pixel is added to go to dx, the others to the padded image.
+// dx = dy * w, turned: pixels of one phase of dx by C.
 template <class P, bool VECTOR_A, bool VECTOR_B>
-__device__ __forceinline__ void gradient_x(unsigned char* shared, const bf16* __restrict__ dy, const bf16* __restrict__ w, bf16* __restrict__ dx, bf16* __restrict__ padded, const Conv& o, int pad_h, int pad_w) {
+__device__ __forceinline__ void gradient_x(unsigned char* shared, const bf16* __restrict__ dy, const bf16* __restrict__ w, const Padding& to, const Conv& o) {
   const Phase phase(o, blockIdx.z);
   const Gather g = phase.gather(o);
   const int rows = o.n * g.grid_h * g.grid_w, row0 = blockIdx.x * P::kRows, column0 = blockIdx.y * P::kColumns;
@@ -33,13 +31,9 @@ __device__ __forceinline__ void gradient_x(unsigned char* shared, const bf16* __
   P product;
   product.run(shared, (g.depth() + kStep - 1) / kStep, a, b);
   product.round(shared, nullptr, column0, o.c);
-  P::store(shared, column0, o.c, [&](int r) -> bf16* {
-    const int i = row0 + r, n = i / g.grid_w / g.grid_h, h = i / g.grid_w % g.grid_h * o.stride + phase.h, w = i % g.grid_w * o.stride + phase.w;
-    if (i >= rows) return nullptr;
-    if (!padded) return dx + ((size_t(n) * o.h + h) * o.w + w) * o.c;
-    const int height = o.h - 2 * pad_h, width = o.w - 2 * pad_w, y = h - pad_h, x = w - pad_w;
-    const bool alone = y >= 0 && y < height && x >= 0 && x < width && Images(y, height, pad_h, 1).count == 1 && Images(x, width, pad_w, 1).count == 1;
-    return alone ? dx + ((size_t(n) * height + y) * width + x) * o.c : padded + ((size_t(n) * o.h + h) * o.w + w) * o.c;
+  P::store(shared, column0, o.c, [&](int r) {
+    const int i = row0 + r;
+    return i < rows ? to.at(o, i / g.grid_w / g.grid_h, i / g.grid_w % g.grid_h * o.stride + phase.h, i % g.grid_w * o.stride + phase.w) : nullptr;
   });
 }
 
@@ -85,7 +79,7 @@ FORWARD(odd_128x64, 128, 3, false, 128, 64, 2, 2, 3)
 #define GRADIENT_X(tile, threads, blocks, vector_a, vector_b, ...)                                                                                                                                                            \
   KERNEL __launch_bounds__(threads, blocks) conv2d_grad_x_mma_##tile(const __nv_bfloat16* __restrict__ dy, const __nv_bfloat16* __restrict__ w, __nv_bfloat16* __restrict__ dx, __nv_bfloat16* __restrict__ padded, Conv o, int pad_h, int pad_w) { \
     extern __shared__ __align__(1024) unsigned char smem[];                                                                                                                                                                   \
-    mma::gradient_x<mma::Product<__VA_ARGS__, false, true>, vector_a, vector_b>(smem, dy, w, dx, padded, o, pad_h, pad_w);                                                                                                    \
+    mma::gradient_x<mma::Product<__VA_ARGS__, false, true>, vector_a, vector_b>(smem, dy, w, {dx, padded, pad_h, pad_w}, o);                                                                                                    \
   }
 GRADIENT_X(128x128, 256, 2, true, true, 128, 128, 2, 4, 4)
 GRADIENT_X(128x64, 128, 3, true, true, 128, 64, 2, 2, 4)
@@ -100,6 +94,7 @@ GRADIENT_X(odd_128x64, 128, 3, false, false, 128, 64, 2, 2, 3)
   }
 GRADIENT_W(128x128, 256, 2, true, true, 128, 128, 2, 4, 4)
 GRADIENT_W(64x128, 128, 3, true, true, 64, 128, 1, 4, 4)
+GRADIENT_W(64x64, 128, 4, true, false, 64, 64, 2, 2, 4)
 GRADIENT_W(16x128, 128, 4, false, true, 16, 128, 1, 4, 4)
 GRADIENT_W(odd_64x64, 128, 4, false, false, 64, 64, 2, 2, 3)
 

@@ -107,6 +107,21 @@ struct Pixels {
   }
 };
 
+// Padding is where a gradient by the input goes under reflection: pixels that no other
+// pixel is added to go to the image, the others to the padded image, for a second
+// kernel. o is the convolution of the padded image without padding.
+struct Padding {
+  bf16 *dx, *padded;
+  int h, w;  // the padding
+
+  __device__ __forceinline__ bf16* at(const Conv& o, int n, int y, int x) const {
+    if (!padded) return dx + ((size_t(n) * o.h + y) * o.w + x) * o.c;
+    const int height = o.h - 2 * h, width = o.w - 2 * w, inner_y = y - h, inner_x = x - w;
+    const bool alone = Images::one(inner_y, height, h) && Images::one(inner_x, width, w);
+    return alone ? dx + ((size_t(n) * height + inner_y) * width + inner_x) * o.c : padded + ((size_t(n) * o.h + y) * o.w + x) * o.c;
+  }
+};
+
 // Filters brings weights (K,depth) as columns, their depth along rows.
 template <class OPERAND, int THREADS, bool VECTOR>
 struct Filters {
@@ -204,7 +219,7 @@ struct TurnedPixels {
   __device__ __forceinline__ TurnedPixels(const bf16* __restrict__ all, const Gather& gather, const Segments& segments, int v, int from, int to, int first)
       : g(gather), images(all), seg(segments), shard(v), depth(from + int(threadIdx.x) / kAcross), end(to), tap(first + int(threadIdx.x) % kAcross * kChunk, gather.c, gather.taps_w), spot(depth, gather, segments, v) {}
 
-  __device__ __forceinline__ int at(const Spot& s, const Tap& t) const { return g.at(s.y * g.scale + g.top + t.i, s.x * g.scale + g.left + t.j, t.i, t.c); }
+  __device__ __forceinline__ int at(const Spot& s, const Tap& t) const { return g.at(s.y * g.scale + g.top + t.i * g.turn, s.x * g.scale + g.left + t.j * g.turn, t.i, t.c); }
 
   __device__ __forceinline__ void load(unsigned char* shared, uint32_t base) {
     Spot s = spot;

@@ -48,7 +48,7 @@ template <int ROWS, int COLUMNS, int DOWN, int ACROSS, int STAGES, bool TURN_A =
 struct Product {
   using A = Operand<ROWS, TURN_A>;
   using B = Operand<COLUMNS, TURN_B>;
-  static constexpr int kRows = ROWS, kColumns = COLUMNS, kThreads = DOWN * ACROSS * 32;
+  static constexpr int kRows = ROWS, kColumns = COLUMNS, kThreads = DOWN * ACROSS * 32, kStages = STAGES;
   static constexpr int kTall = ROWS / DOWN / 16, kWide = COLUMNS / ACROSS / 8;  // of a warp, in mmas
   static constexpr int kStage = A::kBytes + B::kBytes;
   static constexpr int kLine = COLUMNS + kChunk;  // of the result in shared memory: rows start in different banks

@@ -8,12 +8,16 @@ import (
 	"g2c/kernels"
 )
 
-// Tile is a kernel of src/conv2d_mma.cu: it makes rows by columns of a result.
+// Tile is a kernel of src/conv2d_mma.cu or, by strips, src/conv2d_strip.cu: it makes rows
+// by columns of a result.
 type Tile struct {
 	Name                           string
 	Rows, Columns, Threads, Stages int
 	// EightsA and EightsB say that it gathers its operands eight channels at a time.
 	EightsA, EightsB bool
+	// Strips says that the taps of a kernel's row are columns, or rows in a gradient
+	// by weights.
+	Strips bool
 }
 
 // Step is kStep of src/mma.cuh: elements of the depth in a stage.
@@ -33,6 +37,10 @@ type Product struct {
 	Rows, Columns, Count int
 	Depth                int
 	ChannelsA, ChannelsB int
+	// Strips is the same by strips, nil if it cannot be done so; Overlap is how many
+	// rows of a tile the next one makes again.
+	Strips  *Product
+	Overlap int
 }
 
 // Of is a convolution of given operands as a product.
@@ -45,21 +53,43 @@ func Of(op kernels.Op, in []kernels.Type) (Product, error) {
 	p := Product{Op: op.Name(), Count: 1}
 	switch op := op.(type) {
 	case kernels.Conv2D:
-		p.Rows, p.Columns, p.Depth = y[0]*y[1]*y[2], y[3], b[1]*b[2]*b[3]
+		r, s := b[1], b[2]
+		p.Rows, p.Columns, p.Depth = y[0]*y[1]*y[2], y[3], r*s*b[3]
 		p.ChannelsA, p.ChannelsB = a[3], a[3]
+		p.byStrips(op.Stride, s, Product{Rows: y[0] * y[1] * (y[2] + s - 1), Columns: s * y[3], Depth: r * b[3], Overlap: s - 1})
 	case kernels.Conv2DGradX:
-		image, s := Padded(op, y), op.Stride
-		p.Rows, p.Columns, p.Count = image[0]*blocks(image[1], s)*blocks(image[2], s), y[3], s*s
-		p.Depth = blocks(b[1]*b[2]*b[0], s*s)
+		image, t, r, s := Padded(op, y), op.Stride, b[1], b[2]
+		p.Rows, p.Columns, p.Count = image[0]*blocks(image[1], t)*blocks(image[2], t), y[3], t*t
+		p.Depth = blocks(r*s*b[0], t*t)
 		p.ChannelsA, p.ChannelsB = a[3], y[3]
+		p.byStrips(t, s, Product{Rows: image[0] * image[1] * (image[2] + s - 1), Columns: s * y[3], Depth: r * b[0], Overlap: s - 1})
 	case kernels.Conv2DGradW:
 		p.Rows, p.Columns, p.Count = b[3], op.R*op.S*a[3], op.Shards
 		p.Depth = b[0] / op.Shards * b[1] * b[2]
 		p.ChannelsA, p.ChannelsB = b[3], a[3]
+		p.byStrips(op.Stride, op.S, Product{Rows: op.S * b[3], Columns: op.R * a[3], Depth: b[0] / op.Shards * b[1] * (b[2] + op.S - 1)})
 	default:
 		return p, fmt.Errorf("tiles: %s is no product", op.Name())
 	}
 	return p, nil
+}
+
+// byStrips adds how a product goes by strips, if it can: a pixel is to be read by each tap
+// of a kernel's row, one place apart.
+func (p *Product) byStrips(stride, taps int, s Product) {
+	if stride != 1 || taps == 1 {
+		return
+	}
+	s.Op, s.Count, s.ChannelsA, s.ChannelsB = p.Op, p.Count, p.ChannelsA, p.ChannelsB
+	p.Strips = &s
+}
+
+// For is the product as a tile makes it.
+func (p Product) For(t Tile) Product {
+	if t.Strips && p.Strips != nil {
+		return *p.Strips
+	}
+	return p
 }
 
 // Padded is the image whose gradient a gradient by the input makes first: with its
@@ -73,7 +103,8 @@ func Padded(op kernels.Conv2DGradX, dx kernels.Shape) kernels.Shape {
 
 // Grid is how many tiles go down and across one result.
 func (p Product) Grid(t Tile) (down, across int) {
-	return blocks(p.Rows, t.Rows), blocks(p.Columns, t.Columns)
+	p = p.For(t)
+	return blocks(p.Rows, t.Rows-p.Overlap), blocks(p.Columns, t.Columns)
 }
 
 // Candidates are the tiles that can serve a product on a card of a capability (ten
@@ -127,9 +158,10 @@ const leastSlice = 512
 // device.
 func Slices(capability int, p Product, t Tile) (count, length int) {
 	down, across := p.Grid(t)
-	count = max(1, min(of(capability).slots/(down*across), p.Depth/leastSlice))
-	length = blocks(blocks(p.Depth, count), Step) * Step
-	return blocks(p.Depth, length), length
+	depth := p.For(t).Depth
+	count = max(1, min(of(capability).slots/(down*across), depth/leastSlice))
+	length = blocks(blocks(depth, count), Step) * Step
+	return blocks(depth, length), length
 }
 
 // blocks is how many pieces of a size n makes.

@@ -18,12 +18,12 @@ func TestChoose(t *testing.T) {
 		mode                                            kernels.PadMode
 		want, wantGradX, wantGradW                      string
 	}{
-		{8, 256, 3, 64, 7, 1, 3, kernels.Reflect, "odd_128x64", "128x16", "odd_64x64"},
+		{8, 256, 3, 64, 7, 1, 3, kernels.Reflect, "odd_128x64", "strip_128x32", "64x64"},
 		{8, 256, 64, 128, 3, 2, 1, kernels.Zero, "128x128", "128x64", "128x128"},
 		{8, 64, 256, 256, 3, 1, 1, kernels.Reflect, "128x128", "128x128", "128x128"},
 		{1, 64, 256, 256, 3, 1, 1, kernels.Reflect, "64x64", "64x64", "128x128"},
-		{8, 256, 64, 3, 7, 1, 3, kernels.Reflect, "128x16", "odd_128x64", "16x128"},
-		{8, 31, 512, 1, 4, 1, 1, kernels.Zero, "128x16", "odd_128x64", "16x128"},
+		{8, 256, 64, 3, 7, 1, 3, kernels.Reflect, "strip_128x32", "odd_128x64", "strip_32x128"},
+		{8, 31, 512, 1, 4, 1, 1, kernels.Zero, "strip_128x32", "odd_128x64", "strip_32x128"},
 		{8, 64, 24, 40, 3, 1, 1, kernels.Zero, "64x64", "64x64", "64x128"},
 	} {
 		op, in := conv(c.n, c.size, c.channels, c.filters, c.kernel, c.stride, c.pad, c.mode)
