@@ -64,6 +64,45 @@ func (b *builder) elements(name string, n int) *driver.Arguments {
 	return b.grid(name, driver.Grid{Blocks: [3]int{blocks(n, blockThreads), 1, 1}, Threads: [3]int{blockThreads, 1, 1}})
 }
 
+// threads is a launch of so many blocks of the usual size, side by side and in rows.
+func threads(across, rows int) driver.Grid {
+	return driver.Grid{Blocks: [3]int{across, rows, 1}, Threads: [3]int{blockThreads, 1, 1}}
+}
+
+// width is how many neighbours of n a thread takes in one access of 16 bytes, if n
+// divides so: the V of src/vec.cuh.
+func (b *builder) width(n int) int {
+	v := 4
+	if b.half {
+		v = 8
+	}
+	if n%v != 0 {
+		return 1
+	}
+	return v
+}
+
+// wide is the name of the kernel that takes width(n) neighbours of the type at hand.
+func (b *builder) wide(name string, n int) string {
+	name = b.typed(name)
+	if v := b.width(n); v > 1 {
+		name += fmt.Sprintf("_x%d", v)
+	}
+	return name
+}
+
+// each launches a kernel over n elements, width(n) a thread.
+func (b *builder) each(name string, n int) *driver.Arguments {
+	return b.elements(b.wide(name, n), n/b.width(n))
+}
+
+// spots launches a kernel over images, a row of blocks a sample, a thread a Spot of
+// src/vec.cuh.
+func (b *builder) spots(name string, x kernels.Shape) *driver.Arguments {
+	channels := x[3]
+	return b.grid(b.wide(name, channels), threads(blocks(x[1]*x[2]*channels/b.width(channels), blockThreads), x[0]))
+}
+
 // typed is the name of the kernel for the type that the instruction at hand works on.
 func (b *builder) typed(name string) string {
 	if b.half {
@@ -164,6 +203,7 @@ func init() {
 		"add":                   kernel(add),
 		"tree_sum":              kernel(treeSum),
 		"copy":                  kernel(copyOp),
+		"cast":                  kernel(cast),
 		"mse":                   kernel(mse),
 		"mse_grad":              kernel(mseGrad),
 		"l1":                    kernel(l1),

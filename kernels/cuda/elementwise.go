@@ -3,6 +3,8 @@
 package cuda
 
 import (
+	"gorgonia.org/cu"
+
 	"g2c/kernels"
 	"g2c/kernels/cuda/driver"
 )
@@ -30,12 +32,22 @@ func segments(a *driver.Arguments, s kernels.Segments, n int) *driver.Arguments 
 
 func activation(b *builder, op kernels.Activation, c call) {
 	n := c.out[0].Shape.Len()
-	b.elements("activation", n).Pointer(c.in[0].at).Pointer(c.out[0].at).Int(n).Int(int(op.Act))
+	a := b.elements
+	name := "activation"
+	if op.Act <= kernels.Leaky {
+		a, name = b.each, "rectify"
+	}
+	a(name, n).Pointer(c.in[0].at).Pointer(c.out[0].at).Int(n).Int(int(op.Act))
 }
 
 func activationGrad(b *builder, op kernels.ActivationGrad, c call) {
 	n := c.out[0].Shape.Len()
-	b.elements("activation_grad", n).Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.out[0].at).Int(n).Int(int(op.Act))
+	a := b.elements
+	name := "activation_grad"
+	if op.Act <= kernels.Leaky {
+		a, name = b.each, "rectify_grad"
+	}
+	a(name, n).Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.out[0].at).Int(n).Int(int(op.Act))
 }
 
 func affine(b *builder, op kernels.Affine, c call) {
@@ -43,21 +55,32 @@ func affine(b *builder, op kernels.Affine, c call) {
 	reals(b.elements("affine", n).Pointer(c.in[0].at).Pointer(c.out[0].at).Int(n), op.Scale, op.Shift)
 }
 
-// add sums four operands at a time; more go on from the result.
+// add sums eight operands at a time; more go on from the result.
 func add(b *builder, _ kernels.Add, c call) {
-	const most = 4
+	const most = 8 // Terms of src/elementwise.cu
 	n := c.out[0].Shape.Len()
-	at := []tensor{c.in[0]}
+	at := []cu.DevicePtr{c.in[0].at}
 	for rest := c.in[1:]; len(rest) > 0; {
 		k := min(most-1, len(rest))
-		terms := append(at, rest[:k]...)
-		a := b.elements("add", n)
-		for i := range most {
-			a.Pointer(call{in: terms}.operand(i))
+		for _, t := range rest[:k] {
+			at = append(at, t.at)
 		}
-		a.Pointer(c.out[0].at).Int(n)
-		at, rest = []tensor{c.out[0]}, rest[k:]
+		b.each("add", n).Pointers(most, at...).Pointer(c.out[0].at).Int(n)
+		at, rest = []cu.DevicePtr{c.out[0].at}, rest[k:]
 	}
+}
+
+func cast(b *builder, op kernels.Cast, c call) {
+	n := c.out[0].Shape.Len()
+	name := "widen"
+	if op.To == kernels.BF16 {
+		name = "narrow"
+	}
+	v := b.width(n)
+	if v > 1 {
+		name += "_x8"
+	}
+	b.elements(name, n/v).Pointer(c.in[0].at).Pointer(c.out[0].at).Int(n)
 }
 
 func treeSum(b *builder, _ kernels.TreeSum, c call) {

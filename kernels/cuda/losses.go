@@ -14,20 +14,25 @@ const (
 	distances = 1
 )
 
-// laneLoss is a loss of one value a shard: lanes of samples, then their sum.
-func (b *builder) laneLoss(c call, seg kernels.Segments, what int, target, scale float64) {
+// lossPiece is the elements of a block: kLossPiece of src/losses.cu.
+const lossPiece = 16 * blockThreads
+
+// pieceLoss is a loss of one value a shard: pieces of samples, then their sum.
+func (b *builder) pieceLoss(c call, seg kernels.Segments, what int, target, scale float64) {
 	samples := c.in[0].Shape[0]
-	part := b.temporary(8 * samples * kernels.Lanes)
-	a := b.elements("loss_lanes", samples*kernels.Lanes).Pointer(c.in[0].at).Pointer(c.operand(1)).Pointer(part)
-	ints(a, samples, c.in[0].Shape.Len()/samples, what).Double(target)
-	segments(b.elements("add_lanes", seg.Shards).Pointer(part).Pointer(c.out[0].at), seg, samples).Double(scale)
+	per := c.in[0].Shape.Len() / samples
+	pieces := blocks(per, lossPiece)
+	part := b.temporary(8 * samples * pieces)
+	a := b.grid("loss_pieces", threads(pieces, samples)).Pointer(c.in[0].at).Pointer(c.operand(1)).Pointer(part)
+	ints(a, per, what).Double(target)
+	segments(b.grid("add_losses", threads(seg.Shards, 1)).Pointer(part).Pointer(c.out[0].at).Int(pieces), seg, samples).Double(scale)
 }
 
 func mse(b *builder, op kernels.MSE, c call) {
-	b.laneLoss(c, op.Segments, squares, op.Target, op.Scale)
+	b.pieceLoss(c, op.Segments, squares, op.Target, op.Scale)
 }
 
-func l1(b *builder, op kernels.L1, c call) { b.laneLoss(c, op.Segments, distances, 0, op.Scale) }
+func l1(b *builder, op kernels.L1, c call) { b.pieceLoss(c, op.Segments, distances, 0, op.Scale) }
 
 func mseGrad(b *builder, op kernels.MSEGrad, c call) {
 	n := c.out[0].Shape.Len()

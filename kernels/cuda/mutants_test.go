@@ -26,9 +26,11 @@ var mutants = []struct{ name, file, from, to, family string }{
 	{"a tile that ends a row late", "conv2d_mma.cu", "return row0 + r < rows ? y", "return row0 + r <= rows ? y", "conv2d"},
 	{"a slice that ends a pixel early", "conv2d_mma.cu", "min(from + slice, seg.samples() * o.p * o.q)", "min(from + slice, seg.samples() * o.p * o.q - 1)", "conv2d"},
 	{"strips that overlap by a pixel too few", "conv2d_strip.cu", "step = P::kRows - (o.s - 1)", "step = P::kRows - (o.s - 2)", "conv2d"},
-	{"a last chunk of full length", "pixel_sum.cu", "end = min(from + kPixelChunk, k.pixels);", "end = from + kPixelChunk;", "instance_norm"},
-	{"a NaN that loses", "pool.cu", " || (isnan(v) && !isnan(best))", "", "pool"},
-	{"a shard too few", "pixel_sum.cu", "j < seg.samples(); j++", "j < seg.samples() - 1; j++", "bias_grad"},
+	{"a last chunk of full length", "pixel_sum.cu", "end = min(first + k.piece(), k.pixels);", "end = first + k.piece();", "instance_norm"},
+	{"a NaN that loses", "pool.cu", " || (isnan(v.v[j]) && !isnan(best.v[j]))", "", "pool"},
+	{"a shard too few", "pixel_sum.cu", "members = seg.samples() * k.pieces;", "members = (seg.samples() - 1) * k.pieces;", "bias_grad"},
+	{"a barrier left out of a tree", "pixel_sum.cu", "        put(all);\n      }\n      __syncthreads();", "        put(all);\n      }", "bias_grad"},
+	{"a rounding towards zero", "vec.cuh", "to = __float2bfloat16_rn(v);", "to = __float2bfloat16_rn(v - 0x1p-10f * v);", "cast"},
 	{"a thread too many", "elementwise.cu", "if (i < n) y[i] = scale", "if (i <= n) y[i] = scale", "elementwise"},
 }
 

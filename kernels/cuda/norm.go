@@ -9,153 +9,176 @@ import (
 	"g2c/kernels/cuda/driver"
 )
 
-// pixelSums makes per-channel sums over pixels, in the order of kernels.PixelSum:
-// see src/pixel_sum.cu. Sums of shard v stand at v*step.
-type pixelSums struct {
+// The blocks of src/pixel_sum.cu: pixels of a thread, and channels of a block that adds
+// pieces.
+const (
+	pixelsDeep = 16
+	addedWide  = 8
+)
+
+// plane makes per-channel sums and moments over pixels: Plane of src/pixel_sum.cu.
+type plane struct {
 	b                         *builder
 	samples, pixels, channels int
+	across, pieces            int
 	seg                       kernels.Segments
-	step                      int
-	part                      cu.DevicePtr // partial sums: (2, samples, chunks, channels)
+	part                      cu.DevicePtr // partial sums: (2, samples, pieces, channels)
 }
 
-// sumsOver prepares sums over x (N,...,C). For each sample alone, seg has a shard a
-// sample.
-func sumsOver(b *builder, x kernels.Shape, seg kernels.Segments, step int) *pixelSums {
+// planeOf prepares sums over x (N,...,C). For each sample alone, seg has a shard a sample.
+func planeOf(b *builder, x kernels.Shape, seg kernels.Segments) *plane {
 	n, c := x[0], x[len(x)-1]
-	s := &pixelSums{b: b, samples: n, pixels: x.Len() / n / c, channels: c, seg: seg, step: step}
-	s.part = b.temporary(2 * 4 * s.parts())
-	return s
+	p := &plane{b: b, samples: n, pixels: x.Len() / n / c, channels: c, seg: seg, across: 1}
+	const widest = 32
+	for p.across < widest && p.across < c/b.width(c) {
+		p.across *= 2
+	}
+	p.pieces = blocks(p.pixels, blockThreads/p.across*pixelsDeep)
+	p.part = b.temporary(2 * 4 * n * p.pieces * c)
+	return p
 }
 
 func eachSample(n int) kernels.Segments { return kernels.Segments{Groups: 1, Shards: n} }
 
-func (s *pixelSums) chunks() int {
-	return (s.pixels + kernels.PixelChunk - 1) / kernels.PixelChunk
+// layout adds Plane.
+func (p *plane) layout(a *driver.Arguments) *driver.Arguments {
+	return a.Struct(p.samples, p.pixels, p.channels, p.across, p.pieces)
 }
 
-// parts is the number of partial sums of one quantity.
-func (s *pixelSums) parts() int { return s.samples * s.chunks() * s.channels }
-
-// layout adds Chunks.
-func (s *pixelSums) layout(a *driver.Arguments) *driver.Arguments {
-	return a.Struct(s.samples, s.pixels, s.channels, s.chunks())
-}
-
-// kernel sums chunks of the given operands.
-func (s *pixelSums) kernel(name string, operands ...cu.DevicePtr) *driver.Arguments {
-	a := s.b.elements(name, s.parts())
-	for _, p := range operands {
-		a.Pointer(p)
+// kernel goes over the pieces of the given operands.
+func (p *plane) kernel(name string, operands ...cu.DevicePtr) *driver.Arguments {
+	g := threads(p.pieces, blocks(p.channels/p.b.width(p.channels), p.across))
+	g.Blocks[2] = p.samples
+	a := p.b.grid(p.b.wide(name, p.channels), g)
+	for _, o := range operands {
+		a.Pointer(o)
 	}
-	return s.layout(a.Pointer(s.part))
+	return p.layout(a.Pointer(p.part))
 }
 
-// add adds the chunks of quantity k and divides.
-func (s *pixelSums) add(k int, out cu.DevicePtr, divisor int) {
-	a := s.b.elements("add_chunks", s.seg.Shards*s.channels).Pointer(s.part + cu.DevicePtr(4*k*s.parts())).Pointer(out)
-	segments(s.layout(a), s.seg, s.samples).Int(s.step).Float(float32(divisor))
+// adding launches a kernel that adds the pieces of each shard.
+func (p *plane) adding(name string) *driver.Arguments {
+	return p.b.grid(name, threads(blocks(p.channels, addedWide), p.seg.Shards)).Pointer(p.part)
+}
+
+// sums adds the pieces of one quantity and divides.
+func (p *plane) sums(out cu.DevicePtr, divisor int) {
+	p.both(out, 0, spread{}, divisor)
+}
+
+// spread is where a variance is read, at [shard*step + channel], and 1/sqrt(variance+eps)
+// written.
+type spread struct {
+	variance, rstd cu.DevicePtr
+	step           int
+	eps            float64
+}
+
+// both adds the pieces of two quantities and divides; it also inverts the spread.
+func (p *plane) both(first, second cu.DevicePtr, s spread, divisor int) {
+	a := p.adding("add_pieces").Pointer(first).Pointer(second).Pointer(s.variance).Pointer(s.rstd)
+	segments(p.layout(a), p.seg, p.samples).Int(s.step).Float(float32(divisor)).Float(float32(s.eps))
 }
 
 // count is the number of values behind each sum.
-func (s *pixelSums) count() int { return s.samples / s.seg.Shards * s.pixels }
+func (p *plane) count() int { return p.samples / p.seg.Shards * p.pixels }
 
-// moments computes mean and biased variance.
-func (s *pixelSums) moments(x, mean, variance cu.DevicePtr) {
-	s.kernel("chunk_sums", x)
-	s.add(0, mean, s.count())
-	segments(s.kernel("chunk_squares", x, mean), s.seg, s.samples).Int(s.step)
-	s.add(0, variance, s.count())
+// perShard reserves scratch for a value a shard and channel.
+func (p *plane) perShard() cu.DevicePtr { return p.b.temporary(4 * p.seg.Shards * p.channels) }
+
+// moments computes mean and biased variance, at [shard*step + channel], and gives where
+// 1/sqrt(variance+eps) is.
+func (p *plane) moments(x, mean, variance cu.DevicePtr, step int, eps float64) (rstd cu.DevicePtr) {
+	rstd = p.perShard()
+	segments(p.kernel("piece_moments", x), p.seg, p.samples)
+	a := p.adding(p.b.typed("add_moments")).Pointer(x).Pointer(mean).Pointer(variance).Pointer(rstd)
+	segments(p.layout(a), p.seg, p.samples).Int(step).Float(float32(eps))
+	return rstd
 }
 
-// gradients sums g and g*h chunk by chunk.
-func (s *pixelSums) gradients(dy, x, y, mean, variance cu.DevicePtr, act kernels.Act, eps float64) {
-	segments(s.kernel("chunk_gradients", dy, x, y, mean, variance), s.seg, s.samples).Int(s.step).Int(int(act)).Float(float32(eps))
+// gradients sums g and g*h piece by piece.
+func (p *plane) gradients(dy, x, y, mean, variance cu.DevicePtr, step int, act kernels.Act, eps float64) {
+	segments(p.kernel("piece_gradients", dy, x, y, mean, variance), p.seg, p.samples).Int(step).Int(int(act)).Float(float32(eps))
 }
 
 func biasGrad(b *builder, op kernels.BiasGrad, c call) {
-	x := c.in[0]
-	s := sumsOver(b, x.Shape, op.Segments, x.Shape[len(x.Shape)-1])
-	s.kernel("chunk_sums", x.at)
-	s.add(0, c.out[0].at, 1)
+	p := planeOf(b, c.in[0].Shape, op.Segments)
+	p.kernel("piece_sums", c.in[0].at)
+	p.sums(c.out[0].at, 1)
 }
 
 func globalAvgPool(b *builder, _ kernels.GlobalAvgPool, c call) {
 	x := c.in[0]
-	s := sumsOver(b, x.Shape, eachSample(x.Shape[0]), x.Shape[3])
-	s.kernel("chunk_sums", x.at)
-	s.add(0, c.out[0].at, s.pixels)
+	p := planeOf(b, x.Shape, eachSample(x.Shape[0]))
+	p.kernel("piece_sums", x.at)
+	p.sums(c.out[0].at, p.pixels)
 }
 
 func scaleChannelsGradS(b *builder, _ kernels.ScaleChannelsGradS, c call) {
 	x := c.in[1]
-	s := sumsOver(b, x.Shape, eachSample(x.Shape[0]), x.Shape[3])
-	s.kernel("chunk_products", c.in[0].at, x.at)
-	s.add(0, c.out[0].at, 1)
+	p := planeOf(b, x.Shape, eachSample(x.Shape[0]))
+	p.kernel("piece_products", c.in[0].at, x.at)
+	p.sums(c.out[0].at, 1)
 }
 
 func instanceNorm(b *builder, op kernels.InstanceNorm, c call) {
 	x, y, mean, variance := c.in[0], c.out[0].at, c.out[1].at, c.out[2].at
-	s := sumsOver(b, x.Shape, eachSample(x.Shape[0]), x.Shape[3])
-	s.moments(x.at, mean, variance)
-	n := x.Shape.Len()
-	a := b.elements("instance_norm", n).Pointer(x.at).Pointer(c.operand(1)).Pointer(mean).Pointer(variance).Pointer(y)
-	ints(a, n, s.pixels, s.channels, int(op.Act)).Float(float32(op.Eps))
+	p := planeOf(b, x.Shape, eachSample(x.Shape[0]))
+	rstd := p.moments(x.at, mean, variance, p.channels, op.Eps)
+	a := b.spots("instance_norm", x.Shape).Pointer(x.at).Pointer(c.operand(1)).Pointer(mean).Pointer(rstd).Pointer(y)
+	ints(a, p.pixels, p.channels, int(op.Act))
 }
 
 func instanceNormGrad(b *builder, op kernels.InstanceNormGrad, c call) {
 	dy, x, mean, variance := c.in[0].at, c.in[1], c.in[2].at, c.in[3].at
-	s := sumsOver(b, x.Shape, eachSample(x.Shape[0]), x.Shape[3])
-	stats := s.samples * s.channels
-	sums := b.temporary(2 * 4 * stats)
-	s.gradients(dy, x.at, 0, mean, variance, op.Act, op.Eps)
-	s.add(0, sums, s.pixels)
-	s.add(1, sums+cu.DevicePtr(4*stats), s.pixels)
-	n := x.Shape.Len()
-	a := b.elements("instance_norm_grad", n).Pointer(dy).Pointer(x.at).Pointer(mean).Pointer(variance).Pointer(sums).Pointer(c.out[0].at)
-	ints(a, n, s.samples, s.pixels, s.channels, int(op.Act)).Float(float32(op.Eps))
+	p := planeOf(b, x.Shape, eachSample(x.Shape[0]))
+	rstd, meanG, meanGH := p.perShard(), p.perShard(), p.perShard()
+	p.gradients(dy, x.at, 0, mean, variance, p.channels, op.Act, op.Eps)
+	p.both(meanG, meanGH, spread{variance, rstd, p.channels, op.Eps}, p.pixels)
+	a := b.spots("instance_norm_grad", x.Shape)
+	for _, at := range []cu.DevicePtr{dy, x.at, mean, rstd, meanG, meanGH, c.out[0].at} {
+		a.Pointer(at)
+	}
+	ints(a, p.pixels, p.channels, int(op.Act))
 }
 
 func batchNorm(b *builder, op kernels.BatchNorm, c call) {
 	x, stats := c.in[0], c.out[1].at
-	channels := x.Shape[3]
-	s := sumsOver(b, x.Shape, op.Segments, 2*channels)
-	s.moments(x.at, stats, stats+cu.DevicePtr(4*channels))
-	n := x.Shape.Len()
-	a := b.elements("batch_norm", n).Pointer(x.at).Pointer(c.in[1].at).Pointer(c.in[2].at).Pointer(stats).Pointer(c.operand(3)).Pointer(c.out[0].at)
-	segments(ints(a, n, s.pixels, channels), op.Segments, s.samples).Int(int(op.Act)).Float(float32(op.Eps))
+	p := planeOf(b, x.Shape, op.Segments)
+	rstd := p.moments(x.at, stats, stats+cu.DevicePtr(4*p.channels), 2*p.channels, op.Eps)
+	a := b.spots("batch_norm", x.Shape)
+	for _, at := range []cu.DevicePtr{x.at, c.in[1].at, c.in[2].at, stats, rstd, c.operand(3), c.out[0].at} {
+		a.Pointer(at)
+	}
+	segments(ints(a, p.pixels, p.channels), op.Segments, p.samples).Int(int(op.Act))
 }
 
-// batchNormGrad leaves the sums of g*h and g as dgamma and dbeta, which the last
-// kernel reads.
+// batchNormGrad leaves the sums of g and g*h as dbeta and dgamma, which the last kernel
+// reads.
 func batchNormGrad(b *builder, op kernels.BatchNormGrad, c call) {
-	dy, x, gamma, stats, y := c.in[0].at, c.in[1], c.in[2].at, c.in[3].at, c.operand(4)
-	channels := x.Shape[3]
-	s := sumsOver(b, x.Shape, op.Segments, 2*channels)
-	act := op.Act
-	s.gradients(dy, x.at, y, stats, stats+cu.DevicePtr(4*channels), act, op.Eps)
-	s.step = channels
-	s.add(1, c.out[1].at, 1)
-	s.add(0, c.out[2].at, 1)
+	dy, x, stats, y := c.in[0].at, c.in[1], c.in[3].at, c.operand(4)
+	p := planeOf(b, x.Shape, op.Segments)
+	variance, rstd, step := stats+cu.DevicePtr(4*p.channels), p.perShard(), 2*p.channels
+	p.gradients(dy, x.at, y, stats, variance, step, op.Act, op.Eps)
+	p.both(c.out[2].at, c.out[1].at, spread{variance, rstd, step, op.Eps}, 1)
 	dres := cu.DevicePtr(0)
 	if op.Res {
 		dres = c.out[3].at
 	}
-	n := x.Shape.Len()
-	a := b.elements("batch_norm_grad", n)
-	for _, p := range []cu.DevicePtr{dy, x.at, gamma, stats, y, c.out[1].at, c.out[2].at, c.out[0].at, dres} {
-		a.Pointer(p)
+	a := b.spots("batch_norm_grad", x.Shape)
+	for _, at := range []cu.DevicePtr{dy, x.at, c.in[2].at, stats, rstd, y, c.out[1].at, c.out[2].at, c.out[0].at, dres} {
+		a.Pointer(at)
 	}
-	segments(ints(a, n, s.pixels, channels), op.Segments, s.samples).Int(int(act)).Float(float32(op.Eps)).Float(float32(s.count()))
+	segments(ints(a, p.pixels, p.channels), op.Segments, p.samples).Int(int(op.Act)).Float(float32(1 / float64(p.count())))
 }
 
 func batchNormInfer(b *builder, op kernels.BatchNormInfer, c call) {
-	n := c.out[0].Shape.Len()
-	a := b.elements("batch_norm_infer", n)
+	x := c.in[0].Shape
+	a := b.spots("batch_norm_infer", x)
 	for i := range 6 {
 		a.Pointer(c.operand(i))
 	}
-	ints(a.Pointer(c.out[0].at), n, c.in[0].Shape[3], int(op.Act)).Float(float32(op.Eps))
+	ints(a.Pointer(c.out[0].at), x[1]*x[2], x[3], int(op.Act)).Float(float32(op.Eps))
 }
 
 func runningStats(b *builder, op kernels.RunningStats, c call) {

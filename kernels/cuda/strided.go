@@ -2,11 +2,30 @@
 
 package cuda
 
-import "g2c/kernels"
+import (
+	"fmt"
 
-// move copies blocks of len elements: see src/strided.cu.
+	"g2c/kernels"
+)
+
+// word is the largest word, in bytes, that elements of a type fill where their number is
+// a multiple of each of the counts, and how many elements it is.
+func word(d kernels.DType, counts ...int) (bytes, elements int) {
+	size := int(layout.Bytes(kernels.Type{DType: d, Shape: kernels.Shape{1}}))
+	const largest = 16
+	for _, n := range counts {
+		if n*size%largest != 0 {
+			return size, 1
+		}
+	}
+	return largest, largest / size
+}
+
+// move copies blocks of so many elements: see src/strided.cu.
 func (b *builder) move(x, y tensor, outer, length, xStep, xFrom, yStep, yFrom int) {
-	ints(b.elements("move", outer*length).Pointer(x.at).Pointer(y.at), outer, length, xStep, xFrom, yStep, yFrom)
+	bytes, v := word(x.DType, length, xStep, xFrom, yStep, yFrom)
+	a := b.elements(fmt.Sprintf("move_%d", bytes), outer*length/v)
+	ints(a.Pointer(x.at).Pointer(y.at), outer, length/v, xStep/v, xFrom/v, yStep/v, yFrom/v)
 }
 
 // around splits a shape at an axis: the product before it, and that behind it.
@@ -30,8 +49,10 @@ func slice(b *builder, op kernels.Slice, c call) {
 
 func sliceGrad(b *builder, op kernels.SliceGrad, c call) {
 	outer, inner := around(c.out[0].Shape, op.Axis)
-	step := op.Len * inner
-	ints(b.elements("slice_grad", outer*step).Pointer(c.in[0].at).Pointer(c.out[0].at), outer, c.in[0].Shape[op.Axis]*inner, step, op.From*inner)
+	step, length, from := op.Len*inner, c.in[0].Shape[op.Axis]*inner, op.From*inner
+	bytes, v := word(c.in[0].DType, step, length, from)
+	a := b.elements(fmt.Sprintf("slice_grad_%d", bytes), outer*step/v)
+	ints(a.Pointer(c.in[0].at).Pointer(c.out[0].at), outer, length/v, step/v, from/v)
 }
 
 func gatherBranches(b *builder, op kernels.GatherBranches, c call) {
@@ -50,12 +71,10 @@ func scatterBranches(b *builder, op kernels.ScatterBranches, c call) {
 
 func scaleChannels(b *builder, _ kernels.ScaleChannels, c call) {
 	s := c.in[0].Shape
-	n := s.Len()
-	ints(b.elements("scale_channels", n).Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.out[0].at), n, s[1]*s[2], s[3])
+	ints(b.spots("scale_channels", s).Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.out[0].at), s[1]*s[2], s[3])
 }
 
-func globalAvgPoolGrad(b *builder, op kernels.GlobalAvgPoolGrad, c call) {
+func globalAvgPoolGrad(b *builder, _ kernels.GlobalAvgPoolGrad, c call) {
 	s := c.out[0].Shape
-	n := s.Len()
-	ints(b.elements("global_avg_pool_grad", n).Pointer(c.in[0].at).Pointer(c.out[0].at), n, op.H*op.W, s[3])
+	ints(b.spots("global_avg_pool_grad", s).Pointer(c.in[0].at).Pointer(c.out[0].at), s[1]*s[2], s[3])
 }

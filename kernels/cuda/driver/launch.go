@@ -53,6 +53,15 @@ func (a *Arguments) Pointer(p cu.DevicePtr) *Arguments {
 	return a
 }
 
+// Pointers adds a struct of so many pointers; those that are not given are null.
+func (a *Arguments) Pointers(n int, p ...cu.DevicePtr) *Arguments {
+	b := a.reserve(8*n, 8)
+	for i, v := range p {
+		binary.LittleEndian.PutUint64(b[8*i:], uint64(v))
+	}
+	return a
+}
+
 // Int adds an int.
 func (a *Arguments) Int(v int) *Arguments {
 	binary.LittleEndian.PutUint32(a.reserve(4, 4), uint32(int32(v)))

@@ -4,13 +4,27 @@
 // What is summed: (p - target)^2, or |a - b|.
 enum Loss { kMSE, kL1 };
 
-// One lane of one sample: its elements i, i+16, ... in order. part: (samples, lanes).
-KERNEL loss_lanes(const float* __restrict__ a, const float* __restrict__ b, double* __restrict__ part, int samples, int per, int loss, double target) {
-  const int at = place();
-  if (at >= samples * kLanes) return;
-  const size_t first = size_t(at / kLanes) * per;
+constexpr int kLossDeep = 16, kLossPiece = kThreads * kLossDeep;  // elements of a thread, of a block
+
+// sum adds the threads' values by a tree; thread 0 has the result.
+__device__ __forceinline__ double sum(double s) {
+  __shared__ double all[kThreads];
+  all[threadIdx.x] = s;
+  __syncthreads();
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) all[threadIdx.x] = s += all[threadIdx.x + half];
+    __syncthreads();
+  }
+  return s;
+}
+
+// A piece of one sample: a thread takes every 256th element, in order. Block (piece,
+// sample); part: (samples, pieces).
+KERNEL loss_pieces(const float* __restrict__ a, const float* __restrict__ b, double* __restrict__ part, int per, int loss, double target) {
+  const size_t first = size_t(blockIdx.y) * per;
+  const int from = blockIdx.x * kLossPiece, end = min(from + kLossPiece, per);
   double s = 0;
-  for (int i = at % kLanes; i < per; i += kLanes) {
+  for (int i = from + threadIdx.x; i < end; i += kThreads) {
     if (loss == kMSE) {
       const double e = double(a[first + i]) - target;
       s += e * e;
@@ -18,20 +32,16 @@ KERNEL loss_lanes(const float* __restrict__ a, const float* __restrict__ b, doub
       s += fabs(double(a[first + i]) - double(b[first + i]));
     }
   }
-  part[at] = s;
+  s = sum(s);
+  if (threadIdx.x == 0) part[size_t(blockIdx.y) * gridDim.x + blockIdx.x] = s;
 }
 
-KERNEL add_lanes(const double* __restrict__ part, float* __restrict__ l, Segments seg, double scale) {
-  const int v = place();
-  if (v >= seg.shards) return;
-  double total = 0;
-  for (int j = 0; j < seg.samples(); j++) {
-    const double* p = part + size_t(seg.sample(v, j)) * kLanes;
-    double s = p[0];
-    for (int lane = 1; lane < kLanes; lane++) s += p[lane];
-    total += s;
-  }
-  l[v] = float(scale * total);
+// A block a shard: a thread takes every 256th piece of its samples, in order.
+KERNEL add_losses(const double* __restrict__ part, float* __restrict__ l, int pieces, Segments seg, double scale) {
+  double s = 0;
+  for (int i = threadIdx.x; i < seg.samples() * pieces; i += kThreads) s += part[size_t(seg.sample(blockIdx.x, i / pieces)) * pieces + i % pieces];
+  s = sum(s);
+  if (threadIdx.x == 0) l[blockIdx.x] = float(scale * s);
 }
 
 KERNEL mse_grad(const float* p, const float* __restrict__ g, float* dp, int n, float scale, float target) {
