@@ -44,7 +44,9 @@ func TestContracts(t *testing.T) {
 				t.Skip("SKIPPED: a card has no order to choose")
 			}
 			defer control.SetOrder(control.Forward)
-			t.Run("all", func(t *testing.T) { kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true}) })
+			t.Run("all", func(t *testing.T) {
+				kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true})
+			})
 			if msg := control.LastError(); msg != "" {
 				t.Error(msg)
 			}

@@ -9,7 +9,7 @@ import "g2c/kernels"
 //	t = add(a, b); y = add(c, t)   becomes   y = add(a, b, c)
 //
 // Add goes from the left, and the sum of two numbers does not depend on their
-// order, so the roundings are the same. Sums follow each other where gradients
+// order, so the roundings are the same (but of bf16, where each instruction rounds). Sums follow each other where gradients
 // meet; only neighbours are joined, so nothing has to live longer.
 func flattenAdds(p *kernels.Program) *kernels.Program {
 	uses := make([]int, len(p.Values))
@@ -42,7 +42,7 @@ func join(p *kernels.Program, uses []int, first, second kernels.Instr) (kernels.
 		return second, false
 	}
 	t := first.Out[0]
-	if p.Values[t].Slot != "" || uses[t] != 1 {
+	if p.Values[t].Slot != "" || uses[t] != 1 || p.Values[t].Type.DType != kernels.F32 {
 		return second, false
 	}
 	rest := second.In[1:]
