@@ -45,7 +45,7 @@ func TestContracts(t *testing.T) {
 			}
 			defer control.SetOrder(control.Forward)
 			t.Run("all", func(t *testing.T) {
-				kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true})
+				kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}})
 			})
 			if msg := control.LastError(); msg != "" {
 				t.Error(msg)

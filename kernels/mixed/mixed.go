@@ -28,18 +28,18 @@ import (
 // prefix names the copies of groups and slots in bf16.
 const prefix = "bf16/"
 
-// Programs rewrites the programs of one state, and gives the state that they need: the
-// slots of spec, and copies of weights behind them. A program that is nil stays so.
-func Programs(spec *kernels.StateSpec, programs ...*kernels.Program) (*kernels.StateSpec, []*kernels.Program, error) {
+// Programs rewrites the programs of one state in place, and gives the state that they
+// need: the slots of spec, and copies of weights behind them. A program that is nil stays
+// so.
+func Programs(spec *kernels.StateSpec, programs ...**kernels.Program) (*kernels.StateSpec, error) {
 	var copied []string
-	out := make([]*kernels.Program, len(programs))
-	for i, p := range programs {
-		if p == nil {
+	for _, p := range programs {
+		if *p == nil {
 			continue
 		}
-		r := &halving{spec: spec, from: flat(p), casts: map[castKey]int{}}
+		r := &halving{spec: spec, from: flat(*p), casts: map[castKey]int{}}
 		r.run()
-		out[i] = r.to
+		*p = r.to
 		for _, g := range r.groups {
 			if !slices.Contains(copied, g) {
 				copied = append(copied, g)
@@ -54,17 +54,17 @@ func Programs(spec *kernels.StateSpec, programs ...*kernels.Program) (*kernels.S
 	}
 	state, err := kernels.NewStateSpec(groups...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for _, p := range out {
-		if p == nil {
+	for _, p := range programs {
+		if *p == nil {
 			continue
 		}
-		if err := p.Check(state); err != nil {
-			return nil, nil, err
+		if err := (*p).Check(state); err != nil {
+			return nil, err
 		}
 	}
-	return state, out, nil
+	return state, nil
 }
 
 // flat joins chains of sums.
@@ -140,6 +140,7 @@ func (r *halving) instr(in kernels.Instr) {
 		}
 		t := r.value(results[k], "") // slots stay float32
 		next.Out = append(next.Out, t)
+		r.casts[castKey{id, kernels.BF16}] = t
 		after = append(after, kernels.Instr{Op: kernels.Cast{To: kernels.F32}, In: []int{t}, Out: []int{id}})
 	}
 	r.to.Instrs = append(append(r.to.Instrs, next), after...)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"g2c/kernels"
+	"g2c/kernels/mixed"
 	"g2c/model/graph"
 	"g2c/model/nn"
 )
@@ -31,6 +32,7 @@ type Config struct {
 	LambdaCycle        float64
 	LambdaIdentity     float64
 	Beta1, Beta2       float64 // Adam
+	BF16               bool    // mixed precision: see kernels/mixed
 }
 
 // Groups of slots. Optimizers work on whole groups.
@@ -110,7 +112,10 @@ func New(c Config) (*Model, error) {
 	if m.Samples, err = m.samples(); err != nil {
 		return nil, err
 	}
-	m.Input, err = m.input()
+	if m.Input, err = m.input(); err != nil || !c.BF16 {
+		return m, err
+	}
+	m.State, err = mixed.Programs(m.State, &m.Input, &m.Generator, &m.Discriminator, &m.Samples)
 	return m, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"g2c/kernels"
+	"g2c/kernels/mixed"
 	"g2c/model/graph"
 	"g2c/model/nn"
 )
@@ -28,6 +29,7 @@ type Config struct {
 	Gamma          float64 // focal loss
 	Momentum       float64
 	Jitter         bool // brightness and saturation in the input program
+	BF16           bool // mixed precision: see kernels/mixed
 	// BucketBytes closes a gradient bucket; 0 keeps one.
 	BucketBytes int
 }
@@ -115,8 +117,21 @@ func New(c Config) (*Model, error) {
 	if m.EvalInput, err = m.input("g2c_eval_input", EvalPixels, EvalPlace, EvalX, c.EvalBatch, false); err != nil {
 		return nil, err
 	}
-	m.Evaluate, err = m.evaluate()
-	return m, err
+	if m.Evaluate, err = m.evaluate(); err != nil {
+		return nil, err
+	}
+	return m, m.mix()
+}
+
+// mix turns the programs into mixed precision, if the configuration says so.
+func (m *Model) mix() error {
+	if !m.Config.BF16 {
+		return nil
+	}
+	programs := []**kernels.Program{&m.Frozen, &m.Joint, &m.Input, &m.EvalInput, &m.Evaluate}
+	state, err := mixed.Programs(m.State, programs...)
+	m.State = state
+	return err
 }
 
 // trainGraph is a training step, differentiated.

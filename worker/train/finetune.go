@@ -37,7 +37,7 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 			Attention: f.Classifier.Attention, Conv7: f.Classifier.Stem == api.StemConv7,
 			Unshared: !f.Classifier.Shared, Classes: 2,
 		},
-		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes,
+		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
 	}
 	if f.Generator != nil {
 		c.GeneratorWidth, c.Blocks = f.Generator.Width, f.Generator.Blocks

@@ -30,11 +30,12 @@ func follow(t *testing.T, s *step, device kernels.Device, programs ...*kernels.P
 	}
 }
 
-// lockstepGAN follows both steps of a CycleGAN, two rounds.
-func lockstepGAN(t *testing.T, device kernels.Device) {
+// lockstepGAN follows both steps of a CycleGAN, two rounds; with half in mixed
+// precision.
+func lockstepGAN(t *testing.T, device kernels.Device, half bool) {
 	m, err := cyclegan.New(cyclegan.Config{
 		Size: 28, Load: 28, Batch: 2, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
-		LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999,
+		LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999, BF16: half,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -58,10 +59,10 @@ func lockstepGAN(t *testing.T, device kernels.Device) {
 }
 
 // lockstepJoint follows a fine-tuning step over two shards, and evaluation.
-func lockstepJoint(t *testing.T, device kernels.Device, classifier nn.ClassifierConfig, size int) {
+func lockstepJoint(t *testing.T, device kernels.Device, half bool, classifier nn.ClassifierConfig, size int) {
 	m, err := g2c.New(g2c.Config{
 		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 1, GeneratorWidth: 4, Blocks: 1,
-		Classifier: classifier, Gamma: 2, Momentum: 0.5,
+		Classifier: classifier, Gamma: 2, Momentum: 0.5, BF16: half,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,28 +86,36 @@ func lockstepJoint(t *testing.T, device kernels.Device, classifier nn.Classifier
 	follow(t, s.step, device, m.Joint, m.Frozen, m.Evaluate)
 }
 
+// precisions runs a test in float32 and in mixed precision.
+func precisions(t *testing.T, f func(t *testing.T, half bool)) {
+	t.Run("fp32", func(t *testing.T) { f(t, false) })
+	t.Run("bf16", func(t *testing.T) { f(t, true) })
+}
+
 // TestLockstepOnCPU holds every instruction of both stages' real programs on the
 // CPU to the reference.
 func TestLockstepOnCPU(t *testing.T) {
 	t.Run("cyclegan", func(t *testing.T) {
 		t.Parallel()
-		lockstepGAN(t, device(t))
+		lockstepGAN(t, device(t), false)
 	})
 	t.Run("joint", func(t *testing.T) {
 		t.Parallel()
-		lockstepJoint(t, device(t), nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Classes: 2}, 36)
+		lockstepJoint(t, device(t), false, nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Classes: 2}, 36)
 	})
 }
 
 // TestLockstep follows ref with ref over whole programs: shared memory of
 // temporaries and updates in place must not disturb the comparison.
 func TestLockstep(t *testing.T) {
-	t.Run("cyclegan", func(t *testing.T) {
-		t.Parallel()
-		lockstepGAN(t, ref.New())
-	})
-	t.Run("joint", func(t *testing.T) {
-		t.Parallel()
-		lockstepJoint(t, ref.New(), nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Conv7: true, Classes: 2}, 16)
+	precisions(t, func(t *testing.T, half bool) {
+		t.Run("cyclegan", func(t *testing.T) {
+			t.Parallel()
+			lockstepGAN(t, ref.New(), half)
+		})
+		t.Run("joint", func(t *testing.T) {
+			t.Parallel()
+			lockstepJoint(t, ref.New(), half, nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Conv7: true, Classes: 2}, 16)
+		})
 	})
 }
