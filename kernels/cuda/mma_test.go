@@ -13,12 +13,13 @@ import (
 	"g2c/kernels/kernelstest"
 )
 
+func isHalfConvolution(op kernels.Op, in []kernels.Type) bool {
+	return strings.HasPrefix(op.Name(), "conv2d") && in[0].DType == kernels.BF16
+}
+
 // TestHalfConvolutions holds convolutions of bf16, by the tiles of the table, to their
 // contracts.
 func TestHalfConvolutions(t *testing.T) {
-	keep := func(op kernels.Op, in []kernels.Type) bool {
-		return strings.HasPrefix(op.Name(), "conv2d") && in[0].DType == kernels.BF16
-	}
 	for name, o := range map[string]control.Order{"reverse": control.Reverse, "random": control.Random} {
 		t.Run(name, func(t *testing.T) {
 			if !control.SetOrder(o) && o != control.Random {
@@ -26,7 +27,7 @@ func TestHalfConvolutions(t *testing.T) {
 			}
 			defer control.SetOrder(control.Forward)
 			t.Run("all", func(t *testing.T) {
-				kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true, Keep: keep})
+				kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true, Keep: isHalfConvolution})
 			})
 			if msg := control.LastError(); msg != "" {
 				t.Error(msg)

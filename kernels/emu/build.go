@@ -29,10 +29,11 @@ type Tools struct {
 var driverFlags = []string{"-std=c++20", "-O2", "-g", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"}
 
 // kernelFlags: shared memory is thread-local storage found by a descriptor, so that
-// its addresses are offsets in one block; nothing is fused that CUDA would not fuse.
+// its addresses are offsets in one block; nothing is fused that CUDA would not fuse, and
+// memory may be read in another type than it was written in, as CUDA's compiler allows.
 var kernelFlags = []string{
 	"-std=c++20", "-O2", "-g", "-fPIC", "-x", "c++", "-include", "emu.h", "-fno-extern-tls-init", "-mtls-dialect=gnu2",
-	"-ffp-contract=off", "-mfma", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-parameter",
+	"-ffp-contract=off", "-fno-strict-aliasing", "-mfma", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-parameter",
 }
 
 // checkFlags have each load and store call the driver first.

@@ -41,8 +41,7 @@ func openGPU(t *testing.T) *cuda.Device {
 // Every instruction of both stages' real programs keeps to the reference.
 func TestCUDALockstep(t *testing.T) {
 	d := openGPU(t)
-	t.Run("fp32", func(t *testing.T) {
-		const half = false
+	precisions(t, func(t *testing.T, half bool) {
 		t.Run("gan", func(t *testing.T) { lockstepGAN(t, d, half) })
 		t.Run("joint", func(t *testing.T) {
 			lockstepJoint(t, d, half, nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Classes: 2}, 36)
@@ -54,8 +53,7 @@ func TestCUDALockstep(t *testing.T) {
 // the reference in float64.
 func TestCUDASteps(t *testing.T) {
 	d := openGPU(t)
-	t.Run("fp32", func(t *testing.T) {
-		const half = false
+	precisions(t, func(t *testing.T, half bool) {
 		for _, task := range []func(d kernels.Device, half bool) api.Task{ganTask, jointTask} {
 			const steps = 3
 			first, hash := trainOn(t, d, task(d, half), steps)
