@@ -69,14 +69,23 @@ $(CUDA_STUB): kernels/cuda/trampoline/main.go kernels/cuda/trampoline/symbols.tx
 	$(GO) run ./kernels/cuda/trampoline -o $@
 
 GPU_CHECK := $(BUILD)/gpu-check
+# What a machine with a GPU has to say before anything is run on it.
+HAS_GPU    = $(BIN) doctor --json | grep -q '"gpu 0"'
 
-.PHONY: gpu-check
-gpu-check: gpu ## hold the kernels and both steps to their references on the first GPU of this machine
+.PHONY: gpu-tests
+gpu-tests: gpu ## build what a machine with a GPU needs to be checked: no Go is needed there
 	@mkdir -p $(GPU_CHECK)
 	$(CUDA_ENV); $(GO) test -c -tags gpu -o $(GPU_CHECK)/kernels.test ./kernels/cuda && $(GO) test -c -tags gpu -o $(GPU_CHECK)/steps.test ./worker/train
-	@if $(BIN) doctor --json | grep -q '"gpu 0"'; then \
-		$(BIN) doctor && G2C_TEST_GPU=1 $(GPU_CHECK)/kernels.test && G2C_TEST_GPU=1 $(GPU_CHECK)/steps.test -test.run CUDA; \
-	else echo "no CUDA driver: nothing was checked; on a machine with a GPU run G2C_TEST_GPU=1 $(GPU_CHECK)/kernels.test, and steps.test -test.run CUDA"; fi
+
+.PHONY: gpu-check
+gpu-check: gpu-tests ## hold the kernels and both steps to their references on the first GPU of this machine
+	@if $(HAS_GPU); then python3 bench/peers/gpu_check.py --g2c $(BIN) --tests $(GPU_CHECK) --peer $(PEER) --out bench/results/gpu-check.md; \
+	else echo "no CUDA driver: nothing was checked. Carry $(BIN), $(GPU_CHECK) and bench/peers to a machine with a GPU: bench/results/gpu.md says how"; fi
+
+.PHONY: gpu-bench
+gpu-bench: gpu ## time the training steps beside PyTorch's on the first GPU of this machine
+	@if $(HAS_GPU); then python3 bench/peers/bench_gpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/gpu.md; \
+	else echo "no CUDA driver: nothing was measured. Carry $(BIN) and bench/peers to a machine with a GPU: bench/results/gpu.md says how"; fi
 
 .PHONY: test-short
 test-short: ## run the tests that take seconds

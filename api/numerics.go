@@ -29,3 +29,7 @@ func CheckNumerics(class string) error {
 
 // IsCUDA says whether a class computes on a CUDA card.
 func IsCUDA(class string) bool { return strings.HasPrefix(class, "cuda-") }
+
+// HasBF16 says whether a class computes in mixed precision: CUDA cards do, and the
+// reference, to be compared with.
+func HasBF16(class string) bool { return IsCUDA(class) || class == ClassRef }

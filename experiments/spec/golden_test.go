@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"g2c/api"
 	"g2c/internal/fault"
 )
 
@@ -69,7 +70,7 @@ func (c *errorCase) run(t *testing.T, base string) string {
 	}
 	f, err := Parse("spec.yaml", []byte(strings.Join(lines, "\n")), sets...)
 	if err == nil && class != "" {
-		err = f.CheckClass(class, strings.HasPrefix(class, "cuda-"))
+		err = f.CheckClass(class, api.HasBF16(class))
 	}
 	if err == nil {
 		return "fine"

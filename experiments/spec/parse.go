@@ -138,11 +138,11 @@ func decodeSpec(root *node, edits ...*node) (*Spec, error) {
 }
 
 // CheckClass refuses what the numerics class of the chosen device cannot do.
-// cuda says whether the class is one of a CUDA card.
-func (f *File) CheckClass(class string, cuda bool) error {
+// bf16 says whether the class has mixed precision.
+func (f *File) CheckClass(class string, bf16 bool) error {
 	for i := range f.Variants {
 		v := &f.Variants[i]
-		if v.Spec.Precision == "bf16" && !cuda {
+		if v.Spec.Precision == "bf16" && !bf16 {
 			return v.fail("precision", "bf16 needs a CUDA device, and this is %s", class).
 				WithHint("use precision fp32; gradients: bf16 alone works everywhere")
 		}

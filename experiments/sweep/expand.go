@@ -27,7 +27,7 @@ func Expand(f *spec.File, o Options) (*Plan, error) {
 	if err := api.CheckNumerics(o.Numerics); err != nil {
 		return nil, fault.New(fault.ErrSpec, "%w", err)
 	}
-	if err := f.CheckClass(o.Numerics, api.IsCUDA(o.Numerics)); err != nil {
+	if err := f.CheckClass(o.Numerics, api.HasBF16(o.Numerics)); err != nil {
 		return nil, err
 	}
 	e := &expansion{
