@@ -86,4 +86,7 @@ type MemoryUse struct {
 	Arena     int64 // temporaries, planned
 	Workspace int64 // scratch of kernels, packed weights, tables
 	Sum       int64 // all temporaries side by side, had nothing been planned
+	// Shared says that all programs of a State take turns in one arena and one workspace:
+	// the largest count once.
+	Shared bool
 }

@@ -51,8 +51,9 @@ type launch struct {
 type builder struct {
 	device   *Device
 	scratch  cu.DevicePtr
-	used     int64 // by the instruction at hand
-	needed   int64 // by any
+	guard    cu.DevicePtr // what updates read: see State
+	used     int64        // by the instruction at hand
+	needed   int64        // by any
 	launches []launch
 	half     bool // the instruction at hand works on bf16
 	err      error

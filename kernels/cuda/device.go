@@ -5,7 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
-	"unsafe"
+	"sync"
 
 	"gorgonia.org/cu"
 
@@ -25,24 +25,22 @@ func Count() (int, error) {
 
 // Device is one GPU.
 type Device struct {
-	thread    *thread
+	thread    *thread // everything but waiting beside it
+	waiter    *thread // waits while the other hands over work
 	context   cu.CUContext
 	module    cu.Module
-	stream    cu.Stream
-	staging   unsafe.Pointer // pinned memory that every copy goes through
+	lanes     [lanes]lane
 	functions map[string]cu.Function
 	name      string
 	class     string
-	poison    error
 	sync      bool
 
 	capability int    // ten times the compute capability
 	tile       string // Options.Tile
-}
 
-// stagingBytes is the size of the staging area: enough for a copy to reach the speed
-// of the bus.
-const stagingBytes = 4 << 20
+	lock   sync.Mutex
+	poison error
+}
 
 // Options choose how a device works. The zero value is right for training.
 type Options struct {
@@ -63,9 +61,14 @@ func Open(n int, o Options) (*Device, error) {
 	if n < 0 || n >= count {
 		return nil, fault.New(fault.ErrUnavailable, "there is no GPU %d, the driver knows %d", n, count)
 	}
-	d := &Device{thread: newThread(), functions: map[string]cu.Function{}, sync: o.Sync, tile: o.Tile}
-	if err := d.thread.do(func() error { return d.open(n) }); err != nil {
+	d := &Device{thread: newThread(), waiter: newThread(), functions: map[string]cu.Function{}, sync: o.Sync, tile: o.Tile}
+	err = d.thread.do(func() error { return d.open(n) })
+	if err == nil {
+		err = d.waiter.do(func() error { return cu.SetCurrentContext(d.context) })
+	}
+	if err != nil {
 		d.thread.end()
+		d.waiter.end()
 		return nil, fault.New(fault.ErrUnavailable, "GPU %d: %w", n, err)
 	}
 	return d, nil
@@ -93,11 +96,12 @@ func (d *Device) open(n int) error {
 	if d.module, err = loadKernels(); err != nil {
 		return err
 	}
-	if d.staging, err = driver.Pinned(stagingBytes); err != nil {
-		return err
+	for i := range d.lanes {
+		if err := d.lanes[i].open(); err != nil {
+			return err
+		}
 	}
-	d.stream, err = cu.MakeStream(cu.NonBlocking)
-	return err
+	return nil
 }
 
 // oldest is the least compute capability that the image holds code for.
@@ -127,16 +131,34 @@ func (d *Device) Class() string { return d.class }
 
 // do runs f on the device's thread, unless the device is poisoned, and finds out
 // whether f poisoned it.
-func (d *Device) do(f func() error) error {
+func (d *Device) do(f func() error) error { return d.on(d.thread, f) }
+
+// await is do for waiting beside the work that is handed over, from any goroutine.
+func (d *Device) await(f func() error) error { return d.on(d.waiter, f) }
+
+func (d *Device) on(t *thread, f func() error) error {
+	if err := d.poisoned(); err != nil {
+		return err
+	}
+	err := t.do(f)
+	if err == nil {
+		return nil
+	}
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	if d.poison == nil && isPoison(err) {
+		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint. If it comes again, G2C_CUDA_SYNC=1 names the operation")
+	}
 	if d.poison != nil {
 		return d.poison
 	}
-	err := d.thread.do(f)
-	if isPoison(err) {
-		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint. If it comes again, G2C_CUDA_SYNC=1 names the operation")
-		return d.poison
-	}
 	return err
+}
+
+func (d *Device) poisoned() error {
+	d.lock.Lock()
+	defer d.lock.Unlock()
+	return d.poison
 }
 
 // isPoison says whether an error outlives the call that reported it.
@@ -177,14 +199,10 @@ func (d *Device) allocate(what string, bytes int64) (cu.DevicePtr, error) {
 
 // Close implements kernels.Device. No program may run on the device any more.
 func (d *Device) Close() error {
-	err := d.thread.do(func() error {
-		if err := driver.FreePinned(d.staging); err != nil {
-			return err
-		}
-		return d.context.Destroy()
-	})
+	d.waiter.end()
+	err := d.thread.do(d.context.Destroy)
 	d.thread.end()
-	if d.poison != nil { // what is lost cannot be given back
+	if d.poisoned() != nil { // what is lost cannot be given back
 		return nil
 	}
 	return err

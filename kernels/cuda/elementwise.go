@@ -98,7 +98,7 @@ func adam(b *builder, op kernels.Adam, c call) {
 	for _, t := range append(c.in[:5:5], c.out...) {
 		a.Pointer(t.at)
 	}
-	reals(a.Int(n), op.Beta1, 1-op.Beta1, op.Beta2, 1-op.Beta2, op.Eps)
+	reals(a.Pointer(b.guard).Int(n), op.Beta1, 1-op.Beta1, op.Beta2, 1-op.Beta2, op.Eps)
 }
 
 func sgd(b *builder, op kernels.SGD, c call) {
@@ -107,7 +107,7 @@ func sgd(b *builder, op kernels.SGD, c call) {
 	for _, t := range append(c.in[:4:4], c.out...) {
 		a.Pointer(t.at)
 	}
-	reals(a.Int(n), op.Momentum)
+	reals(a.Pointer(b.guard).Int(n), op.Momentum)
 }
 
 func pixels(b *builder, op kernels.Pixels, c call) {

@@ -13,15 +13,27 @@ import (
 
 // Exec is a program made ready on a device.
 type Exec struct {
-	device         *Device
-	program        *kernels.Program
-	values         []tensor
-	launches       [][]launch // of each instruction
-	graphs         []*driver.Graph
-	arena, scratch cu.DevicePtr
-	memory         kernels.MemoryUse
-	run            func() error // the closures that Run and RunSegment hand to the thread
-	segments       []func() error
+	device   *Device
+	state    *State
+	program  *kernels.Program
+	plan     *kernels.Plan
+	values   []tensor
+	launches [][]launch // of each instruction
+	needed   int64      // bytes of scratch
+	parts    []part     // of each segment
+	// generation is that of the state's memory which all of this was prepared for.
+	generation int
+	run        func() error // what Run hands to the thread
+}
+
+// part is a segment made ready.
+type part struct {
+	kernels.Segment
+	reads, writes []int         // slots
+	graph         *driver.Graph // captured when it first runs
+	guarded       *driver.Graph // with a look at the losses before it
+	losses        []string      // at these
+	run           func() error  // what RunSegment hands to the thread
 }
 
 // Load implements kernels.Device.
@@ -33,52 +45,119 @@ func (d *Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error)
 	if err := p.Check(state.spec); err != nil {
 		return nil, err
 	}
-	e := &Exec{device: d, program: p, graphs: make([]*driver.Graph, len(p.Segments))}
-	err := d.do(func() error { return e.load(state) })
+	e := &Exec{device: d, state: state, program: p, plan: kernels.NewPlan(p, layout)}
+	for i, segment := range p.Segments {
+		q := part{Segment: segment, run: func() error { return e.replay(i) }}
+		q.reads, q.writes = e.touched(segment.From, segment.To)
+		e.parts = append(e.parts, q)
+	}
+	e.run = e.runAll
+	err := d.do(e.load)
 	if err != nil {
 		_ = e.Close() // the error that matters is there already
 		return nil, fmt.Errorf("program %s: %w", p.Name, err)
 	}
-	e.run = e.runAll
-	for i := range p.Segments {
-		e.segments = append(e.segments, func() error { return e.replay(i) })
-	}
 	return e, nil
 }
 
-func (e *Exec) load(state *State) error {
-	plan := kernels.NewPlan(e.program, layout)
-	e.memory = kernels.MemoryUse{Arena: plan.Arena, Sum: plan.Sum}
-	var err error
-	if e.arena, err = e.device.allocate("the arena of "+e.program.Name, plan.Arena); err != nil {
+// touched lists the slots that instructions write, and those that they only read.
+func (e *Exec) touched(from, to int) (reads, writes []int) {
+	const read, written = 1, 2
+	how := map[int]int{}
+	note := func(ids []int, what int) {
+		for _, id := range ids {
+			for _, slot := range e.state.index[e.program.Values[id].Slot] {
+				how[slot] = max(how[slot], what)
+			}
+		}
+	}
+	for _, in := range e.program.Instrs[from:to] {
+		note(in.In, read)
+		note(in.Out, written)
+	}
+	for slot, what := range how {
+		if what == written {
+			writes = append(writes, slot)
+		} else {
+			reads = append(reads, slot)
+		}
+	}
+	return reads, writes
+}
+
+// load makes room and prepares, twice: first to learn how much scratch it takes.
+func (e *Exec) load() error {
+	s := e.state
+	if err := s.grow(&s.arena, "the arena of "+e.program.Name, e.plan.Arena); err != nil {
 		return err
 	}
+	b := &builder{device: e.device, guard: s.guard}
+	if err := e.prepare(b); err != nil {
+		return err
+	}
+	e.needed = b.needed
+	if err := s.grow(&s.scratch, "the scratch of "+e.program.Name, e.needed); err != nil {
+		return err
+	}
+	e.generation = -1
+	return e.ready()
+}
+
+// ready prepares the program again if the memory that it was prepared for has moved.
+func (e *Exec) ready() error {
+	if e.generation == e.state.generation {
+		return nil
+	}
+	if e.plan.Arena > e.state.arena.size || e.needed > e.state.scratch.size {
+		return fmt.Errorf("cuda: program %s has lost its memory to one that did not fit", e.program.Name)
+	}
+	if err := e.forget(); err != nil {
+		return err
+	}
+	e.generation = e.state.generation
+	return e.prepare(&builder{device: e.device, scratch: e.state.scratch.at, guard: e.state.guard})
+}
+
+// forget frees what was captured.
+func (e *Exec) forget() error {
+	for i := range e.parts {
+		for _, g := range []**driver.Graph{&e.parts[i].graph, &e.parts[i].guarded} {
+			if *g == nil {
+				continue
+			}
+			if err := (*g).Destroy(); err != nil {
+				return err
+			}
+			*g = nil
+		}
+	}
+	return nil
+}
+
+// place finds the memory of every value.
+func (e *Exec) place() error {
+	e.values = e.values[:0]
 	for id, v := range e.program.Values {
 		t := tensor{Type: v.Type}
 		switch {
 		case v.Slot != "":
-			slot, err := state.find(v.Slot)
+			slot, err := e.state.find(v.Slot)
 			if err != nil {
 				return err
 			}
 			t.at = slot.at
-		case plan.Offsets[id] >= 0:
-			t.at = e.arena + cu.DevicePtr(plan.Offsets[id])
+		case e.plan.Offsets[id] >= 0:
+			t.at = e.state.arena.at + cu.DevicePtr(e.plan.Offsets[id])
 		}
 		e.values = append(e.values, t)
 	}
-	b := &builder{device: e.device}
-	if err := e.prepare(b); err != nil { // to learn how much scratch it takes
-		return err
-	}
-	e.memory.Workspace = b.needed
-	if e.scratch, err = e.device.allocate("the scratch of "+e.program.Name, b.needed); err != nil {
-		return err
-	}
-	return e.prepare(&builder{device: e.device, scratch: e.scratch})
+	return nil
 }
 
 func (e *Exec) prepare(b *builder) error {
+	if err := e.place(); err != nil {
+		return err
+	}
 	e.launches = nil
 	for i, in := range e.program.Instrs {
 		l, err := b.prepare(call{op: in.Op, in: e.pick(in.In), out: e.pick(in.Out)})
@@ -102,166 +181,9 @@ func (e *Exec) pick(ids []int) []tensor {
 func (e *Exec) Program() *kernels.Program { return e.program }
 
 // Memory implements kernels.Exec.
-func (e *Exec) Memory() kernels.MemoryUse { return e.memory }
-
-// Run implements kernels.Exec. It returns when the work is on the stream; what reads
-// its results waits.
-func (e *Exec) Run() error { return e.device.do(e.run) }
-
-// RunSegment implements kernels.Exec.
-func (e *Exec) RunSegment(i int) error { return e.device.do(e.segments[i]) }
-
-func (e *Exec) runAll() error {
-	for i := range e.program.Segments {
-		if err := e.replay(i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// replay launches the graph of a segment, which is captured the first time.
-func (e *Exec) replay(i int) error {
-	s := e.program.Segments[i]
-	if s.From == s.To {
-		return nil
-	}
-	if e.device.sync {
-		return e.stepwise(s)
-	}
-	if e.graphs[i] == nil {
-		if err := e.capture(i, s); err != nil {
-			return fmt.Errorf("capture segment %s of %s: %w", s.Name, e.program.Name, err)
-		}
-	}
-	return e.graphs[i].Launch(e.device.stream)
-}
-
-// stepwise runs the instructions of a segment, each to its end.
-func (e *Exec) stepwise(s kernels.Segment) error {
-	for k := s.From; k < s.To; k++ {
-		if err := e.finish(k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// finish runs an instruction and waits for it, so that an error is that instruction's.
-func (e *Exec) finish(k int) error {
-	if err := e.launch(k); err != nil {
-		return err
-	}
-	if err := e.device.stream.Synchronize(); err != nil {
-		return fmt.Errorf("%s: %w", e.program.Line(k), err)
-	}
-	return nil
-}
-
-func (e *Exec) capture(i int, s kernels.Segment) error {
-	if err := driver.BeginCapture(e.device.stream); err != nil {
-		return err
-	}
-	for k := s.From; k < s.To; k++ {
-		if err := e.launch(k); err != nil {
-			_, _ = driver.EndCapture(e.device.stream) // what was captured is not wanted
-			return err
-		}
-	}
-	g, err := driver.EndCapture(e.device.stream)
-	if err != nil {
-		return err
-	}
-	e.graphs[i] = &g
-	return nil
-}
-
-// launch puts the kernels of an instruction on the stream.
-func (e *Exec) launch(k int) error {
-	for _, l := range e.launches[k] {
-		if err := driver.Launch(l.function, l.grid, e.device.stream, l.args); err != nil {
-			return fmt.Errorf("%s: %w", e.program.Line(k), err)
-		}
-	}
-	return nil
-}
-
-// RunInstr implements kernels.Exec. It waits for the instruction.
-func (e *Exec) RunInstr(i int) error { return e.device.do(func() error { return e.finish(i) }) }
-
-// GetValue implements kernels.Exec.
-func (e *Exec) GetValue(id int, dst []float64) error { return e.transfer(id, dst, true) }
-
-// PutValue implements kernels.Exec.
-func (e *Exec) PutValue(id int, src []float64) error { return e.transfer(id, src, false) }
-
-func (e *Exec) transfer(id int, v []float64, toHost bool) error {
-	t := e.values[id]
-	if t.Shape.Len() != len(v) {
-		return fmt.Errorf("program %s: value %%%d is %v, not %d elements", e.program.Name, id, t.Type, len(v))
-	}
-	return e.device.do(func() error {
-		switch t.DType {
-		case kernels.I32:
-			return through[int32](e.device, t.at, v, toHost)
-		case kernels.U8:
-			return through[uint8](e.device, t.at, v, toHost)
-		case kernels.BF16:
-			return e.halves(t.at, v, toHost)
-		}
-		return through[float32](e.device, t.at, v, toHost)
-	})
-}
-
-// halves copies numbers of type bf16.
-func (e *Exec) halves(at cu.DevicePtr, v []float64, toHost bool) error {
-	own := narrow(convert[float32](v))
-	if err := copyTensor(e.device, at, own, toHost); err != nil {
-		return err
-	}
-	if toHost {
-		copy(v, convert[float64](widen(own)))
-	}
-	return nil
-}
-
-// through copies by way of the device's own type.
-func through[T float32 | int32 | uint8](d *Device, at cu.DevicePtr, v []float64, toHost bool) error {
-	own := make([]T, len(v))
-	if !toHost {
-		for i, x := range v {
-			own[i] = T(x)
-		}
-	}
-	if err := copyTensor(d, at, own, toHost); err != nil {
-		return err
-	}
-	if toHost {
-		for i, x := range own {
-			v[i] = float64(x)
-		}
-	}
-	return nil
+func (e *Exec) Memory() kernels.MemoryUse {
+	return kernels.MemoryUse{Arena: e.plan.Arena, Workspace: e.needed, Sum: e.plan.Sum, Shared: true}
 }
 
 // Close implements kernels.Exec.
-func (e *Exec) Close() error {
-	return e.device.do(func() error {
-		for i, g := range e.graphs {
-			if g == nil {
-				continue
-			}
-			if err := g.Destroy(); err != nil {
-				return err
-			}
-			e.graphs[i] = nil
-		}
-		for _, p := range []*cu.DevicePtr{&e.arena, &e.scratch} {
-			if err := free(*p); err != nil {
-				return err
-			}
-			*p = 0
-		}
-		return nil
-	})
-}
+func (e *Exec) Close() error { return e.device.do(e.forget) }

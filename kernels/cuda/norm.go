@@ -188,5 +188,5 @@ func runningStats(b *builder, op kernels.RunningStats, c call) {
 		a.Pointer(t.at)
 	}
 	count := float64(op.Count)
-	reals(a.Int(channels), op.Momentum, 1-op.Momentum, float64(op.Shards), count/(count-1))
+	reals(a.Pointer(b.guard).Int(channels), op.Momentum, 1-op.Momentum, float64(op.Shards), count/(count-1))
 }

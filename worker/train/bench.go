@@ -96,8 +96,11 @@ func RunBench(d kernels.Device, task api.Task, steps int, shapes bool, now func(
 	for _, e := range s.benchExecs() {
 		m := e.Memory()
 		b.FLOPs += e.Program().Cost().FLOPs
-		b.ArenaBytes += m.Arena
-		b.WorkBytes += m.Workspace
+		if m.Shared {
+			b.ArenaBytes, b.WorkBytes = max(b.ArenaBytes, m.Arena), max(b.WorkBytes, m.Workspace)
+		} else {
+			b.ArenaBytes, b.WorkBytes = b.ArenaBytes+m.Arena, b.WorkBytes+m.Workspace
+		}
 		b.NaiveBytes += m.Sum
 	}
 	return b, b.timeOps(s.benchExecs(), shapes, now)

@@ -113,9 +113,9 @@ TYPED_KERNELS(batch_norm_grad, PARAMS, (dy, x, gamma, stats, rstd, y, sum_gh, su
 #undef PARAMS
 
 // In place: mean and variance go on by a fraction momentum; rest is 1 - momentum.
-KERNEL running_stats(const float* mean, const float* variance, const float* __restrict__ sums, float* new_mean, float* new_variance, int channels, float momentum, float rest, float shards, float unbias) {
+KERNEL running_stats(const float* mean, const float* variance, const float* __restrict__ sums, float* new_mean, float* new_variance, const int* __restrict__ guard, int channels, float momentum, float rest, float shards, float unbias) {
   const int c = place();
-  if (c >= channels) return;
+  if (c >= channels || *guard) return;
   new_mean[c] = rest * mean[c] + momentum * __fdiv_rn(sums[c], shards);
   new_variance[c] = rest * variance[c] + momentum * (__fdiv_rn(sums[channels + c], shards) * unbias);
 }

@@ -1,10 +1,11 @@
-// optim.cu: one step of an optimizer for a whole group of weights, in place.
+// optim.cu: one step of an optimizer for a whole group of weights, in place. Behind a
+// loss that was not finite the guard is set, and updates leave everything as it is.
 #include "common.cuh"
 
 // hyper: lr / (1 - beta1^t), sqrt(1 - beta2^t).
-KERNEL adam(const float* w, const float* m, const float* v, const float* __restrict__ g, const float* __restrict__ hyper, float* new_w, float* new_m, float* new_v, int n, float beta1, float rest1, float beta2, float rest2, float eps) {
+KERNEL adam(const float* w, const float* m, const float* v, const float* __restrict__ g, const float* __restrict__ hyper, float* new_w, float* new_m, float* new_v, const int* __restrict__ guard, int n, float beta1, float rest1, float beta2, float rest2, float eps) {
   const int i = place();
-  if (i >= n) return;
+  if (i >= n || *guard) return;
   const float d = g[i], m1 = beta1 * m[i] + rest1 * d, v1 = beta2 * v[i] + rest2 * d * d;
   new_m[i] = m1;
   new_v[i] = v1;
@@ -12,10 +13,16 @@ KERNEL adam(const float* w, const float* m, const float* v, const float* __restr
 }
 
 // hyper: lr.
-KERNEL sgd(const float* w, const float* m, const float* __restrict__ g, const float* __restrict__ hyper, float* new_w, float* new_m, int n, float momentum) {
+KERNEL sgd(const float* w, const float* m, const float* __restrict__ g, const float* __restrict__ hyper, float* new_w, float* new_m, const int* __restrict__ guard, int n, float momentum) {
   const int i = place();
-  if (i >= n) return;
+  if (i >= n || *guard) return;
   const float m1 = momentum * m[i] + g[i];
   new_m[i] = m1;
   new_w[i] = w[i] - hyper[0] * m1;
+}
+
+// trip sets the guard if a loss is not finite. Nothing but a new state clears it.
+KERNEL trip(const float* __restrict__ loss, int* guard, int n) {
+  const int i = place();
+  if (i < n && !(fabsf(loss[i]) < INFINITY)) *guard = 1;
 }

@@ -19,6 +19,11 @@ static void set_faults(const char* s) {
   void (*f)(const char*) = (void (*)(const char*))dlsym(RTLD_DEFAULT, "emuSetFaults");
   if (f) f(s);
 }
+static int set_early(int what) {
+  void (*f)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "emuSetEarly");
+  if (f) f(what);
+  return f != 0;
+}
 static const char* last_error(void) {
   const char* (*f)(void) = (const char* (*)(void))dlsym(RTLD_DEFAULT, "emuLastError");
   return f ? f() : "";
@@ -45,12 +50,29 @@ func SetOrder(o Order) bool { return C.set_order(C.int(o)) != 0 }
 
 // SetFaults has events fail: "alloc:2" the second allocation from now on, "launch:1"
 // the next launch, "sticky:1" the next kernel, when it runs, and for good, "lost:3"
-// the device at the third launch. Several are divided by commas; empty is none.
+// the device at the third launch, "copy:1" the next copy on a stream, when its turn
+// comes. "wait:1" leaves out the next wait of a stream for an event. Several are divided
+// by commas; empty is none.
 func SetFaults(spec string) {
 	s := C.CString(spec)
 	defer C.free(unsafe.Pointer(s))
 	C.set_faults(s)
 }
+
+// Early is what is done as soon as it may be, instead of as late: a sum.
+type Early int
+
+// What can be early.
+const (
+	CopiesIn Early = 1 << iota
+	CopiesOut
+	Launches
+	AllEarly = CopiesIn | CopiesOut | Launches
+)
+
+// SetEarly has work on streams done early or late from now on. It reports whether the
+// driver is the emulated one.
+func SetEarly(e Early) bool { return C.set_early(C.int(e)) != 0 }
 
 // LastError is the report of the last kernel that was refused.
 func LastError() string { return C.GoString(C.last_error()) }

@@ -17,6 +17,7 @@ struct Fault {
   int countdown;
 };
 std::vector<Fault> faults;
+int early;
 
 int number(const char* variable, int otherwise) {
   const char* e = getenv(variable);
@@ -24,7 +25,7 @@ int number(const char* variable, int otherwise) {
 }
 
 // set_faults reads "alloc:2,lost:7": the second allocation and the seventh launch
-// from now on fail.
+// from now on fail. "wait:1" leaves out the next wait of a stream for an event.
 void set_faults(const char* text) {
   faults.clear();
   for (std::string rest = text ? text : ""; !rest.empty();) {
@@ -52,6 +53,8 @@ size_t device_bytes() {
   return n;
 }
 
+bool is_early(Early what) { return early & what; }
+
 void note_error(const std::string& text) {
   last_error = text;
   static const bool quiet = getenv("EMU_QUIET");
@@ -73,6 +76,7 @@ using namespace emu;
 
 // For tests, beside the API: faults, the order of threads, and the last report.
 EMU_API void emuSetFaults(const char* text) { EMU_ENTER; set_faults(text); }
+EMU_API void emuSetEarly(int what) { EMU_ENTER; early = what; }
 EMU_API void emuSetOrder(int o) { EMU_ENTER; set_order(Order(o)); }
 EMU_API const char* emuLastError() { EMU_ENTER; return last_error.c_str(); }
 

@@ -38,10 +38,15 @@ struct CUstream_st {
   CUgraph capture = nullptr;
   std::vector<int> last;  // nodes that the next captured one comes after
 };
-struct CUevent_st {
-  double at = -1;  // ms
-  bool pending = false;
+// Record is one recording of an event. What waits for it holds on to it, whatever the
+// event records next.
+struct Record {
   CUstream stream = nullptr;
+  bool pending = false;
+  double at = -1;  // ms
+};
+struct CUevent_st {
+  std::shared_ptr<Record> last = std::make_shared<Record>();
   CUgraph capture = nullptr;  // recorded into it
   std::vector<int> after;
 };
@@ -79,12 +84,19 @@ size_t device_bytes();
 void note_error(const std::string& text);
 
 // take_fault says whether the fault that a test asked for strikes this event: alloc,
-// launch, sticky or lost.
+// launch, sticky, lost, copy or wait.
 bool take_fault(const char* event);
+
+// What can be done as soon as it may be, instead of as late: a wait that was left out
+// before it shows. emuSetEarly takes a sum of them.
+enum Early { kCopiesIn = 1, kCopiesOut = 2, kLaunches = 4 };
+bool is_early(Early what);
 
 // stream.cpp
 CUstream stream_of(CUcontext c, CUstream s);  // the default stream for 0, 1 and 2
 CUresult enqueue(CUstream s, Work w);
+// hand_over is enqueue for work that may be early.
+CUresult hand_over(CUstream s, Early what, Work w);
 CUresult drain(CUstream s);
 CUresult drain_all(CUcontext c);
 double now_ms();

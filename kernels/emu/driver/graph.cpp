@@ -79,7 +79,7 @@ EMU_API CUresult cuGraphLaunch(CUgraphExec x, CUstream s) {
   EMU_CALL;
   if (take_fault("lost")) return c->sticky = CUDA_ERROR_DEVICE_UNAVAILABLE;
   auto nodes = std::make_shared<std::vector<Node>>(x->nodes);
-  return enqueue(stream_of(c, s), [=] { return replay(*nodes); });
+  return hand_over(stream_of(c, s), kLaunches, [=] { return replay(*nodes); });
 }
 EMU_API CUresult cuGraphDestroy(CUgraph g) { EMU_CALL; delete g; return CUDA_SUCCESS; }
 EMU_API CUresult cuGraphExecDestroy(CUgraphExec x) { EMU_CALL; delete x; return CUDA_SUCCESS; }

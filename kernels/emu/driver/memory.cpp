@@ -160,6 +160,11 @@ EMU_API CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t n) {
   if (!r) copy(to, from, n);
   return r;
 }
+static CUresult move_on(CUstream s, Early what, Work w) {
+  const bool spoilt = take_fault("copy");
+  return hand_over(s, what, [=] { return spoilt ? CUDA_ERROR_ILLEGAL_ADDRESS : w(); });
+}
+
 // Pinned memory is read when the copy's turn comes; other memory is staged at once,
 // as CUDA does.
 EMU_API CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t n, CUstream s) {
@@ -171,14 +176,14 @@ EMU_API CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t n
     mark(to, n, Byte::kWritten);
     return CUDA_SUCCESS;
   };
-  if (s->capture || is_pinned(from, n)) return enqueue(s, [=] { return move(from); });
+  if (s->capture || is_pinned(from, n)) return move_on(s, kCopiesIn, [=] { return move(from); });
   auto staged = std::make_shared<std::string>(static_cast<const char*>(from), n);
-  return enqueue(s, [=] { return move(staged->data()); });
+  return move_on(s, kCopiesIn, [=] { return move(staged->data()); });
 }
 EMU_API CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t n, CUstream s) {
   EMU_CALL;
   EMU_DEVICE_RANGE(from, n);
-  return enqueue(stream_of(c, s), [=] {
+  return move_on(stream_of(c, s), kCopiesOut, [=] {
     memcpy(to, reinterpret_cast<void*>(from), n);
     return CUDA_SUCCESS;
   });

@@ -128,7 +128,7 @@ EMU_API CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned
   if (take_fault("lost")) return c->sticky = CUDA_ERROR_DEVICE_UNAVAILABLE;
   const bool spoilt = take_fault("sticky");
   auto args = copy_arguments(f->kernel, params);
-  return enqueue(stream_of(c, s), [=] {
+  return hand_over(stream_of(c, s), kLaunches, [=] {
     if (spoilt) {
       note_error(std::string(f->kernel->name) + ": fails on request");
       return CUDA_ERROR_ILLEGAL_ADDRESS;

@@ -55,8 +55,13 @@ CUresult enqueue(CUstream s, Work w) {
   return CUDA_SUCCESS;
 }
 
-// reach works a stream up to an event.
-static CUresult reach(CUevent e) {
+CUresult hand_over(CUstream s, Early what, Work w) {
+  const CUresult r = enqueue(s, std::move(w));
+  return r || s->capture || !is_early(what) ? r : drain(s);
+}
+
+// reach works a stream up to a recording.
+static CUresult reach(const std::shared_ptr<Record>& e) {
   while (e->pending && !e->stream->queue.empty())
     if (const CUresult r = step(e->stream)) return r;
   return CUDA_SUCCESS;
@@ -95,12 +100,7 @@ EMU_API CUresult cuStreamQuery(CUstream s) {
   return r ? r : CUDA_ERROR_NOT_READY;
 }
 EMU_API CUresult cuEventCreate(CUevent* e, unsigned) { EMU_CALL; *e = new CUevent_st; return CUDA_SUCCESS; }
-EMU_API CUresult cuEventDestroy_v2(CUevent e) {
-  EMU_CALL;
-  const CUresult r = reach(e);
-  delete e;
-  return r;
-}
+EMU_API CUresult cuEventDestroy_v2(CUevent e) { EMU_CALL; delete e; return CUDA_SUCCESS; }
 EMU_API CUresult cuEventRecord(CUevent e, CUstream s) {
   EMU_CALL;
   s = stream_of(c, s);
@@ -109,38 +109,42 @@ EMU_API CUresult cuEventRecord(CUevent e, CUstream s) {
     e->after = s->last;
     return CUDA_SUCCESS;
   }
-  if (const CUresult r = reach(e)) return r;  // recorded anew, the old one is forgotten
+  auto record = std::make_shared<Record>();
+  record->stream = s;
+  record->pending = true;
   e->capture = nullptr;
-  e->pending = true;
-  e->stream = s;
+  e->last = record;
   return enqueue(s, [=] {
-    e->at = now_ms();
-    e->pending = false;
+    record->at = now_ms();
+    record->pending = false;
     return CUDA_SUCCESS;
   });
 }
 EMU_API CUresult cuEventQuery(CUevent e) {
   EMU_CALL;
-  if (!e->pending) return CUDA_SUCCESS;
-  const CUresult r = reach(e);
+  if (!e->last->pending) return CUDA_SUCCESS;
+  const CUresult r = reach(e->last);
   return r ? r : CUDA_ERROR_NOT_READY;
 }
 EMU_API CUresult cuEventSynchronize(CUevent e) {
   EMU_CALL;
   if (e->capture) return CUDA_ERROR_CAPTURED_EVENT;
-  return reach(e);
+  return reach(e->last);
 }
 EMU_API CUresult cuEventElapsedTime(float* ms, CUevent from, CUevent to) {
   EMU_CALL;
-  if (from->pending || to->pending) return CUDA_ERROR_NOT_READY;
-  if (from->at < 0 || to->at < 0) return CUDA_ERROR_INVALID_HANDLE;
-  *ms = float(to->at - from->at);
+  if (from->last->pending || to->last->pending) return CUDA_ERROR_NOT_READY;
+  if (from->last->at < 0 || to->last->at < 0) return CUDA_ERROR_INVALID_HANDLE;
+  *ms = float(to->last->at - from->last->at);
   return CUDA_SUCCESS;
 }
 EMU_API CUresult cuStreamWaitEvent(CUstream s, CUevent e, unsigned) {
   EMU_CALL;
   s = stream_of(c, s);
-  if (!e->capture) return enqueue(s, [=] { return reach(e); });
+  if (!e->capture) {
+    if (take_fault("wait")) return CUDA_SUCCESS;
+    return enqueue(s, [record = e->last] { return reach(record); });
+  }
   if (s->capture && s->capture != e->capture) return CUDA_ERROR_STREAM_CAPTURE_MERGE;
   if (!s->capture) s->last.clear();
   s->capture = e->capture;
