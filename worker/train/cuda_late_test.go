@@ -91,12 +91,19 @@ func generatorFile(d kernels.Device) (*safetensors.File, error) {
 // whether work on the device comes early or late. An interrupt changes nothing.
 func TestCUDALateIsTheSame(t *testing.T) {
 	d := openGPU(t)
-	for name, run := range map[string]stage{"pretrain": pretrainStage, "finetune": finetuneStage} {
+	for name, c := range map[string]struct {
+		run    stage
+		orders []control.Early
+	}{
+		"pretrain": {pretrainStage, []control.Early{0, control.Launches, control.CopiesIn | control.CopiesOut}},
+		"finetune": {finetuneStage, []control.Early{control.CopiesIn | control.CopiesOut}},
+	} {
+		run := c.run
 		want, err := run(t.Context(), plain{d}, openRepo(t, t.TempDir(), filestore.OSDisk{}), 1e-3, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, early := range []control.Early{0, control.CopiesIn | control.CopiesOut, control.Launches} {
+		for _, early := range c.orders {
 			control.SetEarly(early)
 			got, err := interrupted(t, d, run, 2)
 			control.SetEarly(0)
@@ -152,20 +159,20 @@ func TestCUDALostWhileSaving(t *testing.T) {
 		t.Skip("SKIPPED: cards are lost on the emulated driver alone")
 	}
 	whole := openGPU(t)
-	want, err := finetuneStage(t.Context(), whole, openRepo(t, t.TempDir(), filestore.OSDisk{}), 1e-3, nil)
+	want, err := pretrainStage(t.Context(), whole, openRepo(t, t.TempDir(), filestore.OSDisk{}), 1e-3, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, faults := range []string{"copy:55", "copy:58", "lost:9"} {
+	for _, faults := range []string{"copy:50", "copy:51", "lost:9"} {
 		repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
 		d := openGPU(t)
 		control.SetFaults(faults)
-		_, err := finetuneStage(t.Context(), d, repo, 1e-3, nil)
+		_, err := pretrainStage(t.Context(), d, repo, 1e-3, nil)
 		control.SetFaults("")
 		if err == nil || !strings.Contains(err.Error(), "is lost to this process") {
 			t.Fatalf("%s: %v", faults, err)
 		}
-		got, err := finetuneStage(t.Context(), whole, repo, 1e-3, nil)
+		got, err := pretrainStage(t.Context(), whole, repo, 1e-3, nil)
 		if err != nil || got.WeightsSHA256() != want.WeightsSHA256() {
 			t.Errorf("%s: %v, weights %.16s, want %.16s", faults, err, got.WeightsSHA256(), want.WeightsSHA256())
 		}
