@@ -8,7 +8,8 @@ Needs the binaries that `make gpu-check` builds, and PyTorch with CUDA for the g
 - `g2c doctor`: a card, its class, one image held to the reference;
 - the suite of every operation's contract on the card, in float32 and bfloat16 (kernels.test);
 - both training steps in lockstep with the reference in both precisions, first losses, and the same bits twice (steps.test);
-- gradients of the first step beside PyTorch's at the same precision, each side's error to PyTorch in float64;
+- gradients of the first step beside PyTorch's at the same precision, each side's error to PyTorch in float64: ours may be twice theirs
+  (losses are held to 1e-4 and 2e-2 where theirs keep to that);
 - 200 steps of a CycleGAN and a small joint run by `g2c run`, twice: the same weights.
 """
 import argparse, json, os, statistics, subprocess, sys, tempfile
@@ -86,7 +87,7 @@ def gradients(g2c, peer, device, torch_device, rows):
                                check=True, stdout=subprocess.DEVNULL)
                 ours = errors(load_file(out), want)
                 bound = {"fp32": 1e-4, "bf16": 2e-2}[precision]
-                good &= ours[0] <= bound and ours[1] <= 2 * theirs[1] + 1e-5
+                good &= ours[0] <= max(bound, 2 * theirs[0]) and ours[1] <= 2 * theirs[1] + 1e-5
                 lines.append(f"| {row[0]} | {precision} | {ours[0]:.1e} | {theirs[0]:.1e} | {ours[1]:.1e} | {theirs[1]:.1e} | {ours[2]:.1e} | {theirs[2]:.1e} |")
                 print(lines[-1], flush=True)
     return lines, good
