@@ -105,16 +105,16 @@ func sharedBatch(f *api.Finetune, set *dataset.Set, step int) trainingBatch {
 	return b
 }
 
-// trainOver runs two frozen and two joint steps over devices, and gives what each
+// trainOver runs frozen and then as many joint steps over devices, and gives what each
 // device holds at the end.
-func trainOver(t *testing.T, devices []kernels.Device, task api.Task, set *dataset.Set) (hashes []string) {
+func trainOver(t *testing.T, devices []kernels.Device, task api.Task, set *dataset.Set, steps int) (hashes []string) {
 	t.Helper()
 	r := openShared(t, devices, task.Finetune)
-	for step := range 4 {
+	for step := range 2 * steps {
 		if err := r.feed(sharedBatch(task.Finetune, set, step)); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.train(0.01, step < 2, int64(step)); err != nil {
+		if err := r.train(0.01, step < steps, int64(step)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,15 +148,27 @@ func hashGroups(t *testing.T, s kernels.State) string {
 	return fmt.Sprintf("%x", h.Sum(nil)[:8])
 }
 
-// checkReplicas trains over one, two and four devices: the same bits on each.
-func checkReplicas(t *testing.T, open func(*testing.T, int) []kernels.Device, batch int, change func(*api.Finetune)) {
+// numbers are of what a model is trained over, and how long.
+type numbers struct {
+	devices      []int
+	batch, steps int
+}
+
+var (
+	many = numbers{devices: []int{1, 2, 4}, batch: 8, steps: 2}
+	// few has shards of one sample.
+	few = numbers{devices: []int{1, 2, 4}, batch: 4, steps: 2}
+)
+
+// checkReplicas trains over one device and over several: the same bits on each.
+func checkReplicas(t *testing.T, open func(*testing.T, int) []kernels.Device, over numbers, change func(*api.Finetune)) {
 	t.Helper()
 	want := ""
-	for _, n := range []int{1, 2, 4} {
+	for _, n := range over.devices {
 		devices := open(t, n)
-		task, set := shared(devices[0], batch)
+		task, set := shared(devices[0], over.batch)
 		change(task.Finetune)
-		got := trainOver(t, devices, task, set)
+		got := trainOver(t, devices, task, set, over.steps)
 		if want == "" {
 			want = got[0]
 		}
@@ -174,21 +186,21 @@ func checkReplicas(t *testing.T, open func(*testing.T, int) []kernels.Device, ba
 // Several devices end in the bits of one, whatever the model, and all of them hold the
 // whole state.
 func TestDevicesGiveTheBitsOfOne(t *testing.T) {
-	t.Run("attention", func(t *testing.T) { checkReplicas(t, cpus, 8, func(*api.Finetune) {}) })
+	t.Run("attention", func(t *testing.T) { checkReplicas(t, cpus, many, func(*api.Finetune) {}) })
 	t.Run("squares", func(t *testing.T) {
-		checkReplicas(t, cpus, 8, func(f *api.Finetune) { f.Generator.Width, f.Classifier.Width = 8, 32 })
+		checkReplicas(t, cpus, many, func(f *api.Finetune) { f.Generator.Width, f.Classifier.Width = 8, 32 })
 	})
 	t.Run("two stains, unshared, one sample a shard", func(t *testing.T) {
-		checkReplicas(t, cpus, 4, func(f *api.Finetune) {
+		checkReplicas(t, cpus, few, func(f *api.Finetune) {
 			f.Stains, f.Generators = []string{"HE", "MASSON"}, []api.Key{{1}, {2}}
 			f.Classifier.Shared, f.Classifier.Attention, f.Classifier.Stem = false, false, api.StemConv7
 		})
 	})
 	t.Run("no stains", func(t *testing.T) {
-		checkReplicas(t, cpus, 8, func(f *api.Finetune) { f.Stains, f.Generators, f.Generator = nil, nil, nil })
+		checkReplicas(t, cpus, many, func(f *api.Finetune) { f.Stains, f.Generators, f.Generator = nil, nil, nil })
 	})
 	t.Run("ref", func(t *testing.T) {
-		checkReplicas(t, refs, 4, func(f *api.Finetune) { f.Classifier.Stem = api.StemConv7 })
+		checkReplicas(t, refs, few, func(f *api.Finetune) { f.Classifier.Stem = api.StemConv7 })
 	})
 }
 
