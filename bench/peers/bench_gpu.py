@@ -8,7 +8,7 @@ captures CUDA graphs. Ours: float32 and bf16. A round runs each side once as a p
 median over rounds of its own median step. Each step ends with a wait for the device, on both sides. Below come our operations by their
 time on the device, beside ceilings that the same process measures. With --minutes the rest is left out, in words, when time runs short.
 """
-import argparse, json, math, statistics, subprocess, sys, tempfile, time
+import argparse, json, math, shutil, statistics, subprocess, sys, tempfile, time
 
 from bench_cpu import SPEC
 
@@ -25,6 +25,7 @@ PEERS = [
     ("compiled AMP", "bf16", ["--dtype", "bf16", "--channels-last", "--compile", "max-autotune"]),
 ]
 PRECISIONS = ["fp32", "bf16"]
+SMALL = [("CycleGAN 64², width 8, batch 1", "cyclegan", 64, 1, 8, 0, 0)]
 
 
 def last_json(command, timeout):
@@ -48,9 +49,9 @@ def ours(g2c, row, precision, steps, device, timeout):
                           "--steps", str(steps), "--json"], timeout)
 
 
-def peer(path, row, arguments, steps, timeout):
+def peer(path, row, arguments, steps, device, timeout):
     _, kind, size, batch, width, m, classifier = row
-    command = [sys.executable, path, "--what", kind, "--device", "cuda", "--size", str(size), "--batch", str(batch), "--width", str(width), "--steps", str(steps), *arguments]
+    command = [sys.executable, path, "--what", kind, "--device", device, "--size", str(size), "--batch", str(batch), "--width", str(width), "--steps", str(steps), *arguments]
     if kind == "g2c":
         command += ["--m", str(m), "--classifier-width", str(classifier)]
     return last_json(command, timeout)
@@ -70,6 +71,8 @@ def operations(row, precision, info):
 
 
 def card():
+    if not shutil.which("nvidia-smi"):
+        return "no card"
     return subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version,clocks.sm,power.limit", "--format=csv,noheader"], capture_output=True, text=True).stdout.strip()
 
 
@@ -81,6 +84,8 @@ def main():
     p.add_argument("--device", default="cuda")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--steps", type=int, default=20)
+    p.add_argument("--torch-device", default="cuda")
+    p.add_argument("--small", action="store_true", help="a small network, to try this program without a GPU")
     p.add_argument("--minutes", type=float, default=0, help="stop starting anything after so long")
     a = p.parse_args()
     import torch
@@ -92,7 +97,7 @@ def main():
              "| step | precision | g2c ms | " + " | ".join(f"{n} ms" for n, _, _ in PEERS) + " | best peer / g2c | g2c TFLOP/s | g2c device MiB | PyTorch peak MiB |",
              "|---" * (7 + len(PEERS)) + "|"]
     tables, ratios, failures = [], {q: [] for q in PRECISIONS}, []
-    for row in ROWS:
+    for row in SMALL if a.small else ROWS:
         mine, theirs, info, peak = {q: [] for q in PRECISIONS}, {n: [] for n, _, _ in PEERS}, {}, {n: 0 for n, _, _ in PEERS}
         for _ in range(a.rounds):
             for q in PRECISIONS:
@@ -108,7 +113,7 @@ def main():
             for n, _, arguments in PEERS:
                 if left() < 20 or theirs[n] == [math.inf]:
                     continue
-                r = peer(a.peer, row, arguments, a.steps, left())
+                r = peer(a.peer, row, arguments, a.steps, a.torch_device, left())
                 if "failed" in r:
                     failures.append(f"- {n}, {row[0]}: {r['failed']}")
                     theirs[n] = [math.inf]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"g2c/api"
 	"g2c/kernels"
 	"g2c/worker/train"
 )
@@ -44,7 +45,7 @@ type benchOp struct {
 
 // peaker is a device that can measure its own ceilings.
 type peaker interface {
-	Peaks(now func() time.Time) (flops, bytesPerSecond float64)
+	Peaks(now func() time.Time, bf16 bool) (flops, bytesPerSecond float64, err error)
 }
 
 // newDebugBench is `g2c debug bench SPEC`.
@@ -101,7 +102,10 @@ func (f *debugFlags) bench(c *cobra.Command, name string, device kernels.Device)
 	info.ImagesPerS = 1000 * float64(b.Samples) / info.MS
 	info.GFLOPS = 1000 * info.GFLOP / info.MS
 	if p, ok := device.(peaker); ok {
-		flops, bytes := p.Peaks(time.Now)
+		flops, bytes, err := p.Peaks(time.Now, isBF16(task))
+		if err != nil {
+			return nil, err
+		}
 		info.PeakGFLOPS, info.CopyGBPerS = flops/giga, bytes/giga
 	}
 	for _, o := range b.Ops {
@@ -113,6 +117,11 @@ func (f *debugFlags) bench(c *cobra.Command, name string, device kernels.Device)
 		info.Ops = append(info.Ops, op)
 	}
 	return info, nil
+}
+
+// isBF16 says whether a task computes in mixed precision.
+func isBF16(t api.Task) bool {
+	return t.Pretrain != nil && t.Pretrain.Precision == api.BF16 || t.Finetune != nil && t.Finetune.Precision == api.BF16
 }
 
 func ms(d time.Duration) float64 { return 1000 * d.Seconds() }

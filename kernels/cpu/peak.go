@@ -9,8 +9,8 @@ import (
 // Peaks measures what operations are held to: the rate of the widest
 // micro-kernel on packed operands in the first cache, and that of copying memory
 // that fits no cache, counting bytes read and written, each with all threads.
-func (d *Device) Peaks(now func() time.Time) (flops, bytesPerSecond float64) {
-	return d.peakProduct(now), d.peakCopy(now)
+func (d *Device) Peaks(now func() time.Time, _ bool) (flops, bytesPerSecond float64, err error) {
+	return d.peakProduct(now), d.peakCopy(now), nil
 }
 
 // peakRepeats is how often a ceiling is measured; the best counts.

@@ -25,15 +25,16 @@ func Count() (int, error) {
 
 // Device is one GPU.
 type Device struct {
-	thread    *thread // everything but waiting beside it
-	waiter    *thread // waits while the other hands over work
-	context   cu.CUContext
-	module    cu.Module
-	lanes     [lanes]lane
-	functions map[string]cu.Function
-	name      string
-	class     string
-	sync      bool
+	thread     *thread // everything but waiting beside it
+	waiter     *thread // waits while the other hands over work
+	processors int     // multiprocessors
+	context    cu.CUContext
+	module     cu.Module
+	lanes      [lanes]lane
+	functions  map[string]cu.Function
+	name       string
+	class      string
+	sync       bool
 
 	capability int    // ten times the compute capability
 	tile       string // Options.Tile
@@ -77,6 +78,9 @@ func Open(n int, o Options) (*Device, error) {
 func (d *Device) open(n int) error {
 	gpu, err := cu.GetDevice(n)
 	if err != nil {
+		return err
+	}
+	if d.processors, err = gpu.Attribute(cu.MultiprocessorCount); err != nil {
 		return err
 	}
 	if d.name, err = gpu.Name(); err != nil {

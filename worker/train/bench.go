@@ -183,8 +183,11 @@ func stateBytes(spec *kernels.StateSpec) int64 {
 	for _, g := range spec.Groups {
 		t, _ := spec.Type(g.Name)
 		size := 4
-		if t.DType == kernels.U8 {
+		switch t.DType {
+		case kernels.U8:
 			size = 1
+		case kernels.BF16:
+			size = 2
 		}
 		n += int64(size * t.Shape.Len())
 	}
@@ -194,22 +197,41 @@ func stateBytes(spec *kernels.StateSpec) int64 {
 // opRepeats is how often each instruction is timed; the least counts.
 const opRepeats = 3
 
+// instrTimer is a program that can time its instructions by its device's clock.
+type instrTimer interface {
+	TimeInstrs(repeats int) ([]time.Duration, error)
+}
+
+// timeInstrs gives the least time of each instruction of a program.
+func timeInstrs(e kernels.Exec, now func() time.Time) ([]time.Duration, error) {
+	if t, ok := e.(instrTimer); ok {
+		return t.TimeInstrs(opRepeats)
+	}
+	least := make([]time.Duration, len(e.Program().Instrs))
+	for i := range least {
+		for r := range opRepeats {
+			begun := now()
+			if err := e.RunInstr(i); err != nil {
+				return nil, err
+			}
+			if took := now().Sub(begun); r == 0 || took < least[i] {
+				least[i] = took
+			}
+		}
+	}
+	return least, nil
+}
+
 // timeOps times each instruction of one step alone and sums them by operation.
 func (b *Bench) timeOps(execs []kernels.Exec, shapes bool, now func() time.Time) error {
 	by := map[string]*OpCost{}
 	for _, e := range execs {
 		p := e.Program()
+		times, err := timeInstrs(e, now)
+		if err != nil {
+			return err
+		}
 		for i, in := range p.Instrs {
-			best := time.Duration(0)
-			for r := range opRepeats {
-				begun := now()
-				if err := e.RunInstr(i); err != nil {
-					return err
-				}
-				if took := now().Sub(begun); r == 0 || took < best {
-					best = took
-				}
-			}
 			name := in.Op.Name()
 			if shapes {
 				name = p.Signature(i)
@@ -220,7 +242,7 @@ func (b *Bench) timeOps(execs []kernels.Exec, shapes bool, now func() time.Time)
 				by[name] = o
 			}
 			o.Calls++
-			o.Time += best
+			o.Time += times[i]
 			o.Cost = o.Cost.Add(p.InstrCost(i))
 		}
 	}
