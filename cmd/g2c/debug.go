@@ -39,7 +39,7 @@ type debugFlags struct {
 
 func (f *debugFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.task, "task", "pretrain", "pretrain or finetune (the first of its kind), a task's name or key")
-	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu or ref")
+	addDevice(c, &f.device, "auto, cpu, cuda, cuda:1 or ref")
 	c.Flags().StringArrayVar(&f.sets, "set", nil, "path=value, edits the spec (repeatable)")
 	c.Flags().IntVar(&f.steps, "steps", 3, "training steps")
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/kernels/cpu"
@@ -22,6 +24,12 @@ const isaVariable = "G2C_CPU_ISA"
 // rewritesVariable chooses the rewrites of programs by name: all (the default),
 // none, or a list divided by commas. No bit depends on them.
 const rewritesVariable = "G2C_REWRITES"
+
+// addDevice defines the flags of verbs that run programs on a device.
+func addDevice(c *cobra.Command, name *string, devices string) {
+	c.Flags().StringVar(name, "device", "auto", devices)
+	c.Flags().BoolFunc("debug-sync", "wait for each operation on a GPU: errors name theirs, and a table of times ends the run", func(string) error { return debugSync() })
+}
 
 // openDevices makes the devices that a flag names, all of one numerics class.
 func openDevices(name string) ([]kernels.Device, error) {

@@ -16,6 +16,11 @@ func openCUDA(string) (kernels.Device, error) {
 	return nil, fault.New(fault.ErrUnavailable, "this build has no CUDA backend").WithHint("build with `make gpu`, or run with --device cpu")
 }
 
+// debugSync is what --debug-sync does.
+func debugSync() error {
+	return fault.New(fault.ErrSpec, "this build has no CUDA backend, which is what --debug-sync watches").WithHint("build with `make gpu`")
+}
+
 // driverPlaces are where the driver's library lies on the systems that we build
 // for.
 var driverPlaces = []string{"/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/lib64/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1"}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"g2c/internal/fault"
 	"g2c/kernels"
@@ -17,7 +19,29 @@ import (
 // names its operation.
 const syncVariable = "G2C_CUDA_SYNC"
 
-func cudaOptions() cuda.Options { return cuda.Options{Sync: os.Getenv(syncVariable) != ""} }
+func cudaOptions() cuda.Options {
+	if os.Getenv(syncVariable) == "" {
+		return cuda.Options{}
+	}
+	return cuda.Options{Sync: true, Report: sayTimes}
+}
+
+// debugSync is what --debug-sync does.
+func debugSync() error { return os.Setenv(syncVariable, "1") }
+
+// sayTimes prints what operations took, the longest first.
+func sayTimes(all []cuda.OpTime) {
+	var total time.Duration
+	for _, o := range all {
+		total += o.Time
+	}
+	w := tabwriter.NewWriter(os.Stderr, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "operation\tcount\ttotal ms\tshare")
+	for _, o := range all {
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.1f %%\n", o.Op, o.Count, ms(o.Time), 100*o.Time.Seconds()/max(total.Seconds(), 1e-9))
+	}
+	w.Flush()
+}
 
 // openAuto takes the first GPU, or the processor where there is none, and says which.
 func openAuto() (kernels.Device, error) {

@@ -24,7 +24,7 @@ type modelFlags struct {
 
 func (f *modelFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.store, "store", defaultStore, "store of the model's key")
-	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, cuda, cuda:1 or ref")
+	addDevice(c, &f.device, "auto, cpu, cuda, cuda:1 or ref")
 	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
 	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
 }

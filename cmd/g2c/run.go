@@ -47,7 +47,7 @@ one.
 // add defines the flags of verbs that read a spec.
 func (f *experimentFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.store, "store", "", "directory of checkpoints and reports (default the spec's, runs/)")
-	c.Flags().StringVar(&f.device, "device", "auto", "auto, cpu, cuda, cuda:0,1 or ref")
+	addDevice(c, &f.device, "auto, cpu, cuda, cuda:0,1 or ref")
 	c.Flags().StringVar(&f.only, "only", "", "a task's name or the beginning of names; what they need is run too")
 	c.Flags().StringArrayVar(&f.sets, "set", nil, "path=value, edits the spec (repeatable)")
 	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")

@@ -35,6 +35,8 @@ type Device struct {
 	name       string
 	class      string
 	sync       bool
+	times      *opTimes // of operations that run one by one
+	report     func([]OpTime)
 
 	capability int    // ten times the compute capability
 	tile       string // Options.Tile
@@ -48,6 +50,9 @@ type Options struct {
 	// Sync runs instruction by instruction, without graphs, and waits for each: an
 	// error then names the operation that it came from.
 	Sync bool
+	// Report, if set, is told when the device is closed what each kind of operation took,
+	// of those that ran one by one.
+	Report func([]OpTime)
 	// Tile names the tile that convolutions of bf16 use wherever it can serve, in
 	// place of the table's: for tests, and for tuning.
 	Tile string
@@ -62,7 +67,7 @@ func Open(n int, o Options) (*Device, error) {
 	if n < 0 || n >= count {
 		return nil, fault.New(fault.ErrUnavailable, "there is no GPU %d, the driver knows %d", n, count)
 	}
-	d := &Device{thread: newThread(), waiter: newThread(), functions: map[string]cu.Function{}, sync: o.Sync, tile: o.Tile}
+	d := &Device{thread: newThread(), waiter: newThread(), functions: map[string]cu.Function{}, sync: o.Sync, report: o.Report, tile: o.Tile}
 	err = d.thread.do(func() error { return d.open(n) })
 	if err == nil {
 		err = d.waiter.do(func() error { return cu.SetCurrentContext(d.context) })
@@ -105,7 +110,8 @@ func (d *Device) open(n int) error {
 			return err
 		}
 	}
-	return nil
+	d.times, err = newOpTimes()
+	return err
 }
 
 // oldest is the least compute capability that the image holds code for.
@@ -151,7 +157,7 @@ func (d *Device) on(t *thread, f func() error) error {
 	d.lock.Lock()
 	defer d.lock.Unlock()
 	if d.poison == nil && isPoison(err) {
-		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint. If it comes again, G2C_CUDA_SYNC=1 names the operation")
+		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint. If it comes again, --debug-sync names the operation")
 	}
 	if d.poison != nil {
 		return d.poison
@@ -203,6 +209,9 @@ func (d *Device) allocate(what string, bytes int64) (cu.DevicePtr, error) {
 
 // Close implements kernels.Device. No program may run on the device any more.
 func (d *Device) Close() error {
+	if d.report != nil {
+		d.report(d.times.list())
+	}
 	d.waiter.end()
 	err := d.thread.do(d.context.Destroy)
 	d.thread.end()

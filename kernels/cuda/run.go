@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -130,10 +131,10 @@ func (e *Exec) capture(stream cu.Stream, s kernels.Segment, first func() error) 
 		err = e.launch(k)
 	}
 	g, endErr := driver.EndCapture(stream)
-	if err != nil {
-		return driver.Graph{}, err // what was captured is not wanted
+	if err != nil && endErr == nil {
+		_ = g.Destroy() // what was captured is not wanted
 	}
-	return g, endErr
+	return g, errors.Join(err, endErr)
 }
 
 // stepwise runs the instructions of a segment, each to its end.
@@ -148,10 +149,14 @@ func (e *Exec) stepwise(s kernels.Segment) error {
 
 // finish runs an instruction and waits for it, so that an error is that instruction's.
 func (e *Exec) finish(k int) error {
+	stream, times := e.device.lanes[compute].stream, e.device.times
+	if err := times.begin(stream); err != nil {
+		return err
+	}
 	if err := e.launch(k); err != nil {
 		return err
 	}
-	if err := driver.Synchronize(e.device.lanes[compute].stream); err != nil {
+	if err := times.end(stream, e.program.Instrs[k].Op.Name()); err != nil {
 		return fmt.Errorf("%s: %w", e.program.Line(k), err)
 	}
 	return nil
