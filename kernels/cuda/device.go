@@ -199,12 +199,12 @@ func (d *Device) allocate(what string, bytes int64) (cu.DevicePtr, error) {
 		return 0, nil
 	}
 	p, err := cu.MemAlloc(bytes)
-	if err != nil {
+	if errors.Is(err, cu.OutOfMemory) {
 		free, total, _ := cu.MemInfo()
-		return 0, fault.New(fault.ErrUnavailable, "%s: no room for %s: %d MiB are needed, %d of %d MiB are free: %w", d.name, what, bytes>>20, free>>20, total>>20, err).
+		return 0, fault.New(fault.ErrUnavailable, "%s: %w for %s: %d MiB are needed, %d of %d MiB are free", d.name, kernels.ErrMemory, what, bytes>>20, free>>20, total>>20).
 			WithHint("a smaller batch or size needs less")
 	}
-	return p, nil
+	return p, err
 }
 
 // Close implements kernels.Device. No program may run on the device any more.

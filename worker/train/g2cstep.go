@@ -20,18 +20,30 @@ type G2CStep struct {
 // NewG2CStep loads the programs of fine-tuning.
 func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) {
 	base, err := newStep(d, m.State, &m.Catalog)
-	if err != nil {
-		return nil, err
-	}
 	s := &G2CStep{step: base, Model: m}
-	if err := s.loadAll(
-		loading{&s.input, m.Input}, loading{&s.frozen, m.Frozen}, loading{&s.joint, m.Joint},
-		loading{&s.evalInput, m.EvalInput}, loading{&s.evaluate, m.Evaluate},
-	); err != nil {
-		return nil, err
+	if err == nil {
+		err = s.loadAll(
+			loading{&s.input, m.Input}, loading{&s.frozen, m.Frozen}, loading{&s.joint, m.Joint},
+			loading{&s.evalInput, m.EvalInput}, loading{&s.evaluate, m.Evaluate},
+		)
+	}
+	if err != nil {
+		return nil, noRoom(err, d, m.Config.Batch, m.Config.Shards, g2cPrograms(m.Config))
 	}
 	s.alone, s.together = newTraining(s.frozen, g2c.Loss), newTraining(s.joint, g2c.Loss)
 	return s, nil
+}
+
+// g2cPrograms are the programs of a configuration at other batches.
+func g2cPrograms(c g2c.Config) batched {
+	return func(batch int) (*kernels.StateSpec, []*kernels.Program, error) {
+		c.Batch = batch
+		m, err := g2c.New(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.State, []*kernels.Program{m.Input, m.Frozen, m.Joint, m.EvalInput, m.Evaluate}, nil
+	}
 }
 
 // openG2C builds a fine-tuning's programs and loads them.

@@ -30,15 +30,15 @@ func GANLosses(c cyclegan.Config) []string {
 // NewGANStep loads a CycleGAN's programs.
 func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
 	base, err := newStep(d, m.State, &m.Catalog)
-	if err != nil {
-		return nil, err
-	}
 	s := &GANStep{step: base, Model: m}
-	if err := s.loadAll(
-		loading{&s.input, m.Input}, loading{&s.generator, m.Generator},
-		loading{&s.discriminator, m.Discriminator}, loading{&s.sample, m.Samples},
-	); err != nil {
-		return nil, err
+	if err == nil {
+		err = s.loadAll(
+			loading{&s.input, m.Input}, loading{&s.generator, m.Generator},
+			loading{&s.discriminator, m.Discriminator}, loading{&s.sample, m.Samples},
+		)
+	}
+	if err != nil {
+		return nil, noRoom(err, d, m.Config.Batch, 1, ganPrograms(m.Config))
 	}
 	var slots []string
 	for _, n := range GANLosses(m.Config) {
@@ -47,6 +47,18 @@ func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
 	cut := len(slots) - len(cyclegan.DiscriminatorLosses)
 	s.gen, s.dis = newTraining(s.generator, slots[:cut]...), newTraining(s.discriminator, slots[cut:]...)
 	return s, nil
+}
+
+// ganPrograms are the programs of a configuration at other batches.
+func ganPrograms(c cyclegan.Config) batched {
+	return func(batch int) (*kernels.StateSpec, []*kernels.Program, error) {
+		c.Batch = batch
+		m, err := cyclegan.New(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		return m.State, []*kernels.Program{m.Input, m.Generator, m.Discriminator, m.Samples}, nil
+	}
 }
 
 // openGAN builds a pretraining's programs and loads them.
