@@ -20,6 +20,9 @@ func (e *Exec) TimeInstrs(repeats int) ([]time.Duration, error) {
 		if err := e.ready(); err != nil {
 			return err
 		}
+		if err := e.device.idle(); err != nil { // copies to what is read
+			return err
+		}
 		marks, err := newMarks(len(least) + 1)
 		if err != nil {
 			return err
