@@ -45,4 +45,10 @@ func TestCUDADevicesGiveTheBitsOfOne(t *testing.T) {
 			f.Classifier.Shared, f.Classifier.Attention, f.Classifier.Stem = false, false, api.StemConv7
 		})
 	})
+	t.Run("bf16", func(t *testing.T) {
+		two.devices = []int{1, 2}
+		checkReplicas(t, gpus, two, func(f *api.Finetune) {
+			f.Generator.Width, f.Classifier.Width, f.Classifier.Stem, f.Precision = 8, 16, api.StemConv7, api.BF16
+		})
+	})
 }

@@ -202,6 +202,9 @@ func TestDevicesGiveTheBitsOfOne(t *testing.T) {
 	t.Run("ref", func(t *testing.T) {
 		checkReplicas(t, refs, few, func(f *api.Finetune) { f.Classifier.Stem = api.StemConv7 })
 	})
+	t.Run("ref, bf16", func(t *testing.T) {
+		checkReplicas(t, refs, few, func(f *api.Finetune) { f.Classifier.Stem, f.Precision = api.StemConv7, api.BF16 })
+	})
 }
 
 // finetuneOver is a whole fine-tuning over devices; the context ends after a step,
