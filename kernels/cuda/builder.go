@@ -52,10 +52,12 @@ type builder struct {
 	device   *Device
 	scratch  cu.DevicePtr
 	guard    cu.DevicePtr // what updates read: see State
-	used     int64        // by the instruction at hand
+	kept     int64        // in front of the scratch, from an instruction to the next
+	used     int64        // by the instruction at hand, and what is kept
 	needed   int64        // by any
 	launches []launch
-	half     bool // the instruction at hand works on bf16
+	half     bool         // the instruction at hand works on bf16
+	moments  cu.DevicePtr // what a convolution leaves for a norm, 0 for nothing: see moments.go
 	err      error
 }
 
@@ -132,17 +134,25 @@ func (b *builder) grid(name string, g driver.Grid) *driver.Arguments {
 	return a
 }
 
+// keep reserves bytes in front of the scratch that outlast an instruction.
+func (b *builder) keep(bytes int64) {
+	b.kept = roundUp(bytes, kernels.ArenaAlign)
+	b.needed = max(b.needed, b.kept)
+}
+
 // temporary reserves scratch of n bytes for the instruction at hand.
 func (b *builder) temporary(bytes int) cu.DevicePtr {
 	at := b.used
-	b.used += (int64(bytes) + kernels.ArenaAlign - 1) / kernels.ArenaAlign * kernels.ArenaAlign
+	b.used += roundUp(int64(bytes), kernels.ArenaAlign)
 	b.needed = max(b.needed, b.used)
 	return b.scratch + cu.DevicePtr(at)
 }
 
+func roundUp(n, step int64) int64 { return (n + step - 1) / step * step }
+
 // prepare makes the launches of one instruction.
 func (b *builder) prepare(c call) ([]launch, error) {
-	b.launches, b.used = nil, 0
+	b.launches, b.used = nil, b.kept
 	f, ok := table[c.op.Name()]
 	if !ok {
 		return nil, fmt.Errorf("no kernel for %s", c.op.Name())

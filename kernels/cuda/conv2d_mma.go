@@ -36,7 +36,8 @@ func conv2DHalf(b *builder, op kernels.Conv2D, c call) {
 	x, w, y := c.in[0].Shape, c.in[1].Shape, c.out[0].Shape
 	p, t := b.product(c)
 	a := b.tiled(p, t, 1)
-	conv(a.Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.operand(2)).Pointer(c.out[0].at), op.Geometry, x, w, y)
+	a.Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.operand(2)).Pointer(c.out[0].at)
+	conv(b.left(a, t), op.Geometry, x, w, y)
 }
 
 // conv2DGradXHalf goes by phases of a stride. Under reflection the gradient by the
@@ -51,7 +52,7 @@ func conv2DGradXHalf(b *builder, op kernels.Conv2DGradX, c call) {
 	}
 	a := b.tiled(p, t, p.Count)
 	a.Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.out[0].at).Pointer(padded)
-	ints(conv(a, g, image, w, dy), op.PadH, op.PadW)
+	ints(conv(b.left(a, t), g, image, w, dy), op.PadH, op.PadW)
 	if g.Mode == kernels.Reflect {
 		ints(b.elements("conv2d_grad_x_fold", dx.Len()).Pointer(padded).Pointer(c.out[0].at), dx[0], dx[1], dx[2], dx[3], op.PadH, op.PadW)
 	}

@@ -19,6 +19,7 @@ type Exec struct {
 	plan     *kernels.Plan
 	values   []tensor
 	launches [][]launch // of each instruction
+	joined   [][]launch // the same where its segment runs: see moments.go
 	needed   int64      // bytes of scratch
 	parts    []part     // of each segment
 	// generation is that of the state's memory which all of this was prepared for.
@@ -158,15 +159,25 @@ func (e *Exec) prepare(b *builder) error {
 	if err := e.place(); err != nil {
 		return err
 	}
+	b.keep(e.momentsBytes())
 	e.launches = nil
-	for i, in := range e.program.Instrs {
-		l, err := b.prepare(call{op: in.Op, in: e.pick(in.In), out: e.pick(in.Out)})
+	for i := range e.program.Instrs {
+		l, err := e.prepareOne(b, i)
 		if err != nil {
-			return fmt.Errorf("%s: %w", e.program.Line(i), err)
+			return err
 		}
 		e.launches = append(e.launches, l)
 	}
-	return nil
+	return e.join(b)
+}
+
+func (e *Exec) prepareOne(b *builder, i int) ([]launch, error) {
+	in := e.program.Instrs[i]
+	l, err := b.prepare(call{op: in.Op, in: e.pick(in.In), out: e.pick(in.Out)})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.program.Line(i), err)
+	}
+	return l, nil
 }
 
 func (e *Exec) pick(ids []int) []tensor {

@@ -22,3 +22,6 @@ func Serves(tile string, op kernels.Op, in []kernels.Type) bool {
 	down, across := p.Grid(t)
 	return t.Name == tile && chosen.Name != tile && !chosen.Strips && down*across > 1
 }
+
+// Joins says whether an instruction leaves moments for the one after it.
+func Joins(e kernels.Exec, i int) bool { return e.(*Exec).normalised(i) }

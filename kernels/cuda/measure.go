@@ -54,7 +54,7 @@ func (e *Exec) pass(m marks) error {
 		if err := m[i].Record(stream); err != nil {
 			return err
 		}
-		if err := e.launch(i); err != nil {
+		if err := e.launch(i, e.joined[i]); err != nil {
 			return err
 		}
 	}

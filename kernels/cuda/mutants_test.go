@@ -14,7 +14,7 @@ import (
 )
 
 // mutants are faults that are easily made: each must be caught by the suite, in the
-// family of operations that it harms.
+// family of operations that it harms, or by TestMoments where none is named.
 var mutants = []struct{ name, file, from, to, family string }{
 	{"a barrier left out before the product", "conv2d.cu", "    __syncthreads();\n    tile.multiply(t);", "    tile.multiply(t);", "conv2d"},
 	{"a barrier left out after the product", "conv2d.cu", "    tile.multiply(t);\n    __syncthreads();", "    tile.multiply(t);", "conv2d"},
@@ -26,6 +26,7 @@ var mutants = []struct{ name, file, from, to, family string }{
 	{"a tile that ends a row late", "conv2d_mma.cu", "return row0 + r < rows ? y", "return row0 + r <= rows ? y", "conv2d"},
 	{"a slice that ends a pixel early", "conv2d_mma.cu", "min(from + slice, seg.samples() * o.p * o.q)", "min(from + slice, seg.samples() * o.p * o.q - 1)", "conv2d"},
 	{"strips that overlap by a pixel too few", "conv2d_strip.cu", "step = P::kRows - (o.s - 1)", "step = P::kRows - (o.s - 2)", "conv2d"},
+	{"moments of a row too few", "mma.cuh", "r < kPiece; r++) sum +=", "r < kPiece - 1; r++) sum +=", ""},
 	{"a last chunk of full length", "pixel_sum.cu", "end = min(first + k.piece(), k.pixels);", "end = first + k.piece();", "instance_norm"},
 	{"a NaN that loses", "pool.cu", " || (isnan(v.v[j]) && !isnan(best.v[j]))", "", "pool"},
 	{"a shard too few", "pixel_sum.cu", "members = seg.samples() * k.pieces;", "members = (seg.samples() - 1) * k.pieces;", "bias_grad"},
@@ -41,11 +42,14 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			test := "TestContracts$/^forward$"
-			if strings.Contains(m.file, "mma") || strings.Contains(m.file, "strip") {
-				test = "TestHalfConvolutions$/^random$"
+			pattern := "^TestContracts$/^forward$/^all$/^" + m.family + "$"
+			switch {
+			case m.family == "":
+				pattern = "^TestMoments$"
+			case strings.Contains(m.file, "mma") || strings.Contains(m.file, "strip"):
+				pattern = "^TestHalfConvolutions$/^random$/^all$/^" + m.family + "$"
 			}
-			out, err := suiteOver(t, mutate(t, m.file, m.from, m.to), "^"+test+"/^all$/^"+m.family+"$")
+			out, err := suiteOver(t, mutate(t, m.file, m.from, m.to, m.family), pattern)
 			if err == nil {
 				t.Fatalf("the suite passes:\n%s", out)
 			}
@@ -69,7 +73,7 @@ func firstLine(out string) string {
 
 // mutate builds the kernels with every occurrence of a text replaced, and gives the
 // shared object.
-func mutate(t *testing.T, file, from, to string) string {
+func mutate(t *testing.T, file, from, to, family string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("src")); err != nil {
@@ -87,7 +91,7 @@ func mutate(t *testing.T, file, from, to string) string {
 		t.Fatal(err)
 	}
 	units := "*.cu"
-	if strings.HasPrefix(file, "conv2d") || strings.HasPrefix(file, "mma") {
+	if family == "conv2d" {
 		units = "conv2d*.cu" // convolutions need no others
 	}
 	files, err := filepath.Glob(filepath.Join(dir, units))

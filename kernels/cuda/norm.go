@@ -90,7 +90,12 @@ func (p *plane) perShard() cu.DevicePtr { return p.b.temporary(4 * p.seg.Shards 
 // 1/sqrt(variance+eps) is.
 func (p *plane) moments(x, mean, variance cu.DevicePtr, step int, eps float64) (rstd cu.DevicePtr) {
 	rstd = p.perShard()
-	segments(p.kernel("piece_moments", x), p.seg, p.samples)
+	if p.b.moments != 0 {
+		p.leftBy(p.b.moments)
+		x = 0 // their means are relative to 0
+	} else {
+		segments(p.kernel("piece_moments", x), p.seg, p.samples)
+	}
 	a := p.adding(p.b.typed("add_moments")).Pointer(x).Pointer(mean).Pointer(variance).Pointer(rstd)
 	segments(p.layout(a), p.seg, p.samples).Int(step).Float(float32(eps))
 	return rstd

@@ -128,7 +128,7 @@ func (e *Exec) capture(stream cu.Stream, s kernels.Segment, first func() error) 
 	}
 	err := first()
 	for k := s.From; k < s.To && err == nil; k++ {
-		err = e.launch(k)
+		err = e.launch(k, e.joined[k])
 	}
 	g, endErr := driver.EndCapture(stream)
 	if err != nil && endErr == nil {
@@ -140,7 +140,7 @@ func (e *Exec) capture(stream cu.Stream, s kernels.Segment, first func() error) 
 // stepwise runs the instructions of a segment, each to its end.
 func (e *Exec) stepwise(s kernels.Segment) error {
 	for k := s.From; k < s.To; k++ {
-		if err := e.finish(k); err != nil {
+		if err := e.finish(k, e.joined[k]); err != nil {
 			return err
 		}
 	}
@@ -148,12 +148,12 @@ func (e *Exec) stepwise(s kernels.Segment) error {
 }
 
 // finish runs an instruction and waits for it, so that an error is that instruction's.
-func (e *Exec) finish(k int) error {
+func (e *Exec) finish(k int, launches []launch) error {
 	stream, times := e.device.lanes[compute].stream, e.device.times
 	if err := times.begin(stream); err != nil {
 		return err
 	}
-	if err := e.launch(k); err != nil {
+	if err := e.launch(k, launches); err != nil {
 		return err
 	}
 	if err := times.end(stream, e.program.Instrs[k].Op.Name()); err != nil {
@@ -163,8 +163,8 @@ func (e *Exec) finish(k int) error {
 }
 
 // launch puts the kernels of an instruction on their lane.
-func (e *Exec) launch(k int) error {
-	for _, l := range e.launches[k] {
+func (e *Exec) launch(k int, launches []launch) error {
+	for _, l := range launches {
 		if err := driver.Launch(l.function, l.grid, e.device.lanes[compute].stream, l.args); err != nil {
 			return fmt.Errorf("%s: %w", e.program.Line(k), err)
 		}
@@ -179,7 +179,7 @@ func (e *Exec) RunInstr(i int) error {
 		if err := e.ready(); err != nil {
 			return err
 		}
-		return e.work(reads, writes, func() error { return e.finish(i) })
+		return e.work(reads, writes, func() error { return e.finish(i, e.launches[i]) })
 	})
 }
 

@@ -6,9 +6,9 @@
 
 namespace mma {
 
-// y = x * w: pixels of y by K.
+// y = x * w: pixels of y by K. Where part is not null, a sample's pixels are whole pieces.
 template <class P, bool VECTOR>
-__device__ __forceinline__ void forward(unsigned char* shared, const bf16* __restrict__ x, const bf16* __restrict__ w, const float* __restrict__ bias, bf16* __restrict__ y, const Conv& o) {
+__device__ __forceinline__ void forward(unsigned char* shared, const bf16* __restrict__ x, const bf16* __restrict__ w, const float* __restrict__ bias, bf16* __restrict__ y, float* __restrict__ part, const Conv& o) {
   const Gather g = gather_x(o);
   const int rows = o.n * o.p * o.q, row0 = blockIdx.x * P::kRows, column0 = blockIdx.y * P::kColumns;
   Pixels<typename P::A, P::kThreads, VECTOR> a(x, g, row0, rows);
@@ -16,12 +16,14 @@ __device__ __forceinline__ void forward(unsigned char* shared, const bf16* __res
   P product;
   product.run(shared, (g.depth() + kStep - 1) / kStep, a, b);
   product.round(shared, bias, column0, o.k);
+  if (part) P::moments(shared, part, size_t(rows / kPiece) * o.k, column0, o.k, [&](int i) { return row0 + i * kPiece < rows ? row0 / kPiece + i : -1; });
   P::store(shared, column0, o.k, [&](int r) { return row0 + r < rows ? y + size_t(row0 + r) * o.k : nullptr; });
 }
 
-// dx = dy * w, turned: pixels of one phase of dx by C.
+// dx = dy * w, turned: pixels of one phase of dx by C. Where part is not null, a phase's pixels of a
+// sample are whole pieces, and phases are alike.
 template <class P, bool VECTOR_A, bool VECTOR_B>
-__device__ __forceinline__ void gradient_x(unsigned char* shared, const bf16* __restrict__ dy, const bf16* __restrict__ w, const Padding& to, const Conv& o) {
+__device__ __forceinline__ void gradient_x(unsigned char* shared, const bf16* __restrict__ dy, const bf16* __restrict__ w, const Padding& to, float* __restrict__ part, const Conv& o) {
   const Phase phase(o, blockIdx.z);
   const Gather g = phase.gather(o);
   const int rows = o.n * g.grid_h * g.grid_w, row0 = blockIdx.x * P::kRows, column0 = blockIdx.y * P::kColumns;
@@ -31,6 +33,13 @@ __device__ __forceinline__ void gradient_x(unsigned char* shared, const bf16* __
   P product;
   product.run(shared, (g.depth() + kStep - 1) / kStep, a, b);
   product.round(shared, nullptr, column0, o.c);
+  if (part) {
+    const int pieces = g.grid_h * g.grid_w / kPiece;  // of a phase of a sample
+    P::moments(shared, part, size_t(o.n) * gridDim.z * pieces * o.c, column0, o.c, [&](int i) {
+      const int piece = row0 / kPiece + i;
+      return piece < o.n * pieces ? (piece / pieces * int(gridDim.z) + int(blockIdx.z)) * pieces + piece % pieces : -1;
+    });
+  }
   P::store(shared, column0, o.c, [&](int r) {
     const int i = row0 + r;
     return i < rows ? to.at(o, i / g.grid_w / g.grid_h, i / g.grid_w % g.grid_h * o.stride + phase.h, i % g.grid_w * o.stride + phase.w) : nullptr;
@@ -66,9 +75,9 @@ __device__ __forceinline__ void gradient_w(unsigned char* shared, const bf16* __
 // The tiles, named rows by columns; odd are those for channels that are no multiple of
 // eight. Go's table of them is conv2d_mma.go.
 #define FORWARD(tile, threads, blocks, vector, ...)                                                                                                                                                                           \
-  KERNEL __launch_bounds__(threads, blocks) conv2d_mma_##tile(const __nv_bfloat16* __restrict__ x, const __nv_bfloat16* __restrict__ w, const float* __restrict__ bias, __nv_bfloat16* __restrict__ y, Conv o) { \
+  KERNEL __launch_bounds__(threads, blocks) conv2d_mma_##tile(const __nv_bfloat16* __restrict__ x, const __nv_bfloat16* __restrict__ w, const float* __restrict__ bias, __nv_bfloat16* __restrict__ y, float* __restrict__ part, Conv o) { \
     extern __shared__ __align__(1024) unsigned char smem[];                                                                                                                                                                   \
-    mma::forward<mma::Product<__VA_ARGS__>, vector>(smem, x, w, bias, y, o);                                                                                                                                                  \
+    mma::forward<mma::Product<__VA_ARGS__>, vector>(smem, x, w, bias, y, part, o);                                                                                                                                                  \
   }
 FORWARD(128x128, 256, 2, true, 128, 128, 2, 4, 4)
 FORWARD(128x64, 128, 3, true, 128, 64, 2, 2, 4)
@@ -77,9 +86,9 @@ FORWARD(128x16, 128, 4, true, 128, 16, 4, 1, 4)
 FORWARD(odd_128x64, 128, 3, false, 128, 64, 2, 2, 3)
 
 #define GRADIENT_X(tile, threads, blocks, vector_a, vector_b, ...)                                                                                                                                                            \
-  KERNEL __launch_bounds__(threads, blocks) conv2d_grad_x_mma_##tile(const __nv_bfloat16* __restrict__ dy, const __nv_bfloat16* __restrict__ w, __nv_bfloat16* __restrict__ dx, __nv_bfloat16* __restrict__ padded, Conv o, int pad_h, int pad_w) { \
+  KERNEL __launch_bounds__(threads, blocks) conv2d_grad_x_mma_##tile(const __nv_bfloat16* __restrict__ dy, const __nv_bfloat16* __restrict__ w, __nv_bfloat16* __restrict__ dx, __nv_bfloat16* __restrict__ padded, float* __restrict__ part, Conv o, int pad_h, int pad_w) { \
     extern __shared__ __align__(1024) unsigned char smem[];                                                                                                                                                                   \
-    mma::gradient_x<mma::Product<__VA_ARGS__, false, true>, vector_a, vector_b>(smem, dy, w, {dx, padded, pad_h, pad_w}, o);                                                                                                    \
+    mma::gradient_x<mma::Product<__VA_ARGS__, false, true>, vector_a, vector_b>(smem, dy, w, {dx, padded, pad_h, pad_w}, part, o);                                                                                                    \
   }
 GRADIENT_X(128x128, 256, 2, true, true, 128, 128, 2, 4, 4)
 GRADIENT_X(128x64, 128, 3, true, true, 128, 64, 2, 2, 4)

@@ -14,6 +14,7 @@ using bf16 = __nv_bfloat16;
 
 constexpr int kStep = 32;   // of the depth, in a stage
 constexpr int kChunk = 8;   // elements of bf16 that are copied at once: 16 bytes
+constexpr int kPiece = 64;  // rows whose moments are taken together, whatever the tile
 
 // seat is where a chunk lies in an operand of rows of CHUNKS chunks: eight rows that
 // are read together, at one chunk, lie in different banks.
@@ -124,6 +125,30 @@ struct Product {
       reinterpret_cast<__nv_bfloat162*>(shared)[(r * kLine + c) / 2] = __floats2bfloat162_rn(v0, v1);
     });
     __syncthreads();
+  }
+
+  // moments takes the mean of each piece and column of the rounded results, and the sum of
+  // squares around it, for a norm to add up: to part, and parts further on. where gives
+  // which piece the tile's i-th is, or -1.
+  template <class WHERE>
+  __device__ __forceinline__ static void moments(const unsigned char* shared, float* __restrict__ part, size_t parts, int column, int columns, WHERE where) {
+    for (int i = threadIdx.x; i < ROWS / kPiece * COLUMNS; i += kThreads) {
+      const int c = i % COLUMNS, piece = where(i / COLUMNS);
+      if (piece < 0 || column + c >= columns) continue;
+      const bf16* v = reinterpret_cast<const bf16*>(shared) + i / COLUMNS * kPiece * kLine + c;
+      float sum = 0, squares = 0;
+#pragma unroll 8
+      for (int r = 0; r < kPiece; r++) sum += __bfloat162float(v[r * kLine]);
+      const float mean = sum * (1.0f / kPiece);
+#pragma unroll 8
+      for (int r = 0; r < kPiece; r++) {
+        const float d = __bfloat162float(v[r * kLine]) - mean;
+        squares = fmaf(d, d, squares);
+      }
+      float* to = part + size_t(piece) * columns + column + c;
+      to[0] = mean;
+      to[parts] = squares;
+    }
   }
 
   // store copies rounded results from shared memory to rows of columns elements; where
