@@ -31,7 +31,7 @@ type finding struct {
 
 // newDoctor is `g2c doctor`.
 func newDoctor() *cobra.Command {
-	var storeDir string
+	var storeDir, tuned string
 	var f clientFlags
 	c := &cobra.Command{
 		Use:   "doctor",
@@ -39,9 +39,16 @@ func newDoctor() *cobra.Command {
 		Long: `Check this machine: processor, backends, memory, GPUs, store and clock, and the
 cluster, if one is named. The exit code is 1 if something that is needed does not work.
 
+--tune times the convolutions of a spec's training steps on the first GPU, by every
+kernel that can serve them, and prints a proposal for the table of kernels. The table is
+compiled in, and part of the numerics class: nothing changes by this.
+
 ` + exitCodes,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if tuned != "" {
+				return tune(c, tuned)
+			}
 			all := []finding{checkFeatures()}
 			all = append(all, checkCPU()...)
 			all = append(append(all, checkCUDA()...), checkMemory(), checkStore(storeDir), checkCache(), checkClock(time.Now()))
@@ -50,6 +57,8 @@ cluster, if one is named. The exit code is 1 if something that is needed does no
 		},
 	}
 	c.Flags().StringVar(&storeDir, "store", defaultStore, "store to check")
+	c.Flags().StringVar(&tuned, "tune", "", "measure the kernels that serve this spec on the first GPU, and propose a table")
+	c.Flags().Lookup("tune").NoOptDefVal = "paper"
 	f.add(c)
 	return c
 }
