@@ -100,8 +100,23 @@ func (e *Exec) load() error {
 	if err := s.grow(&s.scratch, "the scratch of "+e.program.Name, e.needed); err != nil {
 		return err
 	}
+	if err := s.leaving.grow(e.device, 2*e.fed()+leastDepartures); err != nil {
+		return err
+	}
 	e.generation = -1
 	return e.ready()
+}
+
+// fed is the size of what the host brings in anew for each run: bytes and integers.
+func (e *Exec) fed() (bytes int) {
+	seen := map[string]bool{}
+	for _, v := range e.program.Values {
+		if v.Slot != "" && !v.Type.DType.IsReal() && !seen[v.Slot] {
+			seen[v.Slot] = true
+			bytes += int(layout.Bytes(v.Type))
+		}
+	}
+	return bytes
 }
 
 // ready prepares the program again if the memory that it was prepared for has moved.

@@ -17,6 +17,12 @@ import (
 // doubling is a state and a program y = x + x over it, with slots of n reals.
 func doubling(t *testing.T, d kernels.Device, n int) (kernels.State, kernels.Exec) {
 	t.Helper()
+	return adding(t, d, n, 0, 0)
+}
+
+// adding is a program y = the sum of two slots, x (0) or y (1).
+func adding(t *testing.T, d kernels.Device, n int, terms ...int) (kernels.State, kernels.Exec) {
+	t.Helper()
 	real := kernels.Real(n)
 	spec, err := kernels.NewStateSpec(kernels.Group{Name: "g", Slots: []kernels.Slot{{Name: "x", Type: real}, {Name: "y", Type: real}}})
 	if err != nil {
@@ -27,8 +33,8 @@ func doubling(t *testing.T, d kernels.Device, n int) (kernels.State, kernels.Exe
 		t.Fatal(err)
 	}
 	e, err := d.Load(&kernels.Program{
-		Name: "double", Values: []kernels.Value{{Type: real, Slot: "x"}, {Type: real, Slot: "y"}},
-		Instrs: []kernels.Instr{{Op: kernels.Add{}, In: []int{0, 0}, Out: []int{1}}}, Segments: []kernels.Segment{{Name: "all", To: 1}},
+		Name: "add", Values: []kernels.Value{{Type: real, Slot: "x"}, {Type: real, Slot: "y"}},
+		Instrs: []kernels.Instr{{Op: kernels.Add{}, In: terms, Out: []int{1}}}, Segments: []kernels.Segment{{Name: "all", To: 1}},
 	}, s)
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +173,36 @@ func TestCopiesOfAllSizes(t *testing.T) {
 	for i, v := range y {
 		if v != 2*float32(i*2%1000)/8 {
 			t.Fatalf("y is %v at %d", v, i)
+		}
+	}
+}
+
+// Many copies go round the memory that they leave from, whose places are used again when
+// their copies are done, early or late.
+func TestCopiesGoRound(t *testing.T) {
+	for _, early := range []control.Early{0, control.CopiesIn} {
+		d := open(t)
+		const n, times = 5000, 400
+		s, e := adding(t, d, n, 0, 1)
+		control.SetEarly(early)
+		got := make([]float32, n)
+		for k := range times {
+			if err := s.PutF32("x", filled(n, float32(k))); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.GetF32("y", got); err != nil {
+			t.Fatal(err)
+		}
+		if err := expect("the sum of all copies", got, times*(times-1)/2); err != nil {
+			t.Errorf("early %b: %v", early, err)
+		}
+		control.SetEarly(0)
+		if err := d.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

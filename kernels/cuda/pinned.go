@@ -101,6 +101,24 @@ type departing struct {
 	copy     int64
 }
 
+// grow makes the ring at least as large as a need: a batch leaves while the next is
+// written.
+func (r *departures) grow(d *Device, need int) error {
+	if need <= r.size {
+		return nil
+	}
+	if err := d.idle(); err != nil {
+		return err
+	}
+	larger, err := newPinned(need)
+	if err != nil {
+		return err
+	}
+	before := r.pinned
+	*r = departures{pinned: larger}
+	return before.free()
+}
+
 // reserve gives memory for the next n bytes, or for half a ring of them: it waits until
 // the copies that left from there are done.
 func (r *departures) reserve(l *lane, n int) ([]byte, error) {
