@@ -7,24 +7,16 @@ import (
 	"testing"
 )
 
-// Two GPUs, each with its shards, train to the weights of one; a run that loses a GPU
-// goes on with the other alone.
+// Two GPUs, tasks side by side and a fine-tuning on both, train to the weights of one.
 func TestCUDASeveralGPUs(t *testing.T) {
-	_, want := trainedOn(t, t.TempDir(), []string{"--device", "cuda:0"})
-	two := []string{"--device", "cuda:0,1"}
-	class, got := trainedOn(t, t.TempDir(), two, "EMU_DEVICES=2")
-	if class != "cuda-sm90a-1" || len(got) != 2 {
-		t.Fatalf("class %q, %d arms", class, len(got))
+	want := alone(t)
+	class, got, stderr := trainedOn(t, t.TempDir(), []string{"--device", "cuda:0,1"}, "EMU_DEVICES=2")
+	if !strings.Contains(stderr, "2 devices of class "+class) {
+		t.Errorf("nothing says what two GPUs are used for: %s", stderr)
 	}
-	store := t.TempDir()
-	code, _, stderr := run(t, append(emulated, "EMU_DEVICES=2", "EMU_FAULTS=lost:400"), append(tiny(store), two...)...)
-	if code != 5 || !strings.Contains(stderr, "2 devices of class "+class) {
-		t.Fatalf("a lost card ends in %d: %s", code, stderr)
-	}
-	_, alone := trainedOn(t, store, []string{"--device", "cuda:1"}, "EMU_DEVICES=2")
 	for name, hash := range want {
-		if hash == "" || got[name] != hash || alone[name] != hash {
-			t.Errorf("%s ends in %s on one GPU, %s on two, %s after one was lost", name, hash, got[name], alone[name])
+		if hash == "" || got[name] != hash {
+			t.Errorf("%s ends in %s on one GPU, in %s on two", name, hash, got[name])
 		}
 	}
 }
