@@ -4,7 +4,9 @@ package cuda_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"g2c/kernels"
@@ -33,6 +35,38 @@ func TestHalfConvolutions(t *testing.T) {
 				t.Error(msg)
 			}
 		})
+	}
+}
+
+// TestLargeTile holds the large tile of float32 to the contracts, which are of sizes that
+// the table gives to others; convolutions and their gradients by the input to the bits of
+// those.
+func TestLargeTile(t *testing.T) {
+	asked := func(t testing.TB) kernels.Device {
+		d, err := cuda.Open(0, cuda.Options{Tile: "128x128"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	var seen atomic.Int32
+	serves := func(names ...string) func(op kernels.Op, in []kernels.Type) bool {
+		return func(op kernels.Op, in []kernels.Type) bool {
+			if !slices.Contains(names, op.Name()) || in[0].DType != kernels.F32 || in[0].Shape[3]%4 != 0 || in[1].Shape[3]%4 != 0 {
+				return false
+			}
+			seen.Add(1)
+			return true
+		}
+	}
+	t.Run("by weights", func(t *testing.T) {
+		kernelstest.Run(t, asked, kernelstest.Options{Keep: serves("conv2d_grad_w")})
+	})
+	t.Run("all", func(t *testing.T) {
+		kernelstest.Run(t, asked, kernelstest.Options{Same: []kernelstest.Open{open}, Keep: serves("conv2d", "conv2d_grad_x")})
+	})
+	if n := seen.Load(); n < 20 {
+		t.Errorf("%d cases are the tile's", n)
 	}
 }
 

@@ -16,10 +16,11 @@ import (
 // mutants are faults that are easily made: each must be caught by the suite, in the
 // family of operations that it harms, or by TestMoments where none is named.
 var mutants = []struct{ name, file, from, to, family string }{
-	{"a barrier left out before the product", "conv2d.cu", "    __syncthreads();\n    tile.multiply(t);", "    tile.multiply(t);", "conv2d"},
-	{"a barrier left out after the product", "conv2d.cu", "    tile.multiply(t);\n    __syncthreads();", "    tile.multiply(t);", "conv2d"},
-	{"a tail one row too long", "conv2d.cu", "if (r < rows && c < columns)", "if (r <= rows && c < columns)", "conv2d"},
-	{"a reflection that repeats the edge", "conv2d.cuh", "i < 0 ? -i : 2 * length - 2 - i", "i < 0 ? -i - 1 : 2 * length - 2 - i", "conv2d"},
+	{"a barrier left out before the product", "conv2d.cu", "    put(0);\n    __syncthreads();", "    put(0);", "conv2d"},
+	{"a barrier left out after the product", "conv2d.cu", "      __syncthreads();  // the next stage", "      // the next stage", "conv2d"},
+	{"a tail one row too long", "conv2d.cu", "return row0 + r < rows ? y +", "return row0 + r <= rows ? y +", "conv2d"},
+	{"a last quad that is not there", "conv2d.cu", "if (c + e < columns) to[c + e]", "if (c + e <= columns) to[c + e]", "conv2d"},
+	{"a reflection that repeats the edge", "conv2d.cuh", "y = y < 0 ? -y : y", "y = y < 0 ? -y - 1 : y", "conv2d"},
 	{"a barrier left out between stages", "mma.cuh", "      __syncthreads();  // this stage", "      // this stage", "conv2d"},
 	{"a copy that is not waited for", "mma.cuh", "cp_async_wait<STAGES - 2>();", "cp_async_wait<STAGES - 1>();", "conv2d"},
 	{"a swizzle that a reader forgets", "mma.cuh", "seat<kChunks>(column + (lane & 7) + (lane >> 4) * 8, k * 2 + (lane >> 3 & 1))", "((column + (lane & 7) + (lane >> 4) * 8) * kChunks + k * 2 + (lane >> 3 & 1)) * 16", "conv2d"},
