@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/cu"
 
@@ -29,9 +30,12 @@ func (c call) operand(i int) cu.DevicePtr {
 	return c.in[i].at
 }
 
+// all are the operands and the results.
+func (c call) all() []tensor { return append(c.in[:len(c.in):len(c.in)], c.out...) }
+
 // isHalf says whether any operand or result is bf16.
 func (c call) isHalf() bool {
-	for _, t := range append(c.in[:len(c.in):len(c.in)], c.out...) {
+	for _, t := range c.all() {
 		if t.DType == kernels.BF16 {
 			return true
 		}
@@ -150,9 +154,18 @@ func (b *builder) temporary(bytes int) cu.DevicePtr {
 
 func roundUp(n, step int64) int64 { return (n + step - 1) / step * step }
 
+// mostElements is what kernels count to: they index by ints, and the threads of the last
+// block go a few beyond.
+const mostElements = math.MaxInt32 - 16*blockThreads
+
 // prepare makes the launches of one instruction.
 func (b *builder) prepare(c call) ([]launch, error) {
 	b.launches, b.used = nil, b.kept
+	for _, t := range c.all() {
+		if n := t.Shape.Len(); n > mostElements {
+			return nil, fmt.Errorf("%s: %v has %d elements, and kernels count to %d: a smaller batch or size has fewer", c.op.Name(), t.Type, n, mostElements)
+		}
+	}
 	f, ok := table[c.op.Name()]
 	if !ok {
 		return nil, fmt.Errorf("no kernel for %s", c.op.Name())

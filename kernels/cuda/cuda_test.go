@@ -4,13 +4,17 @@ package cuda_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"gorgonia.org/cu"
+
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/kernels/cuda"
+	"g2c/kernels/cuda/driver"
 	"g2c/kernels/emu/control"
 	"g2c/kernels/emu/emutest"
 	"g2c/kernels/kernelstest"
@@ -87,6 +91,36 @@ func TestPoison(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("sync", func(t *testing.T) { poison(t, named, other, "= copy(") })
+}
+
+// What a context does not survive is told from what it does, as cu says it and as we do.
+func TestIsPoison(t *testing.T) {
+	for err, want := range map[error]bool{
+		cu.MisalignedAddress: true, cu.EccUncorrectable: true, driver.Error(cu.IllegalInstruction): true, driver.LaunchFailed: true, driver.Unavailable: true,
+		cu.OutOfMemory: false, driver.OutOfMemory: false, cu.InvalidValue: false, driver.Unjoined: false, errors.New("else"): false,
+	} {
+		if got := cuda.IsPoison(fmt.Errorf("call: %w", err)); got != want {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
+
+// A tensor that kernels cannot count is refused, before memory is asked for.
+func TestTooManyElements(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	big := kernels.Real(1 << 31)
+	spec, err := kernels.NewStateSpec(kernels.Group{Name: "g", Slots: []kernels.Slot{{Name: "x", Type: big}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.(kernels.Planner).Room(spec, &kernels.Program{
+		Name: "big", Values: []kernels.Value{{Type: big, Slot: "x"}, {Type: big}},
+		Instrs: []kernels.Instr{{Op: kernels.Add{}, In: []int{0, 0}, Out: []int{1}}}, Segments: []kernels.Segment{{Name: "all", To: 1}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "has 2147483648 elements") {
+		t.Errorf("2^31 elements: %v", err)
+	}
 }
 
 // poison has a kernel of d fail, and expects its error again and again.

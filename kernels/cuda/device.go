@@ -173,11 +173,22 @@ func (d *Device) poisoned() error {
 
 // isPoison says whether an error outlives the call that reported it.
 func isPoison(err error) bool {
-	var e driver.Error
-	if errors.As(err, &e) {
-		return e == driver.IllegalAddress || e == driver.LaunchFailed || e == driver.Unavailable
+	return errors.Is(err, driver.Unavailable) || isAny(err,
+		cu.IllegalAddress, cu.MisalignedAddress, cu.InvalidAddressSpace, cu.IllegalInstruction, cu.InvalidPc, cu.HardwareStackError, cu.Assert,
+		cu.LaunchFailed, cu.LaunchTimeout, cu.EccUncorrectable, cu.NvlinkUncorrectable, cu.ContextIsDestroyed, cu.Unknown)
+}
+
+// isAny says whether an error is one of some results, as cu has it or package driver.
+func isAny[R interface {
+	~int
+	error
+}](err error, results ...R) bool {
+	for _, r := range results {
+		if errors.Is(err, r) || errors.Is(err, driver.Error(r)) {
+			return true
+		}
 	}
-	return errors.Is(err, cu.IllegalAddress) || errors.Is(err, cu.LaunchFailed) || errors.Is(err, cu.Unknown)
+	return false
 }
 
 // function finds a kernel by name.

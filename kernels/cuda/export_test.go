@@ -25,3 +25,6 @@ func Serves(tile string, op kernels.Op, in []kernels.Type) bool {
 
 // Joins says whether an instruction leaves moments for the one after it.
 func Joins(e kernels.Exec, i int) bool { return e.(*Exec).normalised(i) }
+
+// IsPoison says whether an error outlives the call that reported it.
+func IsPoison(err error) bool { return isPoison(err) }

@@ -4,7 +4,6 @@ package cuda
 
 import (
 	"embed"
-	"fmt"
 	"strings"
 
 	"gorgonia.org/cu"
@@ -16,6 +15,13 @@ import (
 //
 //go:embed image
 var files embed.FS
+
+// The CUDA whose compiler makes the image (requirements.txt), and the first driver of it:
+// older ones refuse its machine code.
+const (
+	toolChain       = 13
+	toolChainDriver = 580
+)
 
 // loadKernels loads the machine code of the kernels. A build without any still runs on
 // the emulated driver, which brings kernels of its own and looks at no image.
@@ -30,7 +36,8 @@ func loadKernels() (cu.Module, error) {
 	}
 	m, err := cu.LoadData(string(code))
 	if err != nil {
-		return m, fmt.Errorf("load the kernels: %w", err)
+		return m, fault.New(fault.ErrUnavailable, "load the kernels: %w", err).
+			WithHint("they need a driver of CUDA %d (%d) or later, and this is one of CUDA %d.%d", toolChain, toolChainDriver, cu.Version()/1000, cu.Version()%1000/10)
 	}
 	return m, nil
 }

@@ -109,7 +109,8 @@ func (d *Device) Peaks(_ func() time.Time, bf16 bool) (flops, bytesPerSecond flo
 // longEnough is how long a measurement is to take at least, so that its ends do not count.
 const longEnough = 5 * time.Millisecond
 
-// timed gives the time of work of a size, doubled until it takes long enough.
+// timed gives the time of work of a size, doubled until it takes long enough. It runs once
+// unmeasured before: a kernel's first launch may have to load it.
 func (d *Device) timed(size int, work func(size int) error) (int, time.Duration, error) {
 	m, err := newMarks(2)
 	if err != nil {
@@ -118,6 +119,9 @@ func (d *Device) timed(size int, work func(size int) error) (int, time.Duration,
 	defer m.destroy()
 	stream := d.lanes[compute].stream
 	const largest = 1 << 24
+	if err := work(size); err != nil {
+		return 0, 0, err
+	}
 	for ; ; size *= 2 {
 		if err := m[0].Record(stream); err != nil {
 			return 0, 0, err

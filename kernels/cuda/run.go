@@ -62,7 +62,11 @@ func (e *Exec) RunGuarded(i int, losses []string) error {
 			return err
 		}
 		q.losses = losses
-		look := func() error { return e.look(losses) }
+		trips, err := e.trips(losses)
+		if err != nil {
+			return err
+		}
+		look := func() error { return e.look(trips) }
 		return e.work(append(reads, q.reads...), q.writes, func() error {
 			if !e.device.sync {
 				return e.launchGraph(&q.guarded, q.Segment, look)
@@ -75,19 +79,23 @@ func (e *Exec) RunGuarded(i int, losses []string) error {
 	})
 }
 
-// look sets the guard if one of the losses is not finite.
-func (e *Exec) look(losses []string) error {
+// trips are the launches that set the guard if one of the losses is not finite. They are
+// made outside a capture, in which the driver may refuse to load a kernel.
+func (e *Exec) trips(losses []string) ([]launch, error) {
+	b := &builder{device: e.device}
 	for _, name := range losses {
 		t, err := e.state.find(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		b := &builder{device: e.device}
 		b.elements("trip", t.Shape.Len()).Pointer(t.at).Pointer(e.state.guard).Int(t.Shape.Len())
-		if b.err != nil {
-			return b.err
-		}
-		l := b.launches[0]
+	}
+	return b.launches, b.err
+}
+
+// look sets the guard.
+func (e *Exec) look(trips []launch) error {
+	for _, l := range trips {
 		if err := driver.Launch(l.function, l.grid, e.device.lanes[compute].stream, l.args); err != nil {
 			return err
 		}
