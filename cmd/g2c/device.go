@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,13 @@ const rewritesVariable = "G2C_REWRITES"
 // addDevice defines the flags of verbs that run programs on a device.
 func addDevice(c *cobra.Command, name *string, devices string) {
 	c.Flags().StringVar(name, "device", "auto", devices)
-	c.Flags().BoolFunc("debug-sync", "wait for each operation on a GPU: errors name theirs, and a table of times ends the run", func(string) error { return debugSync() })
+	c.Flags().BoolFunc("debug-sync", "wait for each operation on a GPU: errors name theirs, and a table of times ends the run", func(v string) error {
+		on, err := strconv.ParseBool(v)
+		if err != nil || !on {
+			return err
+		}
+		return debugSync()
+	})
 }
 
 // openDevices makes the devices that a flag names, all of one numerics class.

@@ -3,9 +3,20 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 )
+
+// A flag that is turned off asks for nothing.
+func TestDebugSyncTurnedOff(t *testing.T) {
+	root := newRoot()
+	root.SetOut(io.Discard)
+	root.SetArgs([]string{"plan", "quickstart", "--debug-sync=false", "--device", "cpu", "--store", t.TempDir()})
+	if err := root.Execute(); err != nil {
+		t.Error(err)
+	}
+}
 
 // A build without the CUDA backend says so where somebody wants to watch it.
 func TestDebugSyncNeedsTheBackend(t *testing.T) {

@@ -39,7 +39,7 @@ func newDoctor() *cobra.Command {
 		Long: `Check this machine: processor, backends, memory, GPUs, store and clock, and the
 cluster, if one is named. The exit code is 1 if something that is needed does not work.
 
---tune times the convolutions of a spec's training steps on the first GPU, by every
+--tune=SPEC times the convolutions of a spec's training steps on the first GPU, by every
 kernel that can serve them, and prints a proposal for the table of kernels. The table is
 compiled in, and part of the numerics class: nothing changes by this.
 

@@ -112,15 +112,23 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	return e.report(c, repo, filepath.Join(path, reportsDir, e.plan.Experiment))
 }
 
+// gang is how many slots a task takes of a worker that has a slot a device: a fine-tuning
+// as many as can train it together, whatever else one.
+func gang(t api.Task, g api.Gang, slots int) api.Gang {
+	n := 1
+	if t.Finetune != nil {
+		n = max(g.Min, train.Together(min(slots, g.Max), t.Finetune.Shards))
+	}
+	return api.Gang{Min: n, Max: n}
+}
+
 // execute drives the plan on one worker. Its slots are its devices: a fine-tuning waits
 // for as many as can train it together.
 func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker *runner.Pool, view *display) error {
 	var works []api.Work
 	for _, item := range e.plan.Items {
 		w := item.Work
-		if f := w.Task.Finetune; f != nil {
-			w.Gang.Min = max(w.Gang.Min, min(train.Together(worker.Slots(), f.Shards), w.Gang.Max))
-		}
+		w.Gang = gang(w.Task, w.Gang, worker.Slots())
 		works = append(works, w)
 	}
 	return local.Run(ctx, local.Options{

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -53,7 +54,7 @@ failures: no data is read and nothing is stored.
 	c.Flags().StringVar(&f.id, "id", "", "name of this worker, as in its certificate")
 	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of each coordinator, with commas between them (G2C_SERVER)")
 	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "directory of this worker's certificate (G2C_CERTS); without one, loopback alone")
-	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of tasks at once")
+	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of tasks at once: cpu:2, or cuda:2 for the first two GPUs")
 	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
 	c.Flags().StringVar(&f.store, "store", "runs", "directory of checkpoints")
 	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
@@ -125,9 +126,17 @@ func parseSlots(text string) (device string, n int, err error) {
 	return device, n, nil
 }
 
+// slotDevice is the device of a slot: each has a GPU of its own.
+func slotDevice(device string, slot int) string {
+	if device == "cuda" {
+		return fmt.Sprintf("cuda:%d", slot)
+	}
+	return device
+}
+
 // executor makes what runs the tasks, and says what class of numerics they are of.
 func (f *workerFlags) executor(device string, slots int, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
-	d, err := openDevice(device)
+	d, err := openDevice(slotDevice(device, 0))
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -146,7 +155,7 @@ func (f *workerFlags) executor(device string, slots int, log *slog.Logger) (e ag
 	var runners []*runner.Runner
 	for i := range slots {
 		if i > 0 {
-			if d, err = openDevice(device); err != nil {
+			if d, err = openDevice(slotDevice(device, i)); err != nil {
 				break
 			}
 			devices = append(devices, d)
