@@ -168,14 +168,19 @@ func (d *Device) peakProduct(bf16 bool) (float64, error) {
 }
 
 func (d *Device) peakCopy() (float64, error) {
-	const bytes = 256 << 20
+	free64, _, err := cu.MemInfo()
+	if err != nil {
+		return 0, err
+	}
+	const most, share = 256 << 20, 4
+	bytes := min(most, free64/share)
 	from, err := d.allocate("a copy", 2*bytes)
 	if err != nil {
 		return 0, fmt.Errorf("measure a copy: %w", err)
 	}
 	times, took, err := d.timed(1, func(times int) error {
 		for range times {
-			if err := cu.MemcpyDtoDAsync(from+bytes, from, bytes, d.lanes[compute].stream); err != nil {
+			if err := cu.MemcpyDtoDAsync(from+cu.DevicePtr(bytes), from, bytes, d.lanes[compute].stream); err != nil {
 				return err
 			}
 		}
@@ -184,5 +189,5 @@ func (d *Device) peakCopy() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return 2 * bytes * float64(times) / took.Seconds(), free(from)
+	return 2 * float64(bytes) * float64(times) / took.Seconds(), free(from)
 }

@@ -23,17 +23,8 @@ func isHalfConvolution(op kernels.Op, in []kernels.Type) bool {
 // contracts.
 func TestHalfConvolutions(t *testing.T) {
 	for name, o := range map[string]control.Order{"reverse": control.Reverse, "random": control.Random} {
-		t.Run(name, func(t *testing.T) {
-			if !control.SetOrder(o) && o != control.Random {
-				t.Skip("SKIPPED: a card has no order to choose")
-			}
-			defer control.SetOrder(control.Forward)
-			t.Run("all", func(t *testing.T) {
-				kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true, Keep: isHalfConvolution})
-			})
-			if msg := control.LastError(); msg != "" {
-				t.Error(msg)
-			}
+		inOrder(t, name, o, o == control.Random, func(t *testing.T, _ bool) {
+			kernelstest.Run(t, open, kernelstest.Options{Same: []kernelstest.Open{open}, Half: true, Keep: isHalfConvolution})
 		})
 	}
 }

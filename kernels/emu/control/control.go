@@ -24,6 +24,10 @@ static int set_early(int what) {
   if (f) f(what);
   return f != 0;
 }
+static void forget(void) {
+  void (*f)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "emuForget");
+  if (f) f();
+}
 static const char* last_error(void) {
   const char* (*f)(void) = (const char* (*)(void))dlsym(RTLD_DEFAULT, "emuLastError");
   return f ? f() : "";
@@ -76,3 +80,6 @@ func SetEarly(e Early) bool { return C.set_early(C.int(e)) != 0 }
 
 // LastError is the report of the last kernel that was refused.
 func LastError() string { return C.GoString(C.last_error()) }
+
+// Forget clears the last report, so that a test hears of its own.
+func Forget() { C.forget() }

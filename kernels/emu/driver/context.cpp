@@ -76,6 +76,7 @@ using namespace emu;
 
 // For tests, beside the API: faults, the order of threads, and the last report.
 EMU_API void emuSetFaults(const char* text) { EMU_ENTER; set_faults(text); }
+EMU_API void emuForget() { EMU_ENTER; last_error.clear(); }
 EMU_API void emuSetEarly(int what) { EMU_ENTER; early = what; }
 EMU_API void emuSetOrder(int o) { EMU_ENTER; set_order(Order(o)); }
 EMU_API const char* emuLastError() { EMU_ENTER; return last_error.c_str(); }
