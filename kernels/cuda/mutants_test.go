@@ -13,21 +13,21 @@ import (
 	"g2c/kernels/emu/emutest"
 )
 
-// mutants are faults that are easily made: each must be caught by the suite, in the
-// family of operations that it harms, or by TestMoments where none is named.
-var mutants = []struct{ name, file, from, to, family string }{
+// mutants are faults that are easily made: each must be caught by the tests of what it
+// harms.
+var mutants = []struct{ name, file, from, to, harms string }{
 	{"a barrier left out before the product", "conv2d.cu", "    put(0);\n    __syncthreads();", "    put(0);", "conv2d"},
 	{"a barrier left out after the product", "conv2d.cu", "      __syncthreads();  // the next stage", "      // the next stage", "conv2d"},
 	{"a tail one row too long", "conv2d.cu", "return row0 + r < rows ? y +", "return row0 + r <= rows ? y +", "conv2d"},
 	{"a last quad that is not there", "conv2d.cu", "if (c + e < columns) to[c + e]", "if (c + e <= columns) to[c + e]", "conv2d"},
 	{"a reflection that repeats the edge", "conv2d.cuh", "y = y < 0 ? -y : y", "y = y < 0 ? -y - 1 : y", "conv2d"},
-	{"a barrier left out between stages", "mma.cuh", "      __syncthreads();  // this stage", "      // this stage", "conv2d"},
-	{"a copy that is not waited for", "mma.cuh", "cp_async_wait<STAGES - 2>();", "cp_async_wait<STAGES - 1>();", "conv2d"},
-	{"a swizzle that a reader forgets", "mma.cuh", "seat<kChunks>(column + (lane & 7) + (lane >> 4) * 8, k * 2 + (lane >> 3 & 1))", "((column + (lane & 7) + (lane >> 4) * 8) * kChunks + k * 2 + (lane >> 3 & 1)) * 16", "conv2d"},
-	{"a tile that ends a row late", "conv2d_mma.cu", "return row0 + r < rows ? y", "return row0 + r <= rows ? y", "conv2d"},
-	{"a slice that ends a pixel early", "conv2d_mma.cu", "min(from + slice, seg.samples() * o.p * o.q)", "min(from + slice, seg.samples() * o.p * o.q - 1)", "conv2d"},
-	{"strips that overlap by a pixel too few", "conv2d_strip.cu", "step = P::kRows - (o.s - 1)", "step = P::kRows - (o.s - 2)", "conv2d"},
-	{"moments of a row too few", "mma.cuh", "r < kPiece; r++) sum +=", "r < kPiece - 1; r++) sum +=", ""},
+	{"a barrier left out between stages", "mma.cuh", "      __syncthreads();  // this stage", "      // this stage", "half"},
+	{"a copy that is not waited for", "mma.cuh", "cp_async_wait<STAGES - 2>();", "cp_async_wait<STAGES - 1>();", "half"},
+	{"a swizzle that a reader forgets", "mma.cuh", "seat<kChunks>(column + (lane & 7) + (lane >> 4) * 8, k * 2 + (lane >> 3 & 1))", "((column + (lane & 7) + (lane >> 4) * 8) * kChunks + k * 2 + (lane >> 3 & 1)) * 16", "half"},
+	{"a tile that ends a row late", "conv2d_mma.cu", "return row0 + r < rows ? y", "return row0 + r <= rows ? y", "half"},
+	{"a slice that ends a pixel early", "conv2d_mma.cu", "min(from + slice, seg.samples() * o.p * o.q)", "min(from + slice, seg.samples() * o.p * o.q - 1)", "half"},
+	{"strips that overlap by a pixel too few", "conv2d_strip.cu", "step = P::kRows - (o.s - 1)", "step = P::kRows - (o.s - 2)", "half"},
+	{"moments of a row too few", "mma.cuh", "r < kPiece; r++) sum +=", "r < kPiece - 1; r++) sum +=", "moments"},
 	{"a last chunk of full length", "pixel_sum.cu", "end = min(first + k.piece(), k.pixels);", "end = first + k.piece();", "instance_norm"},
 	{"a NaN that loses", "pool.cu", " || (isnan(v.v[j]) && !isnan(best.v[j]))", "", "pool"},
 	{"a shard too few", "pixel_sum.cu", "members = seg.samples() * k.pieces;", "members = (seg.samples() - 1) * k.pieces;", "bias_grad"},
@@ -43,14 +43,9 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			pattern := "^TestContracts$/^forward$/^all$/^" + m.family + "$"
-			switch {
-			case m.family == "":
-				pattern = "^TestMoments$"
-			case strings.Contains(m.file, "mma") || strings.Contains(m.file, "strip"):
-				pattern = "^TestHalfConvolutions$/^random$/^all$/^" + m.family + "$"
-			}
-			out, err := suiteOver(t, mutate(t, m.file, m.from, m.to, m.family), pattern)
+			t.Parallel()
+			h := harms[m.harms]
+			out, err := suiteOver(t, mutate(t, m.file, m.from, m.to, h.files), h.tests)
 			if err == nil {
 				t.Fatalf("the suite passes:\n%s", out)
 			}
@@ -62,16 +57,25 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// needs lists the files that hold the kernels of a family: building no others saves most of
-// the time.
-var needs = map[string][]string{
-	"":              {"conv2d.cu", "conv2d_mma.cu", "conv2d_strip.cu", "norm.cu", "pixel_sum.cu"}, // TestMoments
-	"conv2d":        {"conv2d.cu", "conv2d_mma.cu", "conv2d_strip.cu"},
-	"instance_norm": {"norm.cu", "pixel_sum.cu"},
-	"bias_grad":     {"pixel_sum.cu"},
-	"pool":          {"pool.cu", "pixel_sum.cu", "strided.cu"},
-	"cast":          {"elementwise.cu"},
-	"elementwise":   {"elementwise.cu", "strided.cu"},
+// harms lists what a fault may harm: its tests, and the files that hold its kernels, since
+// building no others saves most of the time.
+var harms = map[string]struct {
+	tests string
+	files []string
+}{
+	"conv2d":        {family("TestContracts", "forward", "conv2d"), []string{"conv2d.cu", "slices.cu"}},
+	"half":          {family("TestHalfConvolutions", "random", "conv2d"), []string{"conv2d_mma.cu", "conv2d_strip.cu", "slices.cu"}},
+	"moments":       {"^TestMoments$", []string{"conv2d_mma.cu", "conv2d_strip.cu", "norm.cu", "pixel_sum.cu"}},
+	"instance_norm": {family("TestContracts", "forward", "instance_norm"), []string{"norm.cu", "pixel_sum.cu"}},
+	"bias_grad":     {family("TestContracts", "forward", "bias_grad"), []string{"pixel_sum.cu"}},
+	"pool":          {family("TestContracts", "forward", "pool"), []string{"pool.cu", "pixel_sum.cu", "strided.cu"}},
+	"cast":          {family("TestContracts", "random", "cast"), []string{"elementwise.cu"}},
+	"elementwise":   {family("TestContracts", "forward", "elementwise"), []string{"elementwise.cu", "strided.cu"}},
+}
+
+// family is the pattern of one family of operations in one order.
+func family(test, order, name string) string {
+	return "^" + test + "$/^" + order + "$/^all$/^" + name + "$"
 }
 
 // firstLine is the first failure of a run of the suite.
@@ -86,7 +90,7 @@ func firstLine(out string) string {
 
 // mutate builds the kernels with every occurrence of a text replaced, and gives the
 // shared object.
-func mutate(t *testing.T, file, from, to, family string) string {
+func mutate(t *testing.T, file, from, to string, units []string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("src")); err != nil {
@@ -103,9 +107,9 @@ func mutate(t *testing.T, file, from, to, family string) string {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(source), from, to)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	files := needs[family]
-	for i, f := range files {
-		files[i] = filepath.Join(dir, filepath.Base(f))
+	var files []string
+	for _, u := range units {
+		files = append(files, filepath.Join(dir, u))
 	}
 	out := filepath.Join(dir, "kernels.so")
 	if err := emu.Kernels(emutest.Tools(), emutest.Folder(), out, files, true); err != nil {

@@ -403,15 +403,6 @@ __device__ __forceinline__ void gradient_w(const float* __restrict__ x, const fl
 
 }  // namespace direct
 
-// dw[i] = the slices' parts of i, added in order.
-KERNEL add_slices(const float* __restrict__ part, float* __restrict__ dw, int n, int slices) {
-  const int i = place();
-  if (i >= n) return;
-  float s = part[i];
-  for (int k = 1; k < slices; k++) s += part[size_t(k) * n + i];
-  dw[i] = s;
-}
-
 // The tiles, named rows by columns: _ab for operands whose channels come in fours (a: the
 // first, b: the second). Go's choice among them is conv2d.go.
 #define FORWARD(tile, suffix, vector, rows, columns) \
