@@ -144,7 +144,7 @@ func (f *File) CheckClass(class string, bf16 bool) error {
 		v := &f.Variants[i]
 		if v.Spec.Precision == "bf16" && !bf16 {
 			return v.fail("precision", "bf16 needs a CUDA device, and this is %s", class).
-				WithHint("use precision fp32; gradients: bf16 alone works everywhere")
+				WithHint("use precision fp32")
 		}
 	}
 	return nil

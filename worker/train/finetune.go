@@ -130,6 +130,10 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
 	}
+	if f.f.Gradients != api.FP32 {
+		return nil, fault.New(fault.ErrUnavailable, "gradients: %s: this version adds the shards' gradients in fp32 alone", f.f.Gradients).
+			WithHint("set gradients: fp32; precision: bf16 works on GPUs")
+	}
 	var err error
 	if f.devices, err = openReplicas(append([]kernels.Device{opt.Device}, opt.Others...), c); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"g2c/api"
+	"g2c/checkpoint/filestore"
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/kernels/ref"
@@ -64,6 +65,17 @@ func TestMixedPrecisionOnCPU(t *testing.T) {
 	d := device(t)
 	if s, err := openGAN(d, ganTask(d, true).Pretrain); !errors.Is(err, fault.ErrUnavailable) {
 		t.Errorf("a CPU opened a program in bf16: %v, %v", s, err)
+	}
+}
+
+// Gradients that are added in bf16 are refused, not added in another precision.
+func TestHalfGradientsAreRefused(t *testing.T) {
+	d := device(t)
+	task, set := tuning(d, 0)
+	task.Finetune.Gradients = api.BF16
+	_, err := Finetune(t.Context(), task, set, nil, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
+	if !errors.Is(err, fault.ErrUnavailable) || !strings.Contains(err.Error(), "gradients: bf16") {
+		t.Errorf("gradients in bf16: %v", err)
 	}
 }
 
