@@ -3,7 +3,7 @@
 
     gpu_check.py --g2c bin/g2c --tests build/gpu-check --peer PATH/torch_g2c.py [--out bench/results/gpu-check.md]
 
-Needs the binaries that `make gpu-check` builds, and PyTorch with CUDA for the gradients; no Go, no compiler. In order:
+Needs the binaries that `make gpu-tests` builds, and PyTorch with CUDA for the gradients; no Go, no compiler. In order:
 
 - `g2c doctor`: a card, its class, one image held to the reference;
 - the suite of every operation's contract on the card, in float32 and bfloat16 (kernels.test);

@@ -47,8 +47,8 @@ func (e *NonFinite) Unwrap() error { return fault.ErrTraining }
 
 // queue runs a training program as step t. A device that guards its updates goes on
 // without a look at the losses, which settle reads; on others, and where sums were
-// waited for anyway, they are read before the update. A loss that is not finite leaves weights as they were, and so does every
-// update behind it.
+// waited for anyway, they are read before the update. A loss that is not finite leaves
+// weights as they were, and so does every update behind it.
 func (s *step) queue(r *training, t int64) error {
 	last := len(r.exec.Program().Segments) - 1
 	for i := range last {
