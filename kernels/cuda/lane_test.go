@@ -210,6 +210,7 @@ func TestCopiesGoRound(t *testing.T) {
 // A card that is lost in the middle of a copy stays lost, and a snapshot that was on its
 // way fills nothing.
 func TestLostInACopy(t *testing.T) {
+	faultsOnDemand(t)
 	for copies := 1; copies <= 2; copies++ {
 		d := open(t)
 		const n = 3 << 20 // in pieces
