@@ -29,6 +29,11 @@ const rewritesVariable = "G2C_REWRITES"
 // addDevice defines the flags of verbs that run programs on a device.
 func addDevice(c *cobra.Command, name *string, devices string) {
 	c.Flags().StringVar(name, "device", "auto", devices)
+	addDebugSync(c)
+}
+
+// addDebugSync defines the flag of verbs that may run programs on a GPU.
+func addDebugSync(c *cobra.Command) {
 	c.Flags().BoolFunc("debug-sync", "wait for each operation on a GPU: errors name theirs, and a table of times ends the run", func(v string) error {
 		on, err := strconv.ParseBool(v)
 		if err != nil || !on {

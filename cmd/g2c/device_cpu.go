@@ -16,6 +16,10 @@ func openCUDA(string) (kernels.Device, error) {
 	return nil, fault.New(fault.ErrUnavailable, "this build has no CUDA backend").WithHint("build with `make gpu`, or run with --device cpu")
 }
 
+func countGPUs() (int, error) {
+	return 0, fault.New(fault.ErrUnavailable, "this build has no CUDA backend, `make gpu` builds it")
+}
+
 // debugSync is what --debug-sync does.
 func debugSync() error {
 	return fault.New(fault.ErrSpec, "this build has no CUDA backend, which is what --debug-sync watches").WithHint("build with `make gpu`")

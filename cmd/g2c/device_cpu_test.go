@@ -26,3 +26,13 @@ func TestDebugSyncNeedsTheBackend(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A worker that is to have GPUs does not start in a build that knows none.
+func TestSlotsNeedTheBackend(t *testing.T) {
+	root := newRoot()
+	root.SetArgs([]string{"worker", "--id", "w", "--server", "127.0.0.1:1", "--store", t.TempDir(), "--slots", "cuda:2"})
+	err := root.Execute()
+	if err == nil || !strings.Contains(err.Error(), "asks for 2 GPUs, and there is none: this build has no CUDA backend") {
+		t.Errorf("%v", err)
+	}
+}

@@ -28,13 +28,3 @@ func TestGangOfDevices(t *testing.T) {
 		}
 	}
 }
-
-// Each slot of a worker on GPUs has its own.
-func TestSlotDevice(t *testing.T) {
-	if got := slotDevice("cuda", 1); got != "cuda:1" {
-		t.Error(got)
-	}
-	if got := slotDevice("cpu", 1); got != "cpu" {
-		t.Error(got)
-	}
-}

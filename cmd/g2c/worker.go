@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +41,12 @@ Interrupted once, a worker has its tasks save their state, says farewell and end
 interrupted again it ends at once. Killed, cut off or gone, what it had goes on
 elsewhere from the last checkpoint. Workers and whoever submits share a store.
 
+A slot is one GPU, or the processor. Each task trains on the GPUs of its slots:
+tasks of one slot side by side, and a fine-tuning that was given several on as many
+as finetune.shards allow, a power of two. The bits are those of one. When a GPU is
+lost to the process, the tasks on others save their state and the worker ends with
+exit code 5: start it again.
+
 With --rehearse it pretends to train, for trying a cluster, its policies and its
 failures: no data is read and nothing is stored.
 
@@ -54,7 +57,8 @@ failures: no data is read and nothing is stored.
 	c.Flags().StringVar(&f.id, "id", "", "name of this worker, as in its certificate")
 	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of each coordinator, with commas between them (G2C_SERVER)")
 	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "directory of this worker's certificate (G2C_CERTS); without one, loopback alone")
-	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of tasks at once: cpu:2, or cuda:2 for the first two GPUs")
+	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of slots: cpu:2, or cuda:2 for the first two GPUs, one a slot")
+	addDebugSync(c)
 	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
 	c.Flags().StringVar(&f.store, "store", "runs", "directory of checkpoints")
 	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
@@ -73,6 +77,7 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	if err != nil {
 		return err
 	}
+	device = built.kind(device)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("worker", f.id)
 	offer := agent.Offer{Worker: f.id, Incarnation: uint64(time.Now().UnixNano()), Device: device, Slots: slots}
 	if offer.Host, err = os.Hostname(); err != nil {
@@ -109,70 +114,41 @@ func (f *workerFlags) dial(ctx context.Context, log *slog.Logger) (*client.Clien
 	return client.New(cfg)
 }
 
-// maxSlots bounds the tasks at once of one worker on processors: each has its own
-// memory.
-const maxSlots = 4096
-
-// parseSlots reads a device and a number of slots.
-func parseSlots(text string) (device string, n int, err error) {
-	device, number, ok := strings.Cut(text, ":")
-	if !ok {
-		number = "1"
-	}
-	n, err = strconv.Atoi(number)
-	if err != nil || device == "" || n < 1 || n > maxSlots {
-		return "", 0, fault.New(fault.ErrSpec, "--slots %q is not a device and a number up to %d", text, maxSlots).WithHint("for example cpu:1")
-	}
-	return device, n, nil
-}
-
-// slotDevice is the device of a slot: each has a GPU of its own.
-func slotDevice(device string, slot int) string {
-	if device == "cuda" {
-		return fmt.Sprintf("cuda:%d", slot)
-	}
-	return device
-}
-
-// executor makes what runs the tasks, and says what class of numerics they are of.
-func (f *workerFlags) executor(device string, slots int, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
-	d, err := openDevice(slotDevice(device, 0))
-	if err != nil {
-		return nil, "", nil, err
-	}
-	class = d.Class()
+// executor makes what runs the tasks on slots of a kind, and says what class of
+// numerics they are of.
+func (f *workerFlags) executor(kind string, n int, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
 	if f.rehearse > 0 {
-		return &rehearse.Executor{Worker: f.id, For: f.rehearse, Fail: f.fail, Broken: f.broken}, class, func() {}, d.Close()
+		d, err := built.slots(kind, 1)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		class, err = d[0].device.Class(), d[0].device.Close()
+		return &rehearse.Executor{Worker: f.id, For: f.rehearse, Fail: f.fail, Broken: f.broken}, class, func() {}, err
 	}
 	store, err := openStore(f.store)
 	if err != nil {
-		return nil, "", nil, errors.Join(err, d.Close())
+		return nil, "", nil, err
+	}
+	slots, err := built.slots(kind, n)
+	if err != nil {
+		return nil, "", nil, err
 	}
 	repo := checkpoint.New(store)
 	data := &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
 	packs := &runner.Packs{Paths: data, Store: store}
-	devices := []kernels.Device{d}
+	var devices []kernels.Device
 	var runners []*runner.Runner
-	for i := range slots {
-		if i > 0 {
-			if d, err = openDevice(slotDevice(device, i)); err != nil {
-				break
-			}
-			devices = append(devices, d)
-		}
-		runners = append(runners, &runner.Runner{Device: d, Repo: repo, Data: data, Packs: packs, Now: time.Now})
-	}
-	done = func() {
-		for _, d := range devices {
-			if err := d.Close(); err != nil {
-				log.Warn("close device", "error", err)
-			}
-		}
-	}
-	if err != nil {
-		done()
-		return nil, "", nil, err
+	for _, s := range slots {
+		devices = append(devices, s.device)
+		runners = append(runners, &runner.Runner{
+			Name: s.name, Device: s.device, Alone: kind != "cuda", Repo: repo, Data: data, Packs: packs, Now: time.Now,
+		})
 	}
 	log.Info("trains", "store", f.store)
-	return runner.NewExecutor(f.id, runners...), class, done, nil
+	done = func() {
+		if err := closeDevices(devices); err != nil {
+			log.Warn("close devices", "error", err)
+		}
+	}
+	return runner.NewExecutor(runner.NewPool(f.id, runners...)), slots[0].device.Class(), done, nil
 }

@@ -157,7 +157,7 @@ func (d *Device) on(t *thread, f func() error) error {
 	d.lock.Lock()
 	defer d.lock.Unlock()
 	if d.poison == nil && isPoison(err) {
-		d.poison = fault.New(fault.ErrUnavailable, "%s is lost to this process: %w", d.name, err).WithHint("start the process again; it goes on from its last checkpoint. If it comes again, --debug-sync names the operation")
+		d.poison = fault.New(fault.ErrUnavailable, "%s is %w: %w", d.name, kernels.ErrLost, err).WithHint("start the process again; it goes on from its last checkpoint. If it comes again, --debug-sync names the operation")
 	}
 	if d.poison != nil {
 		return d.poison

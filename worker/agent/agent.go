@@ -14,6 +14,7 @@ import (
 	"g2c/api/rpcerr"
 	"g2c/internal/clock"
 	"g2c/internal/fault"
+	"g2c/kernels"
 )
 
 // Config is a worker.
@@ -50,7 +51,9 @@ type Agent struct {
 	late      []*activity // the last that were done, the newest last
 	inventory inventory   // data at hand
 	link      *link       // nil between sessions
+	leaving   bool        // tasks save their state, none begins
 	left      bool        // the leader knows that this worker goes
+	lost      error       // why it leaves, if nobody asked it to
 	dials     context.Context
 }
 
@@ -66,8 +69,9 @@ type activity struct {
 var errStuck = errors.New("a task did not stop")
 
 // Run serves as a worker until ctx is done; then it lets tasks save their state,
-// says farewell and returns nil. An error means that the process has to end: a
-// task may still be running in it.
+// says farewell and returns nil. It leaves in the same way when a run has lost its
+// device, and returns that error. An error means that the process has to end: a task
+// may still be running in it, and what was lost does not come back.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.Elapsed == nil {
 		cfg.Elapsed = clock.SinceBoot
@@ -108,11 +112,11 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 				WithHint("start the worker again; the task goes on from its last checkpoint")
 		}
 		a.pump()
-		if stop == nil && goodbye == nil && len(a.runs) == 0 {
+		if a.leaving && goodbye == nil && len(a.runs) == 0 {
 			goodbye = time.After(goodbyeTime)
 		}
-		if a.left || stop == nil && a.core.Stranger() {
-			return nil
+		if a.left || a.leaving && a.core.Stranger() {
+			return a.lost
 		}
 		if at, ok := a.core.Deadline(); ok {
 			deadline.Reset(max(at-a.cfg.Elapsed(), 0))
@@ -127,15 +131,24 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 		case <-deadline.C:
 		case <-stop:
 			stop = nil
-			a.cfg.Log.Info("leaving: tasks save their state", "tasks", len(a.runs))
-			a.core.Drain()
+			a.leave()
 		case <-goodbye:
 			a.cfg.Log.Warn("left without a farewell: no coordinator answers")
-			return nil
+			return a.lost
 		case err := <-failed:
 			return err
 		}
 	}
+}
+
+// leave has all that runs save its state and end, and then the worker go.
+func (a *Agent) leave() {
+	if a.leaving {
+		return
+	}
+	a.leaving = true
+	a.cfg.Log.Info("leaving: tasks save their state", "tasks", len(a.runs))
+	a.core.Drain()
 }
 
 // pump carries out what the core wants.
@@ -237,6 +250,10 @@ func (a *Agent) ended(r *activity, err error) {
 		a.late = a.late[max(0, len(a.late)-maxLate):]
 	}
 	a.core.Ended(r.Task, r.Generation, o)
+	if a.lost == nil && errors.Is(err, kernels.ErrLost) {
+		a.lost = fmt.Errorf("the worker ends, its tasks go on elsewhere: %w", err)
+		a.leave()
+	}
 }
 
 // flush sends what runs have said.

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"g2c/coordinator/fixture"
 	"g2c/coordinator/state"
 	"g2c/internal/fault"
+	"g2c/kernels"
 	"g2c/worker/agent"
 	"g2c/worker/rehearse"
 )
@@ -268,6 +270,49 @@ func TestDataAtHandIsKnown(t *testing.T) {
 		h.do(command.Cache{Worker: "w1", Incarnation: h.incarnation("w1")}) // as if it had been lost
 		h.breakAll()
 		h.until("data at hand again", knows)
+		c.end()
+	})
+}
+
+// breaks loses the device of a task of a name; others run until they are told to stop.
+type breaks struct {
+	name string
+	rest stubborn
+}
+
+// Run implements agent.Executor.
+func (b breaks) Run(ctx context.Context, a agent.Assignment, out *agent.Output) error {
+	if a.Work.Name() != b.name {
+		return b.rest.Run(ctx, a, out)
+	}
+	out.Started()
+	<-time.After(time.Second) // until the others have begun
+	return fault.New(fault.ErrUnavailable, "a card is %w", kernels.ErrLost)
+}
+
+// A worker that has lost a device lets its other tasks save their state, says farewell
+// and ends with that error: another does all of it.
+func TestALostDeviceEndsTheWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		first := breaks{"task1", stubborn{3 * time.Second, make(chan time.Time, 4)}}
+		ended := make(chan error, 1)
+		go func() { ended <- agent.Run(t.Context(), config(h, "w1", 3, first)) }()
+		h.until("joined", func(s *state.State) bool { return s.Worker("w1") != nil })
+		sweep(h, 3, api.Gang{Min: 1, Max: 1})
+		if err := <-ended; !errors.Is(err, kernels.ErrLost) || fault.ExitCode(err) != fault.ExitUnavailable {
+			t.Errorf("it ended with %v", err)
+		}
+		if len(first.rest.stopped) != 2 {
+			t.Errorf("%d tasks had saved their state when the worker ended", len(first.rest.stopped))
+		}
+		h.until("gone", func(s *state.State) bool { return s.WorkerCount() == 0 && s.Count(state.Pending) == 3 })
+		for task := range h.state.Tasks(0) {
+			if want := map[string]int{"task1": 1}[task.Work.Name()]; task.Failures != want {
+				t.Errorf("%s counts %d failures, want %d", task.Work.Name(), task.Failures, want)
+			}
+		}
 		c.end()
 	})
 }

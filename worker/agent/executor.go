@@ -16,7 +16,8 @@ import (
 // are nobody else's, and a run that outlives the worker's lease ends the process.
 //
 // Any other error is a failure. Those of class fault.ErrSpec and fault.ErrTraining
-// would come again elsewhere; the rest may be this host's.
+// would come again elsewhere; the rest may be this host's. After one of kernels.ErrLost
+// this process is of no use: the worker leaves the cluster and ends.
 type Executor interface {
 	Run(ctx context.Context, a Assignment, out *Output) error
 }

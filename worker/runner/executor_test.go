@@ -26,7 +26,7 @@ func output() *agent.Output { return agent.NewOutput(time.Now, func() {}) }
 
 // A task that cannot do with one worker says so, and is not tried again.
 func TestAGangOfWorkersIsRefusedInWords(t *testing.T) {
-	err := NewExecutor("w1").Run(t.Context(), assignment(api.Gang{Min: 2, Max: 2}, "w1", "w2"), output())
+	err := NewExecutor(NewPool("w1", &Runner{Device: device{}})).Run(t.Context(), assignment(api.Gang{Min: 2, Max: 2}, "w1", "w2"), output())
 	if !errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "gang.min") {
 		t.Errorf("%v", err)
 	}
@@ -37,7 +37,7 @@ func TestTheRestOfAGangWaits(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- NewExecutor("w2").Run(ctx, assignment(api.Gang{Min: 1, Max: 2}, "w1", "w2"), output())
+		ended <- NewExecutor(NewPool("w2", &Runner{Device: device{}})).Run(ctx, assignment(api.Gang{Min: 1, Max: 2}, "w1", "w2"), output())
 	}()
 	stop()
 	if err := <-ended; !errors.Is(err, fault.ErrInterrupted) {

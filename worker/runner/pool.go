@@ -62,10 +62,14 @@ func (p *Pool) give(taken []*Runner) {
 	}
 }
 
-// together is the first runner with the help of the others' devices.
+// together is the first runner, for one task, with the help of the others' devices.
 func together(taken []*Runner) *Runner {
 	r := *taken[0]
+	if r.Alone {
+		return &r
+	}
 	for _, other := range taken[1:] {
+		r.Name += ", " + other.Name
 		r.Others = append(r.Others, other.Device)
 	}
 	return &r

@@ -47,3 +47,16 @@ func TestAPoolLendsEachDeviceOnce(t *testing.T) {
 		t.Errorf("%d runners, %v", len(again), err)
 	}
 }
+
+// Tasks on the processor have as many slots as they were given, and train alone: it is
+// the same processor.
+func TestOneProcessorIsNoHelp(t *testing.T) {
+	p := NewPool("local", &Runner{Device: device{}, Alone: true}, &Runner{Device: device{}, Alone: true})
+	two, err := p.take(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := together(two); len(r.Others) != 0 || len(p.idle) != 0 {
+		t.Errorf("%d help, %d are idle", len(r.Others), len(p.idle))
+	}
+}

@@ -30,7 +30,10 @@ type Data interface {
 
 // Runner runs tasks on one device.
 type Runner struct {
+	Name   string // of the device, for people
 	Device kernels.Device
+	// Alone says that the device is the host's processor: others on it are no help.
+	Alone bool
 	// Others are devices that help with a fine-tuning: see train.Options.
 	Others []kernels.Device
 	Repo   *checkpoint.Repo
