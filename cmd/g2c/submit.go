@@ -36,7 +36,7 @@ them; with --shared-paths workers open them themselves, at the same paths as her
 	f.experimentFlags.add(c)
 	f.clientFlags.add(c)
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
-	c.Flags().BoolVar(&f.gangs, "gangs", false, "let tasks grow to as many slots as the spec allows: so far only workers that rehearse work together")
+	c.Flags().BoolVar(&f.gangs, "gangs", false, "let tasks grow to as many slots as the spec allows: a fine-tuning trains on the GPUs of one worker, slots of others are idle")
 	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
 	return c
 }
@@ -79,5 +79,5 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 }
 
 // alone is a gang that does not grow: workers do not share a task's training yet, so
-// that slots beyond the least would be idle.
+// that slots of another worker would be idle.
 func alone(g api.Gang) api.Gang { return api.Gang{Min: g.Min, Max: g.Min} }

@@ -25,7 +25,7 @@ func (c card) Close() error {
 }
 
 // machine has so many GPUs, all but the odd one of one class; the broken one does not
-// open. The number of none is -1.
+// open. The number -1 is none.
 func machine(gpus, odd, broken int) (b backends, closed *[]string) {
 	closed = new([]string)
 	b.gpus = func() (int, error) {
