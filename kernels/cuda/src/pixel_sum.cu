@@ -11,7 +11,8 @@ constexpr int kLanesOf = 8; // channels of a block that adds pieces
 constexpr int kPieceLanes = kThreads / kLanesOf;
 
 // Plane is a tensor (samples, pixels, channels) cut into pieces; across is how many threads
-// of a block stand side by side, a power of two up to 32. Partial sums of one quantity are
+// of a block stand side by side, a power of two: up to 32, and 64 for the pieces that a
+// convolution leaves (moments.go). Partial sums of one quantity are
 // (samples, pieces, channels).
 struct Plane {
   int samples, pixels, channels, across, pieces;
