@@ -1,7 +1,7 @@
 // Command trampoline writes a static libcuda.a for the linker: each function of the
 // CUDA driver API jumps to the one of libcuda.so.1, which is opened when the first is
 // called. The program then links where there is no CUDA, and starts where there is no
-// driver: there, calls answer CUDA_ERROR_NO_DEVICE.
+// driver, or one that finds no GPU: there, calls answer CUDA_ERROR_NO_DEVICE.
 //
 //	go run ./kernels/cuda/trampoline -o build/cuda/lib/libcuda.a
 //
@@ -21,8 +21,9 @@ import (
 //go:embed symbols.txt
 var symbols string
 
-// head opens the library. cu's init calls cuInit and ends the process if that
-// fails, so that without a driver cuInit has to succeed.
+// head opens the library. cu's init calls cuInit and ends the process if that fails, so
+// that cuInit has to succeed without a driver, and with one that it fails in: where no GPU
+// is visible, or the driver was updated under a running system.
 const head = `#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,8 @@ static const char* const names[];
 static void open_library(void) {
   const char* path = getenv("G2C_LIBCUDA");
   library = dlopen(path && *path ? path : "libcuda.so.1", RTLD_NOW | RTLD_GLOBAL);
+  int (*init)(unsigned) = library ? (int (*)(unsigned))dlsym(library, "cuInit") : 0;
+  if (!init || init(0)) library = 0;
   __atomic_store_n(&opened, 1, __ATOMIC_RELEASE);
 }
 

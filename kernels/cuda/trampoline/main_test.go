@@ -19,9 +19,13 @@ int main(void) {
   printf("%d %d\n", n, cuMemAlloc_v2(&p, 1));
 }`
 
-// driver is a library with two of them.
-const driver = `int cuInit(unsigned f) { return f ? 1 : 0; }
+// driver is a library with two of them, and blind one that finds no GPU.
+const (
+	driver = `int cuInit(unsigned f) { return f ? 1 : 0; }
 int cuDeviceGetCount(int* n) { *n = 3; return 0; }`
+	blind = `int cuInit(unsigned f) { return 100; }
+int cuDeviceGetCount(int* n) { *n = 0; return 3; }`
+)
 
 func compile(t *testing.T, args ...string) {
 	t.Helper()
@@ -30,8 +34,8 @@ func compile(t *testing.T, args ...string) {
 	}
 }
 
-// A program links without CUDA. Without a driver it starts, and hears that there is
-// no device; with one, its calls arrive, and what the driver lacks is not found.
+// A program links without CUDA. Without a driver, or with one that finds no GPU, it
+// starts, and hears that there is no device; with one, its calls arrive, and what the driver lacks is not found.
 func TestTrampolines(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -44,14 +48,16 @@ func TestTrampolines(t *testing.T) {
 	if err := write(at("libcuda.a"), strings.Fields(symbols)); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"program.c": program, "driver.c": driver} {
+	for name, text := range map[string]string{"program.c": program, "driver.c": driver, "blind.c": blind} {
 		if err := os.WriteFile(at(name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	compile(t, at("program.c"), "-o", at("program"), "-L"+dir, "-lcuda", "-ldl")
-	compile(t, "-shared", "-fPIC", at("driver.c"), "-o", at("driver.so"))
-	for library, want := range map[string]string{at("missing.so"): "0 100 7 100", at("driver.so"): "0 0 3 500"} {
+	for _, name := range []string{"driver", "blind"} {
+		compile(t, "-shared", "-fPIC", at(name+".c"), "-o", at(name+".so"))
+	}
+	for library, want := range map[string]string{at("missing.so"): "0 100 7 100", at("blind.so"): "0 100 7 100", at("driver.so"): "0 0 3 500"} {
 		c := exec.Command(at("program"))
 		c.Env = append(os.Environ(), "G2C_LIBCUDA="+library)
 		out, err := c.Output()
