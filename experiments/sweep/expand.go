@@ -179,7 +179,7 @@ func (e *expansion) evaluate(v *spec.Variant, t *spec.Task, model api.Finetune, 
 	where := labelledWhere(s, api.PartTraining, api.PartTest)
 	where.Generators = models
 	body := api.Evaluate{Model: model, Given: given, Data: print}
-	work := api.Work{Task: api.EvaluateTask(e.Numerics, body), Where: where, Gang: gang(s)}
+	work := api.Work{Task: api.EvaluateTask(e.Numerics, body), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
 	return e.request(v, work, taskUse(api.KindEvaluate, v, t))
 }
 
