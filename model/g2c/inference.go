@@ -10,7 +10,8 @@ import (
 
 // NewInference builds the programs that judge images and no others: EvalInput and
 // Evaluate, over a state without gradients and moments. They are the instructions
-// of New's, and give the same bits.
+// of New's, and give the same bits; but always in float32, so that any device can judge
+// what was trained in mixed precision.
 func NewInference(c Config) (*Model, error) {
 	m := &Model{Config: c}
 	b, outputs, err := m.evaluateGraph() // declares the parameters
