@@ -42,7 +42,16 @@ func readSpec(name string, sets []string) (*spec.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return spec.Parse(name, text, sets...)
+	return parseSpec(name, text, sets)
+}
+
+// parseSpec reads a spec that this version can carry out.
+func parseSpec(name string, text []byte, sets []string) (*spec.File, error) {
+	file, err := spec.Parse(name, text, sets...)
+	if err != nil {
+		return nil, err
+	}
+	return file, file.CheckVersion()
 }
 
 func specText(name string) ([]byte, error) {
@@ -107,7 +116,7 @@ func (f *experimentFlags) expand(ctx context.Context, name, class string, repo *
 	if err != nil {
 		return nil, err
 	}
-	file, err := spec.Parse(name, text, f.sets...)
+	file, err := parseSpec(name, text, f.sets)
 	if err != nil {
 		return nil, err
 	}
