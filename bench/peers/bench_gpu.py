@@ -139,7 +139,7 @@ def main():
             lines += ["", f"{q}: geometric mean of best peer / g2c {math.exp(sum(map(math.log, ratios[q])) / len(ratios[q])):.2f} over {len(ratios[q])} rows"]
     if failures:
         lines += ["", "What did not run:", "", *sorted(set(failures))]
-    lines += ["", "## Where a step goes", "", "Operations one after another on a stream, each timed by events of the device, the least of three.", ""] + tables
+    lines += ["", "## Where a step goes", "", "Operations one after another on a stream, each timed by events of the device, the least of three; what takes less than 50 µs again, 16 times in one CUDA graph.", ""] + tables
     with open(a.out, "w") as f:
         f.write("\n".join(lines).rstrip() + "\n")
 

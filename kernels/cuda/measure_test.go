@@ -3,6 +3,7 @@
 package cuda_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,45 @@ func TestTune(t *testing.T) {
 	}
 	if _, err := d.Tune(kernels.Add{}, in, 1); err == nil {
 		t.Error("an addition was tuned")
+	}
+}
+
+// What is brief is timed in a graph, and still does what it does.
+func TestBriefInstructions(t *testing.T) {
+	d, err := cuda.Open(0, cuda.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	eight := kernels.Real(8)
+	spec, err := kernels.NewStateSpec(kernels.Group{Name: "g", Slots: []kernels.Slot{{Name: "x", Type: eight}, {Name: "y", Type: eight}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.NewState(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	e, err := d.Load(&kernels.Program{
+		Name: "copy", Values: []kernels.Value{{Type: eight, Slot: "x"}, {Type: eight, Slot: "y"}},
+		Instrs: []kernels.Instr{{Op: kernels.Copy{}, In: []int{0}, Out: []int{1}}}, Segments: []kernels.Segment{{Name: "all", To: 1}},
+	}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	want := []float32{1, 2, 3, 4, 5, 6, 7, 8}
+	if err := s.PutF32("x", want); err != nil {
+		t.Fatal(err)
+	}
+	times, err := e.(*cuda.Exec).TimeInstrs(2)
+	if err != nil || len(times) != 1 || times[0] <= 0 {
+		t.Fatalf("times %v, %v", times, err)
+	}
+	got := make([]float32, len(want))
+	if err := s.GetF32("y", got); err != nil || !slices.Equal(got, want) {
+		t.Errorf("y is %v, %v", got, err)
 	}
 }
 
