@@ -47,22 +47,35 @@ def run(command, env=None):
         return out.read().decode(), usage.ru_maxrss / 1024
 
 
-def ours(g2c, row, steps):
+def spec(row):
+    """The spec of a row, for both kinds of step."""
     _, kind, size, batch, width, m, classifier = row
+    return SPEC.format(size=size, width=width, classifier=classifier or 64, stains=", ".join(["HE", "MASSON", "PASM"][: m or 1]),
+                       pretrain=batch if kind == "cyclegan" else 1, finetune=batch if kind == "g2c" else 4)
+
+
+def task(row):
+    return "pretrain" if row[1] == "cyclegan" else "finetune"
+
+
+def networks(row):
+    """The arguments of PyTorch's side that name a row's networks and batch."""
+    _, kind, size, batch, width, m, classifier = row
+    arguments = ["--what", kind, "--size", str(size), "--batch", str(batch), "--width", str(width)]
+    return arguments + (["--m", str(m), "--classifier-width", str(classifier)] if kind == "g2c" else [])
+
+
+def ours(g2c, row, steps):
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
-        f.write(SPEC.format(size=size, width=width, classifier=classifier or 64, stains=", ".join(["HE", "MASSON", "PASM"][: m or 1]),
-                            pretrain=batch if kind == "cyclegan" else 1, finetune=batch if kind == "g2c" else 4))
+        f.write(spec(row))
         f.flush()
-        out, rss = run([g2c, "debug", "bench", f.name, "--task", "pretrain" if kind == "cyclegan" else "finetune", "--steps", str(steps), "--json"])
+        out, rss = run([g2c, "debug", "bench", f.name, "--task", task(row), "--steps", str(steps), "--json"])
     r = json.loads(out)
     return r["ms"], rss, r
 
 
 def peer(path, row, steps):
-    _, kind, size, batch, width, m, classifier = row
-    command = [sys.executable, path, "--what", kind, "--size", str(size), "--batch", str(batch), "--width", str(width), "--threads", "2", "--steps", str(steps)]
-    if kind == "g2c":
-        command += ["--m", str(m), "--classifier-width", str(classifier)]
+    command = [sys.executable, path, *networks(row), "--threads", "2", "--steps", str(steps)]
     out, rss = run(command)
     return json.loads(out.strip().splitlines()[-1])["ms"], rss
 

@@ -10,7 +10,7 @@ time on the device, beside ceilings that the same process measures. With --minut
 """
 import argparse, json, math, shutil, statistics, subprocess, sys, tempfile, time
 
-from bench_cpu import SPEC
+from bench_cpu import networks, spec, task
 
 # name, kind, size, batch, generator width, M, classifier width
 ROWS = [
@@ -40,21 +40,14 @@ def last_json(command, timeout):
 
 
 def ours(g2c, row, precision, steps, device, timeout):
-    _, kind, size, batch, width, m, classifier = row
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
-        f.write(SPEC.format(size=size, width=width, classifier=classifier or 64, stains=", ".join(["HE", "MASSON", "PASM"][: m or 1]),
-                            pretrain=batch if kind == "cyclegan" else 1, finetune=batch if kind == "g2c" else 4) + f"precision: {precision}\n")
+        f.write(spec(row) + f"precision: {precision}\n")
         f.flush()
-        return last_json([g2c, "debug", "bench", f.name, "--device", device, "--task", "pretrain" if kind == "cyclegan" else "finetune",
-                          "--steps", str(steps), "--json"], timeout)
+        return last_json([g2c, "debug", "bench", f.name, "--device", device, "--task", task(row), "--steps", str(steps), "--json"], timeout)
 
 
 def peer(path, row, arguments, steps, device, timeout):
-    _, kind, size, batch, width, m, classifier = row
-    command = [sys.executable, path, "--what", kind, "--device", device, "--size", str(size), "--batch", str(batch), "--width", str(width), "--steps", str(steps), *arguments]
-    if kind == "g2c":
-        command += ["--m", str(m), "--classifier-width", str(classifier)]
-    return last_json(command, timeout)
+    return last_json([sys.executable, path, *networks(row), "--device", device, "--steps", str(steps), *arguments], timeout)
 
 
 def operations(row, precision, info):

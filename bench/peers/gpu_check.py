@@ -17,7 +17,7 @@ import argparse, json, os, statistics, subprocess, sys, tempfile
 import numpy as np
 from safetensors.numpy import load_file
 
-from bench_cpu import SPEC
+from bench_cpu import networks, spec, task
 
 # name, kind, size, batch, generator width, M, classifier width
 STEPS = [
@@ -44,21 +44,14 @@ arms: [{{name: A, stains: [HE]}}]
 
 
 def write_spec(folder, row, precision):
-    _, kind, size, batch, width, m, classifier = row
     path = os.path.join(folder, f"{precision}.yaml")
-    text = SPEC.format(size=size, width=width, classifier=classifier or 64, stains=", ".join(["HE", "MASSON", "PASM"][: m or 1]),
-                       pretrain=batch if kind == "cyclegan" else 1, finetune=batch if kind == "g2c" else 4)
     with open(path, "w") as f:
-        f.write(text + f"precision: {precision}\n")
+        f.write(spec(row) + f"precision: {precision}\n")
     return path
 
 
 def twin(peer, row, device, dtype, dump, load=""):
-    _, kind, size, batch, width, m, classifier = row
-    command = [sys.executable, peer, "--what", kind, "--size", str(size), "--batch", str(batch), "--width", str(width), "--device", device,
-               "--dtype", dtype, "--steps", "1", "--seed", "7", "--dump", dump]
-    if kind == "g2c":
-        command += ["--m", str(m), "--classifier-width", str(classifier)]
+    command = [sys.executable, peer, *networks(row), "--device", device, "--dtype", dtype, "--steps", "1", "--seed", "7", "--dump", dump]
     if load:
         command += ["--load", load]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -82,7 +75,7 @@ def gradients(g2c, peer, device, torch_device, rows):
             for precision in PRECISIONS:
                 theirs = errors(twin(peer, row, torch_device, precision, f"{folder}/{precision}", f"{folder}/fp64"), want)
                 out = f"{folder}/out.safetensors"
-                subprocess.run([g2c, "debug", "step", write_spec(folder, row, precision), "--task", "pretrain" if row[1] == "cyclegan" else "finetune", "--device", device,
+                subprocess.run([g2c, "debug", "step", write_spec(folder, row, precision), "--task", task(row), "--device", device,
                                 "--weights", f"{folder}/fp64/weights.safetensors", "--batch", f"{folder}/fp64/batch.safetensors", "--steps", "1", "-o", out],
                                check=True, stdout=subprocess.DEVNULL)
                 ours = errors(load_file(out), want)

@@ -53,8 +53,7 @@ func TestBriefInstructions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	eight := kernels.Real(8)
-	spec, err := kernels.NewStateSpec(kernels.Group{Name: "g", Slots: []kernels.Slot{{Name: "x", Type: eight}, {Name: "y", Type: eight}}})
+	spec, p, err := kernels.Single(kernels.Copy{}, []kernels.Type{kernels.Real(8)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,16 +62,13 @@ func TestBriefInstructions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	e, err := d.Load(&kernels.Program{
-		Name: "copy", Values: []kernels.Value{{Type: eight, Slot: "x"}, {Type: eight, Slot: "y"}},
-		Instrs: []kernels.Instr{{Op: kernels.Copy{}, In: []int{0}, Out: []int{1}}}, Segments: []kernels.Segment{{Name: "all", To: 1}},
-	}, s)
+	e, err := d.Load(p, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
 	want := []float32{1, 2, 3, 4, 5, 6, 7, 8}
-	if err := s.PutF32("x", want); err != nil {
+	if err := s.PutF32("in0", want); err != nil {
 		t.Fatal(err)
 	}
 	times, err := e.(*cuda.Exec).TimeInstrs(2)
@@ -80,7 +76,7 @@ func TestBriefInstructions(t *testing.T) {
 		t.Fatalf("times %v, %v", times, err)
 	}
 	got := make([]float32, len(want))
-	if err := s.GetF32("y", got); err != nil || !slices.Equal(got, want) {
+	if err := s.GetF32("out0", got); err != nil || !slices.Equal(got, want) {
 		t.Errorf("y is %v, %v", got, err)
 	}
 }

@@ -15,11 +15,7 @@ func gradW(t *testing.T, d kernels.Device, x, dy []float32, perLaunch int) []flo
 	t.Helper()
 	op := kernels.Conv2DGradW{Geometry: kernels.Geometry{Stride: 1, PadH: 1, PadW: 1}, Segments: kernels.Segments{Groups: 1, Shards: perLaunch}, R: 3, S: 3}
 	in := []kernels.Type{kernels.Real(perLaunch, wideSide, wideSide, wideIn), kernels.Real(perLaunch, wideSide, wideSide, wideOut)}
-	out, err := op.Infer(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := kernels.NewStateSpec(kernels.Group{Name: "all", Slots: []kernels.Slot{{Name: "x", Type: in[0]}, {Name: "dy", Type: in[1]}, {Name: "dw", Type: out[0]}}})
+	spec, p, err := kernels.Single(op, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,10 +24,7 @@ func gradW(t *testing.T, d kernels.Device, x, dy []float32, perLaunch int) []flo
 		t.Fatal(err)
 	}
 	defer s.Close()
-	e, err := d.Load(&kernels.Program{
-		Name: "grad_w", Values: []kernels.Value{{Type: in[0], Slot: "x"}, {Type: in[1], Slot: "dy"}, {Type: out[0], Slot: "dw"}},
-		Instrs: []kernels.Instr{{Op: op, In: []int{0, 1}, Out: []int{2}}}, Segments: []kernels.Segment{{Name: "all", To: 1}},
-	}, s)
+	e, err := d.Load(p, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,17 +32,17 @@ func gradW(t *testing.T, d kernels.Device, x, dy []float32, perLaunch int) []flo
 	var all []float32
 	for from := range shardsInAll / perLaunch {
 		nx, ny := in[0].Shape.Len(), in[1].Shape.Len()
-		if err := s.PutF32("x", x[from*nx:][:nx]); err != nil {
+		if err := s.PutF32("in0", x[from*nx:][:nx]); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutF32("dy", dy[from*ny:][:ny]); err != nil {
+		if err := s.PutF32("in1", dy[from*ny:][:ny]); err != nil {
 			t.Fatal(err)
 		}
 		if err := e.Run(); err != nil {
 			t.Fatal(err)
 		}
-		dw := make([]float32, out[0].Shape.Len())
-		if err := s.GetF32("dw", dw); err != nil {
+		dw := make([]float32, p.Values[p.Instrs[0].Out[0]].Type.Shape.Len())
+		if err := s.GetF32("out0", dw); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, dw...)

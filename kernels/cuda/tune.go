@@ -42,25 +42,7 @@ func (d *Device) Tune(op kernels.Op, in []kernels.Type, repeats int) ([]Trial, e
 
 // timeOp times one operation on operands of zeros: no convolution's time depends on them.
 func (d *Device) timeOp(op kernels.Op, in []kernels.Type, repeats int) (time.Duration, error) {
-	out, err := op.Infer(in)
-	if err != nil {
-		return 0, err
-	}
-	p := &kernels.Program{Name: "tune", Segments: []kernels.Segment{{Name: "all", To: 1}}}
-	var groups []kernels.Group
-	instr := kernels.Instr{Op: op}
-	for i, t := range append(in[:len(in):len(in)], out...) {
-		name := fmt.Sprintf("t%d", i)
-		groups = append(groups, kernels.Group{Name: "group/" + name, Slots: []kernels.Slot{{Name: name, Type: t}}})
-		p.Values = append(p.Values, kernels.Value{Type: t, Slot: name})
-		if i < len(in) {
-			instr.In = append(instr.In, i)
-		} else {
-			instr.Out = append(instr.Out, i)
-		}
-	}
-	p.Instrs = []kernels.Instr{instr}
-	spec, err := kernels.NewStateSpec(groups...)
+	spec, p, err := kernels.Single(op, in)
 	if err != nil {
 		return 0, err
 	}
