@@ -109,4 +109,13 @@ func (e *Evaluate) fields(c coder) {
 		c.key(2, &e.Given)
 	}
 	c.key(3, &e.Data)
+	if c.present(4, e.Metrics != 0) {
+		c.integer(4, &e.Metrics)
+	}
+	if c.present(5, e.PositiveName != "") {
+		c.text(5, &e.PositiveName)
+	}
+	if c.present(6, e.NegativeName != "") {
+		c.text(6, &e.NegativeName)
+	}
 }

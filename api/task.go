@@ -2,8 +2,10 @@ package api
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Kind is what a task does.
@@ -100,7 +102,7 @@ type Finetune struct {
 	Fit          string     `json:"fit"`
 	Positive     []string   `json:"positive"` // labels of the data, sorted
 	Negative     []string   `json:"negative"`
-	PositiveName string     `json:"positiveName"` // what the class is called in outputs
+	PositiveName string     `json:"positiveName"` // the joined labels (JoinLabels); older tasks have what the user called the class
 	NegativeName string     `json:"negativeName"`
 	Generator    *Generator `json:"generator,omitempty"` // nil without stains
 	Classifier   Classifier `json:"classifier"`
@@ -128,6 +130,43 @@ type Evaluate struct {
 	Model Finetune `json:"model"`
 	Given Key      `json:"given,omitzero"` // evaluation whose rightly recognised positives alone are judged; zero for none
 	Data  Key      `json:"data"`           // fingerprint of the test images of the model's labels
+
+	// Metrics is the version of the statistics: 0 for the first.
+	Metrics int `json:"metrics,omitempty"`
+	// What the classes are called in outputs; empty: the model's joined labels.
+	PositiveName string `json:"positiveName,omitempty"`
+	NegativeName string `json:"negativeName,omitempty"`
+}
+
+// ClassNames are what the classes are called in outputs, the positive one first.
+func (e *Evaluate) ClassNames() [2]string {
+	names := [2]string{e.Model.PositiveName, e.Model.NegativeName}
+	if e.PositiveName != "" {
+		names[0] = e.PositiveName
+	}
+	if e.NegativeName != "" {
+		names[1] = e.NegativeName
+	}
+	return names
+}
+
+// JoinLabels are the names of two classes that are given none: their labels, sorted and
+// joined by plus signs. Where those are too long for a name, or are equal, the beginning
+// of a hash of the labels stands for them.
+func JoinLabels(positive, negative []string) (string, string) {
+	join := func(labels []string) string { return strings.Join(slices.Sorted(slices.Values(labels)), "+") }
+	p, n := join(positive), join(negative)
+	if p != n && len(p) <= maxText && len(n) <= maxText {
+		return p, n
+	}
+	hashed := func(class string, labels []string) string {
+		h := sha256.New()
+		for _, l := range slices.Sorted(slices.Values(labels)) {
+			h.Write(appendBytes(nil, []byte(l)))
+		}
+		return fmt.Sprintf("%s %x", class, h.Sum(nil)[:6])
+	}
+	return hashed("positive", positive), hashed("negative", negative)
 }
 
 // PretrainTask wraps a pretraining.

@@ -50,8 +50,15 @@ func evaluateTask() Task {
 	return EvaluateTask(ClassCPU, Evaluate{Model: *stainsTask().Finetune, Given: fill(0xc3), Data: fill(0xd4)})
 }
 
+// namedTask is an evaluation that says its metrics' version and its classes' names.
+func namedTask() Task {
+	t := evaluateTask()
+	t.Evaluate.Metrics, t.Evaluate.PositiveName, t.Evaluate.NegativeName = 2, "sclerosed", "normal"
+	return t
+}
+
 func allTasks() []Task {
-	return []Task{pretrainTask(), aloneTask(), stainsTask(), evaluateTask()}
+	return []Task{pretrainTask(), aloneTask(), stainsTask(), evaluateTask(), namedTask()}
 }
 
 // A key is a promise: results are stored under it for years. If this test fails,

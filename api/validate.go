@@ -73,8 +73,7 @@ func (t Task) Validate() error {
 	case t.Kind == KindFinetune && t.Finetune != nil:
 		t.Finetune.validate(c)
 	case t.Kind == KindEvaluate && t.Evaluate != nil:
-		t.Evaluate.Model.validate(c)
-		c.data(t.Evaluate.Data)
+		t.Evaluate.validate(c)
 	default:
 		c.that(false, "kind %q does not match the task's body", t.Kind)
 	}
@@ -151,6 +150,16 @@ func (f *Finetune) validate(c *check) {
 	c.oneOf("gradients", f.Gradients, FP32, BF16)
 	c.oneOf("precision", f.Precision, FP32, BF16)
 	c.data(f.Data)
+}
+
+func (e *Evaluate) validate(c *check) {
+	e.Model.validate(c)
+	c.data(e.Data)
+	c.count("metrics", e.Metrics, 0)
+	names := e.ClassNames()
+	c.text("positiveName", names[0])
+	c.text("negativeName", names[1])
+	c.that(names[0] != names[1], "both classes are called %q", names[0])
 }
 
 func (c *check) classes(f *Finetune) {

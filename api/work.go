@@ -14,6 +14,26 @@ type Work struct {
 	Experiment string     `json:"experiment"`
 }
 
+// Levels of works. A work of a level above a cluster's is refused by it: some of its
+// coordinators could not read it.
+const (
+	LevelFirst = 1
+	// LevelTrust brought evaluations that name the version of their metrics and their
+	// classes, and labelled images in folds, in part, or with duplicates.
+	LevelTrust = 2
+)
+
+// Level is the lowest level of a program that reads the work.
+func (w *Work) Level() int {
+	if e := w.Task.Evaluate; e != nil && (e.Metrics != 0 || e.PositiveName != "" || e.NegativeName != "") {
+		return LevelTrust
+	}
+	if l := w.Where.Labelled; l != nil && (l.By != "" || l.AllowDuplicates || l.Folds != 0 || l.Fold != 0 || l.Take != 0 || l.Seed != 0) {
+		return LevelTrust
+	}
+	return LevelFirst
+}
+
 // Name is the name to show.
 func (w *Work) Name() string { return w.Names[0] }
 
@@ -71,7 +91,20 @@ type Labelled struct {
 	Test       []string    `json:"test,omitempty"`
 	Pattern    string      `json:"pattern,omitempty"` // regexp with a group named patient or slide, for base names without extension
 	Columns    Columns     `json:"columns"`
+
+	By              string `json:"by,omitempty"`              // where a pattern and a column both give groups: GroupByPattern or GroupByColumn; empty: that is an error
+	AllowDuplicates bool   `json:"allowDuplicates,omitempty"` // equal pixels in two splits or under two labels are counted, not refused
+	Folds           int    `json:"folds,omitempty"`           // group-wise folds over the images of Train and Test; 0 for none
+	Fold            int    `json:"fold,omitempty"`            // the one that is tested, from 1
+	Take            int    `json:"take,omitempty"`            // training images taken; 0 for all
+	Seed            uint32 `json:"seed,omitempty"`            // of the folds and of what is taken
 }
+
+// What a group is found by, where a pattern and a column both say it.
+const (
+	GroupByPattern = "pattern"
+	GroupByColumn  = "column"
+)
 
 // Validation is either paths of its own, or a part of the training set taken by
 // whole groups.
@@ -81,7 +114,9 @@ type Validation struct {
 	Seed     uint32   `json:"seed"` // of the split
 }
 
-// Columns are the names of the columns of a CSV file.
+// Columns are the names of the columns of a CSV file. An empty one is the default
+// name, in any case, and may be missing for patient and slide; one that is written must
+// be there.
 type Columns struct {
 	Path    string `json:"path"`
 	Label   string `json:"label"`

@@ -110,6 +110,24 @@ func (l *Labelled) fields(c coder) {
 	c.texts(3, &l.Test)
 	c.text(4, &l.Pattern)
 	c.nested(5, l.Columns.fields)
+	if c.present(6, l.By != "") {
+		c.text(6, &l.By)
+	}
+	if c.present(7, l.AllowDuplicates) {
+		c.boolean(7, &l.AllowDuplicates)
+	}
+	if c.present(8, l.Folds != 0) {
+		c.integer(8, &l.Folds)
+	}
+	if c.present(9, l.Fold != 0) {
+		c.integer(9, &l.Fold)
+	}
+	if c.present(10, l.Take != 0) {
+		c.integer(10, &l.Take)
+	}
+	if c.present(11, l.Seed != 0) {
+		c.seed(11, &l.Seed)
+	}
 }
 
 func (v *Validation) fields(c coder) {

@@ -18,6 +18,7 @@ func fullWork() Work {
 			Labelled: &Labelled{
 				Train: []string{"train"}, Validation: &Validation{Paths: []string{"v"}, Fraction: 0.15, Seed: 7}, Test: []string{"test"},
 				Pattern: "^(?P<slide>.+)$", Columns: Columns{"path", "label", "patient", "slide"},
+				By: GroupByColumn, AllowDuplicates: true, Folds: 5, Fold: 2, Take: 300, Seed: 9,
 			},
 			Generators: []StainModel{{Stain: "HE", Model: "abcd", Key: fill(7)}},
 		},
@@ -37,6 +38,33 @@ func TestAWorkComesBack(t *testing.T) {
 		got, err := DecodeWork(w.Encode())
 		if err != nil || got.Key != task.Key() || got.Task.Key() != task.Key() {
 			t.Errorf("%s: %v", task.Kind, err)
+		}
+	}
+}
+
+// A work's level is the lowest that reads it: a field that older programs do not have
+// raises it.
+func TestLevels(t *testing.T) {
+	labelled := func(spoil func(*Labelled)) Work {
+		w := Work{Task: aloneTask(), Where: Where{Labelled: &Labelled{Train: []string{"train"}}}}
+		spoil(w.Where.Labelled)
+		return w
+	}
+	for name, c := range map[string]struct {
+		work Work
+		want int
+	}{
+		"an old evaluation": {Work{Task: evaluateTask()}, LevelFirst},
+		"an evaluation":     {Work{Task: namedTask()}, LevelTrust},
+		"labelled images":   {labelled(func(*Labelled) {}), LevelFirst},
+		"by":                {labelled(func(l *Labelled) { l.By = GroupByPattern }), LevelTrust},
+		"duplicates":        {labelled(func(l *Labelled) { l.AllowDuplicates = true }), LevelTrust},
+		"folds":             {labelled(func(l *Labelled) { l.Folds, l.Fold = 5, 1 }), LevelTrust},
+		"a part":            {labelled(func(l *Labelled) { l.Take = 3 }), LevelTrust},
+		"its seed":          {labelled(func(l *Labelled) { l.Seed = 3 }), LevelTrust},
+	} {
+		if got := c.work.Level(); got != c.want {
+			t.Errorf("%s: level %d, want %d", name, got, c.want)
 		}
 	}
 }

@@ -1,5 +1,7 @@
 package command
 
+import "g2c/api"
+
 // The numbers below stand in logs and backups: they are never reused. A new
 // command takes the next one, and the level of the release that brings it.
 const (
@@ -31,10 +33,19 @@ const (
 )
 
 // Level is the newest level that this release reads and writes.
-const Level = 1
+const Level = api.LevelTrust
 
-// LevelOf is the level that a command's number belongs to.
-func LevelOf(Command) int { return 1 }
+// LevelOf is the lowest level that reads a command: that of its number, and of the
+// works in it.
+func LevelOf(c Command) int {
+	level := api.LevelFirst
+	if c, ok := c.(Submit); ok {
+		for i := range c.Works {
+			level = max(level, c.Works[i].Level())
+		}
+	}
+	return level
+}
 
 // Number implements Command.
 func (Submit) Number() int { return numberSubmit }

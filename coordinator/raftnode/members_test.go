@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"g2c/api"
 	"g2c/coordinator/command"
+	"g2c/coordinator/fixture"
 	"g2c/coordinator/raftnode"
 	"g2c/coordinator/replica"
 	"g2c/internal/fault"
@@ -162,6 +164,12 @@ func TestLevels(t *testing.T) {
 	c.tune = func(k *raftnode.Config) { k.Level = command.Level + 1 }
 	c.found("c1", "c2", "c3")
 	c.write(0)
+	folds := fixture.Work("HE", fixture.Options{})
+	folds.Where.Labelled = &api.Labelled{Folds: 5, Fold: 1} // fields that the first level lacks
+	submit := command.Entry{Request: "new field", Actor: "me", Command: command.Submit{Experiment: "e", Name: "e", Project: "p", Works: []api.Work{folds}}}
+	if err := c.propose(submit); !errors.Is(err, command.ErrNewer) {
+		t.Errorf("a work of level %d on a cluster of level 1: %v", folds.Level(), err)
+	}
 	raise := command.Entry{Actor: "me", Command: command.Raise{Level: command.Level + 1}}
 	old := c.follower()
 	c.stop(old)

@@ -15,6 +15,7 @@ import (
 	apiv1 "g2c/api/v1"
 	"g2c/checkpoint/filestore"
 	"g2c/checkpoint/store"
+	"g2c/coordinator/command"
 	"g2c/coordinator/fixture"
 	"g2c/coordinator/replica"
 	"g2c/coordinator/server"
@@ -105,6 +106,9 @@ func serve(t *testing.T, cfg server.Config) *node {
 func single(t *testing.T, change func(*server.Config)) *node {
 	t.Helper()
 	m := replica.NewMemory("c1", time.Now)
+	if _, err := m.Propose(t.Context(), command.Entry{Command: command.Raise{Level: command.Level}}); err != nil { // or the leader does, some time
+		t.Fatal(err)
+	}
 	cfg := config(m)
 	if change != nil {
 		change(&cfg)

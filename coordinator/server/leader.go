@@ -43,13 +43,34 @@ func (s *Server) lead(ctx context.Context) {
 	s.cfg.Log.Info("this coordinator leads now", "index", s.cfg.Replica.Snapshot().Index())
 	s.setReign(r)
 	var loops sync.WaitGroup
-	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse} {
+	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse, r.raiseNew} {
 		loops.Go(loop)
 	}
 	<-ctx.Done()
 	s.setReign(nil)
 	loops.Wait()
 	s.cfg.Log.Info("this coordinator leads no more")
+}
+
+// raiseEvery is how often a new cluster is asked whether all of it runs this release.
+const raiseEvery = time.Second
+
+// raiseNew gives a cluster in which nothing was ever submitted the level of this
+// release, once every coordinator reads it. One that has been in use is raised by those
+// who run it, when no older release is to be gone back to.
+func (r *reign) raiseNew() {
+	for {
+		snapshot := r.cfg.Replica.Snapshot()
+		if snapshot.Level() >= command.Level || snapshot.Submitted() {
+			return
+		}
+		if _, err := r.propose(r.ctx, command.Entry{Command: command.Raise{Level: command.Level}}); err != nil {
+			r.cfg.Log.Debug("a new cluster is not raised yet", "level", command.Level, "why", err)
+		}
+		if !r.pause(raiseEvery) {
+			return
+		}
+	}
 }
 
 // pause waits a while, or reports false when the reign ends.

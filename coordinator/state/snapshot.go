@@ -21,6 +21,9 @@ func (d *data) Index() uint64 { return d.index }
 // written.
 func (d *data) Level() int { return d.level }
 
+// Submitted says whether anything was ever submitted.
+func (d *data) Submitted() bool { return d.lastExperiment > 0 || d.lastTask > 0 }
+
 // Task finds a task by its key; nil if there is none.
 func (d *data) Task(k api.Key) *Task { return d.task(k) }
 
