@@ -159,7 +159,7 @@ func (o *Opener) Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, err
 	for _, label := range d.Labels {
 		wanted = append(wanted, dataset.NFC(label))
 		if !slices.Contains(all.Classes(), dataset.NFC(label)) {
-			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, label, all.Classes())
+			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, dataset.Show(label), all.Classes())
 		}
 	}
 	return all.Select(func(im dataset.Image) bool { return slices.Contains(wanted, im.Label) }), nil
@@ -192,15 +192,14 @@ func (o *Opener) load(ctx context.Context, src dataset.Labelled, opt dataset.Opt
 	}
 	whole := src
 	whole.Fold, whole.Seed, whole.ValidationFraction = 0, 0, 0
-	r := &dataset.Report{}
 	asked := question("pool", whole, opt.Side, opt.Fit)
-	pool, err := o.pools.Get(ctx, asked, func() (p *dataset.Pool, err error) {
-		p, r, err = dataset.LoadPool(ctx, whole, opt)
+	pool, err := o.pools.Get(ctx, asked, func() (*dataset.Pool, error) {
+		p, r, err := dataset.LoadPool(ctx, whole, opt)
 		o.note(asked, r)
 		return p, err
 	})
 	if err != nil {
-		return nil, r, err
+		return nil, o.report(asked), err // whoever read it
 	}
 	mine := *o.report(asked)
 	set, v, err := pool.Cut(src)

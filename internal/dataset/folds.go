@@ -87,7 +87,7 @@ func (d *dealer) cost(fold int, group []int) float64 {
 		before := k*d.folds[fold][c] - d.totals[c]
 		after := before + k*int64(n)
 		total := float64(d.totals[c])
-		cost += float64(after-before) / total * (float64(after+before) / total)
+		cost += float64(float64(after-before) / total * (float64(after+before) / total))
 	}
 	return cost
 }

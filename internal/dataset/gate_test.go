@@ -183,12 +183,12 @@ func TestAPatternBesideAColumn(t *testing.T) {
 		"slides twice, the column wins":           {"path,label,slide", both, FromColumn, "p1", "s1"},
 		"patients beside slides":                  {"path,label,slide", patient, "", "p1", "s1"},
 		"patients beside nothing":                 {"path,label", patient, "", "p1", ""},
-		"patients beside nothing, column wins":    {"path,label", patient, FromColumn, "p1", ""},
+		"patients beside nothing, by the column":  {"path,label", patient, FromColumn, "p1", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStudy(t)
 			s.src = Labelled{Train: s.table("train.csv", c.header, 1, 2), GroupPattern: c.pattern, By: c.by}
-			set, _, err := s.load()
+			set, r, err := s.load()
 			if c.group == "" {
 				wantData(t, err, "train.csv", "pattern", "column", "data.labelled.group.by")
 				return
@@ -198,6 +198,9 @@ func TestAPatternBesideAColumn(t *testing.T) {
 			}
 			if im := set.Image(0); im.Group != c.group || im.Slide != c.slide {
 				t.Errorf("group %q, slide %q, want %q and %q", im.Group, im.Slide, c.group, c.slide)
+			}
+			if decided := strings.Contains(r.Verdict.Text(), "wins, as data.labelled.group.by says"); decided != strings.HasSuffix(name, " wins") || decided && c.header == "path,label" {
+				t.Errorf("the verdict says that it was decided: %v", decided)
 			}
 		})
 	}

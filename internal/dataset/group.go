@@ -113,7 +113,8 @@ type groupSources struct {
 
 // settle decides between pattern and columns. They conflict where both give the same,
 // or the pattern gives slides where a column has patients: then by must say which wins.
-func (g *groupSources) settle(table, by string) error {
+// It tells whether they did.
+func (g *groupSources) settle(table, by string) (settled bool, err error) {
 	conflict := ""
 	switch {
 	case g.patientPattern && g.patientColumn:
@@ -124,7 +125,7 @@ func (g *groupSources) settle(table, by string) error {
 		conflict = "slides by data.labelled.group.pattern and by a column"
 	}
 	if conflict == "" {
-		return nil
+		return false, nil
 	}
 	switch by {
 	case FromPattern:
@@ -135,28 +136,28 @@ func (g *groupSources) settle(table, by string) error {
 		g.patientPattern = g.patientPattern && !g.patientColumn
 		g.slidePattern = g.slidePattern && !g.slideColumn && !g.patientColumn
 	default:
-		return fault.New(fault.ErrData, "table %s has %s: which one says what belongs together?", Show(table), conflict).
+		return false, fault.New(fault.ErrData, "table %s has %s: which one says what belongs together?", Show(table), conflict).
 			WithHint("set data.labelled.group.by to pattern or to column")
 	}
-	return nil
+	return true, nil
 }
 
 // assignGroups sets patient and slide of every file of one source: by the pattern, the
-// table's columns, or both. It says what the source is grouped by.
-func assignGroups(where string, files []file, rows []row, g *grouper, by string) error {
+// table's columns, or both. It tells whether by had to decide.
+func assignGroups(where string, files []file, rows []row, g *grouper, by string) (settled bool, err error) {
 	use := groupSources{
 		patientColumn: len(rows) > 0 && rows[0].patient != "", slideColumn: len(rows) > 0 && rows[0].slide != "",
 		patientPattern: g != nil && g.patient >= 0, slidePattern: g != nil && g.slide >= 0,
 	}
-	if err := use.settle(where, by); err != nil {
-		return err
+	if settled, err = use.settle(where, by); err != nil {
+		return settled, err
 	}
 	for i := range files {
 		im := &files[i].image
 		if use.patientPattern || use.slidePattern {
 			patient, slide, err := g.groups(files[i])
 			if err != nil {
-				return err
+				return settled, err
 			}
 			if use.patientPattern {
 				im.Patient = patient
@@ -172,7 +173,7 @@ func assignGroups(where string, files []file, rows []row, g *grouper, by string)
 			im.Slide = rows[i].slide
 		}
 	}
-	return nil
+	return settled, nil
 }
 
 // checkGrouping says what the images of each split are grouped by.

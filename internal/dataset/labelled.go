@@ -220,7 +220,11 @@ func (l *lister) source(path string) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return files, assignGroups(path, files, t.rows, l.pattern, l.by)
+	settled, err := assignGroups(path, files, t.rows, l.pattern, l.by)
+	if settled {
+		l.notes = append(l.notes, Check{"tables", Note, fmt.Sprintf("%s: a pattern and a column give groups; the %s wins, as data.labelled.group.by says.", Show(path), l.by), ""})
+	}
+	return files, err
 }
 
 // note remembers what a table has that nothing reads.
