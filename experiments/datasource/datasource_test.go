@@ -146,8 +146,13 @@ func TestVerdicts(t *testing.T) {
 			t.Errorf("the verdict is\n%s", v.Text())
 		}
 	}
-	where.Labelled.Test = where.Labelled.Train
+	where.Unlabelled[0].Paths = where.Unlabelled[1].Paths // where is shared with the tasks
 	reads, err := o.Experiment(t.Context(), work, SideSeen)
+	if err != nil || !strings.Contains(reads[2].Verdict.Text(), "Of HE") || !strings.Contains(reads[2].Verdict.Text(), "among the patches of PAS too") {
+		t.Errorf("one folder for both stains: %v\n%s", err, reads[2].Verdict.Text())
+	}
+	where.Labelled.Test = where.Labelled.Train
+	reads, err = o.Experiment(t.Context(), work, SideSeen)
 	if !errors.Is(err, fault.ErrData) || len(reads) != 1 || reads[0].Set != nil {
 		t.Errorf("one folder in two splits: %d sets, %v", len(reads), err)
 	}

@@ -129,6 +129,12 @@ func (e *experiment) stain(ctx context.Context, d api.DataSet, stain string) err
 	if read.Report != nil {
 		read.Verdict = read.Report.Verdict
 	}
+	read.Verdict.Checks = slices.Clone(read.Verdict.Checks) // the opener's own stays as it is
+	for _, u := range e.unlabelled {
+		if u.Stain != stain {
+			read.Verdict.Paired(stain, u.Stain, set, u.Set)
+		}
+	}
 	e.reads = append(e.reads, read)
 	if asked := question(stain, d.Where.Unlabelled, d.Where.Synthetic); !e.stains[asked] {
 		e.stains[asked] = true

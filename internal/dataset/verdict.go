@@ -110,28 +110,10 @@ func (v Verdict) Err() error {
 // stain: the generators have seen them. Pixels are compared as they lie in the files,
 // whatever side the sets have.
 func (v *Verdict) Seen(stain string, labelled, unlabelled *Set) {
-	at := map[[32]byte]int{}
-	for i, im := range unlabelled.images {
-		if _, ok := at[im.origin]; !ok && im.origin != ([32]byte{}) {
-			at[im.origin] = i
-		}
-	}
-	n, known, example := 0, 0, ""
-	for _, im := range labelled.images {
-		if im.Split != Test || im.origin == ([32]byte{}) {
-			continue
-		}
-		known++
-		if i, ok := at[im.origin]; ok {
-			if n == 0 {
-				example = fmt.Sprintf("%s is %s", im.shown(), unlabelled.images[i].shown())
-			}
-			n++
-		}
-	}
+	n, known, example := among(labelled.Split(Test), unlabelled)
 	c := Check{Name: "unlabelled", State: OK}
 	switch {
-	case known == 0 || len(at) == 0:
+	case !known:
 		return
 	case n == 0:
 		c.Text = fmt.Sprintf("No test image is among the unlabelled patches of %s.", Show(stain))
@@ -140,6 +122,41 @@ func (v *Verdict) Seen(stain string, labelled, unlabelled *Set) {
 		c.Text = fmt.Sprintf("%s among the unlabelled patches of %s, e.g. %s: the generators have seen them.", count(n, "test image is", "test images are"), Show(stain), example)
 	}
 	v.Checks = append(v.Checks, c)
+}
+
+// Paired adds whether patches of one stain are patches of another too: translation is
+// learnt from patches of different tissue.
+func (v *Verdict) Paired(stain, other string, patches, others *Set) {
+	n, _, example := among(patches, others)
+	if n > 0 {
+		text := fmt.Sprintf("Of %[2]s %[1]s among the patches of %[3]s too, e.g. %[4]s: is one folder named for both stains?",
+			count(n, "patch is", "patches are"), Show(stain), Show(other), example)
+		v.Checks = append(v.Checks, Check{"unlabelled", Warn, text, ""})
+	}
+}
+
+// among counts the images of a set whose files hold the pixels of an image of another,
+// with an example. It is not known for images that came from no file.
+func among(s, other *Set) (n int, known bool, example string) {
+	at := map[[32]byte]int{}
+	for i, im := range other.images {
+		if _, ok := at[im.origin]; !ok && im.origin != ([32]byte{}) {
+			at[im.origin] = i
+		}
+	}
+	for _, im := range s.images {
+		if im.origin == ([32]byte{}) || len(at) == 0 {
+			continue
+		}
+		known = true
+		if i, ok := at[im.origin]; ok {
+			if n == 0 {
+				example = fmt.Sprintf("%s is %s", im.shown(), other.images[i].shown())
+			}
+			n++
+		}
+	}
+	return n, known, example
 }
 
 // shown is an image as messages name it: by the file that can be opened, where there
