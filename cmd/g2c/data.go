@@ -61,7 +61,7 @@ func newDataSynth() *cobra.Command {
 
 // newDataSplit is `g2c data split DIR -o DIR`.
 func newDataSplit() *cobra.Command {
-	req := dataset.SplitRequest{Test: 0.2, Validation: 0.15, Columns: dataset.DefaultColumns()}
+	req := dataset.SplitRequest{Test: 0.2, Validation: 0.15}
 	c := &cobra.Command{
 		Use:   "split DIR|CSV -o DIR",
 		Short: "Split labelled images by patient or slide into tables",
@@ -80,7 +80,7 @@ neither copied nor decoded.
 			if err != nil {
 				return err
 			}
-			for _, n := range r.Notes() {
+			for _, n := range r.Verdict.Remarks() {
 				say("note: %s", n)
 			}
 			if wantJSON(c) {
@@ -98,9 +98,13 @@ neither copied nor decoded.
 	c.Flags().Float64Var(&req.Validation, "validation", req.Validation, "share of the validation part, 0 for none")
 	c.Flags().Uint32Var(&req.Seed, "seed", req.Seed, "seed of the split")
 	c.Flags().StringVar(&req.GroupPattern, "pattern", "", "regexp with (?P<patient>…) or (?P<slide>…) for file names without extension")
+	c.Flags().StringVar(&req.By, "by", "", byHelp)
 	_ = c.MarkFlagRequired("output") // the flag exists
 	return c
 }
+
+// byHelp says what --by does.
+const byHelp = "pattern or column: which wins where both give groups"
 
 // printCounts prints a line for each class of each split.
 func printCounts(counts []dataset.Count) error {

@@ -7,7 +7,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -21,11 +20,11 @@ import (
 
 // inspectFlags are the flags of `g2c data inspect`.
 type inspectFlags struct {
-	sets                  []string
-	split, sheet, pattern string
-	cache                 string
-	size                  int
-	skipBad               bool
+	sets                      []string
+	split, sheet, pattern, by string
+	cache                     string
+	size                      int
+	skipBad                   bool
 }
 
 // newDataInspect is `g2c data inspect SPEC|DIR`.
@@ -41,6 +40,7 @@ func newDataInspect() *cobra.Command {
 	c.Flags().StringVar(&f.split, "split", "", "CSV file to write: name,label,group,split of every labelled image")
 	c.Flags().StringVar(&f.sheet, "sheet", "", "PNG file to write: a contact sheet, a row for each set and class")
 	c.Flags().StringVar(&f.pattern, "pattern", "", "of a folder: regexp with (?P<patient>…) or (?P<slide>…) for file names")
+	c.Flags().StringVar(&f.by, "by", "", byHelp)
 	c.Flags().IntVar(&f.size, "size", 224, "of a folder: side to resize to, in pixels")
 	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
 	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
@@ -52,13 +52,14 @@ type inspected struct {
 	Name     string          `json:"name"`
 	Labelled bool            `json:"labelled"`
 	Summary  dataset.Summary `json:"summary"`
+	Verdict  dataset.Verdict `json:"verdict"`
 	set      *dataset.Set
 }
 
 func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 	var all []inspected
 	var err error
-	if info, e := os.Stat(name); e == nil && (info.IsDir() || strings.HasSuffix(strings.ToLower(name), ".csv")) {
+	if info, e := os.Stat(name); e == nil && (info.IsDir() || dataset.IsTable(name)) {
 		all, err = f.folder(c.Context(), name)
 	} else {
 		all, err = f.spec(c.Context(), name)
@@ -77,18 +78,28 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 		}
 	}
 	if wantJSON(c) {
-		return printJSON(all)
+		err = printJSON(all)
+	} else {
+		err = printInspected(all)
 	}
-	return printInspected(all)
+	if err != nil {
+		return err
+	}
+	for _, in := range all {
+		if err := in.Verdict.Err(); err != nil { // of a folder: a spec's is refused before
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *inspectFlags) folder(ctx context.Context, path string) ([]inspected, error) {
 	opt := dataset.Options{Side: f.size, CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
-	set, r, err := dataset.Open(ctx, path, f.pattern, dataset.DefaultColumns(), opt)
+	set, r, err := dataset.Open(ctx, path, f.pattern, f.by, opt)
 	if err != nil {
 		return nil, err
 	}
-	return []inspected{{path, len(set.Classes()) > 0, dataset.Summarise(set, r), set}}, nil
+	return []inspected{{path, len(set.Classes()) > 0, dataset.Summarise(set, r), r.Verdict, set}}, nil
 }
 
 // spec opens what a spec's plan reads, each set once, at the size that the
@@ -106,41 +117,28 @@ func (f *inspectFlags) spec(ctx context.Context, name string) ([]inspected, erro
 	if err != nil {
 		return nil, err
 	}
-	reports := map[string]*dataset.Report{}
-	data := &datasource.Opener{
-		CacheDir: cacheDir(f.cache), SkipBad: f.skipBad,
-		Opened: func(what string, r *dataset.Report) { reports[what] = r },
+	data := &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+	var work []*api.Work
+	for i := range plan.Items {
+		work = append(work, &plan.Items[i].Work)
 	}
+	reads, err := data.Experiment(ctx, work, datasource.SideSeen)
 	var all []inspected
-	seen := map[*dataset.Set]bool{}
-	add := func(what string, labelled bool, set *dataset.Set, err error) error {
-		if err == nil && !seen[set] {
-			seen[set] = true
-			all = append(all, inspected{what, labelled, dataset.Summarise(set, reports[what]), set})
+	for _, r := range reads {
+		if r.Set == nil {
+			sayVerdict(r)
+			continue
 		}
-		return err
+		all = append(all, inspected{r.Name, r.Labelled, dataset.Summarise(r.Set, r.Report), r.Verdict, r.Set})
 	}
-	for _, item := range plan.Items {
-		where := item.Where
-		where.Generators = nil
-		switch item.Task.Kind {
-		case api.KindPretrain:
-			p := item.Task.Pretrain
-			for _, stain := range []string{p.Source, p.Stain} {
-				set, err := data.Unlabelled(ctx, api.DataSet{Part: api.PartUnlabelled, Side: p.Size, Fit: p.Fit, Where: where}, stain)
-				if err := add("unlabelled "+stain, false, set, err); err != nil {
-					return nil, err
-				}
-			}
-		case api.KindEvaluate:
-			m := &item.Task.Evaluate.Model
-			set, err := data.Labelled(ctx, api.DataSet{Part: api.PartTest, Side: m.Size, Fit: m.Fit, Where: where})
-			if err := add("labelled "+m.Source, true, set, err); err != nil {
-				return nil, err
-			}
-		}
+	return all, err
+}
+
+// sayVerdict says what was found in a set that is refused.
+func sayVerdict(r datasource.Read) {
+	for _, line := range r.Verdict.Lines() {
+		say("%s: %s", r.Name, line)
 	}
-	return all, nil
 }
 
 func printInspected(all []inspected) error {
@@ -157,17 +155,19 @@ func printInspected(all []inspected) error {
 	}
 	for _, in := range all {
 		fmt.Printf("\n%s: %d images of %d × %d, fingerprint %.12s\n", in.Name, in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
-		if in.Summary.Report == nil {
-			continue
+		if r := in.Summary.Report; r != nil {
+			for _, s := range r.Sizes {
+				fmt.Printf("  %d files of %d × %d pixels\n", s.N, s.W, s.H)
+			}
+			for _, n := range r.Notes() {
+				fmt.Printf("  %s\n", n)
+			}
+			for _, s := range r.Skipped {
+				fmt.Printf("  skipped %s: %s\n", dataset.Show(s.Path), s.Reason)
+			}
 		}
-		for _, s := range in.Summary.Report.Sizes {
-			fmt.Printf("  %d files of %d × %d pixels\n", s.N, s.W, s.H)
-		}
-		for _, n := range in.Summary.Report.Notes() {
-			fmt.Printf("  %s\n", n)
-		}
-		for _, s := range in.Summary.Report.Skipped {
-			fmt.Printf("  skipped %s: %s\n", s.Path, s.Reason)
+		for _, line := range in.Verdict.Lines() {
+			fmt.Printf("  %s\n", line)
 		}
 	}
 	return nil

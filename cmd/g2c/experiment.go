@@ -140,7 +140,7 @@ func (f *experimentFlags) expand(ctx context.Context, name, class string, repo *
 
 // opened notes what reading a set found.
 func (e *experiment) opened(what string, r *dataset.Report) {
-	for _, n := range r.Notes() {
+	for _, n := range append(r.Notes(), r.Verdict.Remarks()...) {
 		e.notes = append(e.notes, what+": "+n)
 	}
 }

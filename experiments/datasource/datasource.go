@@ -33,8 +33,12 @@ type Opener struct {
 	// few sets stay whatever they take. Mapped pixels do not count.
 	Keep int64
 
-	once sync.Once
-	sets *shelf.Shelf[string, *dataset.Set] // by question
+	once  sync.Once
+	sets  *shelf.Shelf[string, *dataset.Set]  // by question
+	pools *shelf.Shelf[string, *dataset.Pool] // of sets that are divided several times
+
+	mu    sync.Mutex
+	found map[string]*dataset.Report // what reading found, by question, errors with it
 }
 
 // DefaultKeep is what an Opener keeps in memory unless told otherwise.
@@ -45,10 +49,17 @@ const minKept = 4
 
 // get returns the set of a question, making it unless it is there.
 func (o *Opener) get(ctx context.Context, question string, make func() (*dataset.Set, error)) (*dataset.Set, error) {
-	o.once.Do(func() {
-		o.sets = &shelf.Shelf[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: cmp.Or(o.Keep, DefaultKeep), Least: minKept}
-	})
+	o.open()
 	return o.sets.Get(ctx, question, make)
+}
+
+func (o *Opener) open() {
+	o.once.Do(func() {
+		keep := cmp.Or(o.Keep, DefaultKeep)
+		o.sets = &shelf.Shelf[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: keep, Least: minKept}
+		o.pools = &shelf.Shelf[string, *dataset.Pool]{Size: (*dataset.Pool).HeapBytes, Keep: keep, Least: 1}
+		o.found = map[string]*dataset.Report{}
+	})
 }
 
 // question is a text that is equal for equal questions.
@@ -64,15 +75,38 @@ func (o *Opener) options(side int, fit string) dataset.Options {
 	return dataset.Options{Side: side, Fit: dataset.Fit(fit), CacheDir: o.CacheDir, SkipBad: o.SkipBad}
 }
 
-func (o *Opener) report(what string, r *dataset.Report) {
+// note remembers what reading found.
+func (o *Opener) note(question string, r *dataset.Report) {
+	if r != nil {
+		o.mu.Lock()
+		o.found[question] = r
+		o.mu.Unlock()
+	}
+}
+
+func (o *Opener) tell(what string, r *dataset.Report) {
 	if o.Opened != nil {
 		o.Opened(what, r)
 	}
 }
 
+// report is what reading the set of a question found; nil for what was not read.
+func (o *Opener) report(question string) *dataset.Report {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.found[question]
+}
+
+func unlabelledQuestion(d api.DataSet, stain string) string {
+	return question("unlabelled", stain, d.Side, d.Fit, d.Where)
+}
+
+func labelledQuestion(d api.DataSet) string { return question("labelled", d.Side, d.Fit, d.Where) }
+
 // Unlabelled is the unlabelled images of a stain that a pretraining reads.
 func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*dataset.Set, error) {
-	return o.get(ctx, question("unlabelled", stain, d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
+	asked := unlabelledQuestion(d, stain)
+	return o.get(ctx, asked, func() (*dataset.Set, error) {
 		if s := d.Where.Synthetic; s != nil {
 			return synthetic.Domain(synthetic.Config(*s), synthetic.Stain(stain), d.Side)
 		}
@@ -81,10 +115,11 @@ func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*
 			return nil, fault.New(fault.ErrSpec, "data.unlabelled names no images of stain %s", stain)
 		}
 		set, r, err := dataset.Unlabelled(ctx, d.Where.Unlabelled[i].Paths, o.options(d.Side, d.Fit))
+		o.note(asked, r)
 		if err != nil {
 			return nil, fmt.Errorf("data.unlabelled.%s: %w", stain, err)
 		}
-		o.report("unlabelled "+stain, r)
+		o.tell("unlabelled "+stain, r)
 		return set, nil
 	})
 }
@@ -116,41 +151,82 @@ func (o *Opener) Truth(ctx context.Context, d api.DataSet, size int) (probe, tru
 // Labelled is the labelled images that a task reads, of all splits that its
 // description names, filtered by label after the splits were drawn.
 func (o *Opener) Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
-	all, err := o.get(ctx, question("labelled", d.Side, d.Fit, d.Where), func() (*dataset.Set, error) {
-		if s := d.Where.Synthetic; s != nil {
-			return synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(d.Where.Source), d.Side)
-		}
-		return o.labelled(ctx, d)
-	})
+	all, err := o.all(ctx, d)
 	if err != nil || len(d.Labels) == 0 {
 		return all, err
 	}
+	var wanted []string
 	for _, label := range d.Labels {
-		if !slices.Contains(all.Classes(), label) {
-			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, label, all.Classes())
+		wanted = append(wanted, dataset.NFC(label))
+		if !slices.Contains(all.Classes(), dataset.NFC(label)) {
+			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, dataset.Show(label), all.Classes())
 		}
 	}
-	return all.Select(func(im dataset.Image) bool { return slices.Contains(d.Labels, im.Label) }), nil
+	return all.Select(func(im dataset.Image) bool { return slices.Contains(wanted, im.Label) }), nil
 }
 
-func (o *Opener) labelled(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
-	l := d.Where.Labelled
-	if l == nil {
-		return nil, fault.New(fault.ErrSpec, "data.labelled is missing")
+// all is the labelled images of every class.
+func (o *Opener) all(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
+	asked := labelledQuestion(d)
+	return o.get(ctx, asked, func() (*dataset.Set, error) {
+		if s := d.Where.Synthetic; s != nil {
+			return synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(d.Where.Source), d.Side)
+		}
+		if d.Where.Labelled == nil {
+			return nil, fault.New(fault.ErrSpec, "data.labelled is missing")
+		}
+		set, r, err := o.load(ctx, source(d.Where.Labelled), o.options(d.Side, d.Fit))
+		o.note(asked, r)
+		if err != nil {
+			return nil, fmt.Errorf("data.labelled: %w", err)
+		}
+		o.tell("labelled "+d.Where.Source, r)
+		return set, nil
+	})
+}
+
+// load reads labelled images. Those of several folds are read once.
+func (o *Opener) load(ctx context.Context, src dataset.Labelled, opt dataset.Options) (*dataset.Set, *dataset.Report, error) {
+	if src.Folds == 0 {
+		return dataset.LoadLabelled(ctx, src, opt)
 	}
-	src := dataset.Labelled{
-		Train: l.Train, Test: l.Test, GroupPattern: l.Pattern,
-		Columns: dataset.Columns{Path: l.Columns.Path, Label: l.Columns.Label, Patient: l.Columns.Patient, Slide: l.Columns.Slide},
+	whole := src
+	whole.Fold, whole.Seed, whole.ValidationFraction = 0, 0, 0
+	asked := question("pool", whole, opt.Side, opt.Fit)
+	pool, err := o.pools.Get(ctx, asked, func() (*dataset.Pool, error) {
+		p, r, err := dataset.LoadPool(ctx, whole, opt)
+		o.note(asked, r)
+		return p, err
+	})
+	if err != nil {
+		return nil, o.report(asked), err // whoever read it
 	}
+	mine := *o.report(asked)
+	set, v, err := pool.Cut(src)
+	mine.Verdict = v
+	return set, &mine, err
+}
+
+// source is labelled images in the words of internal/dataset.
+func source(l *api.Labelled) dataset.Labelled {
+	src := dataset.Labelled{Train: l.Train, Test: l.Test, GroupPattern: l.Pattern, Columns: columns(l.Columns)}
 	if v := l.Validation; v != nil {
 		src.Validation, src.ValidationFraction, src.Seed = v.Paths, v.Fraction, v.Seed
 	}
-	set, r, err := dataset.LoadLabelled(ctx, src, o.options(d.Side, d.Fit))
-	if err != nil {
-		return nil, fmt.Errorf("data.labelled: %w", err)
+	return src
+}
+
+// columns leaves out names that are the default: they need not be there.
+func columns(c api.Columns) dataset.Columns {
+	named, byDefault := dataset.Columns(c), dataset.DefaultColumns()
+	for _, x := range []struct{ name, byDefault *string }{
+		{&named.Path, &byDefault.Path}, {&named.Label, &byDefault.Label}, {&named.Patient, &byDefault.Patient}, {&named.Slide, &byDefault.Slide},
+	} {
+		if *x.name == *x.byDefault {
+			*x.name = ""
+		}
 	}
-	o.report("labelled "+d.Where.Source, r)
-	return set, nil
+	return named
 }
 
 // Fingerprint hashes the part of the data that a question names.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"g2c/api"
@@ -116,6 +117,89 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 	d = api.DataSet{Part: api.PartUnlabelled, Stain: "HE", Side: 64, Fit: api.FitResize, Where: where}
 	if _, err := o.Fingerprint(t.Context(), d); !errors.Is(err, fault.ErrData) {
 		t.Errorf("a missing folder: %v", err)
+	}
+}
+
+// The verdict is kept with a set, also with one that is refused, and says what the
+// generators have seen.
+func TestVerdicts(t *testing.T) {
+	where := onDisk(t)
+	o := &Opener{CacheDir: t.TempDir()}
+	d := api.DataSet{Part: api.PartTest, Side: 64, Fit: api.FitResize, Where: where}
+	v, err := o.Verdict(t.Context(), d)
+	if err != nil || v.Worst() != dataset.OK || !strings.Contains(v.Text(), "No patient is in two splits") {
+		t.Fatalf("%v\n%s", err, v.Text())
+	}
+	where.Unlabelled[1].Paths = append(where.Unlabelled[1].Paths, where.Labelled.Test...)
+	d.Where = where
+	work := []*api.Work{
+		{Task: api.Task{Kind: api.KindEvaluate, Evaluate: &api.Evaluate{Model: api.Finetune{Source: "PAS", Size: 64, Fit: api.FitResize}}}, Where: where},
+		{Task: api.Task{Kind: api.KindPretrain, Pretrain: &api.Pretrain{Source: "PAS", Stain: "HE", Size: 64, Load: 1.117, Fit: api.FitResize}}, Where: where},
+	}
+	for side, want := range map[Side]int{SideSeen: 64, SideLoaded: 71} {
+		reads, err := o.Experiment(t.Context(), work, side)
+		if err != nil || len(reads) != 3 || reads[1].Set.Side() != want {
+			t.Fatalf("%d sets, %v", len(reads), err)
+		}
+		if v := reads[0].Verdict; v.Worst() != dataset.Warn || !strings.Contains(v.Text(), "test images are among the unlabelled patches of PAS") ||
+			!strings.Contains(v.Text(), "No test image is among the unlabelled patches of HE") {
+			t.Errorf("the verdict is\n%s", v.Text())
+		}
+	}
+	where.Unlabelled[0].Paths = where.Unlabelled[1].Paths // where is shared with the tasks
+	reads, err := o.Experiment(t.Context(), work, SideSeen)
+	if err != nil || !strings.Contains(reads[2].Verdict.Text(), "Of HE") || !strings.Contains(reads[2].Verdict.Text(), "among the patches of PAS too") {
+		t.Errorf("one folder for both stains: %v\n%s", err, reads[2].Verdict.Text())
+	}
+	where.Labelled.Test = where.Labelled.Train
+	reads, err = o.Experiment(t.Context(), work, SideSeen)
+	if !errors.Is(err, fault.ErrData) || len(reads) != 1 || reads[0].Set != nil {
+		t.Errorf("one folder in two splits: %d sets, %v", len(reads), err)
+	}
+	d.Where.Labelled = &api.Labelled{Train: where.Labelled.Train, Test: []string{copied(t, where.Labelled.Train[0])}, Pattern: where.Labelled.Pattern}
+	v, err = o.Verdict(t.Context(), d)
+	if !errors.Is(err, fault.ErrData) || v.Worst() != dataset.Error {
+		t.Errorf("one patient in two splits: %v\n%s", err, v.Text())
+	}
+	v, err = o.Verdict(t.Context(), api.DataSet{Part: api.PartTest, Side: 64, Where: api.Where{Source: "PAS", Synthetic: world}})
+	if err != nil || v.Worst() != dataset.OK || len(v.Counts) == 0 {
+		t.Errorf("synthetic tissue: %v\n%s", err, v.Text())
+	}
+}
+
+// copied is a copy of a folder.
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// Folds are read once, whichever is asked for first.
+func TestFoldsAreReadOnce(t *testing.T) {
+	where := onDisk(t)
+	o := &Opener{}
+	o.open()
+	read := 0
+	opt := o.options(64, api.FitResize)
+	opt.Progress = func(_, _ int) { read++ }
+	src := source(where.Labelled)
+	src.Folds = 3
+	tested := 0
+	for src.Fold = 3; src.Fold > 0; src.Fold-- {
+		set, r, err := o.load(t.Context(), src, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tested += set.Split(dataset.Test).Len()
+		if r.Images != 9 || r.Verdict.Worst() != dataset.OK {
+			t.Errorf("fold %d: %d images\n%s", src.Fold, r.Images, r.Verdict.Text())
+		}
+	}
+	if read != 9 || tested != 9 {
+		t.Errorf("%d images were read, %d tested, of 9", read, tested)
 	}
 }
 

@@ -75,7 +75,7 @@ func Labelled(c Config, stain Stain, side int) (*dataset.Set, error) {
 			class := Classes[i%len(Classes)]
 			group := patientName(uint32(p))
 			patches = append(patches, patch{
-				image:   dataset.Image{Name: path.Join(string(class), fmt.Sprintf("%s-%04d.png", group, i)), Label: string(class), Group: group, Split: splits[p]},
+				image:   dataset.Image{Name: path.Join(string(class), fmt.Sprintf("%s-%04d.png", group, i)), Label: string(class), Group: group, Split: splits[p], Patient: group},
 				patient: uint32(p), number: uint32(i), class: class, stain: stain,
 			})
 		}

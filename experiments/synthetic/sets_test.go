@@ -117,7 +117,7 @@ func TestWrittenWorldLoadsAsItself(t *testing.T) {
 	if read.Fingerprint() != domain.Fingerprint() {
 		t.Error("the domain read back is another one")
 	}
-	table, _, err := dataset.Open(context.Background(), filepath.Join(dir, "labels.csv"), "", dataset.Columns{}, opt)
+	table, _, err := dataset.Open(context.Background(), filepath.Join(dir, "labels.csv"), "", "", opt)
 	if err != nil {
 		t.Fatal(err)
 	}

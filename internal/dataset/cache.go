@@ -17,6 +17,7 @@ import (
 type fitted struct {
 	pix    []uint8
 	hash   [sha256.Size]byte // of pix
+	origin [sha256.Size]byte // of the file's own pixels: see rgb.hash
 	w, h   int               // of the file
 	kind   Kind
 	mapped []byte // the mapping that pix lies in, or nil
@@ -29,18 +30,21 @@ type fitted struct {
 //
 // An entry, numbers little-endian:
 //
-//	 0  magic "G2CPIX1\n"
+//	 0  magic "G2CPIX2\n"
 //	 8  side u32 | width u32 | height u32 | kind u32     width, height: of the file
 //	24  SHA-256 of the pixels (32 bytes)
-//	56  CRC-32C of bytes 0 to 55 | zero u32
-//	64  pixels, side*side*3 bytes: rows, columns, RGB
+//	56  SHA-256 of the file's own pixels (32 bytes)
+//	88  CRC-32C of bytes 0 to 87 | zero u32
+//	96  pixels, side*side*3 bytes: rows, columns, RGB
 type cache struct{ dir string }
 
 const (
-	cacheMagic       = "G2CPIX1\n"
-	cacheHeaderBytes = 64
+	cacheMagic       = "G2CPIX2\n"
+	cacheVersion     = 2 // of entries: rises with the magic, so that none of another form is met
+	cacheHeaderBytes = 96
 	cacheSumAt       = 24
-	cacheCRCAt       = 56
+	cacheOriginAt    = 56
+	cacheCRCAt       = 88
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -49,7 +53,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // `refuse` and `resize` agree wherever both accept.
 func (c cache) path(data []byte, side int) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "g2c pixels %d side %d\n", fitVersion, side)
+	fmt.Fprintf(h, "g2c pixels %d side %d entry %d\n", fitVersion, side, cacheVersion)
 	h.Write(data)
 	name := hex.EncodeToString(h.Sum(nil))
 	return filepath.Join(c.dir, name[:2], name+".rgb")
@@ -96,7 +100,7 @@ func parseEntry(entry []byte, side int) (fitted, error) {
 		return fitted{}, errDamaged
 	}
 	out := fitted{pix: entry[cacheHeaderBytes:], w: int(u32(entry[12:])), h: int(u32(entry[16:])), kind: Kind(u32(entry[20:]))}
-	out.hash = sha256.Sum256(out.pix)
+	out.hash, out.origin = sha256.Sum256(out.pix), [sha256.Size]byte(entry[cacheOriginAt:])
 	if out.hash != [sha256.Size]byte(entry[cacheSumAt:]) {
 		return fitted{}, errDamaged
 	}
@@ -112,6 +116,7 @@ func (c cache) write(path string, side int, im fitted) error {
 		header = binary.LittleEndian.AppendUint32(header, uint32(v))
 	}
 	header = append(header, im.hash[:]...)
+	header = append(header, im.origin[:]...)
 	header = binary.LittleEndian.AppendUint32(header, crc32.Checksum(header, castagnoli))
 	header = binary.LittleEndian.AppendUint32(header, 0)
 	return writeAtomic(path, header, im.pix)

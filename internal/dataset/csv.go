@@ -1,8 +1,6 @@
 package dataset
 
 import (
-	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -10,28 +8,95 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"g2c/internal/fault"
 )
 
-// Columns are the names of a table's columns. Path and Label must be there;
-// Patient and Slide may be.
+// Columns are the names of a table's columns. One that is given must be there, by
+// exactly that name. One that is empty has its default name, in any case; path and
+// label must be there all the same, patient and slide may be.
 type Columns struct{ Path, Label, Patient, Slide string }
 
-// DefaultColumns are the names where the spec gives none.
+// DefaultColumns are the names where none are given.
 func DefaultColumns() Columns {
 	return Columns{Path: "path", Label: "label", Patient: "patient", Slide: "slide"}
 }
 
-// orDefault fills in the names that are empty.
-func (c Columns) orDefault() Columns {
-	d := DefaultColumns()
-	for _, f := range []struct{ name, def *string }{{&c.Path, &d.Path}, {&c.Label, &d.Label}, {&c.Patient, &d.Patient}, {&c.Slide, &d.Slide}} {
-		if *f.name == "" {
-			*f.name = *f.def
+// list is the names in a fixed order: path, label, patient, slide.
+func (c Columns) list() [4]string { return [4]string{c.Path, c.Label, c.Patient, c.Slide} }
+
+// find is where the columns stand in a header: -1 where one is missing that may be.
+// The places are as good as can be told where there is an error.
+func (c Columns) find(header []string) (at [4]int, err error) {
+	var names []string
+	for _, h := range header {
+		names = append(names, NFC(strings.TrimSpace(h)))
+	}
+	given := c.list()
+	for i, byDefault := range DefaultColumns().list() {
+		var e error
+		if given[i] == "" {
+			at[i], e = findDefault(names, byDefault, i < 2)
+		} else {
+			at[i], e = findNamed(names, NFC(given[i]))
+		}
+		if err == nil {
+			err = e
 		}
 	}
-	return c
+	return at, err
+}
+
+// findNamed finds a column that the spec names.
+func findNamed(names []string, name string) (int, error) {
+	at, err := findExact(names, name)
+	if at >= 0 {
+		return at, err
+	}
+	near := ""
+	if i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
+		near = fmt.Sprintf("; %q differs in case", names[i])
+	}
+	return -1, fmt.Errorf("there is no column %q, which data.labelled.columns names, among %s%s", name, quoted(names), near)
+}
+
+// findDefault finds a column by its default name, exactly so or else in any case.
+func findDefault(names []string, name string, required bool) (int, error) {
+	if at, err := findExact(names, name); at >= 0 {
+		return at, err
+	}
+	var like []int
+	for i, n := range names {
+		if strings.EqualFold(n, name) {
+			like = append(like, i)
+		}
+	}
+	switch {
+	case len(like) > 1:
+		return like[0], fmt.Errorf("columns %q and %q may both be the column %s: name one in data.labelled.columns", names[like[0]], names[like[1]], name)
+	case len(like) == 1:
+		return like[0], nil
+	case required:
+		return -1, fmt.Errorf("there is no column %q among %s", name, quoted(names))
+	}
+	return -1, nil
+}
+
+func findExact(names []string, name string) (int, error) {
+	at := slices.Index(names, name)
+	if at >= 0 && slices.Contains(names[at+1:], name) {
+		return at, fmt.Errorf("column %q occurs twice", name)
+	}
+	return at, nil
+}
+
+func quoted(names []string) string {
+	var all []string
+	for _, n := range names {
+		all = append(all, fmt.Sprintf("%q", n))
+	}
+	return strings.Join(all, ", ")
 }
 
 // row is one line of a table of labelled images.
@@ -40,85 +105,143 @@ type row struct {
 	path, label, patient, slide string
 }
 
+// table is what a CSV file says.
+type table struct {
+	rows   []row
+	unused []string // columns that nothing reads
+	empty  []string // group columns without a value in any row
+}
+
 // maxTableBytes bounds a table: some ten million images.
 const maxTableBytes = 1 << 30
 
 // readTable reads a CSV file of labelled images.
-func readTable(path string, columns Columns) ([]row, error) {
+func readTable(path string, columns Columns) (table, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, missing(path, err)
+		return table{}, missing(path, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxTableBytes+1))
 	if err != nil {
-		return nil, fault.New(fault.ErrData, "read table %s: %w", path, err)
+		return table{}, fault.New(fault.ErrData, "read table %s: %w", Show(path), err)
 	}
 	if len(data) > maxTableBytes {
-		return nil, fault.New(fault.ErrData, "table %s is over the limit of %d bytes", path, maxTableBytes)
+		return table{}, fault.New(fault.ErrData, "table %s is over the limit of %d bytes", Show(path), maxTableBytes)
 	}
-	rows, err := parseTable(data, columns.orDefault())
+	t, err := parseTable(data, columns)
 	if err != nil {
-		return nil, fault.New(fault.ErrData, "table %s: %w", path, err).
-			WithHint("a table has a header and a line for each image; data.labelled.columns names its columns")
+		e := fault.New(fault.ErrData, "table %s: %w", Show(path), err)
+		if errors.As(err, new(headerError)) {
+			return table{}, e.WithHint("a table has a header and a line for each image; data.labelled.columns names its columns")
+		}
+		return table{}, e
 	}
-	return rows, nil
+	return t, nil
 }
 
-// parseTable reads comma-separated lines below a header. Columns that are not
-// asked for are passed over. A group column is empty in all lines or in none.
-func parseTable(data []byte, columns Columns) ([]row, error) {
-	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))) // spreadsheets begin with this mark
-	header, err := r.Read()
+// headerError is a header that lacks what is wanted.
+type headerError struct{ error }
+
+// parseTable reads lines of cells below a header. Columns that are not asked for and
+// rows without any content are passed over. A group column is empty in all lines or
+// in none.
+func parseTable(data []byte, columns Columns) (table, error) {
+	text, err := tableText(data)
+	if err != nil {
+		return table{}, err
+	}
+	c, header, err := openCells(text, columns)
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("it is empty")
+		return table{}, errors.New("it is empty")
 	}
 	if err != nil {
-		return nil, err
+		return table{}, err
 	}
-	column := func(name string) int {
-		return slices.IndexFunc(header, func(h string) bool { return strings.TrimSpace(h) == name })
+	if len(header) == 1 {
+		return table{}, fmt.Errorf("line %d: the header is the one cell %q: cells are separated by commas, semicolons or tabs", c.line(), header[0])
 	}
-	path, label, patient, slide := column(columns.Path), column(columns.Label), column(columns.Patient), column(columns.Slide)
-	for _, c := range []struct {
-		at   int
-		name string
-	}{{path, columns.Path}, {label, columns.Label}} {
-		if c.at < 0 {
-			return nil, fmt.Errorf("line 1: no column %q among %s", c.name, strings.Join(header, ", "))
-		}
+	at, err := columns.find(header)
+	if err != nil {
+		return table{}, headerError{fmt.Errorf("line %d: %w (cells are separated by %s)", c.line(), err, c.separator())}
 	}
-	var rows []row
+	t := table{}
 	for {
-		fields, err := r.Read()
+		fields, err := c.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return table{}, err
 		}
-		line, _ := r.FieldPos(0)
-		cell := func(at int) string {
-			if at < 0 {
-				return ""
-			}
-			return strings.TrimSpace(fields[at])
+		x, err := parseRow(c.line(), fields, len(header), at)
+		if err != nil {
+			return table{}, fmt.Errorf("line %d: %w", c.line(), err)
 		}
-		x := row{line, cell(path), cell(label), cell(patient), cell(slide)}
-		if x.path == "" || x.label == "" {
-			return nil, fmt.Errorf("line %d: the path or the label is empty", line)
-		}
-		if strings.ContainsRune(x.path, 0) {
-			return nil, fmt.Errorf("line %d: the path holds a zero byte", line)
-		}
-		rows = append(rows, x)
+		t.rows = append(t.rows, x)
 	}
-	if len(rows) == 0 {
-		return nil, errors.New("it names no image")
+	if len(t.rows) == 0 {
+		return table{}, errors.New("it names no image")
 	}
-	return rows, errors.Join(
-		allOrNone(rows, columns.Patient, func(x row) string { return x.patient }),
-		allOrNone(rows, columns.Slide, func(x row) string { return x.slide }))
+	for i, h := range header {
+		if !slices.Contains(at[:], i) && strings.TrimSpace(h) != "" {
+			t.unused = append(t.unused, NFC(strings.TrimSpace(h)))
+		}
+	}
+	return t, t.checkGroups(columns, at)
+}
+
+// parseRow takes the wanted cells out of a row.
+func parseRow(line int, fields []string, width int, at [4]int) (row, error) {
+	if len(fields) != width {
+		return row{}, fmt.Errorf("it has %d cells, the header has %d", len(fields), width)
+	}
+	var cell [4]string
+	for i, what := range DefaultColumns().list() {
+		if at[i] < 0 {
+			continue
+		}
+		cell[i] = strings.TrimSpace(fields[at[i]])
+		if !utf8.ValidString(cell[i]) {
+			return row{}, fmt.Errorf("the %s %s is not UTF-8: save the table as UTF-8", what, Show(cell[i]))
+		}
+		if i > 0 { // a path must open a file, in whatever form it has
+			cell[i] = NFC(cell[i])
+		}
+	}
+	switch {
+	case cell[0] == "" || cell[1] == "":
+		return row{}, errors.New("the path or the label is empty")
+	case strings.ContainsRune(cell[0], 0):
+		return row{}, errors.New("the path holds a zero byte")
+	}
+	return row{line, cell[0], cell[1], cell[2], cell[3]}, nil
+}
+
+// checkGroups refuses group columns that are filled in for some images only, or that
+// the spec names and no image has.
+func (t *table) checkGroups(columns Columns, at [4]int) error {
+	given, byDefault := columns.list(), DefaultColumns().list()
+	for i, cell := range [4]func(row) string{2: func(x row) string { return x.patient }, 3: func(x row) string { return x.slide }} {
+		if i < 2 || at[i] < 0 {
+			continue
+		}
+		name := given[i]
+		if name == "" {
+			name = byDefault[i]
+		}
+		if err := allOrNone(t.rows, name, cell); err != nil {
+			return err
+		}
+		switch {
+		case cell(t.rows[0]) != "":
+		case given[i] != "":
+			return headerError{fmt.Errorf("column %q, which data.labelled.columns names, is empty in every line", name)}
+		default:
+			t.empty = append(t.empty, name)
+		}
+	}
+	return nil
 }
 
 // allOrNone refuses a column that is filled in for some images only.
@@ -135,29 +258,36 @@ func allOrNone(rows []row, name string, cell func(row) string) error {
 	return nil
 }
 
+// IsTable tells by its extension whether a file should be a table.
+func IsTable(path string) bool {
+	ext := filepath.Ext(path)
+	return strings.EqualFold(ext, ".csv") || strings.EqualFold(ext, ".tsv")
+}
+
 // tableFiles are the images of a table; paths are relative to its folder.
-func tableFiles(path string, columns Columns) ([]file, []row, error) {
-	rows, err := readTable(path, columns)
+func tableFiles(path string, columns Columns, find *finder) ([]file, table, error) {
+	t, err := readTable(path, columns)
 	if err != nil {
-		return nil, nil, err
+		return nil, t, err
 	}
 	dir := filepath.Dir(path)
-	files := make([]file, len(rows))
+	files := make([]file, len(t.rows))
 	seen := map[string]int{}
-	for i, x := range rows {
+	for i, x := range t.rows {
 		full := filepath.FromSlash(x.path)
 		if !filepath.IsAbs(full) {
 			full = filepath.Join(dir, full)
 		}
+		full = find.find(full)
 		if first, ok := seen[full]; ok {
-			return nil, nil, fault.New(fault.ErrData, "table %s: lines %d and %d name the same image %s", path, first, x.line, x.path)
+			return nil, t, fault.New(fault.ErrData, "table %s: lines %d and %d name the same image %s", Show(path), first, x.line, Show(x.path))
 		}
 		seen[full] = x.line
-		files[i] = file{
-			path:  full,
-			image: Image{Name: relative(dir, full), Label: x.label},
-			where: fmt.Sprintf("line %d of %s", x.line, path),
+		if files[i], err = newFile(dir, full, find.real(full)); err != nil {
+			return nil, t, err
 		}
+		files[i].image.Label = x.label
+		files[i].where = fmt.Sprintf("line %d of %s", x.line, Show(path))
 	}
-	return files, rows, nil
+	return files, t, nil
 }

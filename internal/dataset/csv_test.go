@@ -4,20 +4,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestParseTable(t *testing.T) {
-	rows, err := parseTable([]byte("\ufeffslide,path, label ,extra\ns1,a.png,gs,x\n\ns1,\"b,c.png\", noa ,y\n"), DefaultColumns())
+	got, err := parseTable([]byte("\ufeffslide,path, label ,extra\ns1,a.png,gs,x\n\ns1,\"b,c.png\", noa ,y\n"), Columns{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []row{{2, "a.png", "gs", "", "s1"}, {4, "b,c.png", "noa", "", "s1"}}
-	if !slices.Equal(rows, want) {
-		t.Errorf("rows %v, want %v", rows, want)
+	if !slices.Equal(got.rows, want) || !slices.Equal(got.unused, []string{"extra"}) {
+		t.Errorf("rows %v, unused %v, want %v", got.rows, got.unused, want)
 	}
-	rows, err = parseTable([]byte("file,class\na,b\n"), Columns{Path: "file", Label: "class"}.orDefault())
-	if err != nil || len(rows) != 1 || rows[0].label != "b" {
-		t.Errorf("named columns give %v, %v", rows, err)
+	got, err = parseTable([]byte("file,class\na,b\n"), Columns{Path: "file", Label: "class"})
+	if err != nil || len(got.rows) != 1 || got.rows[0].label != "b" {
+		t.Errorf("named columns give %v, %v", got, err)
 	}
 }
 
@@ -25,7 +26,7 @@ func TestParseTableRefuses(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                                  "empty",
 		"path,label\n":                      "names no image",
-		"path,class\na,b\n":                 `no column "label" among path, class`,
+		"path,class\na,b\n":                 `no column "label" among "path", "class"`,
 		"path,label\na,b\n,b\n":             "line 3",
 		"path,label\na\n":                   "line 2",
 		"path,label\n\"a,b\n":               "line",
@@ -33,7 +34,7 @@ func TestParseTableRefuses(t *testing.T) {
 		"path,label,slide\na,b,\nc,d,s\n":   `column "slide" is empty in line 2 and filled in line 3`,
 		"path,label\na\x00b,c\n":            "zero byte",
 	} {
-		if _, err := parseTable([]byte(text), DefaultColumns()); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := parseTable([]byte(text), Columns{}); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: error %v, want %q", text, err, says)
 		}
 	}
@@ -43,15 +44,107 @@ func FuzzParseTable(f *testing.F) {
 	f.Add([]byte("path,label,patient,slide\na.png,gs,p1,s1\nb.png,noa,p2,s2\n"))
 	f.Add([]byte("\ufefflabel,path\n\"x\"\"y\",\"b\nc\"\n"))
 	f.Add([]byte("path,label\r\na,b\r\n"))
+	f.Add([]byte("sep=;\nPath;Label;PATIENT\na;b;c\n;;\n"))
+	f.Add([]byte("path\tlabel\ra\tne\u0301crose\r"))
+	f.Add([]byte("\xff\xfep\x00a\x00t\x00h\x00,\x00l\x00a\x00b\x00e\x00l\x00\n\x00a\x00,\x00b\x00\n\x00"))
+	f.Add([]byte("sep=|\npath|label\n\xe9|b\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		rows, err := parseTable(data, DefaultColumns())
+		got, err := parseTable(data, Columns{})
 		if err != nil {
 			return
 		}
-		for _, r := range rows {
-			if r.path == "" || r.label == "" || r.line < 2 || (r.patient == "") != (rows[0].patient == "") {
-				t.Errorf("accepted %+v", r)
+		before := 1
+		for _, r := range got.rows {
+			if r.path == "" || r.label == "" || r.line <= before || (r.patient == "") != (got.rows[0].patient == "") {
+				t.Errorf("accepted %+v after line %d", r, before)
 			}
+			if !utf8.ValidString(r.path) || !utf8.ValidString(r.label) || r.label != NFC(r.label) || r.patient != NFC(r.patient) {
+				t.Errorf("accepted the text %+q", []string{r.path, r.label, r.patient})
+			}
+			before = r.line
 		}
 	})
+}
+
+// Spreadsheets, pandas and other systems write tables in many forms; all say the same.
+func TestTheFormsOfTables(t *testing.T) {
+	wide := func(text string, little bool) string {
+		var b []byte
+		for _, r := range "\ufeff" + text {
+			if little {
+				b = append(b, byte(r), byte(r>>8))
+			} else {
+				b = append(b, byte(r>>8), byte(r))
+			}
+		}
+		return string(b)
+	}
+	want := []row{{2, "img/a,1.png", "n\u00e9crose", "p1", ""}, {3, "b.png", "sain", "p2", ""}}
+	const comma = "path,label,patient\n\"img/a,1.png\",n\u00e9crose,p1\nb.png,sain,p2\n"
+	const semicolon = "path;label;patient\nimg/a,1.png;n\u00e9crose;p1\nb.png;sain;p2\n"
+	const tab = "path\tlabel\tpatient\nimg/a,1.png\tn\u00e9crose\tp1\nb.png\tsain\tp2\n"
+	for name, text := range map[string]string{
+		"commas":           comma,
+		"semicolons":       semicolon,
+		"tabs":             tab,
+		"a mark":           "\ufeff" + comma,
+		"CRLF":             strings.ReplaceAll(comma, "\n", "\r\n"),
+		"CR":               strings.ReplaceAll(comma, "\n", "\r"),
+		"UTF-16 LE":        wide(tab, true),
+		"UTF-16 BE":        wide(comma, false),
+		"trailing rows":    comma + ",,\n , ,\n,,,,\n\n",
+		"another case":     strings.Replace(comma, "path,label,patient", "Path, LABEL ,Patient", 1),
+		"a column more":    "path;label;patient;note, or \"\"\nimg/a,1.png;n\u00e9crose;p1;\nb.png;sain;p2;x\n",
+		"decomposed":       strings.ReplaceAll(comma, "\u00e9", "e\u0301"),
+		"an index":         ",path,label,patient\n0,\"img/a,1.png\",n\u00e9crose,p1\n1,b.png,sain,p2\n",
+		"sep= a bar":       "sep=|\n" + strings.ReplaceAll(semicolon, ";", "|"),
+		"SEP= a semicolon": "\ufeffSEP=;\r\n" + semicolon,
+		"sep= a tab":       "sep=\t\n" + tab,
+	} {
+		if name == "a column more" {
+			text = strings.ReplaceAll(text, `""`, "")
+		}
+		got, err := parseTable([]byte(text), Columns{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		rows := slices.Clone(got.rows)
+		if strings.HasPrefix(strings.ToLower(strings.TrimPrefix(text, "\ufeff")), "sep=") {
+			for i := range rows {
+				rows[i].line-- // a line more stands above
+			}
+		}
+		if !slices.Equal(rows, want) {
+			t.Errorf("%s: rows %+v, want %+v", name, rows, want)
+		}
+	}
+}
+
+// What cannot be read is named, and no advice leads astray.
+func TestTablesOfOtherKinds(t *testing.T) {
+	for text, says := range map[string]string{
+		"PK\x03\x04\x14\x00":                           "it is a workbook",
+		"p\x00a\x00t\x00h\x00,\x00":                    "UTF-16 without a mark",
+		"path|label\na|b\n":                            `one cell "path|label": cells are separated by commas, semicolons or tabs`,
+		"file;label\na;b\n":                            "separated by semicolons",
+		"sep=ab\npath,label\na,b\n":                    "names no separator",
+		"sep=;\npath;label\na;b\nc;\n":                 "line 4",
+		"path,label\na,b,c\n":                          "line 2: it has 3 cells, the header has 2",
+		"path,label,label\na,b,c\n":                    `column "label" occurs twice`,
+		"path,Label,LABEL\na,b,c\n":                    `"Label" and "LABEL" may both be the column label`,
+		"sep=;\npath;label\n\"a;b\n":                   "line 3",
+		"# exported\npath,label\nimg/a.png,a\n":        "one cell",
+		"path,label\na.png,n\xe9crose\n":               `the label "n\xe9crose" is not UTF-8`,
+		"path,label,patient\na,b,p\n,,\nc,d,\n":        `column "patient" is empty in line 4`,
+		"\xff\xfep\x00a\x00t\x00h\x00,\x00x\x00\n\x00": `no column "label"`,
+	} {
+		_, err := parseTable([]byte(text), Columns{})
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: error %v, want %q", text, err, says)
+		}
+		if err != nil && strings.Contains(err.Error(), "\x00") {
+			t.Errorf("%q: the message holds zero bytes", text)
+		}
+	}
 }

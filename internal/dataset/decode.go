@@ -2,6 +2,8 @@ package dataset
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
@@ -35,6 +37,16 @@ type rgb struct {
 	w, h int
 	pix  []uint8
 	kind Kind
+}
+
+// hash identifies the pixels as they lie in a file: SHA-256 of width and height, u32
+// little-endian, and the pixels.
+func (m rgb) hash() [sha256.Size]byte {
+	h := sha256.New()
+	size := binary.LittleEndian.AppendUint32(nil, uint32(m.w))
+	h.Write(binary.LittleEndian.AppendUint32(size, uint32(m.h)))
+	h.Write(m.pix)
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // isImageName tells by its extension whether a file should be an image.

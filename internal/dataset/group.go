@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -21,7 +23,41 @@ const (
 	Ungrouped Grouping = ""      // an unlabelled set
 )
 
-// grouper finds the group of an image in its file name.
+// Sources of groups, for Labelled.By.
+const (
+	FromPattern = "pattern"
+	FromColumn  = "column"
+)
+
+// group is what must stay on one side of a split with the image.
+func (im Image) group() string { return cmp.Or(im.Patient, im.Slide, im.Name) }
+
+// grouping is what that group is.
+func (im Image) grouping() Grouping {
+	switch {
+	case im.Patient != "":
+		return ByPatient
+	case im.Slide != "":
+		return BySlide
+	}
+	return ByImage
+}
+
+// groupingOf is what images are grouped by.
+func groupingOf(images []Image) Grouping {
+	by := Ungrouped
+	for _, im := range images {
+		switch g := im.grouping(); {
+		case by == Ungrouped:
+			by = g
+		case by != g:
+			return Mixed
+		}
+	}
+	return by
+}
+
+// grouper finds the patient and the slide of an image in its file name.
 type grouper struct {
 	pattern        *regexp.Regexp
 	patient, slide int // submatches; -1 where absent
@@ -32,7 +68,7 @@ func newGrouper(pattern string) (*grouper, error) {
 	if pattern == "" {
 		return nil, nil
 	}
-	re, err := regexp.Compile(pattern)
+	re, err := regexp.Compile(NFC(pattern))
 	if err != nil {
 		return nil, fault.New(fault.ErrSpec, "data.labelled.group.pattern: %w", err)
 	}
@@ -43,78 +79,166 @@ func newGrouper(pattern string) (*grouper, error) {
 	return g, nil
 }
 
-// grouping is what the pattern groups by: patients where it knows them.
-func (g *grouper) grouping() Grouping {
-	if g.patient >= 0 {
-		return ByPatient
-	}
-	return BySlide
-}
-
-// group matches the base name of f without its extension.
-func (g *grouper) group(f file) (string, error) {
+// groups matches the base name of f without its extension. The one that f is grouped
+// by may not be empty.
+func (g *grouper) groups(f file) (patient, slide string, err error) {
 	base := path.Base(f.image.Name)
 	base = strings.TrimSuffix(base, path.Ext(base))
 	m := g.pattern.FindStringSubmatch(base)
 	if m == nil {
-		return "", fault.New(fault.ErrData, "image %s: its name %q does not match data.labelled.group.pattern %q", f.path, base, g.pattern).
+		return "", "", fault.New(fault.ErrData, "image %s: its name %q does not match data.labelled.group.pattern %q", Show(f.path), base, g.pattern).
 			WithHint("the pattern is matched on the base name without extension")
 	}
-	at := g.patient
-	if at < 0 {
-		at = g.slide
+	if g.patient >= 0 {
+		patient = NFC(m[g.patient])
 	}
-	if m[at] == "" {
-		return "", fault.New(fault.ErrData, "image %s: data.labelled.group.pattern %q finds an empty %s in %q", f.path, g.pattern, g.grouping(), base)
+	if g.slide >= 0 {
+		slide = NFC(m[g.slide])
 	}
-	return m[at], nil
+	what, value := ByPatient, patient
+	if g.patient < 0 {
+		what, value = BySlide, slide
+	}
+	if value == "" {
+		return "", "", fault.New(fault.ErrData, "image %s: data.labelled.group.pattern %q finds an empty %s in %q", Show(f.path), g.pattern, what, base)
+	}
+	return patient, slide, nil
 }
 
-// assignGroups sets the group of every file of one source: by the pattern where
-// there is one, else by the table's columns, else each image on its own.
-func assignGroups(files []file, rows []row, g *grouper) (Grouping, error) {
-	by := ByImage
+// groupSources says where the patients and slides of a table's images come from.
+type groupSources struct {
+	patientColumn, slideColumn   bool // the table has them
+	patientPattern, slidePattern bool // the pattern finds them
+}
+
+// settle decides between pattern and columns. They conflict where both give the same,
+// or the pattern gives slides where a column has patients: then by must say which wins.
+// It tells whether they did.
+func (g *groupSources) settle(table, by string) (settled bool, err error) {
+	conflict := ""
 	switch {
-	case g != nil:
-		by = g.grouping()
-	case len(rows) > 0 && rows[0].patient != "":
-		by = ByPatient
-	case len(rows) > 0 && rows[0].slide != "":
-		by = BySlide
+	case g.patientPattern && g.patientColumn:
+		conflict = "patients by data.labelled.group.pattern and by a column"
+	case g.slidePattern && !g.patientPattern && g.patientColumn:
+		conflict = "slides by data.labelled.group.pattern and patients by a column"
+	case g.slidePattern && g.slideColumn:
+		conflict = "slides by data.labelled.group.pattern and by a column"
+	}
+	if conflict == "" {
+		return false, nil
+	}
+	switch by {
+	case FromPattern:
+		// A slide of the pattern's goes with no patient of the column's.
+		g.patientColumn = g.patientColumn && !g.patientPattern && !g.slidePattern
+		g.slideColumn = g.slideColumn && !g.slidePattern
+	case FromColumn:
+		g.patientPattern = g.patientPattern && !g.patientColumn
+		g.slidePattern = g.slidePattern && !g.slideColumn && !g.patientColumn
+	default:
+		return false, fault.New(fault.ErrData, "table %s has %s: which one says what belongs together?", Show(table), conflict).
+			WithHint("set data.labelled.group.by to pattern or to column")
+	}
+	return true, nil
+}
+
+// assignGroups sets patient and slide of every file of one source: by the pattern, the
+// table's columns, or both. It tells whether by had to decide.
+func assignGroups(where string, files []file, rows []row, g *grouper, by string) (settled bool, err error) {
+	use := groupSources{
+		patientColumn: len(rows) > 0 && rows[0].patient != "", slideColumn: len(rows) > 0 && rows[0].slide != "",
+		patientPattern: g != nil && g.patient >= 0, slidePattern: g != nil && g.slide >= 0,
+	}
+	if settled, err = use.settle(where, by); err != nil {
+		return settled, err
 	}
 	for i := range files {
-		group := files[i].image.Name
-		switch {
-		case g != nil:
-			var err error
-			if group, err = g.group(files[i]); err != nil {
-				return by, err
+		im := &files[i].image
+		if use.patientPattern || use.slidePattern {
+			patient, slide, err := g.groups(files[i])
+			if err != nil {
+				return settled, err
 			}
-		case by == ByPatient:
-			group = rows[i].patient
-		case by == BySlide:
-			group = rows[i].slide
+			if use.patientPattern {
+				im.Patient = patient
+			}
+			if use.slidePattern {
+				im.Slide = slide
+			}
 		}
-		files[i].image.Group = group
+		if use.patientColumn {
+			im.Patient = rows[i].patient
+		}
+		if use.slideColumn {
+			im.Slide = rows[i].slide
+		}
 	}
-	return by, nil
+	return settled, nil
 }
 
-// combine is the grouping of a set whose sources are grouped as given, with what
-// its reader must know.
-func combine(sources []Grouping, r *Report) {
-	slices.Sort(sources)
-	sources = slices.Compact(sources)
-	r.Grouping = Mixed
-	if len(sources) == 1 {
-		r.Grouping = sources[0]
+// checkGrouping says what the images of each split are grouped by.
+func checkGrouping(images []Image) []Check {
+	parts := bySplit(images)
+	kinds := map[Grouping]bool{}
+	var counts, mixed []string
+	for _, p := range parts {
+		n := map[Grouping]int{}
+		groups := map[string]bool{}
+		for _, im := range p.images {
+			n[im.grouping()]++
+			groups[im.Group] = true
+		}
+		var by []string
+		for _, g := range []Grouping{ByPatient, BySlide, ByImage} {
+			if n[g] > 0 {
+				kinds[g] = true
+				by = append(by, fmt.Sprintf("%s (%s)", g, count(n[g], "image", "images")))
+			}
+		}
+		counts = append(counts, fmt.Sprintf("%d in %s", len(groups), p.name()))
+		mixed = append(mixed, p.name()+" by "+strings.Join(by, " and "))
 	}
-	switch r.Grouping {
-	case BySlide:
-		r.warn("patients are not known, so slides stand in for them: two slides of one patient may lie on both sides of a split")
-	case ByImage:
-		r.warn("neither patients nor slides are known, so every image is its own group: images of one patient may lie on both sides of a split")
-	case Mixed:
-		r.warn("the parts are grouped by different things (patients, slides, images), so nothing shows that no patient lies on both sides of a split")
+	c := Check{Name: "groups", State: Warn}
+	switch {
+	case len(kinds) > 1:
+		c.Text = fmt.Sprintf("Images are grouped by different things: %s.", strings.Join(mixed, ", "))
+	case kinds[ByPatient]:
+		c.State, c.Text = OK, fmt.Sprintf("Images are grouped by patient: %s.", strings.Join(counts, ", "))
+	case kinds[BySlide]:
+		c.Text = fmt.Sprintf("Patients are not known, so slides stand in for them (%s): two slides of one patient may lie on both sides of a split.", strings.Join(counts, ", "))
+	default:
+		c.Text = fmt.Sprintf("Neither patients nor slides are known, so every image is its own group (%s): images of one patient may lie on both sides of a split.", strings.Join(counts, ", "))
 	}
+	return []Check{c}
+}
+
+// part is the images of one split.
+type part struct {
+	split  Split
+	images []Image
+}
+
+// name is the split's, for people.
+func (p part) name() string {
+	if p.split == NoSplit {
+		return "all"
+	}
+	return string(p.split)
+}
+
+// bySplit is the images of each split that has any, in the order of reports.
+func bySplit(images []Image) []part {
+	var parts []part
+	for _, split := range append([]Split{NoSplit}, Splits...) {
+		p := part{split: split}
+		for _, im := range images {
+			if im.Split == split {
+				p.images = append(p.images, im)
+			}
+		}
+		if len(p.images) > 0 {
+			parts = append(parts, p)
+		}
+	}
+	return slices.Clip(parts)
 }

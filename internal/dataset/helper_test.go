@@ -3,6 +3,7 @@ package dataset
 import (
 	"bytes"
 	"errors"
+	"hash/fnv"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -20,7 +21,7 @@ func picture(w, h, n int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
-			m.SetRGBA(x, y, color.RGBA{uint8(n*37 + x*5), uint8(n*11 + y*7), uint8(n*53 + x*y), 255})
+			m.SetRGBA(x, y, color.RGBA{uint8(n*37 + x*5), uint8(n*11 + n>>8 + y*7), uint8(n*53 + n>>16 + x*y), 255})
 		}
 	}
 	return m
@@ -54,11 +55,13 @@ func write(t testing.TB, path string, data []byte) {
 	}
 }
 
-// tree writes a different PNG of 8 x 8 pixels for every name.
+// tree writes a PNG of 8 x 8 pixels for every name, equal for equal names alone.
 func tree(t testing.TB, dir string, names ...string) {
 	t.Helper()
-	for i, name := range names {
-		write(t, filepath.Join(dir, name), encodePNG(t, picture(8, 8, i+len(name))))
+	for _, name := range names {
+		h := fnv.New32a()
+		h.Write([]byte(name))
+		write(t, filepath.Join(dir, name), encodePNG(t, picture(8, 8, int(h.Sum32()>>8))))
 	}
 }
 

@@ -40,8 +40,8 @@ func TestLabelledFoldersWithValidation(t *testing.T) {
 	if s.Len() != 32 || !slices.Equal(s.Classes(), []string{"a", "b"}) || r.Grouping != BySlide {
 		t.Errorf("%d images of %v by %s", s.Len(), s.Classes(), r.Grouping)
 	}
-	if !strings.Contains(strings.Join(r.Warnings, "\n"), "slides stand in") {
-		t.Errorf("warnings %q do not say that slides stand in for patients", r.Warnings)
+	if !strings.Contains(r.Verdict.Text(), "slides stand in") {
+		t.Errorf("the verdict does not say that slides stand in for patients:\n%s", r.Verdict.Text())
 	}
 	// ceil(0.34 x 12) = 5 of each class: two slides of two images fit, a third does not.
 	if v := s.Split(Validation); v.Len() != 8 || v.groups() != 2 {
@@ -70,8 +70,11 @@ func TestLabelledTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Image{"img/1.png", "gs", "p1", Train}); s.Image(0) != want || r.Grouping != ByPatient || len(r.Warnings) != 0 {
-		t.Errorf("image %v by %s, warnings %v", s.Image(0), r.Grouping, r.Warnings)
+	im := s.Image(0)
+	im.origin = [32]byte{}
+	want := Image{Name: "img/1.png", Label: "gs", Group: "p1", Split: Train, Patient: "p1", Slide: "s1", File: filepath.Join(dir, "img/1.png")}
+	if im != want || r.Grouping != ByPatient || r.Verdict.Worst() != OK {
+		t.Errorf("image %v by %s, verdict\n%s", im, r.Grouping, r.Verdict.Text())
 	}
 }
 
@@ -131,23 +134,8 @@ func TestUngroupedImagesAreTheirOwnGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Join(r.Warnings, "\n")
+	text := r.Verdict.Text()
 	if r.Grouping != ByImage || s.Image(0).Group != "a/1.png" || !strings.Contains(text, "its own group") {
-		t.Errorf("grouping %s, group %s, warnings %q", r.Grouping, s.Image(0).Group, text)
-	}
-}
-
-func TestTwinsAcrossSplitsAreReported(t *testing.T) {
-	dir := t.TempDir()
-	tree(t, dir, "train/a/p1-1.png", "train/b/p1-2.png", "test/b/p2-2.png")
-	write(t, filepath.Join(dir, "train/a/p1-3.png"), encodePNG(t, picture(8, 8, 99)))
-	write(t, filepath.Join(dir, "test/a/p2-3.png"), encodePNG(t, picture(8, 8, 99)))
-	src := Labelled{Train: []string{filepath.Join(dir, "train")}, Test: []string{filepath.Join(dir, "test")}, GroupPattern: `^(?P<patient>p\d)-`}
-	_, r, err := LoadLabelled(background, src, Options{Side: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Grouping != ByPatient || !strings.Contains(strings.Join(r.Warnings, "\n"), "same pixels") {
-		t.Errorf("grouping %s, warnings %q", r.Grouping, r.Warnings)
+		t.Errorf("grouping %s, group %s, verdict\n%s", r.Grouping, s.Image(0).Group, text)
 	}
 }

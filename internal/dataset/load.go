@@ -29,14 +29,29 @@ type Options struct {
 // Unlabelled loads the images of folders, globs and files as one domain.
 func Unlabelled(ctx context.Context, paths []string, opt Options) (*Set, *Report, error) {
 	r := &Report{}
-	files, err := listPaths(paths, r)
+	var find finder
+	var l listing
+	var sources []source
+	for _, p := range l.distinct("unlabelled", paths, &find) {
+		files, err := listPath(p, &find, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		sources = append(sources, source{p, files})
+	}
+	files, err := l.merge("unlabelled", sources)
 	if err != nil {
 		return nil, nil, err
+	}
+	for i := range files {
+		files[i].image.Group = ""
 	}
 	s, err := load(ctx, files, opt, r)
 	if err != nil {
 		return nil, nil, err
 	}
+	r.Verdict.Counts = tally(s.images)
+	r.Verdict.Checks = append(l.checks(), checkFiles(r), checkCopies(s))
 	return s, r, nil
 }
 
@@ -72,13 +87,15 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 		r.count(x.fitted, opt.Side)
 		r.Cached += x.cached
 		r.Rebuilt += x.rebuilt
-		images, pixels, hashes = append(images, files[i].image), append(pixels, x.pix), append(hashes, x.hash)
+		im := files[i].image
+		im.File, im.origin = files[i].path, x.origin
+		images, pixels, hashes = append(images, im), append(pixels, x.pix), append(hashes, x.hash)
 	}
 	if failed == nil {
 		failed = ctx.Err()
 	}
 	if failed == nil && len(images) == 0 {
-		failed = fault.New(fault.ErrData, "none of %d images decodes, the first is %s: %s", len(files), r.Skipped[0].Path, r.Skipped[0].Reason)
+		failed = fault.New(fault.ErrData, "none of %d images decodes, the first is %s: %s", len(files), Show(r.Skipped[0].Path), r.Skipped[0].Reason)
 	}
 	if failed != nil {
 		return nil, closeAfter(s, failed)
@@ -180,7 +197,7 @@ func readImage(f file, opt Options) result {
 		return checked
 	}
 	out.pix = fitSquare(m, opt.Side)
-	out.hash = sha256.Sum256(out.pix)
+	out.hash, out.origin = sha256.Sum256(out.pix), m.hash()
 	if c.dir != "" {
 		if err := c.write(path, opt.Side, out.fitted); err != nil {
 			return result{err: fault.New(fault.ErrUnavailable, "write pixel cache: %w", err).WithHint("give another cache folder, or free space")}
@@ -199,7 +216,7 @@ func (x result) checked(f file, opt Options) result {
 
 // fault is a data error about a file; format takes its path and the cause.
 func (f file) fault(format string, err error) error {
-	e := fault.New(fault.ErrData, format, f.path, err)
+	e := fault.New(fault.ErrData, format, Show(f.path), err)
 	if f.where != "" {
 		return e.WithHint("named in %s", f.where)
 	}

@@ -3,15 +3,15 @@ package dataset
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
 // Open loads whatever lies at path for looking at it: a CSV, a folder of folders
 // (whose names become labels), or a plain folder or glob of images. The images
-// have no splits; groups are found where pattern or the table gives them.
-func Open(ctx context.Context, path, pattern string, columns Columns, opt Options) (*Set, *Report, error) {
-	labelled := strings.EqualFold(filepath.Ext(path), ".csv")
+// have no splits; groups are found where pattern or the table gives them, and by says
+// which wins. What its verdict finds wrong is no error here.
+func Open(ctx context.Context, path, pattern, by string, opt Options) (*Set, *Report, error) {
+	labelled := IsTable(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
@@ -29,14 +29,17 @@ func Open(ctx context.Context, path, pattern string, columns Columns, opt Option
 		return nil, nil, err
 	}
 	r := &Report{}
-	files, by, err := listLabelled(path, columns, g, r)
+	l := &lister{pattern: g, by: by, r: r}
+	files, err := l.set("all", []string{path})
 	if err != nil {
 		return nil, nil, err
 	}
-	combine([]Grouping{by}, r)
 	s, err := load(ctx, files, opt, r)
 	if err != nil {
 		return nil, nil, err
 	}
+	r.Grouping = groupingOf(s.images)
+	r.Verdict.Checks = append(l.checks(), checkFiles(r))
+	r.Verdict.judge(s.images, s, false)
 	return s, r, nil
 }

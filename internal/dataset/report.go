@@ -21,7 +21,7 @@ type Report struct {
 	Cached   int         `json:"cached"`   // images taken from the cache
 	Rebuilt  int         `json:"rebuilt"`  // cache entries that were damaged and written anew
 	Grouping Grouping    `json:"grouping"` // how images of labelled sets were grouped
-	Warnings []string    `json:"warnings"` // what a reader of results must know
+	Verdict  Verdict     `json:"-"`        // on what was found: shown by itself
 }
 
 // Skipped is a file left out, and why.
@@ -35,10 +35,6 @@ type SizeCount struct {
 	W int `json:"width"`
 	H int `json:"height"`
 	N int `json:"images"`
-}
-
-func (r *Report) warn(format string, a ...any) {
-	r.Warnings = append(r.Warnings, fmt.Sprintf(format, a...))
 }
 
 // count takes one decoded image into the report.
@@ -69,15 +65,14 @@ func (r *Report) sortSizes() {
 	})
 }
 
-// Notes are the findings as sentences, warnings last.
+// Notes are what reading did to images, as sentences. What was found of groups, splits,
+// names and files is in the verdict.
 func (r *Report) Notes() []string {
 	var notes []string
 	for _, n := range []struct {
 		n    int
 		text string
 	}{
-		{r.Ignored, "files are no images and were ignored"},
-		{len(r.Skipped), "images did not decode and were skipped"},
 		{r.Cropped, "images were cropped to their centre square"},
 		{r.Shrunk, "images were shrunk"},
 		{r.Enlarged, "images were enlarged: they hold less detail than the networks see"},
@@ -90,5 +85,5 @@ func (r *Report) Notes() []string {
 			notes = append(notes, fmt.Sprintf("%d %s", n.n, n.text))
 		}
 	}
-	return append(notes, r.Warnings...)
+	return notes
 }

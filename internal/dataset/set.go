@@ -25,10 +25,15 @@ var Splits = []Split{Train, Validation, Test}
 
 // Image describes one image of a set.
 type Image struct {
-	Name  string // path below the folder or table that was named, with slashes
+	Name  string // path below the folder or table that was named, with slashes, in NFC; see doc.go
 	Label string // class; empty in unlabelled sets
 	Group string // patient or slide; the name where neither is known
 	Split Split
+
+	// What is known beside and identifies nothing: packs do not carry it.
+	Patient, Slide string
+	File           string            // the file, as it can be opened
+	origin         [sha256.Size]byte // of the file's own pixels, before they were fitted; zeros where unknown
 }
 
 // Set is images of one size in the order of their names. It does not change, and
@@ -107,9 +112,14 @@ func (s *Set) Classes() []string {
 // Select is the set of those images that keep accepts. It shares pixels with s
 // and ends with it.
 func (s *Set) Select(keep func(Image) bool) *Set {
+	return s.keep(func(i int) bool { return keep(s.images[i]) })
+}
+
+// keep is the set of those images whose places are accepted.
+func (s *Set) keep(accept func(i int) bool) *Set {
 	sub := &Set{side: s.side}
 	for i, im := range s.images {
-		if keep(im) {
+		if accept(i) {
 			sub.images = append(sub.images, im)
 			sub.pixels = append(sub.pixels, s.pixels[i])
 			sub.hashes = append(sub.hashes, s.hashes[i])

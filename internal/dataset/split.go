@@ -3,7 +3,6 @@ package dataset
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"g2c/internal/fault"
 	"g2c/internal/philox"
@@ -90,46 +89,8 @@ func fits(group []*Image, taken, limit map[string]int) bool {
 }
 
 func noClass(class string, part Part, what string, seed uint32) error {
-	return fault.New(fault.ErrData, "splitting off %v for %s by group with seed %d: class %s %s", part.Fraction, part.Split, seed, class, what).
+	return fault.New(fault.ErrData, "splitting off %v for %s by group with seed %d: class %s %s", part.Fraction, part.Split, seed, Show(class), what).
 		WithHint("its groups are too few or too large: change the fraction or the seed, or give the split yourself")
-}
-
-// checkSplits refuses given splits that share a group, or of which one lacks a
-// class that another has.
-func checkSplits(images []Image, grouping Grouping) error {
-	side := map[string]Split{}
-	has := map[Split]map[string]int{}
-	for _, im := range images {
-		if has[im.Split] == nil {
-			has[im.Split] = map[string]int{}
-		}
-		has[im.Split][im.Label]++
-		if grouping == ByImage || grouping == Mixed {
-			continue // names of images in different folders may agree
-		}
-		if other, ok := side[im.Group]; ok && other != im.Split {
-			return fault.New(fault.ErrData, "%s %s is both in %s and in %s", grouping, im.Group, other, im.Split).
-				WithHint("images of one %s must lie on one side of a split; `g2c data split` can make such a split", grouping)
-		}
-		side[im.Group] = im.Split
-	}
-	var classes []string
-	for _, counts := range has {
-		classes = append(classes, sortedKeys(counts)...)
-	}
-	slices.Sort(classes)
-	for _, split := range Splits {
-		if has[split] == nil {
-			continue
-		}
-		for _, class := range slices.Compact(slices.Clone(classes)) {
-			if has[split][class] == 0 {
-				return fault.New(fault.ErrData, "class %s has no image in %s, which has only %s", class, split, strings.Join(sortedKeys(has[split]), ", ")).
-					WithHint("every class needs images in every split")
-			}
-		}
-	}
-	return nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {

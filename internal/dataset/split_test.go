@@ -2,7 +2,9 @@ package dataset
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"g2c/internal/philox"
@@ -98,6 +100,23 @@ func TestSplitTables(t *testing.T) {
 	}
 	if s.Len() != 40 || loaded.Grouping != BySlide || s.Split(Test).groups() != 3 {
 		t.Errorf("%d images by %s", s.Len(), loaded.Grouping)
+	}
+	// What is known beside goes along, so that another part can be compared by it.
+	write(t, filepath.Join(dir, "both.csv"), []byte("path,label,Slide,PATIENT\nall/a/s0-0.png,a,s0,p0\nall/b/s0-0.png,b,s0,p0\nall/a/s1-0.png,a,s1,p1\nall/b/s1-0.png,b,s1,p1\n"))
+	both := SplitRequest{Source: filepath.Join(dir, "both.csv"), Test: 0.5, Out: filepath.Join(dir, "tables")}
+	if _, _, err := SplitTables(both); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "tables", "test.csv"))
+	if err != nil || !strings.HasPrefix(string(text), "path,label,patient,slide\n../all/a/s") || !strings.Contains(string(text), ",a,p") {
+		t.Errorf("table %q, %v", text, err)
+	}
+	both.GroupPattern = `^(?P<patient>s\d)-`
+	_, _, err = SplitTables(both)
+	wantData(t, err, "both.csv", "data.labelled.group.by")
+	both.By = FromPattern
+	if _, r, err := SplitTables(both); err != nil || r.Grouping != ByPatient {
+		t.Errorf("by %s: %v", r.Grouping, err)
 	}
 	req.Validation, req.Test = 0, 0
 	if _, _, err := SplitTables(req); err == nil {

@@ -10,7 +10,7 @@ import (
 func TestSummaryAndContactSheet(t *testing.T) {
 	dir := t.TempDir()
 	tree(t, dir, slides("", "s", 3)...)
-	s, r, err := Open(background, dir, slidePattern, Columns{}, Options{Side: 8})
+	s, r, err := Open(background, dir, slidePattern, "", Options{Side: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,11 +50,11 @@ func TestMeanColour(t *testing.T) {
 func TestOpenPlainFolder(t *testing.T) {
 	dir := t.TempDir()
 	tree(t, dir, "a.png", "b.png")
-	s, _, err := Open(background, dir, "", Columns{}, Options{Side: 8})
+	s, _, err := Open(background, dir, "", "", Options{Side: 8})
 	if err != nil || s.Len() != 2 || len(s.Classes()) != 0 {
 		t.Errorf("%v, %v", s, err)
 	}
-	_, _, err = Open(background, filepath.Join(dir, "none"), "", Columns{}, Options{Side: 8})
+	_, _, err = Open(background, filepath.Join(dir, "none"), "", "", Options{Side: 8})
 	wantData(t, err, "none")
 }
 

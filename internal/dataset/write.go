@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"g2c/internal/fault"
 )
@@ -25,20 +26,42 @@ func WriteFolder(dir string, s *Set) error {
 // WriteTable writes images as a CSV with the default columns path, label, patient.
 // Paths are the images' names, so they are relative to the table's folder.
 func WriteTable(path string, images []Image) error {
-	return writeTable(path, images, DefaultColumns().Patient)
+	return writeTable(path, images, []groupColumn{{DefaultColumns().Patient, func(im Image) string { return im.Group }}})
 }
 
-func writeTable(path string, images []Image, groupColumn string) error {
+// groupColumn is a column of a table, and what stands in it.
+type groupColumn struct {
+	name string
+	cell func(Image) string
+}
+
+// groupColumns are the columns of what is known of every image: a column that some
+// lack could not be read again.
+func groupColumns(images []Image) []groupColumn {
+	d := DefaultColumns()
+	var known []groupColumn
+	for _, c := range []groupColumn{
+		{d.Patient, func(im Image) string { return im.Patient }},
+		{d.Slide, func(im Image) string { return im.Slide }},
+	} {
+		if !slices.ContainsFunc(images, func(im Image) bool { return c.cell(im) == "" }) {
+			known = append(known, c)
+		}
+	}
+	return known
+}
+
+func writeTable(path string, images []Image, groups []groupColumn) error {
 	d := DefaultColumns()
 	header := []string{d.Path, d.Label}
-	if groupColumn != "" {
-		header = append(header, groupColumn)
+	for _, c := range groups {
+		header = append(header, c.name)
 	}
 	lines := [][]string{header}
 	for _, im := range images {
 		line := []string{im.Name, im.Label}
-		if groupColumn != "" {
-			line = append(line, im.Group)
+		for _, c := range groups {
+			line = append(line, c.cell(im))
 		}
 		lines = append(lines, line)
 	}
@@ -53,7 +76,7 @@ func writeTable(path string, images []Image, groupColumn string) error {
 // SplitRequest says how `g2c data split` divides a labelled source.
 type SplitRequest struct {
 	Source           string // a folder of class folders, or a CSV
-	GroupPattern     string // as Labelled has it
+	GroupPattern, By string // as Labelled has them
 	Columns          Columns
 	Validation, Test float64 // fractions by group; 0: no such part
 	Seed             uint32
@@ -68,17 +91,20 @@ func SplitTables(req SplitRequest) ([]Count, *Report, error) {
 		return nil, nil, err
 	}
 	r := &Report{}
-	files, by, err := listLabelled(req.Source, req.Columns, pattern, r)
+	l := &lister{columns: req.Columns, pattern: pattern, by: req.By, r: r}
+	files, err := l.set("all", []string{req.Source})
 	if err != nil {
 		return nil, nil, err
 	}
-	combine([]Grouping{by}, r)
 	r.Images = len(files)
 	images, err := splitFiles(files, req)
 	if err != nil {
 		return nil, nil, err
 	}
-	column := map[Grouping]string{ByPatient: DefaultColumns().Patient, BySlide: DefaultColumns().Slide}[by]
+	r.Grouping = groupingOf(images)
+	r.Verdict.Checks = append(l.checks(), checkFiles(r))
+	r.Verdict.judge(images, nil, false)
+	columns := groupColumns(images)
 	var counts []Count
 	for _, split := range Splits {
 		var part []Image
@@ -90,7 +116,7 @@ func SplitTables(req SplitRequest) ([]Count, *Report, error) {
 		if len(part) == 0 {
 			continue
 		}
-		if err := writeTable(filepath.Join(req.Out, string(split)+".csv"), part, column); err != nil {
+		if err := writeTable(filepath.Join(req.Out, string(split)+".csv"), part, columns); err != nil {
 			return nil, nil, err
 		}
 		counts = append(counts, countImages(split, part)...)

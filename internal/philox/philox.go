@@ -37,6 +37,8 @@ const (
 	Split     Purpose = 9  // shuffle of the groups of a data set: step is 0
 	Bootstrap Purpose = 10 // (resample, draw): groups of a resample
 	Synthetic Purpose = 11 // (patient, patch, stream, draw): the synthetic kidney world
+	Folds     Purpose = 12 // shuffle of the groups of a data set before they are dealt to folds: step is 0
+	Take      Purpose = 13 // shuffle of the training images of one class: step is 0
 )
 
 const (

@@ -19,11 +19,13 @@ import (
 func world(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
+	labelled := uint8(0)
 	for _, part := range []string{"train", "test"} {
 		for _, class := range []string{"gs", "nongs"} {
 			for slide := range 4 {
 				name := filepath.Join(dir, part, class, part+string(rune('a'+slide))+"-1.png")
-				writePNG(t, name, uint8(40*slide))
+				writePNG(t, name, labelled)
+				labelled += 13 // no two are equal
 			}
 		}
 	}

@@ -34,6 +34,10 @@ func TestVerbErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocked := filepath.Join(file, "below") // nothing can be made below a file
+	twins, bytes := filepath.Join(dir, "twins"), filepath.Join(dir, "bytes")
+	writePNG(t, filepath.Join(twins, "gs", "1.png"), 1)
+	writePNG(t, filepath.Join(twins, "nongs", "2.png"), 1)
+	writePNG(t, filepath.Join(bytes, "n\xe9crose.png"), 1)
 	for _, c := range []struct {
 		name string
 		args []string
@@ -83,6 +87,10 @@ func TestVerbErrors(t *testing.T) {
 		{"world too small", []string{"data", "synth", filepath.Join(dir, "w"), "--patients", "1"}, 2, "patients"},
 		{"inspect nothing", []string{"data", "inspect", "nothing.yaml"}, 4, "nothing.yaml"},
 		{"inspect an empty folder", []string{"data", "inspect", empty}, 3, empty},
+		{"inspect equal pixels under two labels", []string{"data", "inspect", twins, "--size", "64"}, 3, "twins/nongs/2.png (label nongs)"},
+		{"predict a name that is no UTF-8", []string{"predict", s.joint, bytes, "--store", s.store}, 3, `n\xe9crose.png" is not UTF-8`},
+		{"translate a name that is no UTF-8", []string{"translate", s.pair, bytes, "--store", s.store, "-o", out}, 3, `n\xe9crose.png" is not UTF-8`},
+		{"split of patients by two ways", []string{"data", "split", filepath.Join(s.world, "labels.csv"), "-o", filepath.Join(dir, "s"), "--pattern", "^(?P<patient>p)"}, 3, "group.by"},
 		{"split of unlabelled images", []string{"data", "inspect", filepath.Join(s.world, "unlabelled", "HE"), "--size", "64", "--split", out}, 2, "labelled"},
 		{"split of nothing", []string{"data", "split", out, "-o", filepath.Join(dir, "s")}, 3, out},
 		{"split below a file", []string{"data", "split", s.test(), "-o", blocked}, 5, blocked},
@@ -198,10 +206,21 @@ func TestInspect(t *testing.T) {
 		Name     string
 		Labelled bool
 		Summary  struct{ Images int }
+		Verdict  struct {
+			Counts []struct{ Patients int }
+			Checks []struct{ Name, State, Text string }
+		}
 	}
 	o := must(t, nil, "data", "inspect", tiny, "--split", split, "--sheet", sheet, "--json")
 	if err := json.Unmarshal([]byte(o.stdout), &sets); err != nil || len(sets) != 3 || sets[0].Summary.Images != 36 {
 		t.Errorf("%+v, %v", sets, err)
+	}
+	if v := sets[0].Verdict; len(v.Counts) != 9 || v.Counts[0].Patients == 0 || len(v.Checks) < 5 || v.Checks[0].State != "ok" {
+		t.Errorf("the verdict is %+v", v)
+	}
+	shown := must(t, nil, "data", "inspect", filepath.Join(s.world, "labelled", "train"), "--size", "64")
+	if !strings.Contains(shown.stdout, "warn  groups: Neither patients nor slides are known") {
+		t.Errorf("inspect shows no verdict:\n%s", shown.stdout)
 	}
 	text, err := os.ReadFile(split)
 	if err != nil {

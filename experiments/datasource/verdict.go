@@ -1,0 +1,144 @@
+package datasource
+
+import (
+	"context"
+	"slices"
+
+	"g2c/api"
+	"g2c/internal/dataset"
+)
+
+// Read is one set that an experiment reads, and what is to be known of it.
+type Read struct {
+	Name     string // for people
+	Labelled bool
+	Set      *dataset.Set    // nil where it is refused
+	Report   *dataset.Report // nil for what is drawn and not read
+	Verdict  dataset.Verdict
+}
+
+// Verdict is the verdict on the labelled images that a task reads, whatever its labels,
+// with whether the test images are among unlabelled ones, by stain. It is there, as far
+// as it goes, beside the error of images that are refused.
+func (o *Opener) Verdict(ctx context.Context, d api.DataSet, unlabelled ...Unlabelled) (dataset.Verdict, error) {
+	read, err := o.labelled(ctx, d)
+	if err == nil {
+		read.seen(unlabelled)
+	}
+	return read.Verdict, err
+}
+
+// Unlabelled is the unlabelled images of a stain.
+type Unlabelled struct {
+	Stain string
+	Set   *dataset.Set
+}
+
+// seen adds whether test images are among unlabelled ones.
+func (r *Read) seen(unlabelled []Unlabelled) {
+	r.Verdict.Checks = slices.Clone(r.Verdict.Checks) // the opener's own stays as it is
+	for _, u := range unlabelled {
+		r.Verdict.Seen(u.Stain, r.Set, u.Set)
+	}
+}
+
+func (o *Opener) labelled(ctx context.Context, d api.DataSet) (Read, error) {
+	read := Read{Name: "labelled " + d.Where.Source, Labelled: true}
+	var err error
+	read.Set, err = o.all(ctx, d)
+	if read.Report = o.report(labelledQuestion(d)); read.Report != nil {
+		read.Verdict = read.Report.Verdict
+	}
+	if err == nil && read.Report == nil {
+		read.Verdict = dataset.Judge(read.Set)
+	}
+	return read, err
+}
+
+// Side says in which size an Experiment opens unlabelled images.
+type Side int
+
+// The sides: as the networks see them, or as a pretraining loads them before its crop.
+const (
+	SideSeen Side = iota
+	SideLoaded
+)
+
+// Experiment opens what tasks read, each set once, in the order of the tasks. What was
+// read is there beside an error, the refused set with its verdict as the last.
+func (o *Opener) Experiment(ctx context.Context, work []*api.Work, side Side) ([]Read, error) {
+	e := experiment{opener: o, side: side, seen: map[*dataset.Set]bool{}, stains: map[string]bool{}}
+	for _, w := range work {
+		if err := e.task(ctx, w); err != nil {
+			return e.reads, err
+		}
+	}
+	for i := range e.reads {
+		if e.reads[i].Labelled {
+			e.reads[i].seen(e.unlabelled)
+		}
+	}
+	return e.reads, nil
+}
+
+// experiment is what Experiment has read so far.
+type experiment struct {
+	opener     *Opener
+	side       Side
+	reads      []Read
+	unlabelled []Unlabelled
+	seen       map[*dataset.Set]bool
+	stains     map[string]bool // questions without the side
+}
+
+func (e *experiment) task(ctx context.Context, w *api.Work) error {
+	where := w.Where
+	where.Generators = nil
+	if p := w.Task.Pretrain; p != nil {
+		d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: p.Size, Fit: p.Fit, Where: where}
+		if e.side == SideLoaded {
+			d.Side, d.Where = api.LoadSide(p.Size, p.Load), w.Where
+		}
+		for _, stain := range []string{p.Source, p.Stain} {
+			if err := e.stain(ctx, d, stain); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if w.Task.Evaluate == nil {
+		return nil
+	}
+	m := &w.Task.Evaluate.Model
+	d := api.DataSet{Part: api.PartTest, Side: m.Size, Fit: m.Fit, Where: where}
+	read, err := e.opener.labelled(ctx, d)
+	if err != nil || !e.seen[read.Set] {
+		e.seen[read.Set] = true
+		e.reads = append(e.reads, read)
+	}
+	return err
+}
+
+func (e *experiment) stain(ctx context.Context, d api.DataSet, stain string) error {
+	set, err := e.opener.Unlabelled(ctx, d, stain)
+	if err != nil || e.seen[set] {
+		return err
+	}
+	e.seen[set] = true
+	read := Read{Name: "unlabelled " + stain, Set: set, Report: e.opener.report(unlabelledQuestion(d, stain))}
+	if read.Report != nil {
+		read.Verdict = read.Report.Verdict
+	}
+	read.Verdict.Checks = slices.Clone(read.Verdict.Checks) // the opener's own stays as it is
+	for _, u := range e.unlabelled {
+		if u.Stain != stain {
+			read.Verdict.Paired(stain, u.Stain, set, u.Set)
+		}
+	}
+	e.reads = append(e.reads, read)
+	if asked := question(stain, d.Where.Unlabelled, d.Where.Synthetic); !e.stains[asked] {
+		e.stains[asked] = true
+		e.unlabelled = append(e.unlabelled, Unlabelled{stain, set})
+	}
+	return nil
+}

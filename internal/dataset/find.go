@@ -1,0 +1,109 @@
+package dataset
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// finder finds files by paths as people have them: written on Windows, or in another
+// Unicode form than the file system's. It remembers the folders that it has read and
+// belongs to one goroutine.
+type finder struct {
+	folders map[string]map[string]string // entries by their name in NFC
+	reals   map[string]string            // folders without links
+}
+
+// find is a path that exists: the given one where it does, else with backslashes as
+// slashes, each part in whatever Unicode form is there. It is the given one where
+// nothing is found.
+func (f *finder) find(path string) string {
+	if exists(path) {
+		return path
+	}
+	for _, p := range []string{path, strings.ReplaceAll(path, `\`, "/")} {
+		if found, ok := f.walk(filepath.Clean(p)); ok {
+			return found
+		}
+	}
+	return path
+}
+
+// walk goes down a path part by part.
+func (f *finder) walk(path string) (string, bool) {
+	at := ""
+	if filepath.IsAbs(path) {
+		at = string(filepath.Separator)
+	}
+	for part := range strings.SplitSeq(path, string(filepath.Separator)) {
+		if part == "" {
+			continue
+		}
+		next := filepath.Join(at, part)
+		if !exists(next) {
+			entry, ok := f.entries(at)[NFC(part)]
+			if !ok {
+				return "", false
+			}
+			next = filepath.Join(at, entry)
+		}
+		at = next
+	}
+	return at, at != ""
+}
+
+// entries are the names in a folder; none where it cannot be read.
+func (f *finder) entries(dir string) map[string]string {
+	if dir == "" {
+		dir = "."
+	}
+	if names, ok := f.folders[dir]; ok {
+		return names
+	}
+	names := map[string]string{}
+	list, _ := os.ReadDir(dir) // what cannot be read holds nothing that could be found
+	for _, e := range list {
+		if key := NFC(e.Name()); names[key] == "" {
+			names[key] = e.Name()
+		}
+	}
+	if f.folders == nil {
+		f.folders = map[string]map[string]string{}
+	}
+	f.folders[dir] = names
+	return names
+}
+
+// real is a file's path without links, for telling files apart.
+func (f *finder) real(path string) string {
+	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink != 0 {
+		return realPath(path)
+	}
+	dir := filepath.Dir(path)
+	real, ok := f.reals[dir]
+	if !ok {
+		if f.reals == nil {
+			f.reals = map[string]string{}
+		}
+		real = realPath(dir)
+		f.reals[dir] = real
+	}
+	return filepath.Join(real, filepath.Base(path))
+}
+
+// realPath is an absolute path without links, as far as it exists.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
