@@ -21,7 +21,8 @@ func logGamma(x float64) float64 {
 		sum += c / (x + float64(i))
 	}
 	t := x + 6.5
-	return 0.5*math.Log(2*math.Pi) + float64((x-0.5)*fmath.Log(t)) - t + fmath.Log(sum)
+	const halfLog2Pi = 0.91893853320467274178
+	return halfLog2Pi + float64((x-0.5)*fmath.Log(t)) - t + fmath.Log(sum)
 }
 
 // Beta returns the probability that a variable of the beta distribution with

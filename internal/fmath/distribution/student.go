@@ -34,7 +34,7 @@ func StudentQuantile(p, df float64) float64 {
 	case math.IsInf(df, 1):
 		return NormalQuantile(p)
 	}
-	x := BetaQuantile(2*p-1, 0.5, df/2) // t²/(df+t²)
+	x := BetaQuantile(float64(2*p)-1, 0.5, df/2) // t²/(df+t²)
 	return math.Sqrt(df * x / (1 - x))
 }
 
