@@ -11,8 +11,8 @@ import (
 type AreaDifference struct{ Value, Variance float64 }
 
 // Obuchowski is the difference of areas of two arms with its variance over groups.
-// Both judge the same M positives and N negatives
-// of I groups; of group k, with m positives and n negatives,
+// Both judge the same M positives and N negatives of I groups; of group k, with m
+// positives and n negatives,
 //
 //	V = sum over its positives of the share of all negatives that score below, B less A
 //	W = sum over its negatives of the share of all positives that score above, B less A
