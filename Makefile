@@ -117,6 +117,10 @@ bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; PEER 
 bench-coordinator: ## measure the coordinator at 10,000 slots and 100,000 tasks
 	$(GO) run ./bench/coordinator
 
+.PHONY: bench-coverage
+bench-coverage: ## count how often intervals and tests are right on made-up patients, and write docs/statistics.md's tables
+	$(GO) run ./bench/coverage -o docs/statistics.md
+
 .PHONY: chaos
 chaos: ## kill a cluster's leader a hundred times, lose a disk, part its network, and count what was lost
 	$(GO) test ./test/cluster -count=1 -run Survives -kills $(or $(KILLS),100) -timeout 20m -v

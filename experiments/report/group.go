@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strings"
 
-	"g2c/internal/philox"
 	"g2c/model/metrics"
 	"g2c/model/results"
 )
@@ -196,33 +195,22 @@ func (g *group) spread(of func(*Arm) metrics.Number) spread {
 
 func balanced(a *Arm) metrics.Number { return a.Metrics.Test.BalancedAccuracy }
 
-// interval is the 95 % bootstrap interval of the mean test balanced accuracy
-// over seeds: metrics.Resamples resamples of groups of images (patients,
-// slides), the same of every seed. As every seed judges the same images, the
-// balanced accuracy of all seeds' predictions together is that mean; only for a
-// task that is given another, where seeds judge different images, the two differ.
+// interval is the 95 % interval of the test balanced accuracy of the seeds
+// together: an image counts once, with its mean probability.
 func (g *group) interval() metrics.Interval {
-	counts := g.countsByPatient()
-	var v []float64
-	for r := range metrics.Resamples {
-		var sum [2][2]int
-		for d := range counts {
-			w := philox.Words(0, philox.Bootstrap, [4]uint32{uint32(r), uint32(d), 0, 0})
-			c := counts[philox.Below(w[0], len(counts))]
-			for i := range 4 {
-				sum[i/2][i%2] += c[i/2][i%2]
-			}
+	var runs [][]metrics.Image
+	for _, a := range g.rows {
+		var run []metrics.Image
+		for _, p := range testOnly(a.predictions) {
+			run = append(run, metrics.Image{Key: p.Name, Sample: p.Sample()})
 		}
-		n, m := sum[0][0]+sum[0][1], sum[1][0]+sum[1][1]
-		if n > 0 && m > 0 {
-			v = append(v, (float64(sum[0][0])/float64(n)+float64(sum[1][1])/float64(m))/2)
-		}
+		runs = append(runs, run)
 	}
-	if len(v) == 0 {
+	images, err := metrics.Pool(runs...)
+	if err != nil { // the seeds do not judge the same images
 		return metrics.Interval{metrics.Undefined(), metrics.Undefined()}
 	}
-	sort.Float64s(v)
-	return metrics.Interval{metrics.Number(v[len(v)*25/1000]), metrics.Number(v[min(len(v)*975/1000, len(v)-1)])}
+	return metrics.Intervals(metrics.Samples(images), metrics.Level).BalancedAccuracy.Interval
 }
 
 // countsByPatient are the confusion counts of each group of test images, over

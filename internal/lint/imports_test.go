@@ -12,6 +12,7 @@ import (
 var layers = map[string][]string{
 	"api":                   {"internal"},
 	"bench":                 {"api", "kernels", "internal"},
+	"bench/coverage":        {"internal", "model"},
 	"bench/coordinator":     {"api", "coordinator", "experiments", "internal"},
 	"checkpoint":            {"internal"},
 	"cmd":                   {"api", "checkpoint", "coordinator", "experiments", "internal", "k8s", "kernels", "model", "worker"},

@@ -35,10 +35,13 @@ const (
 	PoolA     Purpose = 7  // (global step, place in the global batch): image pool of fake A
 	PoolB     Purpose = 8  // the same of fake B
 	Split     Purpose = 9  // shuffle of the groups of a data set: step is 0
-	Bootstrap Purpose = 10 // (resample, draw): groups of a resample
+	Bootstrap Purpose = 10 // (resample, draw): groups of a resample; only the simulation of coverage has any now
 	Synthetic Purpose = 11 // (patient, patch, stream, draw): the synthetic kidney world
 	Folds     Purpose = 12 // shuffle of the groups of a data set before they are dealt to folds: step is 0
 	Take      Purpose = 13 // shuffle of the training images of one class: step is 0
+
+	SignFlip   Purpose = 14 // (flip, group/128): which groups exchange the two arms of a comparison, a bit each
+	Simulation Purpose = 15 // (repetition, group, image, class): samples of the coverage simulation; the seed is the cell
 )
 
 const (

@@ -1,68 +1,83 @@
 package metrics
 
-import (
-	"sort"
-
-	"g2c/internal/philox"
-)
-
-// Resamples is the number of bootstrap resamples behind an interval.
-const Resamples = 2000
-
-// Interval is a 95 % confidence interval.
+// Interval is a confidence interval, from low to high; both ends are undefined if
+// it is.
 type Interval [2]Number
 
-// Intervals are bootstrap intervals of the metrics: Resamples resamples of whole
-// groups with replacement, percentiles 2.5 and 97.5. Draw d of resample r is word
-// 0 of the Philox block (r, d, 0, 0), purpose Bootstrap. Resamples in which a
-// metric is undefined are left out of its interval.
-// Source: spec, "Evaluation".
-func Intervals(samples []Sample, seed uint32) (balancedAccuracy, auc Interval) {
-	groups := byGroup(samples)
-	var ba, au []float64
-	var draw []Sample
-	for r := range Resamples {
-		draw = draw[:0]
-		for d := range groups {
-			w := philox.Words(seed, philox.Bootstrap, [4]uint32{uint32(r), uint32(d), 0, 0})
-			draw = append(draw, groups[philox.Below(w[0], len(groups))]...)
-		}
-		b := Judge(draw)
-		ba = appendDefined(ba, b.BalancedAccuracy)
-		au = appendDefined(au, b.AUC)
-	}
-	return percentiles(ba), percentiles(au)
+// Level is the confidence level of an interval that stands alone. Of a family of
+// m comparisons it is 1 - 0.05/m.
+const Level = 0.95
+
+// FamilyLevel is the confidence level of each of m intervals that are to hold
+// together with probability Level.
+// Source: Bonferroni's inequality.
+func FamilyLevel(m int) float64 { return 1 - (1-Level)/float64(max(m, 1)) }
+
+// SureGroups is the number of groups of a class below which an interval is marked
+// and a comparison makes no claim: it rests on too few patients or slides.
+const SureGroups = 10
+
+// minGroups is the number below which nothing is known of how groups differ.
+const minGroups = 2
+
+// Estimate is a metric with its interval.
+type Estimate struct {
+	Value    Number
+	Interval Interval
 }
 
-// byGroup collects samples by group, groups in order of their names.
-func byGroup(samples []Sample) [][]Sample {
-	at := map[string]int{}
-	var groups [][]Sample
-	sorted := append([]Sample(nil), samples...)
-	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Group < sorted[j].Group })
-	for _, s := range sorted {
-		i, ok := at[s.Group]
-		if !ok {
-			i = len(groups)
-			at[s.Group] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], s)
-	}
-	return groups
+// Estimates are the metrics of a set of samples.
+type Estimates struct {
+	Level  float64 // of each interval
+	N      int     // samples
+	Groups [2]int  // groups with samples of each class
+
+	Recall           [2]Estimate // by class
+	BalancedAccuracy Estimate
+	Accuracy         Estimate
+	AUC              Estimate
+	F1               Estimate // of the positive class, as is Precision
+	Precision        Estimate
 }
 
-func appendDefined(v []float64, n Number) []float64 {
-	if n.Defined() {
-		v = append(v, float64(n))
-	}
-	return v
+// Few reports whether a class has fewer than SureGroups groups.
+func (e Estimates) Few() bool { return min(e.Groups[0], e.Groups[1]) < SureGroups }
+
+// Intervals estimates the metrics with intervals of a confidence level. What
+// varies is the choice of whole groups (patients, slides), not of images. With
+// fewer than two groups of a class that a metric rests on its interval is
+// undefined. docs/statistics.md says what the intervals cover.
+func Intervals(samples []Sample, level float64) Estimates {
+	c := Cluster(samples)
+	e := Estimates{Level: level, N: len(samples), Groups: c.Holding()}
+	size := c.sizes()
+	both := size[0].and(size[1])
+	e.Recall, _ = c.recalls(level)
+	e.BalancedAccuracy, e.AUC = c.balanced(level), c.area(level)
+	e.F1 = c.Jackknife(F1).bounded(both, level)
+	e.Accuracy = c.Jackknife(Accuracy).bounded(both, level)
+	called := both
+	called.worth = min(called.worth, c.calledPositive().worth)
+	e.Precision = c.Jackknife(Precision).bounded(called, level)
+	return e
 }
 
-func percentiles(v []float64) Interval {
-	if len(v) == 0 {
-		return Interval{Undefined(), Undefined()}
+// recalls estimates the recalls, and how they vary together.
+func (c Clusters) recalls(level float64) (of [2]Estimate, correlation float64) {
+	var j [2]Jackknife
+	for class, size := range c.sizes() {
+		j[class] = c.Jackknife(Recall(class))
+		of[class] = j[class].bounded(size, level)
 	}
-	sort.Float64s(v)
-	return Interval{Number(v[len(v)*25/1000]), Number(v[min(len(v)*975/1000, len(v)-1)])}
+	return of, j[0].Correlation(j[1])
+}
+
+func (c Clusters) balanced(level float64) Estimate {
+	recalls, correlation := c.recalls(level)
+	return moverMean(recalls, correlation)
+}
+
+func (c Clusters) area(level float64) Estimate {
+	size := c.sizes()
+	return c.Jackknife(Area).bounded(size[0].and(size[1]), level)
 }

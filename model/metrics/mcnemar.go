@@ -4,7 +4,9 @@ import "g2c/internal/fmath"
 
 // McNemar is the exact two-sided McNemar test: the probability that the samples
 // on which two classifiers disagree fall at least as unevenly by chance. onlyA
-// counts samples that only A judged right, onlyB those that only B did.
+// counts samples that only A judged right, onlyB those that only B did. It takes
+// samples for independent: it is no evidence where groups hold several.
+// Source: McNemar 1947.
 func McNemar(onlyA, onlyB int) float64 {
 	n := onlyA + onlyB
 	if n == 0 {

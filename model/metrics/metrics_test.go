@@ -103,34 +103,6 @@ func TestMcNemar(t *testing.T) {
 	}
 }
 
-func TestIntervals(t *testing.T) {
-	var s []Sample
-	for i := range 60 {
-		s = append(s, Sample{P: float64(i%10) / 10, Class: (i / 3) % 2, Group: string(rune('a' + i%12))})
-	}
-	ba, auc := Intervals(s, 7)
-	point := Judge(s)
-	for _, c := range []struct {
-		i Interval
-		p Number
-	}{{ba, point.BalancedAccuracy}, {auc, point.AUC}} {
-		if !(c.i[0] < c.p && c.p < c.i[1]) || c.i[0] < 0 || c.i[1] > 1 {
-			t.Errorf("interval %v around %g", c.i, c.p)
-		}
-	}
-	shuffled := slices.Clone(s)
-	slices.Reverse(shuffled)
-	if b2, a2 := Intervals(shuffled, 7); b2 != ba || a2 != auc {
-		t.Error("the order of samples changes the interval")
-	}
-	if b2, _ := Intervals(s, 8); b2 == ba {
-		t.Error("the seed does not matter")
-	}
-	if none, _ := Intervals(nil, 1); none[0].Defined() {
-		t.Error("an interval of nothing is defined")
-	}
-}
-
 func noise(seed uint64, n int) []float32 {
 	r := rand.New(rand.NewPCG(seed, 0))
 	v := make([]float32, n)

@@ -227,11 +227,11 @@ func (e *evaluation) show(set *dataset.Set, from, n int) (err error) {
 
 func (e *evaluation) judge(samples []metrics.Sample) results.Split {
 	b := metrics.Judge(samples)
-	ba, auc := metrics.Intervals(samples, e.f.Seed)
+	in := metrics.Intervals(samples, metrics.Level)
 	return results.Split{
 		Binary: b,
 		Recall: map[string]metrics.Number{e.f.PositiveName: b.Recall[0], e.f.NegativeName: b.Recall[1]},
-		CI95:   map[string]metrics.Interval{"balancedAccuracy": ba, "auc": auc},
+		CI95:   map[string]metrics.Interval{"balancedAccuracy": in.BalancedAccuracy.Interval, "auc": in.AUC.Interval},
 	}
 }
 
