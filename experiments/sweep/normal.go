@@ -13,15 +13,17 @@ import (
 func normalPretrain(s *spec.Spec, stain string, data api.Key) api.Pretrain {
 	p := &s.Pretrain
 	return api.Pretrain{
-		Source: s.Data.Source, Stain: stain, Size: s.Data.Size, Fit: s.Data.Fit,
-		Generator:          api.Generator{Width: s.Model.Generator.Width, Blocks: s.Model.Generator.Blocks},
-		DiscriminatorWidth: s.Model.Discriminator.Width,
-		Epochs:             p.Epochs,
-		ConstantEpochs:     min(p.ConstantEpochs, p.Epochs), // more is the same: no decay
-		Batch:              p.Batch, Pool: p.Pool,
-		LambdaCycle: p.LambdaCycle, LambdaIdentity: p.LambdaIdentity,
-		Load: p.Load, Flip: p.Flip, LR: p.LR, Beta1: p.Beta1, Beta2: p.Beta2,
-		Seed: s.Seed, Precision: s.Precision, Data: data,
+		Origin: api.Origin{Source: s.Data.Source}, Stain: stain, View: api.View{Size: s.Data.Size, Fit: s.Data.Fit},
+		Generator:     api.Generator{Width: s.Model.Generator.Width, Blocks: s.Model.Generator.Blocks},
+		Discriminator: api.Discriminator{DiscriminatorWidth: s.Model.Discriminator.Width},
+		CycleGAN: api.CycleGAN{
+			Epochs:         p.Epochs,
+			ConstantEpochs: min(p.ConstantEpochs, p.Epochs), // more is the same: no decay
+			Batch:          p.Batch, Pool: p.Pool,
+			LambdaCycle: p.LambdaCycle, LambdaIdentity: p.LambdaIdentity,
+			Load: p.Load, Flip: p.Flip, LR: p.LR, Beta1: p.Beta1, Beta2: p.Beta2,
+		},
+		Random: api.Random{Seed: s.Seed, Precision: s.Precision}, Data: data,
 	}
 }
 
@@ -29,15 +31,17 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 	s, f, c := &v.Spec, &v.Spec.Finetune, &v.Spec.Model.Classifier
 	positive, negative := t.ClassNames()
 	out := api.Finetune{
-		Source: s.Data.Source, Stains: v.Stains, Generators: generators, Size: s.Data.Size, Fit: s.Data.Fit,
+		Origin: api.Origin{Source: s.Data.Source}, Stains: v.Stains, Generators: generators, View: api.View{Size: s.Data.Size, Fit: s.Data.Fit},
 		Positive: slices.Sorted(slices.Values(t.Positive)), PositiveName: positive,
 		Negative: slices.Sorted(slices.Values(t.Negative)), NegativeName: negative,
 		Classifier: api.Classifier{
 			Width: c.Width, Units: c.Units, Hidden: c.Hidden, Attention: c.Attention, Stem: c.Stem, Shared: c.Shared,
 		},
-		Epochs: f.Epochs, Batch: f.Batch, Shards: f.Shards, Select: f.Select, Gamma: f.Gamma,
-		LR: f.LR, Momentum: f.Momentum, DropEvery: f.DropEvery, DropBy: f.DropBy, Augment: f.Augment,
-		Gradients: s.Gradients, Seed: s.Seed, Precision: s.Precision, Data: data,
+		Tuning: api.Tuning{
+			Epochs: f.Epochs, Batch: f.Batch, Shards: f.Shards, Select: f.Select, Gamma: f.Gamma,
+			LR: f.LR, Momentum: f.Momentum, DropEvery: f.DropEvery, DropBy: f.DropBy, Augment: f.Augment,
+		},
+		Sums: api.Sums{Gradients: s.Gradients}, Random: api.Random{Seed: s.Seed, Precision: s.Precision}, Data: data,
 	}
 	if len(v.Stains) > 0 { // without stains there is no generator to shape or to freeze
 		out.Generator = &api.Generator{Width: s.Model.Generator.Width, Blocks: s.Model.Generator.Blocks}
