@@ -182,3 +182,13 @@ func SetText(v reflect.Value, text string) (err error) {
 	}
 	return err
 }
+
+// Place is where a field is declared: fields of one place are one, wherever its struct
+// stands.
+type Place struct {
+	Owner reflect.Type
+	Go    string
+}
+
+// Place is where the field is declared.
+func (f *Field) Place() Place { return Place{f.Owner, f.Go} }
