@@ -17,6 +17,9 @@ import (
 // written stay so: a written one must be there.
 func (f *File) Canonical() []byte { return f.write(whole) }
 
+// JSON is Canonical for programs: the same spec, which Parse reads too.
+func (f *File) JSON() any { return f.node(whole).json() }
+
 // Hash is a SHA-256 in hex: equal for specs that mean the same. What it is of leaves out
 // fields that are as they were before these were there, so that it stays as it was.
 func (f *File) Hash() string {
@@ -25,6 +28,12 @@ func (f *File) Hash() string {
 }
 
 func (f *File) write(as form) []byte {
+	var b strings.Builder
+	writeBlock(&b, f.node(as), 0)
+	return []byte(b.String())
+}
+
+func (f *File) node(as form) *node {
 	root := encodeStruct(reflect.ValueOf(&f.Spec).Elem(), as)
 	if f.arms != nil {
 		arms := &node{kind: listNode}
@@ -40,9 +49,7 @@ func (f *File) write(as form) []byte {
 		}
 		root.put("sweep", Pos{}, sweep)
 	}
-	var b strings.Builder
-	writeBlock(&b, root, 0)
-	return []byte(b.String())
+	return root
 }
 
 // DumpDefaults is the default of every field, as YAML, for documents.
