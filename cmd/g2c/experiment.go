@@ -128,6 +128,7 @@ func (f *experimentFlags) expand(ctx context.Context, file *specFile, class stri
 	if err != nil {
 		return nil, err
 	}
+	e.notes = append(e.notes, e.plan.Notes...)
 	if f.only != "" {
 		if e.plan, err = e.plan.Only(f.only); err != nil {
 			return nil, err

@@ -283,6 +283,20 @@ func valueAt(s *Spec, path string, as form) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
+// Axes are the paths that the sweep varies, but for stains, which make arms.
+func (f *File) Axes() []string {
+	var paths []string
+	for _, a := range f.axes {
+		if a.stains == nil {
+			paths = append(paths, a.path)
+		}
+	}
+	return paths
+}
+
+// ValueAt is the value of a field, or of all fields below a path, in one line of YAML.
+func ValueAt(s *Spec, path string) string { return valueAt(s, path, whole) }
+
 func indices(n int) []string {
 	out := make([]string, n)
 	for i := range out {

@@ -44,7 +44,11 @@ func Expand(f *spec.File, o Options) (*Plan, error) {
 			return nil, err
 		}
 	}
-	return e.plan, e.nameAll()
+	if err := e.nameAll(); err != nil {
+		return nil, err
+	}
+	e.plan.Notes = e.notes(f)
+	return e.plan, nil
 }
 
 // expansion is a plan being made.
@@ -53,6 +57,7 @@ type expansion struct {
 	plan     *Plan
 	requests []request
 	prints   map[string]api.Key // fingerprints, by the JSON of the question
+	differ   []*Item            // asked for with different gangs or checkpoints
 }
 
 // request is a variant asking for an item.
@@ -237,6 +242,9 @@ func (e *expansion) request(r request, work api.Work, use Use) (api.Key, error) 
 		item = &Item{Work: work}
 		e.plan.byKey[work.Key] = item
 		e.plan.Items = append(e.plan.Items, item)
+	}
+	if item.Gang != work.Gang || item.Checkpoint != work.Checkpoint {
+		e.differ = append(e.differ, item)
 	}
 	item.Requests++
 	r.item, r.use = item, use

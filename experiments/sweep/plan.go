@@ -22,6 +22,8 @@ type Plan struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Comparisons are the pairs that the spec asks for; none: the baseline against all.
 	Comparisons []spec.Comparison `json:"comparisons,omitempty"`
+	// Notes say what of the spec decides nothing, a sentence each.
+	Notes []string `json:"notes,omitempty"`
 
 	byKey map[api.Key]*Item
 }

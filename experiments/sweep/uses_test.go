@@ -151,3 +151,26 @@ func TestClassNamesAreTheEvaluations(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// What decides nothing is said.
+func TestNotes(t *testing.T) {
+	for _, c := range []struct {
+		sets []string
+		want []string
+	}{
+		{nil, nil},
+		{[]string{"arms=[{name: A, stains: [HE]}]", "generators.CD31=x"}, []string{
+			"generators.CD31: no arm generates CD31", "data.unlabelled.MASSON: no arm generates MASSON", "data.unlabelled.PASM: no arm generates PASM",
+		}},
+		{[]string{"arms=[{name: A, stains: []}]", "data.unlabelled={}", "sweep={}", "sweep={blocks: [3, 6], seeds: [1, 2], gang.max: [1, 2]}"}, []string{
+			"sweep: gang.max decides nothing for the tasks of this spec: its values share every one of them",
+			"sweep: model.generator.blocks decides nothing for the tasks of this spec: its values share every one of them",
+			"finetune/gs-vs-nongs/A/b3/s1 is one task for several arms or points, whose gang or checkpoint differ: the first's count",
+			"finetune/gs-vs-nongs/A/b3/s2 is one task for several arms or points, whose gang or checkpoint differ: the first's count",
+		}},
+	} {
+		if got := expand(t, readBase(t), c.sets...).Notes; !slices.Equal(got, c.want) {
+			t.Errorf("%q: %q", c.sets, got)
+		}
+	}
+}
