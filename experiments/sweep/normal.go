@@ -8,7 +8,7 @@ import (
 )
 
 // metricsVersion is the version of the statistics of an evaluation, which is in its key:
-// a corrected number is computed anew.
+// a corrected number is computed anew. It is metrics.Version where that exists.
 const metricsVersion = 2
 
 // The functions below write a variant's fields in the normal form of a task:
