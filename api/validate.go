@@ -33,8 +33,13 @@ func (c *check) that(ok bool, format string, a ...any) {
 func (c *check) table(of any, prefix string) { c.fields(reflect.ValueOf(of).Elem(), prefix) }
 
 func (c *check) fields(v reflect.Value, prefix string) {
-	for _, f := range field.Of(v.Type()) {
-		name, x := prefix+f.Stored, v.FieldByIndex(f.Index)
+	list := field.Of(v.Type())
+	for i := range list {
+		f := &list[i]
+		name, x := f.Stored, f.In(v)
+		if prefix != "" {
+			name = prefix + name
+		}
 		if x.Kind() == reflect.Pointer && !x.IsNil() {
 			x = x.Elem()
 		}

@@ -44,46 +44,55 @@ func AppendBytes(b, payload []byte) []byte {
 }
 
 func appendStruct(b []byte, v reflect.Value) []byte {
-	for _, f := range Numbered(v.Type()) {
-		if x := v.FieldByIndex(f.Index); !f.LeftOut(x) {
-			b = AppendField(b, f.Number, payload(x))
+	list := Numbered(v.Type())
+	var scratch [64]byte // most payloads are numbers and names
+	for i := range list {
+		f := &list[i]
+		if x := f.In(v); !f.LeftOut(x) {
+			b = AppendField(b, f.Number, appendPayload(scratch[:0], x))
 		}
 	}
 	return b
 }
 
-func payload(v reflect.Value) []byte {
-	if w, ok := v.Interface().(numbering); ok {
-		return binary.BigEndian.AppendUint64(nil, w.Number())
-	}
+var numberingType = reflect.TypeFor[numbering]()
+
+func appendPayload(b []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.String:
-		return []byte(v.String())
+		if v.Type() != reflect.TypeFor[string]() && v.Type().Implements(numberingType) {
+			return binary.BigEndian.AppendUint64(b, v.Interface().(numbering).Number())
+		}
+		return append(b, v.String()...)
 	case reflect.Bool:
 		if v.Bool() {
-			return []byte{1}
+			return append(b, 1)
 		}
-		return []byte{0}
+		return append(b, 0)
 	case reflect.Int:
-		return binary.BigEndian.AppendUint64(nil, uint64(v.Int()))
+		return binary.BigEndian.AppendUint64(b, uint64(v.Int()))
 	case reflect.Uint32:
-		return binary.BigEndian.AppendUint64(nil, v.Uint())
+		return binary.BigEndian.AppendUint64(b, v.Uint())
 	case reflect.Float64:
-		return binary.BigEndian.AppendUint64(nil, math.Float64bits(v.Float()))
+		return binary.BigEndian.AppendUint64(b, math.Float64bits(v.Float()))
 	case reflect.Array:
-		out := make([]byte, v.Len())
-		reflect.Copy(reflect.ValueOf(out), v)
-		return out
-	case reflect.Slice:
-		out := binary.AppendUvarint(nil, uint64(v.Len()))
-		for i := range v.Len() {
-			out = AppendBytes(out, payload(v.Index(i)))
+		if v.CanAddr() {
+			return append(b, v.Bytes()...)
 		}
-		return out
+		for i := range v.Len() {
+			b = append(b, byte(v.Index(i).Uint()))
+		}
+		return b
+	case reflect.Slice:
+		b = binary.AppendUvarint(b, uint64(v.Len()))
+		for i := range v.Len() {
+			b = AppendBytes(b, appendPayload(nil, v.Index(i)))
+		}
+		return b
 	case reflect.Struct:
-		return appendStruct(nil, v)
+		return appendStruct(b, v)
 	case reflect.Pointer:
-		return payload(v.Elem())
+		return appendPayload(b, v.Elem())
 	}
 	panic("field: a " + v.Type().String() + " cannot be encoded")
 }
@@ -151,8 +160,10 @@ func (d *decoder) field(number int) []byte {
 
 // fields reads a whole struct.
 func (d *decoder) fields(v reflect.Value) {
-	for _, f := range Numbered(v.Type()) {
-		x := v.FieldByIndex(f.Index)
+	list := Numbered(v.Type())
+	for i := range list {
+		f := &list[i]
+		x := f.In(v)
 		if (f.Was != nil || f.Type.Kind() == reflect.Pointer) && !d.next(f.Number) {
 			f.SetBefore(x)
 			continue
@@ -161,7 +172,7 @@ func (d *decoder) fields(v reflect.Value) {
 		if d.err != nil {
 			return
 		}
-		d.value(x, payload, &f)
+		d.value(x, payload, f)
 	}
 	if d.err == nil && len(d.rest) != 0 {
 		d.fail("%d bytes too many", len(d.rest))
@@ -195,15 +206,17 @@ func (d *decoder) value(v reflect.Value, b []byte, f *Field) {
 }
 
 func (d *decoder) scalar(v reflect.Value, b []byte, f *Field) error {
-	if w, ok := v.Addr().Interface().(renumber); ok {
-		n, err := word(b, math.MaxInt32)
-		if err != nil {
-			return err
-		}
-		return w.SetNumber(n)
-	}
 	switch v.Kind() {
 	case reflect.String:
+		if v.Type() != reflect.TypeFor[string]() {
+			if w, ok := v.Addr().Interface().(renumber); ok {
+				n, err := word(b, math.MaxInt32)
+				if err != nil {
+					return err
+				}
+				return w.SetNumber(n)
+			}
+		}
 		if !utf8.Valid(b) {
 			return errors.New("text that is not UTF-8")
 		}

@@ -123,6 +123,14 @@ func atoi(s string, tag reflect.StructTag) int {
 	return n
 }
 
+// In is the field of a struct.
+func (f *Field) In(v reflect.Value) reflect.Value {
+	if len(f.Index) == 1 {
+		return v.Field(f.Index[0])
+	}
+	return v.FieldByIndex(f.Index)
+}
+
 // LeftOut says whether a value of the field is left out of keys and stored tasks: an
 // optional struct that is not there, or what programs did before the field was.
 func (f *Field) LeftOut(v reflect.Value) bool {
