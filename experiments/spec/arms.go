@@ -269,18 +269,41 @@ func (a *axis) decode(root, value *node) (*Spec, error) {
 	return decodeSpec(root, edit)
 }
 
-// valueAt is the value of a field, or of all fields below a path, in one line.
+// valueAt is the value of a field, of a part of it, or of all fields below a path, in
+// one line. What is hashed has always had the whole field in place of a part.
 func valueAt(s *Spec, path string, as form) string {
 	var parts []string
 	for _, f := range fieldsIn(s, as) {
-		if f.Path == path || strings.HasPrefix(path, f.Path+".") {
+		if f.Path == path {
 			return f.Value
+		}
+		if part, ok := strings.CutPrefix(path, f.Path+"."); ok {
+			if as == hashed {
+				return f.Value
+			}
+			return partOf(f, part)
 		}
 		if below, ok := strings.CutPrefix(f.Path, path+"."); ok {
 			parts = append(parts, below+": "+f.Value)
 		}
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// partOf is the part of a field's value at a path below it.
+func partOf(f Field, path string) string {
+	n, err := read(f.Path, []byte(f.Value))
+	if err != nil {
+		return f.Value
+	}
+	for _, name := range strings.Split(path, ".") {
+		e := n.find(name)
+		if e == nil {
+			return f.Value
+		}
+		n = e.value
+	}
+	return flow(n)
 }
 
 // Axes are the paths that the sweep varies, but for stains, which make arms.

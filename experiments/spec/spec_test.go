@@ -95,6 +95,30 @@ func TestCanonicalRoundTrip(t *testing.T) {
 	}
 }
 
+// Arms, axes and comparisons that set parts of fields, empty them or pick points survive
+// the normal form too.
+func TestRoundTripOfEdits(t *testing.T) {
+	for _, sets := range [][]string{
+		{"sweep={data.labelled.validation.fraction: [0.1, 0.2]}", "comparisons=[{a: PAS_ONLY, b: {arm: PAS_ALL+, data.labelled.validation.fraction: 0.1}}]"},
+		{"sweep={data.labelled.group: [{pattern: '(?P<slide>a)'}, {}]}"},
+		{"sweep={data.labelled.take: [3, all]}", "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, data.labelled.take: all}]]"},
+		{"arms=[{name: A, stains: [HE], data.labelled.group: {}, data.labelled.columns: {}, data.labelled.folds: none}]", "data.labelled.folds=3"},
+		{"sweep={}", "sweep={checkpoint: [{keep: 3}, {every: 2 steps}], gang: [{max: 1}, {}]}"},
+		{"arms=[{name: A}]", "sweep={}", "sweep={stains: [[], [PASM, HE]]}", "comparisons=[[{arm: A, stains: []}, {arm: A, stains: [PASM, HE]}]]"},
+	} {
+		f := parse(t, base(t), sets...)
+		again, err := Parse("again.yaml", f.Canonical())
+		if err != nil {
+			t.Errorf("%q: %v\n%s", sets, err, f.Canonical())
+			continue
+		}
+		if again.Hash() != f.Hash() {
+			t.Errorf("%q: once:\n%s\ntwice:\n%s", sets, f.Canonical(), again.Canonical())
+		}
+		sameVariants(t, f, again)
+	}
+}
+
 func sameVariants(t *testing.T, a, b *File) {
 	t.Helper()
 	if len(a.Variants) != len(b.Variants) {
@@ -301,6 +325,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(everything), "sweep.seeds=[1]")
 	f.Add([]byte("a: &x [*x]\n"), "a=b")
 	f.Add(base(f), "arms=[{name: A, stains: [HE], generators: {HE: x}}, {name: B, stains: [], data.paired: {}, finetune: {}}]")
+	f.Add(base(f), "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, seed: 1, stains: [HE, MASSON, PASM]}], {a: PAS_H&E, b: PAS_ONLY}]")
+	f.Add(base(f), "data.labelled={folds: 3, take: 9, allowDuplicates: true, group.by: pattern}")
 	f.Add([]byte("? [a]\n: - |\n  b\n- 'c"), "=")
 	f.Add([]byte("\t- {a: \"\\u0000\", <<: !!x ~}"), "a.b={")
 	f.Fuzz(func(t *testing.T, text []byte, flag string) {
