@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"g2c/internal/fault"
 )
@@ -78,19 +79,9 @@ func (v *Variant) checkSynthetic() error {
 	if d.Synthetic.Patients == 0 || d.Synthetic.Patches == 0 {
 		return v.fail("data.synthetic", "patients and patches are both needed").WithHint("for example {patients: 12, patches: 20, seed: 1}")
 	}
-	for _, f := range []struct {
-		path string
-		set  bool
-	}{
-		{"data.unlabelled", d.Unlabelled != nil},
-		{"data.labelled.train", d.Labelled.Train != nil},
-		{"data.labelled.test", d.Labelled.Test != nil},
-		{"data.labelled.validation", d.Labelled.Validation.Paths != nil},
-		{"data.labelled.group", d.Labelled.Group.Pattern != ""},
-	} {
-		if f.set {
-			return v.fail(f.path, "data.synthetic stands in place of images, and both are given").WithHint("leave out one of the two")
-		}
+	if path := v.besideSynthetic(); path != "" {
+		return v.fail(path, "data.synthetic stands in place of images, and both are given").
+			WithHint("leave out one of the two: the built-in world comes with its own splits")
 	}
 	if !slices.Contains(SyntheticStains, d.Source) {
 		return v.fail("data.source", "the synthetic world has no stain %s", d.Source).WithHint("%s", suggest(d.Source, SyntheticStains))
@@ -105,6 +96,30 @@ func (v *Variant) checkSynthetic() error {
 	}
 	return nil
 }
+
+// besideSynthetic is a field of the user's images that has a value of its own: the
+// built-in world would not heed it.
+func (v *Variant) besideSynthetic() string {
+	defaults := defaultValues()
+	for _, f := range Fields(&v.Spec) {
+		for _, section := range []string{"data.unlabelled.", "data.labelled.", "data.seed"} {
+			if strings.HasPrefix(f.Path, section) && f.Value != defaults[f.Path] {
+				return f.Path
+			}
+		}
+	}
+	return ""
+}
+
+// defaultValues are the values of the default's fields, by path.
+var defaultValues = sync.OnceValue(func() map[string]string {
+	standard := Default()
+	values := map[string]string{}
+	for _, f := range Fields(&standard) {
+		values[f.Path] = f.Value
+	}
+	return values
+})
 
 // checkSets asks for the labelled images that the tasks need.
 func (v *Variant) checkSets() error {
