@@ -44,7 +44,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"both classes are called", aloneTask(), func(t *Task) { t.Finetune.NegativeName = "s" }},
 		{"printable text", aloneTask(), func(t *Task) { t.Finetune.NegativeName = "a\nb" }},
 		{"power of two", aloneTask(), func(t *Task) { t.Finetune.Shards = 3 }},
-		{"divides batch 12", aloneTask(), func(t *Task) { t.Finetune.Batch, t.Finetune.Shards = 12, 8 }},
+		{"divide batch 12", aloneTask(), func(t *Task) { t.Finetune.Batch, t.Finetune.Shards = 12, 8 }},
 		{"at most 1024", aloneTask(), func(t *Task) { t.Finetune.Negative = make([]string, 1025) }},
 		{"no fingerprint", evaluateTask(), func(t *Task) { t.Evaluate.Data = Key{} }},
 		{"select is", evaluateTask(), func(t *Task) { t.Evaluate.Model.Select = "first" }},

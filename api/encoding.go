@@ -1,23 +1,16 @@
 package api
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"fmt"
 
-// The canonical encoding of a task, version 1:
-//
-//	task    = "g2c/task/1\n" fields
-//	fields  = field*                   in rising order of number
-//	field   = number length payload    number and length are uvarints
-//	payload = text     UTF-8
-//	        | integer  8 bytes, unsigned, big endian
-//	        | float    8 bytes, IEEE-754 binary64, big endian
-//	        | boolean  1 byte, 0 or 1
-//	        | key      32 bytes
-//	        | list     count, then count × (length payload); uvarints
-//	        | fields   a nested struct
-//
-// fields.go gives every field its number and type. There are no maps, no
-// optional padding and one way only to write a task: DecodeTask refuses bytes
-// that Canonical would not have written.
+	"g2c/internal/field"
+)
+
+// The canonical encoding of a task, version 1: "g2c/task/1\n" and its fields, as
+// internal/field encodes structs, by the numbers in their tags. There is one way only to
+// write a task: DecodeTask refuses bytes that Canonical would not have written.
 
 const magic = "g2c/task/1\n"
 
@@ -27,30 +20,28 @@ const MaxCanonicalBytes = 64 << 10
 // ErrEncoding is bytes that are not the canonical encoding of a task.
 var ErrEncoding = errors.New("not a canonical task")
 
-// coder writes fields, or reads them: encoder and decoder.
-type coder interface {
-	kind(number int, v *Kind)
-	text(number int, v *string)
-	texts(number int, v *[]string)
-	integer(number int, v *int)
-	signed(number int, v *int)
-	seed(number int, v *uint32)
-	float(number int, v *float64)
-	boolean(number int, v *bool)
-	key(number int, v *Key)
-	keys(number int, v *[]Key)
-	nested(number int, fields func(coder))
-	// each writes count structs, or reads as many as there are, giving item
-	// their places in order.
-	each(number, count int, item func(i int, c coder))
-	// present says whether an optional field is there: set, when writing;
-	// next in the input, when reading.
-	present(number int, set bool) bool
-}
-
 // Canonical is the canonical encoding. The task must be valid (Validate).
-func (t Task) Canonical() []byte {
-	e := &encoder{buf: []byte(magic)}
-	t.fields(e)
-	return e.buf
+func (t Task) Canonical() []byte { return field.Append([]byte(magic), &t) }
+
+// DecodeTask reads a canonical encoding strictly: DecodeTask(b) succeeds only
+// for the b that Canonical writes for a valid task.
+func DecodeTask(b []byte) (Task, error) {
+	var t Task
+	if len(b) > MaxCanonicalBytes {
+		return t, fmt.Errorf("%w: %d bytes, at most %d", ErrEncoding, len(b), MaxCanonicalBytes)
+	}
+	rest, ok := bytes.CutPrefix(b, []byte(magic))
+	if !ok {
+		return t, fmt.Errorf("%w: it does not begin with %q", ErrEncoding, magic)
+	}
+	if err := field.Read(rest, &t); err != nil {
+		return Task{}, fmt.Errorf("%w: %w", ErrEncoding, err)
+	}
+	if err := t.Validate(); err != nil {
+		return Task{}, fmt.Errorf("%w: %w", ErrEncoding, err)
+	}
+	if !bytes.Equal(t.Canonical(), b) { // a number written in more bytes than it needs
+		return Task{}, fmt.Errorf("%w: another encoding of a valid task", ErrEncoding)
+	}
+	return t, nil
 }

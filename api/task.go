@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"g2c/internal/field"
 )
 
 // Kind is what a task does.
@@ -37,42 +39,24 @@ const (
 // filled in, lists of stains and labels are sorted, and what does not change the
 // numbers is left out. Exactly one of the three bodies is set.
 type Task struct {
-	Kind     Kind      `json:"kind"`
-	Numerics string    `json:"numerics"` // numerics class
-	Pretrain *Pretrain `json:"pretrain,omitempty"`
-	Finetune *Finetune `json:"finetune,omitempty"`
-	Evaluate *Evaluate `json:"evaluate,omitempty"`
-}
-
-// Generator is the shape of a generator.
-type Generator struct {
-	Width  int `json:"width"`  // channels of the first layer
-	Blocks int `json:"blocks"` // residual blocks
+	Kind     Kind      `json:"kind" f:"1"`
+	Numerics string    `json:"numerics" f:"2"` // numerics class
+	Pretrain *Pretrain `json:"pretrain,omitempty" f:"3"`
+	Finetune *Finetune `json:"finetune,omitempty" f:"4"`
+	Evaluate *Evaluate `json:"evaluate,omitempty" f:"5"`
 }
 
 // Pretrain is the unpaired training of one CycleGAN between the source stain and
 // one other. Batches are one shard, whatever their size.
 type Pretrain struct {
-	Source             string    `json:"source"` // stain A
-	Stain              string    `json:"stain"`  // stain B
-	Size               int       `json:"size"`   // side in pixels of what the networks see
-	Fit                string    `json:"fit"`
-	Generator          Generator `json:"generator"`
-	DiscriminatorWidth int       `json:"discriminatorWidth"`
-	Epochs             int       `json:"epochs"`
-	ConstantEpochs     int       `json:"constantEpochs"` // epochs before the learning rate falls; at most Epochs
-	Batch              int       `json:"batch"`
-	Pool               int       `json:"pool"` // images a pool holds; 0 for none
-	LambdaCycle        float64   `json:"lambdaCycle"`
-	LambdaIdentity     float64   `json:"lambdaIdentity"`
-	Load               float64   `json:"load"` // side before the crop = round(Size × Load)
-	Flip               bool      `json:"flip"`
-	LR                 float64   `json:"lr"`
-	Beta1              float64   `json:"beta1"`
-	Beta2              float64   `json:"beta2"`
-	Seed               uint32    `json:"seed"`
-	Precision          string    `json:"precision"`
-	Data               Key       `json:"data"` // fingerprint of both unlabelled sets
+	Origin               // stain A
+	Stain         string `json:"stain" f:"2" rule:"text"` // stain B
+	View          `f:"3"`
+	Generator     Generator `json:"generator" f:"5"`
+	Discriminator `f:"6"`
+	CycleGAN      // 7 to 17
+	Random        `f:"18"`
+	Data          Key `json:"data" f:"20"` // fingerprint of both unlabelled sets
 }
 
 // LoadSide is the side in pixels to which images are resized before the random
@@ -81,61 +65,38 @@ func LoadSide(size int, load float64) int {
 	return int(math.Floor(float64(float64(size)*load) + 0.5))
 }
 
-// Classifier is the shape of the classifier; its branches are the source stain
-// and then the generated ones.
-type Classifier struct {
-	Width     int    `json:"width"`
-	Units     int    `json:"units"`  // of 3 residual blocks and one pooling each
-	Hidden    int    `json:"hidden"` // of the attention
-	Attention bool   `json:"attention"`
-	Stem      string `json:"stem"`
-	Shared    bool   `json:"shared"` // the branches share weights
-}
-
 // Finetune is the joint training of the generators and the classifier. Logit and
 // label 0 are the positive class, 1 the negative.
 type Finetune struct {
-	Source       string     `json:"source"`
-	Stains       []string   `json:"stains"`     // generated ones, sorted
-	Generators   []Key      `json:"generators"` // tasks that give their generators, in the order of Stains
-	Size         int        `json:"size"`
-	Fit          string     `json:"fit"`
-	Positive     []string   `json:"positive"` // labels of the data, sorted
-	Negative     []string   `json:"negative"`
-	PositiveName string     `json:"positiveName"` // the joined labels (JoinLabels); older tasks have what the user called the class
-	NegativeName string     `json:"negativeName"`
-	Generator    *Generator `json:"generator,omitempty"` // nil without stains
-	Classifier   Classifier `json:"classifier"`
-	Epochs       int        `json:"epochs"`
-	FrozenEpochs int        `json:"frozenEpochs"` // epochs with generators frozen: at most Epochs, 0 without stains
-	Batch        int        `json:"batch"`
-	Shards       int        `json:"shards"` // a power of two that divides Batch
-	Select       string     `json:"select"`
-	Gamma        float64    `json:"gamma"` // of the focal loss
-	LR           float64    `json:"lr"`
-	Momentum     float64    `json:"momentum"`
-	DropEvery    int        `json:"dropEvery"` // epochs
-	DropBy       float64    `json:"dropBy"`
-	Augment      bool       `json:"augment"`
-	Gradients    string     `json:"gradients"`
-	Seed         uint32     `json:"seed"`
-	Precision    string     `json:"precision"`
-	Data         Key        `json:"data"` // fingerprint of training and validation images of these labels
+	Origin
+	Stains       []string `json:"stains" f:"2"`     // generated ones, sorted
+	Generators   []Key    `json:"generators" f:"3"` // tasks that give their generators, in the order of Stains
+	View         `f:"4"`
+	Positive     []string   `json:"positive" f:"6"` // labels of the data, sorted
+	Negative     []string   `json:"negative" f:"7"`
+	PositiveName string     `json:"positiveName" f:"8" rule:"text"` // the joined labels (JoinLabels); older tasks have what the user called the class
+	NegativeName string     `json:"negativeName" f:"9" rule:"text"`
+	Generator    *Generator `json:"generator,omitempty" f:"10"` // nil without stains
+	Classifier   Classifier `json:"classifier" f:"11"`
+	Tuning                  // 12 to 22; FrozenEpochs at most Epochs, 0 without stains
+	Sums         `f:"23"`
+	Random       `f:"24"`
+	Data         Key `json:"data" f:"26"` // fingerprint of training and validation images of these labels
 }
 
 // Evaluate judges a fine-tuned model on the test, training and validation
 // images. It holds the model's whole description, from which the model's key
 // follows, so that a worker needs nothing else.
 type Evaluate struct {
-	Model Finetune `json:"model"`
-	Given Key      `json:"given,omitzero"` // evaluation whose rightly recognised positives alone are judged; zero for none
-	Data  Key      `json:"data"`           // fingerprint of the test images of the model's labels
+	Model Finetune `json:"model" f:"1"`
+	Given Key      `json:"given,omitzero" f:"2" was:""` // evaluation whose rightly recognised positives alone are judged; zero for none
+	Data  Key      `json:"data" f:"3"`                  // fingerprint of the test images of the model's labels
 
 	// Metrics is the version of the statistics: 0 for the first.
-	Metrics int `json:"metrics,omitempty"`
+	Metrics int `json:"metrics,omitempty" f:"4" was:"0" rule:"min=0"`
 	// What the classes are called in outputs; empty: the model's joined labels.
-	PositiveName string `json:"positiveName,omitempty"`
-	NegativeName string `json:"negativeName,omitempty"`
+	PositiveName string `json:"positiveName,omitempty" f:"5" was:""`
+	NegativeName string `json:"negativeName,omitempty" f:"6" was:""`
 }
 
 // ClassNames are what the classes are called in outputs, the positive one first.
@@ -162,7 +123,7 @@ func JoinLabels(positive, negative []string) (string, string) {
 	hashed := func(class string, labels []string) string {
 		h := sha256.New()
 		for _, l := range slices.Sorted(slices.Values(labels)) {
-			h.Write(appendBytes(nil, []byte(l)))
+			h.Write(field.AppendBytes(nil, []byte(l)))
 		}
 		return fmt.Sprintf("%s %x", class, h.Sum(nil)[:6])
 	}

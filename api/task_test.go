@@ -22,19 +22,24 @@ func fill(b byte) (k Key) {
 
 func pretrainTask() Task {
 	return PretrainTask(ClassCPU, Pretrain{
-		Source: "PAS", Stain: "HE", Size: 224, Fit: FitResize, Generator: Generator{64, 6}, DiscriminatorWidth: 64,
-		Epochs: 200, ConstantEpochs: 100, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true,
-		LR: 2e-4, Beta1: 0.5, Beta2: 0.999, Seed: 1, Precision: FP32, Data: fill(0xa1),
+		Origin: Origin{"PAS"}, Stain: "HE", View: View{224, FitResize}, Generator: Generator{64, 6}, Discriminator: Discriminator{64},
+		CycleGAN: CycleGAN{
+			Epochs: 200, ConstantEpochs: 100, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true,
+			LR: 2e-4, Beta1: 0.5, Beta2: 0.999,
+		},
+		Random: Random{1, FP32}, Data: fill(0xa1),
 	})
 }
 
 func aloneTask() Task {
 	return FinetuneTask(ClassCPU, Finetune{
-		Source: "PAS", Stains: []string{}, Generators: []Key{}, Size: 224, Fit: FitResize,
+		Origin: Origin{"PAS"}, Stains: []string{}, Generators: []Key{}, View: View{224, FitResize},
 		Positive: []string{"gs", "ss"}, Negative: []string{"noa"}, PositiveName: "s", NegativeName: "noa",
 		Classifier: Classifier{256, 3, 32, true, StemInceptionV4, true},
-		Epochs:     30, Batch: 16, Shards: 4, Select: SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10,
-		Augment: true, Gradients: FP32, Seed: 1, Precision: FP32, Data: fill(0xb2),
+		Tuning: Tuning{
+			Epochs: 30, Batch: 16, Shards: 4, Select: SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Augment: true,
+		},
+		Sums: Sums{FP32}, Random: Random{1, FP32}, Data: fill(0xb2),
 	})
 }
 

@@ -3,18 +3,20 @@ package api
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"g2c/internal/field"
 )
 
 // Limits of a task's fields. They are far above anything sensible; they keep a
 // sum or a product of two fields inside an int and a name inside a line.
 const (
-	maxCount = math.MaxInt32
-	maxText  = 512 // bytes of a stain, a label or a class name
-	maxList  = 1024
+	maxText = 512 // bytes of a stain, a label or a class name
+	maxList = 1024
 )
 
 // check collects the first thing wrong.
@@ -26,18 +28,47 @@ func (c *check) that(ok bool, format string, a ...any) {
 	}
 }
 
-func (c *check) count(name string, v, low int) {
-	c.that(v >= low && v <= maxCount, "%s is %d, want %d to %d", name, v, low, maxCount)
+// table holds the fields of a struct to the rules of their tags, by the names that they
+// have in a stored task.
+func (c *check) table(of any, prefix string) { c.fields(reflect.ValueOf(of).Elem(), prefix) }
+
+func (c *check) fields(v reflect.Value, prefix string) {
+	list := field.Of(v.Type())
+	for i := range list {
+		f := &list[i]
+		name, x := f.Stored, f.In(v)
+		if prefix != "" {
+			name = prefix + name
+		}
+		if x.Kind() == reflect.Pointer && !x.IsNil() {
+			x = x.Elem()
+		}
+		switch x.Kind() {
+		case reflect.Struct:
+			c.fields(x, name+".")
+		case reflect.Int:
+			n := x.Int()
+			broken := f.Rules.Broken(float64(n))
+			c.that(broken == nil, "%s is %d, want %v", name, n, broken)
+			c.that(n >= 0 && n <= math.MaxInt32, "%s is %d, want 0 to %d", name, n, math.MaxInt32)
+		case reflect.Float64:
+			c.float(name, x.Float(), f.Rules)
+		case reflect.String:
+			if choices := f.Rules.Choices(); choices != nil {
+				c.that(slices.Contains(choices, x.String()), "%s is %q, want one of %v", name, x.String(), choices)
+			} else if f.Rules.Text() != "" {
+				c.text(name, x.String())
+			}
+		}
+	}
 }
 
 // float refuses NaN, infinities, and the negative zero, which is another
 // encoding of the same number.
-func (c *check) float(name string, v, low, high float64) {
-	c.that(v >= low && v <= high && !math.IsInf(v, 0) && !(v == 0 && math.Signbit(v)), "%s is %v, want %v to %v", name, v, low, high)
-}
-
-func (c *check) oneOf(name, v string, values ...string) {
-	c.that(slices.Contains(values, v), "%s is %q, want one of %v", name, v, values)
+func (c *check) float(name string, v float64, rules field.Rules) {
+	c.that(!math.IsNaN(v) && !math.IsInf(v, 0) && !(v == 0 && math.Signbit(v)), "%s is %v, want a finite number", name, v)
+	broken := rules.Broken(v)
+	c.that(broken == nil, "%s is %v, want %v", name, v, broken)
 }
 
 func (c *check) text(name, v string) {
@@ -87,75 +118,31 @@ func (t Task) Validate() error {
 	return nil
 }
 
-func (g Generator) validate(c *check) {
-	c.count("generator.width", g.Width, 1)
-	c.count("generator.blocks", g.Blocks, 1)
-}
-
-// image checks what the networks see: a side that two stride-2 layers divide.
-func (c *check) image(size int, fit string) {
-	c.count("size", size, 64)
-	c.that(size%4 == 0, "size is %d, want a multiple of 4", size)
-	c.oneOf("fit", fit, FitResize, FitRefuse)
-}
-
 func (p *Pretrain) validate(c *check) {
-	c.text("source", p.Source)
-	c.text("stain", p.Stain)
+	c.table(p, "")
 	c.that(p.Stain != p.Source, "stain %s is the source itself", p.Stain)
-	c.image(p.Size, p.Fit)
-	p.Generator.validate(c)
-	c.count("discriminatorWidth", p.DiscriminatorWidth, 1)
-	c.count("epochs", p.Epochs, 1)
-	c.count("constantEpochs", p.ConstantEpochs, 0)
 	c.that(p.ConstantEpochs <= p.Epochs, "constantEpochs %d exceeds epochs %d", p.ConstantEpochs, p.Epochs)
-	c.count("batch", p.Batch, 1)
-	c.count("pool", p.Pool, 0)
-	c.float("lambdaCycle", p.LambdaCycle, 0, math.MaxFloat64)
-	c.float("lambdaIdentity", p.LambdaIdentity, 0, math.MaxFloat64)
-	c.float("load", p.Load, 1, 16)
-	c.float("lr", p.LR, 0, math.MaxFloat64)
-	c.float("beta1", p.Beta1, 0, 1)
-	c.float("beta2", p.Beta2, 0, 1)
-	c.oneOf("precision", p.Precision, FP32, BF16)
 	c.data(p.Data)
 }
 
 func (f *Finetune) validate(c *check) {
-	c.text("source", f.Source)
+	c.table(f, "")
 	c.sorted("stains", f.Stains)
 	c.that(!slices.Contains(f.Stains, f.Source), "stain %s is the source itself", f.Source)
 	c.that(len(f.Generators) == len(f.Stains), "%d generators for %d stains", len(f.Generators), len(f.Stains))
 	c.that(!slices.ContainsFunc(f.Generators, Key.IsZero), "a generator has no key")
 	c.that((f.Generator != nil) == (len(f.Stains) > 0), "generator fields belong to a task with stains, and to no other")
-	if f.Generator != nil {
-		f.Generator.validate(c)
-	}
-	c.image(f.Size, f.Fit)
 	c.classes(f)
-	f.Classifier.validate(c)
-	c.count("epochs", f.Epochs, 1)
-	c.count("frozenEpochs", f.FrozenEpochs, 0)
 	c.that(f.FrozenEpochs <= f.Epochs, "frozenEpochs %d exceeds epochs %d", f.FrozenEpochs, f.Epochs)
 	c.that(f.FrozenEpochs == 0 || len(f.Stains) > 0, "frozenEpochs is %d without a generator", f.FrozenEpochs)
-	c.count("batch", f.Batch, 1)
-	c.count("shards", f.Shards, 1)
-	c.that(f.Shards > 0 && f.Shards&(f.Shards-1) == 0 && f.Batch%f.Shards == 0, "shards %d is not a power of two that divides batch %d", f.Shards, f.Batch)
-	c.oneOf("select", f.Select, SelectLast, SelectBest)
-	c.float("gamma", f.Gamma, 0, math.MaxFloat64)
-	c.float("lr", f.LR, 0, math.MaxFloat64)
-	c.float("momentum", f.Momentum, 0, 1)
-	c.count("dropEvery", f.DropEvery, 1)
-	c.float("dropBy", f.DropBy, math.SmallestNonzeroFloat64, math.MaxFloat64)
-	c.oneOf("gradients", f.Gradients, FP32, BF16)
-	c.oneOf("precision", f.Precision, FP32, BF16)
+	c.that(f.Shards > 0 && f.Batch%f.Shards == 0, "shards %d do not divide batch %d", f.Shards, f.Batch)
 	c.data(f.Data)
 }
 
 func (e *Evaluate) validate(c *check) {
+	c.table(e, "")
 	e.Model.validate(c)
 	c.data(e.Data)
-	c.count("metrics", e.Metrics, 0)
 	names := e.ClassNames()
 	c.text("positiveName", names[0])
 	c.text("negativeName", names[1])
@@ -169,14 +156,5 @@ func (c *check) classes(f *Finetune) {
 	for _, label := range f.Positive {
 		c.that(!slices.Contains(f.Negative, label), "label %q is positive and negative", label)
 	}
-	c.text("positiveName", f.PositiveName)
-	c.text("negativeName", f.NegativeName)
 	c.that(f.PositiveName != f.NegativeName, "both classes are called %q", f.PositiveName)
-}
-
-func (k *Classifier) validate(c *check) {
-	c.count("classifier.width", k.Width, 1)
-	c.count("classifier.units", k.Units, 1)
-	c.count("classifier.hidden", k.Hidden, 1)
-	c.oneOf("classifier.stem", k.Stem, StemInceptionV4, StemConv7)
 }

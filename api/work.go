@@ -3,15 +3,15 @@ package api
 // Work is a task with what its key must not depend on: names, where the data
 // lies, and how to run it.
 type Work struct {
-	Key        Key        `json:"key"`   // of Task
-	Names      []string   `json:"names"` // every name that an experiment calls it by; the first is the one to show
+	Key        Key        `json:"key" f:"2"`   // of Task
+	Names      []string   `json:"names" f:"3"` // every name that an experiment calls it by; the first is the one to show
 	Task       Task       `json:"task"`
-	Where      Where      `json:"where"`
-	Gang       Gang       `json:"gang"`
-	Checkpoint Checkpoint `json:"checkpoint"`
-	Priority   int        `json:"priority"` // higher first
-	Project    string     `json:"project"`
-	Experiment string     `json:"experiment"`
+	Where      Where      `json:"where" f:"4"`
+	Gang       Gang       `json:"gang" f:"5"`
+	Checkpoint Checkpoint `json:"checkpoint" f:"6"`
+	Priority   int        `json:"priority" f:"7,signed"` // higher first
+	Project    string     `json:"project" f:"8"`
+	Experiment string     `json:"experiment" f:"9"`
 }
 
 // Levels of works. A work of a level above a cluster's is refused by it: some of its
@@ -39,65 +39,65 @@ func (w *Work) Name() string { return w.Names[0] }
 
 // Gang bounds how many slots run a task together.
 type Gang struct {
-	Min int `json:"min"`
-	Max int `json:"max"` // at most the task's shards
+	Min int `json:"min" f:"1" default:"1" rule:"min=1,max=4096" unit:"slots" doc:"slots without which a task does not start"`
+	Max int `json:"max" f:"2" default:"0" rule:"min=0,max=4096" unit:"slots" doc:"slots that train a task together, at most finetune.shards; 0: as many as those"` // at most the task's shards
 }
 
 // Checkpoint says how often state is saved. Exactly one of the two cadences is
 // positive.
 type Checkpoint struct {
-	EveryEpochs int  `json:"everyEpochs,omitempty"`
-	EverySteps  int  `json:"everySteps,omitempty"`
-	Keep        int  `json:"keep"`     // newest ones kept
-	KeepBest    bool `json:"keepBest"` // and the best by validation
+	EveryEpochs int  `json:"everyEpochs,omitempty" f:"1"`
+	EverySteps  int  `json:"everySteps,omitempty" f:"2"`
+	Keep        int  `json:"keep" f:"3"`     // newest ones kept
+	KeepBest    bool `json:"keepBest" f:"4"` // and the best by validation
 }
 
 // Where says how to open the data of a task. Only what the task reads is set.
 type Where struct {
-	Source     string       `json:"source"`
-	Synthetic  *Synthetic   `json:"synthetic,omitempty"`  // in place of the two below
-	Unlabelled []StainPaths `json:"unlabelled,omitempty"` // sorted by stain
-	Labelled   *Labelled    `json:"labelled,omitempty"`
-	Generators []StainModel `json:"generators,omitempty"` // ready generators, sorted by stain
+	Source     string       `json:"source" f:"1"`
+	Synthetic  *Synthetic   `json:"synthetic,omitempty" f:"2"`  // in place of the two below
+	Unlabelled []StainPaths `json:"unlabelled,omitempty" f:"3"` // sorted by stain
+	Labelled   *Labelled    `json:"labelled,omitempty" f:"4"`
+	Generators []StainModel `json:"generators,omitempty" f:"5"` // ready generators, sorted by stain
 }
 
 // Synthetic are the parameters of the built-in kidney world.
 type Synthetic struct {
-	Patients int    `json:"patients"`
-	Patches  int    `json:"patches"`
-	Seed     uint32 `json:"seed"`
+	Patients int    `json:"patients" f:"1" rule:"min=1,max=1000000" doc:"patients of the built-in kidney world"`
+	Patches  int    `json:"patches" f:"2" rule:"min=1,max=1000000" doc:"patches of each patient"`
+	Seed     uint32 `json:"seed" f:"3" doc:"of the tissue that is drawn"`
 }
 
 // StainPaths are the folders and globs of a stain's unlabelled patches, relative
 // to the working directory.
 type StainPaths struct {
-	Stain string   `json:"stain"`
-	Paths []string `json:"paths"`
+	Stain string   `json:"stain" f:"1"`
+	Paths []string `json:"paths" f:"2"`
 }
 
 // StainModel is a ready generator: a key or a path, as the user wrote it, and the
 // key that it was resolved to.
 type StainModel struct {
-	Stain string `json:"stain"`
-	Model string `json:"model"`
-	Key   Key    `json:"key"`
+	Stain string `json:"stain" f:"1"`
+	Model string `json:"model" f:"2"`
+	Key   Key    `json:"key" f:"3"`
 }
 
 // Labelled says where the labelled patches are: folders that hold one folder per
 // class, or CSV files.
 type Labelled struct {
-	Train      []string    `json:"train,omitempty"`
-	Validation *Validation `json:"validation,omitempty"` // nil for none
-	Test       []string    `json:"test,omitempty"`
-	Pattern    string      `json:"pattern,omitempty"` // regexp with a group named patient or slide, for base names without extension
-	Columns    Columns     `json:"columns"`
+	Train      []string    `json:"train,omitempty" f:"1"`
+	Validation *Validation `json:"validation,omitempty" f:"2"` // nil for none
+	Test       []string    `json:"test,omitempty" f:"3"`
+	Pattern    string      `json:"pattern,omitempty" f:"4"` // regexp with a group named patient or slide, for base names without extension
+	Columns    Columns     `json:"columns" f:"5"`
 
-	By              string `json:"by,omitempty"`              // where a pattern and a column both give groups: GroupByPattern or GroupByColumn; empty: that is an error
-	AllowDuplicates bool   `json:"allowDuplicates,omitempty"` // equal pixels in two splits or under two labels are counted, not refused
-	Folds           int    `json:"folds,omitempty"`           // group-wise folds over the images of Train and Test; 0 for none
-	Fold            int    `json:"fold,omitempty"`            // the one that is tested, from 1
-	Take            int    `json:"take,omitempty"`            // training images taken; 0 for all
-	Seed            uint32 `json:"seed,omitempty"`            // of the folds and of what is taken
+	By              string `json:"by,omitempty" f:"6" was:""`              // where a pattern and a column both give groups: GroupByPattern or GroupByColumn; empty: that is an error
+	AllowDuplicates bool   `json:"allowDuplicates,omitempty" f:"7" was:""` // equal pixels in two splits or under two labels are counted, not refused
+	Folds           int    `json:"folds,omitempty" f:"8" was:""`           // group-wise folds over the images of Train and Test; 0 for none
+	Fold            int    `json:"fold,omitempty" f:"9" was:""`            // the one that is tested, from 1
+	Take            int    `json:"take,omitempty" f:"10" was:""`           // training images taken; 0 for all
+	Seed            uint32 `json:"seed,omitempty" f:"11" was:""`           // of the folds and of what is taken
 }
 
 // What a group is found by, where a pattern and a column both say it.
@@ -109,19 +109,19 @@ const (
 // Validation is either paths of its own, or a part of the training set taken by
 // whole groups.
 type Validation struct {
-	Paths    []string `json:"paths,omitempty"`
-	Fraction float64  `json:"fraction,omitempty"`
-	Seed     uint32   `json:"seed"` // of the split
+	Paths    []string `json:"paths,omitempty" f:"1"`
+	Fraction float64  `json:"fraction,omitempty" f:"2"`
+	Seed     uint32   `json:"seed" f:"3"` // of the split
 }
 
 // Columns are the names of the columns of a CSV file. An empty one is the default
 // name, in any case, and may be missing for patient and slide; one that is written must
 // be there.
 type Columns struct {
-	Path    string `json:"path"`
-	Label   string `json:"label"`
-	Patient string `json:"patient"`
-	Slide   string `json:"slide"`
+	Path    string `json:"path" f:"1" unwritten:"path" rule:"label" doc:"column of the images' paths"`
+	Label   string `json:"label" f:"2" unwritten:"label" rule:"label" doc:"column of the labels"`
+	Patient string `json:"patient" f:"3" unwritten:"patient" rule:"label" doc:"column of the patients"`
+	Slide   string `json:"slide" f:"4" unwritten:"slide" rule:"label" doc:"column of the slides"`
 }
 
 // Part is a part of an experiment's data that has a fingerprint of its own, so

@@ -95,8 +95,9 @@ func (r *Repo) PlanGC(ctx context.Context, p Policy, now time.Time, best func(Ma
 
 // Prune deletes the old checkpoints of one task, which its caller is running,
 // whatever their age, and their payloads where no other manifest names them.
-// It returns what it did.
-func (r *Repo) Prune(ctx context.Context, task string, p Policy, best func(Manifest) bool) (Plan, error) {
+// The whole one of highest score, the earliest on a tie, is the best that the policy may
+// keep; score says whether a checkpoint has one, and nil is never. It returns what it did.
+func (r *Repo) Prune(ctx context.Context, task string, p Policy, score func(Manifest) (float64, bool)) (Plan, error) {
 	p.Spare = 0
 	if err := p.Validate(); err != nil {
 		return Plan{}, err
@@ -109,9 +110,10 @@ func (r *Repo) Prune(ctx context.Context, task string, p Policy, best func(Manif
 		return Plan{}, fmt.Errorf("prune %s: %w", task, err)
 	}
 	for i := range s.candidates {
-		c := &s.candidates[i]
-		c.Best = best != nil && best(c.Manifest)
-		c.Running = c.Manifest.Task != task
+		s.candidates[i].Running = s.candidates[i].Manifest.Task != task
+	}
+	if best := highest(s.candidates, task, score); best != nil {
+		best.Best = true
 	}
 	verdicts := Retain(s.candidates, p)
 	doomed := map[string]bool{}
@@ -126,6 +128,30 @@ func (r *Repo) Prune(ctx context.Context, task string, p Policy, best func(Manif
 	plan := Collect(verdicts, objects, s.unreadable, p)
 	plan.Actions = slices.DeleteFunc(plan.Actions, func(a Action) bool { return !a.Delete })
 	return plan, r.execute(ctx, plan)
+}
+
+// highest is the whole checkpoint of a task with the highest score, the earliest on a
+// tie; nil if none has one.
+func highest(candidates []Candidate, task string, score func(Manifest) (float64, bool)) *Candidate {
+	if score == nil {
+		return nil
+	}
+	var best *Candidate
+	var most float64
+	for i := range candidates {
+		c := &candidates[i]
+		if c.Manifest.Task != task || c.Damaged {
+			continue
+		}
+		v, ok := score(c.Manifest)
+		if !ok {
+			continue
+		}
+		if best == nil || v > most || v == most && c.Manifest.Step < best.Manifest.Step {
+			best, most = c, v
+		}
+	}
+	return best
 }
 
 // Execute carries out a plan. Every step may be done again: what is gone is

@@ -127,8 +127,9 @@ func countObjects(t *testing.T, repo *checkpoint.Repo, prefix string) int {
 func TestPruneKeepsTheNewestAndOtherTasks(t *testing.T) {
 	repo := openRepo(t, t.TempDir())
 	mustTrain(t, repo, task, 5)
-	mustTrain(t, repo, taskKey("b"), 3) // has the payloads of the first three steps of a too
-	best := func(m checkpoint.Manifest) bool { return m.Task == task && m.Step == 1 }
+	mustTrain(t, repo, taskKey("b"), 3)                 // has the payloads of the first three steps of a too
+	scores := map[int64]float64{1: 0.9, 2: 0.5, 3: 0.9} // the first of equals is the best
+	best := func(m checkpoint.Manifest) (float64, bool) { v, ok := scores[m.Step]; return v, ok }
 	plan, err := repo.Prune(t.Context(), task, checkpoint.DefaultPolicy(), best)
 	if err != nil {
 		t.Fatal(err)

@@ -361,9 +361,10 @@ func TestConfigs(t *testing.T) {
 
 func work() api.Work {
 	task := api.PretrainTask(api.ClassCPU, api.Pretrain{
-		Source: "PAS", Stain: "HE", Size: 64, Fit: api.FitResize, Generator: api.Generator{Width: 16, Blocks: 3}, DiscriminatorWidth: 16,
-		Epochs: 12, ConstantEpochs: 6, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true,
-		LR: 2e-4, Beta1: 0.5, Beta2: 0.999, Seed: 1, Precision: api.FP32, Data: api.Key{1},
+		Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize},
+		Generator: api.Generator{Width: 16, Blocks: 3}, Discriminator: api.Discriminator{DiscriminatorWidth: 16},
+		CycleGAN: api.CycleGAN{Epochs: 12, ConstantEpochs: 6, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true, LR: 2e-4, Beta1: 0.5, Beta2: 0.999},
+		Random:   api.Random{Seed: 1, Precision: api.FP32}, Data: api.Key{1},
 	})
 	return api.Work{Key: task.Key(), Names: []string{strings.Repeat("n", 400)}, Task: task, Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 2}}
 }

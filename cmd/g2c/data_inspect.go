@@ -36,7 +36,7 @@ func newDataInspect() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(c *cobra.Command, args []string) error { return inspect(c, args[0], &f) },
 	}
-	c.Flags().StringArrayVar(&f.sets, "set", nil, "path=value, edits the spec (repeatable)")
+	addSets(c, &f.sets)
 	c.Flags().StringVar(&f.split, "split", "", "CSV file to write: name,label,group,split of every labelled image")
 	c.Flags().StringVar(&f.sheet, "sheet", "", "PNG file to write: a contact sheet, a row for each set and class")
 	c.Flags().StringVar(&f.pattern, "pattern", "", "of a folder: regexp with (?P<patient>…) or (?P<slide>…) for file names")
@@ -110,7 +110,7 @@ func (f *inspectFlags) spec(ctx context.Context, name string) ([]inspected, erro
 		return nil, err
 	}
 	stand := api.Key(sha256.Sum256(nil)) // keys do not matter here
-	plan, err := sweep.Expand(file, sweep.Options{
+	plan, err := sweep.Expand(file.File, sweep.Options{
 		Numerics: api.ClassRef, Fingerprint: func(api.DataSet) (api.Key, error) { return stand, nil },
 		Resolve: func(string) (api.Key, error) { return stand, nil },
 	})

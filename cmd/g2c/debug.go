@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -39,8 +40,8 @@ type debugFlags struct {
 
 func (f *debugFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.task, "task", "pretrain", "pretrain or finetune (the first of its kind), a task's name or key")
-	addDevice(c, &f.device, "auto, cpu, cuda, cuda:1 or ref")
-	c.Flags().StringArrayVar(&f.sets, "set", nil, "path=value, edits the spec (repeatable)")
+	addSpecDevice(c, &f.device, "auto, cpu, cuda, cuda:1 or ref")
+	addSets(c, &f.sets)
 	c.Flags().IntVar(&f.steps, "steps", 3, "training steps")
 }
 
@@ -74,19 +75,16 @@ everything is float64.
 
 // debugTask finds the task that a debug verb means. Its key counts data only if
 // it is asked for by key: the step itself reads none.
-func (f *debugFlags) debugTask(c *cobra.Command, name, class string) (api.Task, error) {
+func (f *debugFlags) debugTask(c *cobra.Command, file *specFile, class string) (api.Task, error) {
 	var plan *sweep.Plan
+	var err error
 	if f.task == string(api.KindPretrain) || f.task == string(api.KindFinetune) || strings.Contains(f.task, "/") {
-		file, err := readSpec(name, f.sets)
-		if err != nil {
-			return api.Task{}, err
-		}
 		none := func(api.DataSet) (api.Key, error) { return sha256.Sum256([]byte("no data")), nil }
-		if plan, err = sweep.Expand(file, sweep.Options{Numerics: class, Fingerprint: none}); err != nil {
+		if plan, err = sweep.Expand(file.File, sweep.Options{Numerics: class, Fingerprint: none}); err != nil {
 			return api.Task{}, err
 		}
 	} else {
-		e, err := (&experimentFlags{sets: f.sets}).expand(c.Context(), name, class, nil)
+		e, err := (&experimentFlags{sets: f.sets}).expand(c.Context(), file, class, nil)
 		if err != nil {
 			return api.Task{}, err
 		}
@@ -102,19 +100,34 @@ func (f *debugFlags) debugTask(c *cobra.Command, name, class string) (api.Task, 
 			}
 		}
 	}
-	return api.Task{}, fault.New(fault.ErrNotFound, "the plan of %s has no task %s", name, f.task).WithHint("`g2c plan %s` lists them", name)
+	return api.Task{}, fault.New(fault.ErrNotFound, "the plan of %s has no task %s", file.name, f.task).WithHint("`g2c plan %s` lists them", file.name)
+}
+
+// open reads a spec, opens the device that a debug verb runs on, the first of several, and
+// finds the task.
+func (f *debugFlags) open(c *cobra.Command, name string) (kernels.Device, api.Task, error) {
+	file, err := readSpec(name, f.sets)
+	if err != nil {
+		return nil, api.Task{}, err
+	}
+	first, _, _ := strings.Cut(file.deviceName(f.device), ",")
+	device, err := openDevice(first)
+	if err != nil {
+		return nil, api.Task{}, err
+	}
+	task, err := f.debugTask(c, file, device.Class())
+	if err != nil {
+		return nil, api.Task{}, errors.Join(err, device.Close())
+	}
+	return device, task, nil
 }
 
 func debugStep(c *cobra.Command, name string, f *debugFlags) error {
-	device, err := openDevice(f.device)
+	device, task, err := f.open(c, name)
 	if err != nil {
 		return err
 	}
 	defer device.Close()
-	task, err := f.debugTask(c, name, device.Class())
-	if err != nil {
-		return err
-	}
 	weights, err := readTensors(f.weights)
 	if err != nil {
 		return err

@@ -56,12 +56,12 @@ func newDebugBench() *cobra.Command {
 		Short: "Time a training step: median, rate, memory, and a table by operation",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			device, err := openDevice(f.device)
+			device, task, err := f.open(c, args[0])
 			if err != nil {
 				return err
 			}
 			defer device.Close()
-			info, err := f.bench(c, args[0], device)
+			info, err := f.bench(device, task)
 			if err != nil {
 				return err
 			}
@@ -82,11 +82,7 @@ const (
 	giga = 1e9
 )
 
-func (f *debugFlags) bench(c *cobra.Command, name string, device kernels.Device) (*benchInfo, error) {
-	task, err := f.debugTask(c, name, device.Class())
-	if err != nil {
-		return nil, err
-	}
+func (f *debugFlags) bench(device kernels.Device, task api.Task) (*benchInfo, error) {
 	b, err := train.RunBench(device, task, max(f.steps, 1), f.shapes, time.Now)
 	if err != nil {
 		return nil, err

@@ -19,15 +19,11 @@ func newDebugDump() *cobra.Command {
 		Short: "Print the programs of a task, instruction by instruction",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			device, err := openDevice(f.device)
+			device, task, err := f.open(c, args[0])
 			if err != nil {
 				return err
 			}
 			defer device.Close()
-			task, err := f.debugTask(c, args[0], device.Class())
-			if err != nil {
-				return err
-			}
 			programs, err := train.Programs(task)
 			if err != nil {
 				return err

@@ -32,6 +32,12 @@ func addDevice(c *cobra.Command, name *string, devices string) {
 	addDebugSync(c)
 }
 
+// addSpecDevice defines the same of verbs that have a spec, which names a device too.
+func addSpecDevice(c *cobra.Command, name *string, devices string) {
+	c.Flags().StringVar(name, "device", "", devices+" (default the spec's, auto)")
+	addDebugSync(c)
+}
+
 // addDebugSync defines the flag of verbs that may run programs on a GPU.
 func addDebugSync(c *cobra.Command) {
 	c.Flags().BoolFunc("debug-sync", "wait for each operation on a GPU: errors name theirs, and a table of times ends the run", func(v string) error {

@@ -78,7 +78,11 @@ func tunedPrograms(c *cobra.Command, spec, class string) ([]*kernels.Program, er
 	var all []*kernels.Program
 	for _, kind := range []string{"pretrain", "finetune"} {
 		f := debugFlags{task: kind, sets: []string{"precision=bf16"}}
-		task, err := f.debugTask(c, spec, class)
+		file, err := readSpec(spec, f.sets)
+		if err != nil {
+			return nil, err
+		}
+		task, err := f.debugTask(c, file, class)
 		if err != nil {
 			return nil, err
 		}

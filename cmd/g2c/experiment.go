@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -17,12 +18,17 @@ import (
 	"g2c/internal/fault"
 )
 
+// specFile is a spec that was read, once: it may come from a pipe.
+type specFile struct {
+	*spec.File
+	name string // as the user gave it
+	text string
+	sets []string
+}
+
 // experiment is a spec read and expanded.
 type experiment struct {
-	name string // as the user gave it
-	text string // of the spec
-	sets []string
-	file *spec.File
+	*specFile
 	plan *sweep.Plan
 	data *datasource.Opener
 	// notes are what the data's readers must know.
@@ -37,22 +43,21 @@ type experimentFlags struct {
 }
 
 // readSpec reads a spec from a file, or an embedded one by its name.
-func readSpec(name string, sets []string) (*spec.File, error) {
+// It is one that this version can carry out.
+func readSpec(name string, sets []string) (*specFile, error) {
 	text, err := specText(name)
 	if err != nil {
 		return nil, err
 	}
-	return parseSpec(name, text, sets)
-}
-
-// parseSpec reads a spec that this version can carry out.
-func parseSpec(name string, text []byte, sets []string) (*spec.File, error) {
 	file, err := spec.Parse(name, text, sets...)
 	if err != nil {
 		return nil, err
 	}
-	return file, file.CheckVersion()
+	return &specFile{file, name, string(text), sets}, file.CheckVersion()
 }
+
+// deviceName is what tasks are to run on: as the flag says, or else the spec.
+func (s *specFile) deviceName(flag string) string { return cmp.Or(flag, string(s.Spec.Device)) }
 
 func specText(name string) ([]byte, error) {
 	text, err := os.ReadFile(name)
@@ -71,7 +76,7 @@ func specText(name string) ([]byte, error) {
 }
 
 // storePath is the store's directory: the flag's, or the spec's.
-func (f *experimentFlags) storePath(file *spec.File) string {
+func (f *experimentFlags) storePath(file *specFile) string {
 	if f.store != "" {
 		return f.store
 	}
@@ -110,19 +115,12 @@ func noBucket(path string) error {
 // reportsDir is the folder of reports in a store.
 const reportsDir = "reports"
 
-// expand reads a spec and opens its data to know what it is.
-func (f *experimentFlags) expand(ctx context.Context, name, class string, repo *checkpoint.Repo) (*experiment, error) {
-	text, err := specText(name)
-	if err != nil {
-		return nil, err
-	}
-	file, err := parseSpec(name, text, f.sets)
-	if err != nil {
-		return nil, err
-	}
-	e := &experiment{text: string(text), sets: f.sets, name: name, file: file}
+// expand opens the data of a spec to know what its tasks are.
+func (f *experimentFlags) expand(ctx context.Context, file *specFile, class string, repo *checkpoint.Repo) (*experiment, error) {
+	var err error
+	e := &experiment{specFile: file}
 	e.data = &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad, Opened: e.opened}
-	e.plan, err = sweep.Expand(file, sweep.Options{
+	e.plan, err = sweep.Expand(file.File, sweep.Options{
 		Numerics:    class,
 		Fingerprint: func(d api.DataSet) (api.Key, error) { return e.data.Fingerprint(ctx, d) },
 		Resolve:     func(model string) (api.Key, error) { return resolveKey(ctx, repo, model) },
@@ -130,6 +128,7 @@ func (f *experimentFlags) expand(ctx context.Context, name, class string, repo *
 	if err != nil {
 		return nil, err
 	}
+	e.notes = append(e.notes, e.plan.Notes...)
 	if f.only != "" {
 		if e.plan, err = e.plan.Only(f.only); err != nil {
 			return nil, err

@@ -20,6 +20,8 @@ type storedModel struct {
 	repo     *checkpoint.Repo
 	manifest checkpoint.Manifest
 	task     api.Task // a pretraining or a fine-tuning
+	// classes are what the evaluation that stood for a fine-tuning calls its classes.
+	classes *[2]string
 }
 
 // modelHelp explains MODEL.
@@ -75,7 +77,13 @@ func modelOf(ctx context.Context, repo *checkpoint.Repo, m checkpoint.Manifest, 
 		return nil, fault.New(fault.ErrData, "description of %s: %w", m.Key(), err)
 	}
 	if found.task.Kind == api.KindEvaluate {
-		return modelOfKey(ctx, repo, found.task.Inputs()[0].String(), kinds)
+		model, err := modelOfKey(ctx, repo, found.task.Inputs()[0].String(), kinds)
+		if err != nil {
+			return nil, err
+		}
+		names := found.task.Evaluate.ClassNames()
+		model.classes = &names
+		return model, nil
 	}
 	if !slices.Contains(kinds, found.task.Kind) {
 		return nil, fault.New(fault.ErrSpec, "%s is a %s, and a %s is wanted", found, found.task.Kind, joined(kinds)).
@@ -152,6 +160,37 @@ func modelOfStore(ctx context.Context, dir string, kinds []api.Kind) (*storedMod
 	}
 	return nil, fault.New(fault.ErrSpec, "store %s holds %d models: %s", dir, len(found), strings.Join(names, "; ")).
 		WithHint("give one by its key, with --store %s", dir)
+}
+
+// classNames are what the classes of a fine-tuning are called: as its evaluation says, or
+// the only name that evaluations in the store have for them, or else its labels.
+func (m *storedModel) classNames(ctx context.Context) ([2]string, error) {
+	f := m.task.Finetune
+	if m.classes != nil {
+		return *m.classes, nil
+	}
+	tasks, _, err := m.repo.Tasks(ctx)
+	if err != nil {
+		return [2]string{}, err
+	}
+	var names [][2]string
+	for _, t := range tasks {
+		if t.Kind != checkpoint.Kind(api.KindEvaluate) || !t.Final {
+			continue
+		}
+		var e api.Task
+		description := t.Manifests[len(t.Manifests)-1].Description
+		if json.Unmarshal(description, &e) != nil || e.Evaluate == nil || e.Inputs()[0].String() != m.manifest.Task {
+			continue // of another model, or damaged, which is not ours to report
+		}
+		if n := e.Evaluate.ClassNames(); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 1 {
+		return names[0], nil
+	}
+	return [2]string{f.PositiveName, f.NegativeName}, nil
 }
 
 // String is the model for people: the beginning of its key, and what it is.

@@ -11,7 +11,6 @@ import (
 	"g2c/checkpoint"
 	"g2c/experiments/datasource"
 	"g2c/experiments/planned"
-	"g2c/experiments/spec"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/model/results"
@@ -39,7 +38,11 @@ store, where there are any.
 
 func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 	ctx := c.Context()
-	_, e, repo, err := f.look(ctx, name)
+	file, err := readSpec(name, f.sets)
+	if err != nil {
+		return err
+	}
+	e, repo, err := f.look(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -61,28 +64,25 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 
 // look expands a spec for the device that it is for, without training anything: repo
 // is its store, nil where there is none yet.
-func (f *experimentFlags) look(ctx context.Context, name string) (file *spec.File, e *experiment, repo *checkpoint.Repo, err error) {
-	if file, err = readSpec(name, f.sets); err != nil {
-		return nil, nil, nil, err
-	}
+func (f *experimentFlags) look(ctx context.Context, file *specFile) (e *experiment, repo *checkpoint.Repo, err error) {
 	if repo, err = readRepo(f.storePath(file)); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	devices, err := openDevices(f.device)
+	devices, err := openDevices(file.deviceName(f.device))
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	class := devices[0].Class()
 	if err := closeDevices(devices); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	if e, err = f.expand(ctx, name, class, repo); err != nil {
-		return nil, nil, nil, err
+	if e, err = f.expand(ctx, file, class, repo); err != nil {
+		return nil, nil, err
 	}
 	for _, n := range e.notes {
 		say("note: %s", n)
 	}
-	return file, e, repo, nil
+	return e, repo, nil
 }
 
 // readRepo opens a store for reading; nil where there is none yet.

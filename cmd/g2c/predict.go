@@ -86,7 +86,10 @@ func predict(c *cobra.Command, model string, paths []string, f *modelFlags) erro
 		return err
 	}
 	defer classifier.Close()
-	classes := classifier.Classes()
+	classes, err := m.classNames(ctx)
+	if err != nil {
+		return err
+	}
 	table := [][]string{{"path", "label", "p_" + classes[0], "p_" + classes[1]}}
 	all := []prediction{}
 	for _, group := range images {

@@ -30,7 +30,7 @@ func newRoot() *cobra.Command {
 		return fault.New(fault.ErrSpec, "%w", flagError{err}).WithHint("see `%s --help`", c.CommandPath())
 	})
 	root.PersistentFlags().Bool("json", false, "write results for programs")
-	root.AddCommand(newRun(), newPlan(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
+	root.AddCommand(newRun(), newPlan(), newSpec(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
 		newData(), newCkpt(), newDoctor(), newDebug(), newVersion(),
 		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newTop(), newStatus(),
 		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken())

@@ -47,9 +47,9 @@ one.
 // add defines the flags of verbs that read a spec.
 func (f *experimentFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.store, "store", "", "directory of checkpoints and reports (default the spec's, runs/)")
-	addDevice(c, &f.device, "auto, cpu, cuda, cuda:0,1 or ref")
+	addSpecDevice(c, &f.device, "auto, cpu, cuda, cuda:0,1 or ref")
 	c.Flags().StringVar(&f.only, "only", "", "a task's name or the beginning of names; what they need is run too")
-	c.Flags().StringArrayVar(&f.sets, "set", nil, "path=value, edits the spec (repeatable)")
+	addSets(c, &f.sets)
 	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
 	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
 }
@@ -74,13 +74,13 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 			err = e
 		}
 	}()
-	devices, err := openDevices(f.device)
+	devices, err := openDevices(file.deviceName(f.device))
 	if err != nil {
 		return err
 	}
 	defer closeDevices(devices)
 	repo := checkpoint.New(store)
-	e, err := f.expand(ctx, name, devices[0].Class(), repo)
+	e, err := f.expand(ctx, file, devices[0].Class(), repo)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,9 @@ import (
 
 // A fine-tuning takes the devices that can train it together and no more; others take one.
 func TestGangOfDevices(t *testing.T) {
-	finetune := func(shards int) api.Task { return api.Task{Finetune: &api.Finetune{Shards: shards}} }
+	finetune := func(shards int) api.Task {
+		return api.Task{Finetune: &api.Finetune{Tuning: api.Tuning{Shards: shards}}}
+	}
 	for _, c := range []struct {
 		task  api.Task
 		gang  api.Gang

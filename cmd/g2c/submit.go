@@ -8,6 +8,7 @@ import (
 	"g2c/api"
 	"g2c/api/client"
 	apiv1 "g2c/api/v1"
+	"g2c/internal/fault"
 )
 
 // submitFlags are those of `g2c submit`.
@@ -43,7 +44,15 @@ them; with --shared-paths workers open them themselves, at the same paths as her
 
 func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string) error {
 	ctx := c.Context()
-	file, e, _, err := f.look(ctx, name)
+	file, err := readSpec(name, f.sets)
+	if err != nil {
+		return err
+	}
+	if len(file.Spec.Metadata.Labels) > 0 {
+		return fault.New(fault.ErrSpec, "metadata.labels: a cluster does not keep labels in this version").
+			WithHint("leave them out, or give --set metadata.labels={}")
+	}
+	e, _, err := f.look(ctx, file)
 	if err != nil {
 		return err
 	}

@@ -25,9 +25,10 @@ func fill(b byte) (k api.Key) {
 
 func work() api.Work {
 	t := api.PretrainTask(api.ClassCPU, api.Pretrain{
-		Source: "PAS", Stain: "HE", Size: 64, Fit: api.FitResize, Generator: api.Generator{Width: 16, Blocks: 3}, DiscriminatorWidth: 16,
-		Epochs: 12, ConstantEpochs: 6, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true,
-		LR: 2e-4, Beta1: 0.5, Beta2: 0.999, Seed: 1, Precision: api.FP32, Data: fill(0xa1),
+		Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize},
+		Generator: api.Generator{Width: 16, Blocks: 3}, Discriminator: api.Discriminator{DiscriminatorWidth: 16},
+		CycleGAN: api.CycleGAN{Epochs: 12, ConstantEpochs: 6, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true, LR: 2e-4, Beta1: 0.5, Beta2: 0.999},
+		Random:   api.Random{Seed: 1, Precision: api.FP32}, Data: fill(0xa1),
 	})
 	return api.Work{
 		Key: t.Key(), Names: []string{"pretrain/HE/w16/b3/s1"}, Task: t, Gang: api.Gang{Min: 1, Max: 1},

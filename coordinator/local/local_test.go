@@ -44,7 +44,7 @@ func pretrain(stain string) api.Work {
 }
 
 func finetune(name string, in ...api.Work) api.Work {
-	f := api.Finetune{Source: name}
+	f := api.Finetune{Origin: api.Origin{Source: name}}
 	for _, g := range in {
 		f.Generators = append(f.Generators, g.Key)
 	}

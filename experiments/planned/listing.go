@@ -40,13 +40,14 @@ type Known struct {
 
 // Listing is a plan with what is known of it. Its JSON is `g2c plan --json`.
 type Listing struct {
-	Experiment    string  `json:"experiment"`
-	SpecHash      string  `json:"specHash"`
-	NumericsClass string  `json:"numericsClass"`
-	Kinds         []Kind  `json:"kinds"`
-	Tasks         []Task  `json:"tasks"`            // each after its inputs
-	SecondsLeft   float64 `json:"secondsLeft"`      // of the tasks not done whose time is known, one after another
-	UnknownLeft   int     `json:"unknownTasksLeft"` // tasks not done of unknown time
+	Experiment    string            `json:"experiment"`
+	SpecHash      string            `json:"specHash"`
+	NumericsClass string            `json:"numericsClass"`
+	Labels        map[string]string `json:"labels,omitempty"` // of the spec
+	Kinds         []Kind            `json:"kinds"`
+	Tasks         []Task            `json:"tasks"`            // each after its inputs
+	SecondsLeft   float64           `json:"secondsLeft"`      // of the tasks not done whose time is known, one after another
+	UnknownLeft   int               `json:"unknownTasksLeft"` // tasks not done of unknown time
 }
 
 // Kind sums up the tasks of one kind.
@@ -73,7 +74,7 @@ type Task struct {
 
 // List lists a plan.
 func List(p *sweep.Plan, known Known) *Listing {
-	l := &Listing{Experiment: p.Experiment, SpecHash: p.SpecHash, NumericsClass: p.Numerics, Kinds: []Kind{}, Tasks: []Task{}}
+	l := &Listing{Experiment: p.Experiment, SpecHash: p.SpecHash, NumericsClass: p.Numerics, Labels: p.Labels, Kinds: []Kind{}, Tasks: []Task{}}
 	for _, kind := range []api.Kind{api.KindPretrain, api.KindFinetune, api.KindEvaluate} {
 		if tasks, requests := p.Count(kind); tasks > 0 {
 			l.Kinds = append(l.Kinds, Kind{Kind: kind, Tasks: tasks, Requests: requests})

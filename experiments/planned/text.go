@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -26,6 +28,13 @@ func (l *Listing) JSON() ([]byte, error) {
 func (l *Listing) Text(w io.Writer) error {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%s  spec %.12s  %s\n\n", l.Experiment, l.SpecHash, l.NumericsClass)
+	if len(l.Labels) > 0 {
+		var labels []string
+		for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
+			labels = append(labels, name+": "+l.Labels[name])
+		}
+		fmt.Fprintf(&out, "labels  %s\n\n", strings.Join(labels, ", "))
+	}
 	l.kindsText(&out)
 	out.WriteByte('\n')
 	l.tasksText(&out)

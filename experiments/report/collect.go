@@ -245,13 +245,13 @@ func modelName(model *sweep.Item, use sweep.Use) string {
 	return model.Name()
 }
 
-// options are the fields that a name lists because they tell it from another,
-// but the stains, which have a place of their own: `path=value path=value`.
+// options are what tells a use from others, but the stains, which have a place of their
+// own: `path=value path=value`.
 func options(use sweep.Use) string {
 	var out []string
-	for _, part := range strings.Split(use.Name, "/") {
-		if strings.Contains(part, "=") && !strings.HasPrefix(part, "stains=") {
-			out = append(out, part)
+	for _, o := range use.Options {
+		if o.Path != "stains" {
+			out = append(out, o.String())
 		}
 	}
 	return strings.Join(out, " ")

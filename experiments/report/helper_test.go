@@ -112,7 +112,7 @@ func (w *world) finish(item *sweep.Item) {
 	case api.KindFinetune:
 		w.save(item, 310, w.finetune(item.Task.Finetune, w.random(item)), nil, item.Name())
 	case api.KindEvaluate:
-		judged, samples := w.evaluate(&item.Task.Evaluate.Model, w.random(item))
+		judged, samples := w.evaluate(item.Task.Evaluate, w.random(item))
 		w.save(item, 0, judged, samples, "")
 		return
 	}
@@ -221,9 +221,10 @@ func (w *world) finetune(f *api.Finetune, r *rand.Rand) results.Finetune {
 
 // evaluate judges 45 positive and 138 negative test images of 12 slides; arms
 // with more stains judge better.
-func (w *world) evaluate(f *api.Finetune, r *rand.Rand) (results.Evaluate, []safetensors.Tensor) {
+func (w *world) evaluate(e *api.Evaluate, r *rand.Rand) (results.Evaluate, []safetensors.Tensor) {
+	f, names := &e.Model, e.ClassNames()
 	out := results.Evaluate{
-		PositiveName: f.PositiveName, NegativeName: f.NegativeName, Stains: f.Stains, Size: f.Size, Splits: map[string]results.Split{},
+		PositiveName: names[0], NegativeName: names[1], Stains: f.Stains, Size: f.Size, Splits: map[string]results.Split{},
 	}
 	var source, generated []uint8
 	hard := rand.New(rand.NewPCG(1, 2)) // the same images are hard for every arm
@@ -255,7 +256,7 @@ func (w *world) evaluate(f *api.Finetune, r *rand.Rand) (results.Evaluate, []saf
 		}
 		b := metrics.Judge(samples)
 		out.Splits[split] = results.Split{
-			Binary: b, Recall: map[string]metrics.Number{f.PositiveName: b.Recall[0], f.NegativeName: b.Recall[1]},
+			Binary: b, Recall: map[string]metrics.Number{names[0]: b.Recall[0], names[1]: b.Recall[1]},
 			CI95: map[string]metrics.Interval{
 				"balancedAccuracy": {b.BalancedAccuracy - 0.03, min(1, b.BalancedAccuracy+0.03)}, "auc": {b.AUC - 0.02, min(1, b.AUC+0.02)},
 			},

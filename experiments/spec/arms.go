@@ -1,9 +1,13 @@
 package spec
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"g2c/internal/field"
 )
 
 // maxVariants bounds arms × sweep: enough for 200 arms at 50 points, and read in
@@ -15,8 +19,8 @@ type arm struct {
 	name   string
 	stains *[]string // nil: the sweep gives them
 	at     Pos
-	edits  *node // mapping
-	normal *node // for Canonical
+	edits  *node    // mapping
+	normal [2]*node // by form
 }
 
 // axis is a field that the sweep varies.
@@ -25,27 +29,42 @@ type axis struct {
 	parts  []entry
 	values []*node
 	stains [][]string // of the axis "stains"
-	normal *node
+	normal [2]*node   // by form
 }
 
-// What an arm or the sweep may set: everything that belongs to a task.
-var perArm = []string{"data", "model", "pretrain", "finetune", "generators", "seed", "precision", "gradients", "gang", "checkpoint"}
+// perArm are what an arm or the sweep may set: everything that belongs to a task.
+var perArm = sync.OnceValue(func() []string {
+	var names []string
+	for _, f := range field.Of(reflect.TypeFor[Spec]()) {
+		if !holdsForAll(&f) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+})
+
+// holdsForAll says whether a field of the root is the whole experiment's.
+func holdsForAll(f *field.Field) bool {
+	_, ok := f.Tag.Lookup("whole")
+	return ok
+}
 
 func checkPerArm(e entry) error {
-	if slices.Contains(perArm, e.key) {
+	f := field.Find(reflect.TypeFor[Spec](), e.key)
+	switch {
+	case f != nil && !holdsForAll(f):
 		return nil
-	}
-	if slices.Contains([]string{"apiVersion", "kind", "metadata", "tasks", "device", "store", "arms", "sweep"}, e.key) {
+	case f != nil || e.key == "arms" || e.key == "sweep":
 		return e.pos.fault("%s holds for the whole experiment: an arm or the sweep cannot set it", e.key)
 	}
 	return e.pos.fault("%s: no such field", shorten(e.key)).WithHint("%s", suggestPerArm(e.key))
 }
 
 func suggestPerArm(key string) string {
-	if near := nearest(key, append([]string{"name", "stains"}, perArm...)); near != "" {
+	if near := nearest(key, append([]string{"name", "stains"}, perArm()...)); near != "" {
 		return "did you mean " + near + "?"
 	}
-	for _, p := range fieldPaths {
+	for _, p := range fieldPaths() {
 		if strings.HasSuffix(p, "."+key) {
 			return "fields are set by path: did you mean " + p + "?"
 		}
@@ -215,38 +234,54 @@ func readAxis(path []entry, value *node) (*axis, error) {
 	return a, nil
 }
 
-// normalise writes the axis's values as they decode, and refuses one given twice.
+// normalise writes the axis's values as they decode, in both forms, and refuses one
+// given twice.
 func (a *axis) normalise(root *node) error {
-	a.normal = &node{kind: listNode}
+	a.normal = [2]*node{{kind: listNode}, {kind: listNode}}
 	seen := map[string]bool{}
 	for i, n := range a.values {
-		text := ""
+		text := [2]string{}
 		if a.stains != nil {
-			text = flow(textsNode(a.stains[i]))
+			text[whole] = flow(textsNode(a.stains[i]))
+			text[hashed] = text[whole]
 		} else {
-			edit := &node{kind: mappingNode}
-			set(edit, a.parts, n)
-			s, err := decodeSpec(root, edit)
+			s, err := a.decode(root, n)
 			if err != nil {
 				return err
 			}
-			text = valueAt(s, a.path)
+			text = [2]string{valueAt(s, a.path, whole), valueAt(s, a.path, hashed)}
 		}
-		if seen[text] {
-			return n.pos.fault("sweep: %s: %s is given twice", a.path, shorten(text))
+		if seen[text[whole]] {
+			return n.pos.fault("sweep: %s: %s is given twice", a.path, shorten(text[whole]))
 		}
-		seen[text] = true
-		a.normal.items = append(a.normal.items, plainNode(text))
+		seen[text[whole]] = true
+		for as := range a.normal {
+			a.normal[as].items = append(a.normal[as].items, plainNode(text[as]))
+		}
 	}
 	return nil
 }
 
-// valueAt is the value of a field, or of all fields below a path, in one line.
-func valueAt(s *Spec, path string) string {
+// decode is the base with one of the axis's values.
+func (a *axis) decode(root, value *node) (*Spec, error) {
+	edit := &node{kind: mappingNode}
+	set(edit, a.parts, value)
+	return decodeSpec(root, edit)
+}
+
+// valueAt is the value of a field, of a part of it, or of all fields below a path, in
+// one line. What is hashed has always had the whole field in place of a part.
+func valueAt(s *Spec, path string, as form) string {
 	var parts []string
-	for _, f := range Fields(s) {
-		if f.Path == path || strings.HasPrefix(path, f.Path+".") {
+	for _, f := range fieldsIn(s, as) {
+		if f.Path == path {
 			return f.Value
+		}
+		if part, ok := strings.CutPrefix(path, f.Path+"."); ok {
+			if as == hashed {
+				return f.Value
+			}
+			return partOf(f, part)
 		}
 		if below, ok := strings.CutPrefix(f.Path, path+"."); ok {
 			parts = append(parts, below+": "+f.Value)
@@ -254,6 +289,36 @@ func valueAt(s *Spec, path string) string {
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
+
+// partOf is the part of a field's value at a path below it.
+func partOf(f Field, path string) string {
+	n, err := read(f.Path, []byte(f.Value))
+	if err != nil {
+		return f.Value
+	}
+	for _, name := range strings.Split(path, ".") {
+		e := n.find(name)
+		if e == nil {
+			return f.Value
+		}
+		n = e.value
+	}
+	return flow(n)
+}
+
+// Axes are the paths that the sweep varies, but for stains, which make arms.
+func (f *File) Axes() []string {
+	var paths []string
+	for _, a := range f.axes {
+		if a.stains == nil {
+			paths = append(paths, a.path)
+		}
+	}
+	return paths
+}
+
+// ValueAt is the value of a field, or of all fields below a path, in one line of YAML.
+func ValueAt(s *Spec, path string) string { return valueAt(s, path, whole) }
 
 func indices(n int) []string {
 	out := make([]string, n)

@@ -1,9 +1,11 @@
 package spec
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"g2c/internal/fault"
 )
@@ -61,9 +63,6 @@ func (v *Variant) has(key string) string {
 }
 
 func (v *Variant) checkImages() error {
-	if size := v.Spec.Data.Size; size%4 != 0 {
-		return v.fail("data.size", "want a multiple of 4, got %d", size).WithHint("%d or %d", size/4*4, size/4*4+4)
-	}
 	if v.Spec.Data.Paired != nil {
 		return v.fail("data.paired", "training on paired stains (pix2pix) is not available in this version").
 			WithHint("give the images under data.unlabelled: CycleGAN needs no pairs")
@@ -80,19 +79,9 @@ func (v *Variant) checkSynthetic() error {
 	if d.Synthetic.Patients == 0 || d.Synthetic.Patches == 0 {
 		return v.fail("data.synthetic", "patients and patches are both needed").WithHint("for example {patients: 12, patches: 20, seed: 1}")
 	}
-	for _, f := range []struct {
-		path string
-		set  bool
-	}{
-		{"data.unlabelled", d.Unlabelled != nil},
-		{"data.labelled.train", d.Labelled.Train != nil},
-		{"data.labelled.test", d.Labelled.Test != nil},
-		{"data.labelled.validation", d.Labelled.Validation.Paths != nil},
-		{"data.labelled.group", d.Labelled.Group.Pattern != ""},
-	} {
-		if f.set {
-			return v.fail(f.path, "data.synthetic stands in place of images, and both are given").WithHint("leave out one of the two")
-		}
+	if path := v.besideSynthetic(); path != "" {
+		return v.fail(path, "data.synthetic stands in place of images, and both are given").
+			WithHint("leave out one of the two: the built-in world comes with its own splits")
 	}
 	if !slices.Contains(SyntheticStains, d.Source) {
 		return v.fail("data.source", "the synthetic world has no stain %s", d.Source).WithHint("%s", suggest(d.Source, SyntheticStains))
@@ -108,6 +97,30 @@ func (v *Variant) checkSynthetic() error {
 	return nil
 }
 
+// besideSynthetic is a field of the user's images that has a value of its own: the
+// built-in world would not heed it.
+func (v *Variant) besideSynthetic() string {
+	defaults := defaultValues()
+	for _, f := range Fields(&v.Spec) {
+		for _, section := range []string{"data.unlabelled.", "data.labelled.", "data.seed"} {
+			if strings.HasPrefix(f.Path, section) && f.Value != defaults[f.Path] {
+				return f.Path
+			}
+		}
+	}
+	return ""
+}
+
+// defaultValues are the values of the default's fields, by path.
+var defaultValues = sync.OnceValue(func() map[string]string {
+	standard := Default()
+	values := map[string]string{}
+	for _, f := range Fields(&standard) {
+		values[f.Path] = f.Value
+	}
+	return values
+})
+
 // checkSets asks for the labelled images that the tasks need.
 func (v *Variant) checkSets() error {
 	l := &v.Spec.Data.Labelled
@@ -117,18 +130,15 @@ func (v *Variant) checkSets() error {
 	if l.Train == nil {
 		return v.fail("data.labelled.train", "the field is missing, and the tasks need it").WithHint("name class folders or a CSV file")
 	}
-	if l.Test == nil {
+	if l.Test == nil && l.Folds == 0 {
 		return v.fail("data.labelled.test", "the field is missing, and the tasks need it").
-			WithHint("`g2c data split` makes a test set by patient")
+			WithHint("`g2c data split` makes a test set by patient; with data.labelled.folds none is needed")
 	}
 	return nil
 }
 
 func (v *Variant) checkShards() error {
 	f := &v.Spec.Finetune
-	if f.Shards&(f.Shards-1) != 0 {
-		return v.fail("finetune.shards", "want a power of two, got %d", f.Shards)
-	}
 	if f.Batch%f.Shards != 0 {
 		return v.fail("finetune.batch", "batch %d is not a multiple of shards %d", f.Batch, f.Shards).
 			WithHint("shards is finetune.shards, %d by default", Default().Finetune.Shards)
@@ -187,8 +197,14 @@ func (v *Variant) checkRest() error {
 		return v.fail("finetune.select", "best chooses by validation, and data.labelled.validation is none").
 			WithHint("use select: last, or give validation images")
 	}
-	if s := v.Spec.Store; s == "" || strings.HasPrefix(s, "s3://") {
-		return v.checkStore(s)
+	if err := v.checkStore(v.Spec.Store); err != nil {
+		return err
+	}
+	for _, stain := range slices.Sorted(maps.Keys(v.Spec.Generators)) {
+		path := "generators." + stain
+		if err := checkLocal(v.root.locate(path), path, v.Spec.Generators[stain]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -197,5 +213,11 @@ func (v *Variant) checkStore(s string) *fault.Error {
 	if s == "" {
 		return v.fail("store", "the path is empty")
 	}
-	return v.fail("store", "%s: object stores are not available in this version", shorten(s)).WithHint("name a directory")
+	if err := checkLocal(v.root.locate("store"), "store", s); err != nil {
+		return err
+	}
+	if strings.HasPrefix(s, "s3://") {
+		return v.fail("store", "%s: object stores are not available in this version", shorten(s)).WithHint("name a directory")
+	}
+	return nil
 }

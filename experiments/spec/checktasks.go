@@ -1,10 +1,12 @@
 package spec
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
+
+	"g2c/api"
 )
 
 // checkGroup refuses a pattern that does not compile or names no group.
@@ -14,6 +16,10 @@ func (v *Variant) checkGroup() error {
 	if pattern == "" {
 		if e := v.root.locate(path); e != v.root.locate("data.labelled.group") {
 			return v.fail(path, "the pattern is empty")
+		}
+		if v.Spec.Data.Labelled.Group.By == api.GroupByPattern {
+			return v.fail("data.labelled.group.by", "groups are to come from the pattern, and there is none").
+				WithHint("give data.labelled.group.pattern, or leave by out")
 		}
 		return nil
 	}
@@ -30,13 +36,8 @@ func (v *Variant) checkGroup() error {
 // ClassNames are what the two classes are called in outputs: the task's names,
 // or its labels, sorted and joined by a plus sign.
 func (t *Task) ClassNames() (positive, negative string) {
-	joined := func(name string, labels []string) string {
-		if name != "" {
-			return name
-		}
-		return strings.Join(slices.Sorted(slices.Values(labels)), "+")
-	}
-	return joined(t.PositiveName, t.Positive), joined(t.NegativeName, t.Negative)
+	positive, negative = api.JoinLabels(t.Positive, t.Negative)
+	return cmp.Or(t.PositiveName, positive), cmp.Or(t.NegativeName, negative)
 }
 
 func (v *Variant) checkTasks() error {
@@ -83,10 +84,6 @@ func (v *Variant) checkLabels(t *Task, path string) error {
 	positive, negative := t.ClassNames()
 	if positive == negative {
 		return v.fail(path, "both classes are called %q", shorten(positive)).WithHint("set positiveName and negativeName")
-	}
-	const limit = 512 // as a task's text fields have
-	if len(positive) > limit || len(negative) > limit {
-		return v.fail(path, "the joined labels of a class are longer than %d bytes", limit).WithHint("set positiveName and negativeName")
 	}
 	return nil
 }

@@ -7,15 +7,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"g2c/internal/field"
 )
 
 // decodeInto fills a struct from a mapping, strictly; fields that the mapping
 // does not name keep their values.
 func decodeInto(into any, n *node, path string) error {
-	return decode(reflect.ValueOf(into).Elem(), n, path, "")
+	return decode(reflect.ValueOf(into).Elem(), n, path, &field.Field{})
 }
 
-func decode(v reflect.Value, n *node, path, rule string) error {
+// decode fills a value that belongs to a field f.
+func decode(v reflect.Value, n *node, path string, f *field.Field) error {
 	if n.kind == nullNode {
 		return n.pos.fault("%s has no value", path).WithHint("give it one, or leave the field out for its default")
 	}
@@ -29,13 +34,13 @@ func decode(v reflect.Value, n *node, path, rule string) error {
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
-		return decode(v.Elem(), n, path, rule)
+		return decode(v.Elem(), n, path, f)
 	case reflect.Map:
-		return decodeMap(v, n, path)
+		return decodeMap(v, n, path, f)
 	case reflect.Slice:
-		return decodeSlice(v, n, path, rule)
+		return decodeSlice(v, n, path, f)
 	}
-	return decodeScalar(v, n, path, rule)
+	return decodeScalar(v, n, path, f)
 }
 
 func decodeStruct(v reflect.Value, n *node, path string) error {
@@ -44,18 +49,24 @@ func decodeStruct(v reflect.Value, n *node, path string) error {
 			WithHint("its fields: %s", strings.Join(fieldNames(v.Type()), ", "))
 	}
 	for _, e := range n.entries {
-		i := fieldIndex(v.Type(), e.key)
-		if i < 0 {
+		f := field.Find(v.Type(), e.key)
+		if f == nil {
 			return e.pos.fault("%s: no such field", shorten(join(path, e.key))).WithHint("%s", suggestField(v.Type(), path, e.key))
 		}
-		if err := decode(v.Field(i), e.value, join(path, e.key), v.Type().Field(i).Tag.Get("rule")); err != nil {
+		if err := decode(v.FieldByIndex(f.Index), e.value, join(path, e.key), f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func decodeMap(v reflect.Value, n *node, path string) error {
+// dotted says whether the names of a map's entries may have dots.
+func dotted(f *field.Field) bool {
+	_, ok := f.Tag.Lookup("dots")
+	return ok
+}
+
+func decodeMap(v reflect.Value, n *node, path string, f *field.Field) error {
 	if n.kind != mappingNode {
 		return n.pos.fault("%s: want a mapping, got %s", path, n.describe())
 	}
@@ -64,11 +75,11 @@ func decodeMap(v reflect.Value, n *node, path string) error {
 		v.Set(reflect.MakeMap(v.Type()))
 	}
 	for _, e := range n.entries {
-		if !nameForm.MatchString(e.key) || (path != "metadata.labels" && strings.Contains(e.key, ".")) {
+		if !nameForm.MatchString(e.key) || (!dotted(f) && strings.Contains(e.key, ".")) {
 			return e.pos.fault("%s: %q is not a name", path, shorten(e.key)).WithHint("%s", nameHint)
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
-		if err := decode(item, e.value, join(path, e.key), "text"); err != nil {
+		if err := decode(item, e.value, join(path, e.key), f); err != nil {
 			return err
 		}
 		v.SetMapIndex(reflect.ValueOf(e.key), item)
@@ -76,7 +87,7 @@ func decodeMap(v reflect.Value, n *node, path string) error {
 	return nil
 }
 
-func decodeSlice(v reflect.Value, n *node, path, rule string) error {
+func decodeSlice(v reflect.Value, n *node, path string, f *field.Field) error {
 	if n.kind != listNode {
 		return n.pos.fault("%s: want a list, got %s", path, n.describe())
 	}
@@ -85,22 +96,25 @@ func decodeSlice(v reflect.Value, n *node, path, rule string) error {
 		v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	}
 	for i, item := range n.items {
-		if err := decode(v.Index(i), item, path+"["+strconv.Itoa(i)+"]", rule); err != nil {
+		if err := decode(v.Index(i), item, path+"["+strconv.Itoa(i)+"]", f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func decodeScalar(v reflect.Value, n *node, path, rule string) error {
+func decodeScalar(v reflect.Value, n *node, path string, f *field.Field) error {
 	switch v.Kind() {
 	case reflect.String:
 		s, err := n.str(path)
 		if err != nil {
 			return err
 		}
+		if f.Rules.Text() == "label" { // names of folders and cells of tables come in either form
+			s = norm.NFC.String(s)
+		}
 		v.SetString(s)
-		return checkWord(n.pos, path, s, rule)
+		return checkString(n.pos, path, s, f.Rules)
 	case reflect.Bool:
 		if n.kind != scalarNode || n.quoted || (n.text != "true" && n.text != "false") {
 			return n.pos.fault("%s: want true or false, got %s", path, n.describe())
@@ -113,21 +127,53 @@ func decodeScalar(v reflect.Value, n *node, path, rule string) error {
 		}
 		v.SetUint(uint64(i))
 	case reflect.Int:
-		i, err := n.integer()
-		if err != nil {
-			return n.pos.fault("%s: want a whole number, got %s", path, n.describe())
-		}
-		v.SetInt(i)
-		return checkNumber(n.pos, path, float64(i), rule)
+		return decodeInteger(v, n, path, f)
 	case reflect.Float64:
-		f, err := n.float()
+		x, err := n.float()
 		if err != nil {
 			return n.pos.fault("%s: want a finite number, got %s", path, n.describe())
 		}
-		v.SetFloat(f)
-		return checkNumber(n.pos, path, f, rule)
+		v.SetFloat(x)
+		return checkNumber(n.pos, path, x, f.Rules)
 	}
 	return nil
+}
+
+// decodeInteger reads a whole number, or the word that stands for one.
+func decodeInteger(v reflect.Value, n *node, path string, f *field.Field) error {
+	if f.Word != "" && n.kind == scalarNode && n.text == f.Word {
+		v.SetInt(f.Means)
+		return nil
+	}
+	i, err := n.integer()
+	switch {
+	case err != nil && f.Word != "":
+		return n.pos.fault("%s: want a whole number or `%s`, got %s", path, f.Word, n.describe())
+	case err != nil:
+		return n.pos.fault("%s: want a whole number, got %s", path, n.describe())
+	}
+	v.SetInt(i)
+	return checkNumber(n.pos, path, float64(i), f.Rules)
+}
+
+// setDefaults sets every field of a struct that has a default.
+func setDefaults(v reflect.Value) {
+	for _, f := range field.Of(v.Type()) {
+		x := v.FieldByIndex(f.Index)
+		_, own := x.Addr().Interface().(value)
+		switch {
+		case f.Default != "":
+			n, err := read("default of "+f.Name, []byte(f.Default))
+			if err == nil {
+				err = decode(x, n, f.Name, &f)
+			}
+			if err != nil {
+				panic("spec: " + err.Error())
+			}
+		case x.Kind() == reflect.Struct && !own:
+			setDefaults(x)
+		}
+	}
 }
 
 var (

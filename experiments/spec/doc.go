@@ -17,6 +17,9 @@
 //
 // Reading follows three steps: text to nodes (read.go), nodes edited per variant
 // (tree.go, variants.go), nodes to Spec (decode.go) and checked as a whole
-// (check.go). Values are not safe for concurrent writing; a File does not change
+// (check.go). The fields are a table (types.go, table.go), of which the schema and the
+// reference in docs/spec.md are made too. Values are not safe for concurrent writing; a File does not change
 // after Parse.
 package spec
+
+//go:generate go run ./reference -docs ../../docs

@@ -5,6 +5,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"g2c/internal/field"
+)
+
+// form is one of two ways to write a spec.
+type form int
+
+const (
+	// whole has everything filled in.
+	whole form = iota
+	// hashed leaves out fields that are as they were before these were there, and fills
+	// in the names of columns that older programs filled in: a new field leaves the
+	// hashes of old specs alone.
+	hashed
 )
 
 // Field is a field of a spec with its value.
@@ -12,66 +26,69 @@ type Field struct {
 	Path  string // finetune.freezeEpochs
 	Value string // in one line of YAML, normalised: 2e-4 and 0.0002 are equal
 	Key   string // the keys it enters: of P, F and E; empty for none
+	Of    *field.Field
 }
 
 // Fields lists every field of a spec in the order of the reference, map entries
-// sorted. Fields that are off (data.synthetic, an empty map) are left out.
-func Fields(s *Spec) []Field {
+// sorted. Fields that are off (data.synthetic, an empty map, no text) are left out.
+func Fields(s *Spec) []Field { return fieldsIn(s, whole) }
+
+func fieldsIn(s *Spec, as form) []Field {
 	var out []Field
-	walk(reflect.ValueOf(s).Elem(), "", "", func(f Field) { out = append(out, f) })
+	w := walker{as: as, keys: taskKeys(), visit: func(f Field) { out = append(out, f) }}
+	w.structure(reflect.ValueOf(s).Elem(), "", "")
 	return out
 }
 
-// fieldPaths are the paths of all fields with fixed names, for suggestions.
-var fieldPaths = func() []string {
-	s := Default()
-	s.Data.Synthetic = &Synthetic{}
-	paths := []string{"data.unlabelled", "data.paired", "generators", "tasks"}
-	for _, f := range Fields(&s) {
-		paths = append(paths, f.Path)
-	}
-	slices.Sort(paths)
-	return paths
-}()
+// walker visits the fields of a spec that have a value.
+type walker struct {
+	as    form
+	keys  map[field.Place]string
+	visit func(Field)
+}
 
-func walk(v reflect.Value, path, key string, visit func(Field)) {
-	if own, ok := v.Addr().Interface().(value); ok {
-		if p, isPaths := own.(*Paths); isPaths && len(*p) == 0 {
-			return
+func (w *walker) structure(v reflect.Value, path, key string) {
+	for _, f := range field.Of(v.Type()) {
+		x := v.FieldByIndex(f.Index)
+		if w.as == hashed && f.AsBefore(x) {
+			continue
 		}
-		visit(Field{path, flow(own.encode()), key})
+		w.value(x, join(path, f.Name), keyOf(&f, w.keys, key), &f)
+	}
+}
+
+func (w *walker) value(v reflect.Value, path, key string, f *field.Field) {
+	if own, ok := v.Addr().Interface().(value); ok {
+		if p, isPaths := own.(*Paths); !isPaths || len(*p) > 0 {
+			w.visit(Field{path, flow(own.encode()), key, f})
+		}
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			below := key
-			if own := f.Tag.Get("key"); own != "" {
-				below = strings.Trim(own, "-")
-			}
-			walk(v.Field(i), join(path, f.Tag.Get("yaml")), below, visit)
-		}
+		w.structure(v, path, key)
 	case reflect.Pointer:
 		if !v.IsNil() {
-			walk(v.Elem(), path, key, visit)
+			w.value(v.Elem(), path, key, f)
 		}
 	case reflect.Map:
 		for _, k := range sortedKeys(v) {
 			item := reflect.New(v.Type().Elem()).Elem()
 			item.Set(v.MapIndex(k))
-			walk(item, join(path, k.String()), key, visit)
+			w.value(item, join(path, k.String()), key, f)
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.String {
-			visit(Field{path, flow(encode(v.Addr().Interface())), key})
+			w.visit(Field{path, flow(encode(v, f, w.as)), key, f})
 			return
 		}
 		for i := range v.Len() {
-			walk(v.Index(i), path+"["+strconv.Itoa(i)+"]", key, visit)
+			w.value(v.Index(i), path+"["+strconv.Itoa(i)+"]", key, f)
 		}
 	default:
-		visit(Field{path, flow(encode(v.Addr().Interface())), key})
+		if n := encode(v, f, w.as); n.text != "" {
+			w.visit(Field{path, flow(n), key, f})
+		}
 	}
 }
 
@@ -81,33 +98,35 @@ func sortedKeys(m reflect.Value) []reflect.Value {
 	return keys
 }
 
-// encode turns a value, given by pointer, back into a node that decodes to it.
+// encode turns the value of a field back into a node that decodes to it.
 // Empty text, maps, lists and what is off are left out of mappings.
-func encode(pointer any) *node {
-	if own, ok := pointer.(value); ok {
+func encode(v reflect.Value, f *field.Field, as form) *node {
+	if own, ok := v.Addr().Interface().(value); ok {
 		return own.encode()
 	}
-	v := reflect.ValueOf(pointer).Elem()
 	switch v.Kind() {
 	case reflect.Struct:
-		return encodeStruct(v)
+		return encodeStruct(v, as)
 	case reflect.Pointer:
-		return encode(v.Interface())
+		return encode(v.Elem(), f, as)
 	case reflect.Map:
 		out := &node{kind: mappingNode}
 		for _, k := range sortedKeys(v) {
-			item := reflect.New(v.Type().Elem())
-			item.Elem().Set(v.MapIndex(k))
-			out.put(k.String(), Pos{}, encode(item.Interface()))
+			item := reflect.New(v.Type().Elem()).Elem()
+			item.Set(v.MapIndex(k))
+			out.put(k.String(), Pos{}, encode(item, f, as))
 		}
 		return out
 	case reflect.Slice:
 		out := &node{kind: listNode}
 		for i := range v.Len() {
-			out.items = append(out.items, encode(v.Index(i).Addr().Interface()))
+			out.items = append(out.items, encode(v.Index(i), f, as))
 		}
 		return out
 	case reflect.String:
+		if unwritten := f.Tag.Get("unwritten"); v.Len() == 0 && as == hashed {
+			return textNode(unwritten)
+		}
 		return textNode(v.String())
 	case reflect.Float64:
 		return plainNode(strconv.FormatFloat(v.Float(), 'g', -1, 64))
@@ -116,31 +135,29 @@ func encode(pointer any) *node {
 	case reflect.Uint32:
 		return plainNode(strconv.FormatUint(v.Uint(), 10))
 	}
+	if f.Word != "" && v.Int() == f.Means {
+		return textNode(f.Word)
+	}
 	return plainNode(strconv.FormatInt(v.Int(), 10))
 }
 
-func encodeStruct(v reflect.Value) *node {
+func encodeStruct(v reflect.Value, as form) *node {
 	out := &node{kind: mappingNode}
-	for i := range v.NumField() {
-		if f := v.Field(i); !empty(f) {
-			out.put(v.Type().Field(i).Tag.Get("yaml"), Pos{}, encode(f.Addr().Interface()))
+	for _, f := range field.Of(v.Type()) {
+		x := v.FieldByIndex(f.Index)
+		if as == hashed && f.AsBefore(x) || x.Kind() == reflect.Pointer && x.IsNil() {
+			continue
+		}
+		if n := encode(x, &f, as); !n.empty() {
+			out.put(f.Name, Pos{}, n)
 		}
 	}
 	return out
 }
 
-func empty(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Slice:
-		return v.IsNil() || (v.Kind() != reflect.Pointer && v.Len() == 0)
-	case reflect.String:
-		return v.Len() == 0
-	case reflect.Struct:
-		if _, own := v.Addr().Interface().(value); !own {
-			return len(encodeStruct(v).entries) == 0
-		}
-	}
-	return false
+// empty says whether a node holds nothing.
+func (n *node) empty() bool {
+	return n.text == "" && len(n.items) == 0 && len(n.entries) == 0
 }
 
 func textNode(s string) *node  { return &node{text: s, quoted: true} }

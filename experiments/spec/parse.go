@@ -104,6 +104,9 @@ func build(root *node) (*File, error) {
 			return nil, err
 		}
 	}
+	if err := f.compare(root); err != nil {
+		return nil, err
+	}
 	return f, f.normalise(root)
 }
 
@@ -114,7 +117,7 @@ func (f *File) normalise(root *node) error {
 		if err != nil {
 			return err
 		}
-		a.normalise(s)
+		a.normal = [2]*node{a.normalise(s, whole), a.normalise(s, hashed)}
 	}
 	for _, a := range f.axes {
 		if err := a.normalise(root); err != nil {

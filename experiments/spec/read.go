@@ -28,6 +28,7 @@ const (
 // refused: arms and the sweep do what they would be used for.
 func read(file string, text []byte) (root *node, err error) {
 	start := Pos{file, 1, 1}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // editors on Windows begin a file with it
 	if err := checkText(file, text); err != nil {
 		return nil, err
 	}

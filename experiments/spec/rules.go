@@ -2,70 +2,83 @@ package spec
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"g2c/internal/fault"
+	"g2c/internal/field"
 )
 
-// A name ends up in paths, URLs and --only: no slash, no equals sign, no space.
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+&-]{0,63}$`)
+// nameText is what a name looks like. A name ends up in paths, URLs and --only: no slash,
+// no equals sign, no space. A stain's has no dots either.
+const (
+	nameText  = `^[A-Za-z0-9][A-Za-z0-9_.+&-]{0,63}$`
+	stainText = `^[A-Za-z0-9][A-Za-z0-9_+&-]{0,63}$`
+)
+
+var nameForm = regexp.MustCompile(nameText)
 
 const nameHint = "a name is up to 64 letters, digits, _ + & - and dots, and begins with a letter or digit; stains have no dots"
 
-// checkWord applies the rule of a text field to its value.
-func checkWord(at Pos, path, s, rule string) error {
-	switch kind, arg, _ := strings.Cut(rule, "="); kind {
+// maxTextBytes is as long as a task's text fields can be.
+const maxTextBytes = 512
+
+// checkString holds a text to the rules of its field.
+func checkString(at Pos, path, s string, rules field.Rules) error {
+	if choices := rules.Choices(); choices != nil {
+		if slices.Contains(choices, s) {
+			return nil
+		}
+		return at.fault("%s: want %s, got %q", path, strings.Join(choices, " or "), shorten(s)).
+			WithHint("%s", suggest(s, choices))
+	}
+	return checkWord(at, path, s, rules.Text())
+}
+
+// checkWord applies the rule of a kind of text.
+func checkWord(at Pos, path, s, kind string) error {
+	switch kind {
 	case "name", "stain":
 		if !nameForm.MatchString(s) || (kind == "stain" && strings.Contains(s, ".")) {
 			return at.fault("%s: %q is not a name", path, shorten(s)).WithHint("%s", nameHint)
 		}
-	case "one":
-		choices := strings.Split(arg, "|")
-		for _, c := range choices {
-			if s == c {
-				return nil
-			}
-		}
-		return at.fault("%s: want %s, got %q", path, strings.Join(choices, " or "), shorten(s)).
-			WithHint("%s", suggest(s, choices))
-	case "text":
+	case "text", "label":
 		if s == "" {
 			return at.fault("%s is empty", path)
 		}
 	}
-	const limit = 512 // as a task's text fields have
-	if len(s) > limit || strings.ContainsFunc(s, unicode.IsControl) {
-		return at.fault("%s: want at most %d bytes of printable text", path, limit)
+	if len(s) > maxTextBytes || strings.ContainsFunc(s, unicode.IsControl) {
+		return at.fault("%s: want at most %d bytes of printable text", path, maxTextBytes)
 	}
 	return nil
 }
 
-// checkNumber applies the rules of a number field: min, max (inclusive), above,
-// below (exclusive).
-func checkNumber(at Pos, path string, v float64, rules string) error {
-	if rules == "" {
+// checkNumber holds a number to the rules of its field.
+func checkNumber(at Pos, path string, v float64, rules field.Rules) error {
+	broken := rules.Broken(v)
+	if broken == nil {
 		return nil
 	}
-	for _, rule := range strings.Split(rules, ",") {
-		kind, arg, _ := strings.Cut(rule, "=")
-		bound, err := strconv.ParseFloat(arg, 64)
-		if err != nil {
-			panic("spec: rule tag " + rule)
-		}
-		ok, words := true, ""
-		switch kind {
-		case "min":
-			ok, words = v >= bound, "at least "
-		case "max":
-			ok, words = v <= bound, "at most "
-		case "above":
-			ok, words = v > bound, "more than "
-		case "below":
-			ok, words = v < bound, "less than "
-		}
-		if !ok {
-			return at.fault("%s: want %s%s, got %s", path, words, arg, strconv.FormatFloat(v, 'g', -1, 64))
-		}
+	err := at.fault("%s: want %s, got %s", path, broken, strconv.FormatFloat(v, 'g', -1, 64))
+	if n := int64(broken.N); broken.Kind == "multiple" {
+		low := int64(v) / n * n
+		return err.WithHint("%d or %d", low, low+n)
+	}
+	return err
+}
+
+// checkLocal refuses what a shell would have made another path of: nothing here reads the
+// environment, so that one spec means the same everywhere.
+func checkLocal(at Pos, path, s string) *fault.Error {
+	switch {
+	case strings.HasPrefix(s, "~"):
+		return at.fault("%s: %s: a spec does not know whose home directory that is", path, shorten(s)).
+			WithHint("write the path out, or relative to where g2c runs; a file of that name is ./%s", shorten(s))
+	case strings.HasPrefix(s, "$"):
+		return at.fault("%s: %s: a spec does not read environment variables", path, shorten(s)).
+			WithHint("write the path out; --set \"%s=...\" lets the shell do it; a file of that name is ./%s", path, shorten(s))
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func parse(t testing.TB, text []byte, sets ...string) *File {
 // The defaults are the contract's; this is its table once more.
 func TestDefaults(t *testing.T) {
 	want := `metadata: {project: default, priority: 0}
-data: {size: 224, fit: resize, labelled: {validation: {fraction: 0.15, by: group}, columns: {path: path, label: label, patient: patient, slide: slide}}, seed: 0}
+data: {size: 224, fit: resize, labelled: {validation: {fraction: 0.15, by: group}, folds: none, take: all, allowDuplicates: false}, seed: 0}
 model: {generator: {width: 64, blocks: 6}, discriminator: {width: 64}, classifier: {width: 256, units: 3, hidden: 32, attention: true, stem: inception-v4, shared: true}}
 pretrain: {epochs: 200, constantEpochs: 100, batch: 1, pool: 50, lambdaCycle: 10, lambdaIdentity: 0.5, load: 1.117, flip: true, lr: 0.0002, beta1: 0.5, beta2: 0.999}
 finetune: {epochs: 30, freezeEpochs: 5, batch: 16, shards: 4, select: last, gamma: 2, lr: 0.01, momentum: 0.5, dropEvery: 5, dropBy: 10, augment: false}
@@ -92,6 +92,30 @@ func TestCanonicalRoundTrip(t *testing.T) {
 	}
 	if _, err := Parse("x", []byte(everything)); err == nil || !strings.Contains(err.Error(), `"é" is not a name`) {
 		t.Errorf("label é: %v", err)
+	}
+}
+
+// Arms, axes and comparisons that set parts of fields, empty them or pick points survive
+// the normal form too.
+func TestRoundTripOfEdits(t *testing.T) {
+	for _, sets := range [][]string{
+		{"sweep={data.labelled.validation.fraction: [0.1, 0.2]}", "comparisons=[{a: PAS_ONLY, b: {arm: PAS_ALL+, data.labelled.validation.fraction: 0.1}}]"},
+		{"sweep={data.labelled.group: [{pattern: '(?P<slide>a)'}, {}]}"},
+		{"sweep={data.labelled.take: [3, all]}", "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, data.labelled.take: all}]]"},
+		{"arms=[{name: A, stains: [HE], data.labelled.group: {}, data.labelled.columns: {}, data.labelled.folds: none}]", "data.labelled.folds=3"},
+		{"sweep={}", "sweep={checkpoint: [{keep: 3}, {every: 2 steps}], gang: [{max: 1}, {}]}"},
+		{"arms=[{name: A}]", "sweep={}", "sweep={stains: [[], [PASM, HE]]}", "comparisons=[[{arm: A, stains: []}, {arm: A, stains: [PASM, HE]}]]"},
+	} {
+		f := parse(t, base(t), sets...)
+		again, err := Parse("again.yaml", f.Canonical())
+		if err != nil {
+			t.Errorf("%q: %v\n%s", sets, err, f.Canonical())
+			continue
+		}
+		if again.Hash() != f.Hash() {
+			t.Errorf("%q: once:\n%s\ntwice:\n%s", sets, f.Canonical(), again.Canonical())
+		}
+		sameVariants(t, f, again)
 	}
 }
 
@@ -162,6 +186,58 @@ func TestHash(t *testing.T) {
 	}
 }
 
+// What a spec hashes to is what it did before fields were added to the format: the golden
+// file was written then, and only an edit of a spec may move its line (-rewrite). A case
+// is a file, --set edits, and the hash.
+func TestGoldenHashes(t *testing.T) {
+	golden, err := os.ReadFile("testdata/hashes.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	seen := 0
+	for line := range strings.Lines(string(golden)) {
+		words := strings.Split(strings.TrimSpace(line), "  ")
+		var text []byte
+		switch words[0] {
+		case "base":
+			text = base(t)
+		case "everything":
+			text = []byte(strings.ReplaceAll(everything, `, "é": "1"`, ""))
+		default:
+			if text, err = os.ReadFile("../specs/" + words[0] + ".yaml"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last := len(words) - 1
+		got := parse(t, text, words[1:last]...).Hash()
+		if got != words[last] && !*rewrite {
+			t.Errorf("%q: %s", words, got)
+		}
+		out.WriteString(strings.Join(append(words[:last:last], got), "  ") + "\n")
+		seen++
+	}
+	if *rewrite {
+		if err := os.WriteFile("testdata/hashes.golden", []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen < 9 {
+		t.Errorf("only %d hashes", seen)
+	}
+}
+
+// A file that an editor began with a byte order mark is the same file.
+func TestByteOrderMark(t *testing.T) {
+	if parse(t, append([]byte("\ufeff"), base(t)...)).Hash() != parse(t, base(t)).Hash() {
+		t.Error("the mark counts")
+	}
+	_, err := Parse("spec.yaml", []byte("\ufeffnothing: 1\n"))
+	if err == nil || !strings.HasPrefix(err.Error(), "spec.yaml:1:1: ") {
+		t.Errorf("%v", err)
+	}
+}
+
 // --set, an arm and the sweep are one mechanism: the same edit gives the same spec.
 func TestOneSetter(t *testing.T) {
 	values := map[string]string{
@@ -191,7 +267,7 @@ func TestVariants(t *testing.T) {
 	f := parse(t, base(t), "arms=[{name: A, stains: []}, {name: B, stains: [PASM, HE]}]", "sweep={seeds: [2, 1], blocks: [3, 6]}")
 	var got []string
 	for _, v := range f.Variants {
-		got = append(got, strings.Join([]string{v.Arm, strings.Join(v.Stains, "+"), valueAt(&v.Spec, "model.generator.blocks"), valueAt(&v.Spec, "seed")}, " "))
+		got = append(got, strings.Join([]string{v.Arm, strings.Join(v.Stains, "+"), valueAt(&v.Spec, "model.generator.blocks", whole), valueAt(&v.Spec, "seed", whole)}, " "))
 	}
 	want := []string{"A  3 2", "A  3 1", "A  6 2", "A  6 1", "B HE+PASM 3 2", "B HE+PASM 3 1", "B HE+PASM 6 2", "B HE+PASM 6 1"}
 	if !slices.Equal(got, want) {
@@ -249,6 +325,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(everything), "sweep.seeds=[1]")
 	f.Add([]byte("a: &x [*x]\n"), "a=b")
 	f.Add(base(f), "arms=[{name: A, stains: [HE], generators: {HE: x}}, {name: B, stains: [], data.paired: {}, finetune: {}}]")
+	f.Add(base(f), "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, seed: 1, stains: [HE, MASSON, PASM]}], {a: PAS_H&E, b: PAS_ONLY}]")
+	f.Add(base(f), "data.labelled={folds: 3, take: 9, allowDuplicates: true, group.by: pattern}")
 	f.Add([]byte("? [a]\n: - |\n  b\n- 'c"), "=")
 	f.Add([]byte("\t- {a: \"\\u0000\", <<: !!x ~}"), "a.b={")
 	f.Fuzz(func(t *testing.T, text []byte, flag string) {

@@ -3,6 +3,8 @@ package spec
 import (
 	"reflect"
 	"strings"
+
+	"g2c/internal/field"
 )
 
 // suggestField says what an unknown field was probably meant to be: a sibling
@@ -16,7 +18,7 @@ func suggestField(t reflect.Type, path, key string) string {
 		return "did you mean " + join(path, near) + "?"
 	}
 	var elsewhere []string
-	for _, p := range fieldPaths {
+	for _, p := range fieldPaths() {
 		if p == key || strings.HasSuffix(p, "."+key) {
 			elsewhere = append(elsewhere, p)
 		}
@@ -79,20 +81,8 @@ func edits(a, b string) int {
 // fieldNames are the names of a struct's fields, in order.
 func fieldNames(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		if n := t.Field(i).Tag.Get("yaml"); n != "" {
-			names = append(names, n)
-		}
+	for _, f := range field.Of(t) {
+		names = append(names, f.Name)
 	}
 	return names
-}
-
-// fieldIndex is the place of a field in its struct, -1 if there is none.
-func fieldIndex(t reflect.Type, name string) int {
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("yaml") == name && name != "" {
-			return i
-		}
-	}
-	return -1
 }

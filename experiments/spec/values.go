@@ -2,7 +2,7 @@ package spec
 
 import (
 	"fmt"
-	"math"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,6 +12,9 @@ import (
 type value interface {
 	decode(n *node, path string) error
 	encode() *node
+	// words are its type and its range for the reference, schema the same for editors.
+	words() (kind, limits string)
+	schema() schema
 }
 
 // Paths are folders, globs or files: one, or a list of them.
@@ -48,7 +51,17 @@ func checkPath(at Pos, path, s string) error {
 		return at.fault("%s: %s: reading from an object store is not available in this version", path, shorten(s)).
 			WithHint("copy the files to a folder and name that")
 	}
+	if err := checkLocal(at, path, s); err != nil {
+		return err
+	}
 	return nil
+}
+
+func (p *Paths) words() (kind, limits string) { return "path, or a list of paths", "" }
+
+func (p *Paths) schema() schema {
+	one := schema{"type": "string", "minLength": 1, "pattern": localText}
+	return schema{"anyOf": []any{one, schema{"type": "array", "items": one, "minItems": 1}}}
 }
 
 func (p *Paths) encode() *node {
@@ -56,32 +69,6 @@ func (p *Paths) encode() *node {
 		return textNode((*p)[0])
 	}
 	return textsNode(*p)
-}
-
-// Freeze is a number of epochs, or All.
-type Freeze int
-
-// All freezes for ever.
-const All Freeze = -1
-
-func (f *Freeze) decode(n *node, path string) error {
-	if n.kind == scalarNode && n.text == "all" {
-		*f = All
-		return nil
-	}
-	v, err := n.integer()
-	if err != nil || v < 0 || v > math.MaxInt32 {
-		return n.pos.fault("%s: want a number of epochs or `all`, got %s", path, n.describe())
-	}
-	*f = Freeze(v)
-	return nil
-}
-
-func (f *Freeze) encode() *node {
-	if *f == All {
-		return textNode("all")
-	}
-	return plainNode(strconv.Itoa(int(*f)))
 }
 
 // Validation is a part of the training set, paths of its own, or none.
@@ -94,8 +81,8 @@ type Validation struct {
 
 // validationPart is the mapping form of Validation.
 type validationPart struct {
-	Fraction float64 `yaml:"fraction" rule:"above=0,below=1"`
-	By       string  `yaml:"by" rule:"one=group"`
+	Fraction float64 `yaml:"fraction" default:"0.15" rule:"above=0,below=1" doc:"of train"`
+	By       string  `yaml:"by" default:"group" rule:"one=group" doc:"what stays together"`
 }
 
 func (v *Validation) decode(n *node, path string) error {
@@ -107,8 +94,8 @@ func (v *Validation) decode(n *node, path string) error {
 		*v = Validation{}
 		return v.Paths.decode(n, path)
 	}
-	standard := Default().Data.Labelled.Validation
-	part := validationPart{standard.Fraction, standard.By}
+	var part validationPart
+	setDefaults(reflect.ValueOf(&part).Elem())
 	if err := decodeInto(&part, n, path); err != nil {
 		return err
 	}
@@ -123,7 +110,17 @@ func (v *Validation) encode() *node {
 	case len(v.Paths) > 0:
 		return v.Paths.encode()
 	}
-	return encode(&validationPart{v.Fraction, v.By})
+	part := validationPart{v.Fraction, v.By}
+	return encodeStruct(reflect.ValueOf(&part).Elem(), whole)
+}
+
+func (v *Validation) words() (kind, limits string) {
+	return "`{fraction, by: group}`, paths, or `none`", "0 < fraction < 1"
+}
+
+func (v *Validation) schema() schema {
+	part := (&schemas{}).section(reflect.TypeFor[validationPart](), asFile, "")
+	return schema{"anyOf": []any{schema{"const": "none"}, new(Paths).schema(), part}}
 }
 
 // Every is a cadence: exactly one of the two is positive.
@@ -158,6 +155,10 @@ func (e *Every) encode() *node {
 	return textNode(fmt.Sprintf("%d %s", count, unit))
 }
 
+func (e *Every) words() (kind, limits string) { return "`1 epoch`, `500 steps`", "at least 1" }
+
+func (e *Every) schema() schema { return schema{"type": "string", "pattern": everyForm.String()} }
+
 // Device is auto, cpu, ref, cuda, or cuda:0,1 for some of the cards.
 type Device string
 
@@ -172,3 +173,9 @@ func (d *Device) decode(n *node, path string) error {
 }
 
 func (d *Device) encode() *node { return textNode(string(*d)) }
+
+func (d *Device) words() (kind, limits string) {
+	return "text", "`auto`, `cpu`, `cuda`, `cuda:0,1`, `ref`"
+}
+
+func (d *Device) schema() schema { return schema{"type": "string", "pattern": deviceForm.String()} }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,39 +13,50 @@ import (
 
 // Canonical is the spec in normal form: one YAML text, whatever the order of
 // keys, layout, comments and forms of numbers in the original, with every
-// default filled in. Parse reads it back to the same experiment.
-func (f *File) Canonical() []byte {
-	root := encode(&f.Spec)
+// default filled in. Parse reads it back to the same experiment. Columns that are not
+// written stay so: a written one must be there.
+func (f *File) Canonical() []byte { return f.write(whole) }
+
+// JSON is Canonical for programs: the same spec, which Parse reads too.
+func (f *File) JSON() any { return f.node(whole).json() }
+
+// Hash is a SHA-256 in hex: equal for specs that mean the same. What it is of leaves out
+// fields that are as they were before these were there, so that it stays as it was.
+func (f *File) Hash() string {
+	sum := sha256.Sum256(f.write(hashed))
+	return hex.EncodeToString(sum[:])
+}
+
+func (f *File) write(as form) []byte {
+	var b strings.Builder
+	writeBlock(&b, f.node(as), 0)
+	return []byte(b.String())
+}
+
+func (f *File) node(as form) *node {
+	root := encodeStruct(reflect.ValueOf(&f.Spec).Elem(), as)
 	if f.arms != nil {
 		arms := &node{kind: listNode}
 		for _, a := range f.arms {
-			arms.items = append(arms.items, a.normal)
+			arms.items = append(arms.items, a.normal[as])
 		}
 		root.put("arms", Pos{}, arms)
 	}
 	if len(f.axes) > 0 {
 		sweep := &node{kind: mappingNode}
 		for _, a := range f.axes {
-			sweep.put(a.path, Pos{}, a.normal)
+			sweep.put(a.path, Pos{}, a.normal[as])
 		}
 		root.put("sweep", Pos{}, sweep)
 	}
-	var b strings.Builder
-	writeBlock(&b, root, 0)
-	return []byte(b.String())
-}
-
-// Hash is the SHA-256 of Canonical in hex: equal for specs that mean the same.
-func (f *File) Hash() string {
-	sum := sha256.Sum256(f.Canonical())
-	return hex.EncodeToString(sum[:])
+	return root
 }
 
 // DumpDefaults is the default of every field, as YAML, for documents.
 func DumpDefaults() string {
 	s := Default()
 	var b strings.Builder
-	writeBlock(&b, encode(&s), 0)
+	writeBlock(&b, encodeStruct(reflect.ValueOf(&s).Elem(), whole), 0)
 	return b.String()
 }
 
@@ -109,29 +121,31 @@ func scalar(n *node) string {
 
 // normalise writes the arm in normal form: name, sorted stains, and every field
 // that it sets, by path, with the values that these have in the arm's spec s.
-func (a *arm) normalise(s *Spec) {
-	a.normal = &node{kind: mappingNode}
-	a.normal.put("name", Pos{}, textNode(a.name))
+func (a *arm) normalise(s *Spec, as form) *node {
+	out := &node{kind: mappingNode}
+	out.put("name", Pos{}, textNode(a.name))
 	if a.stains != nil {
-		a.normal.put("stains", Pos{}, textsNode(*a.stains))
+		out.put("stains", Pos{}, textsNode(*a.stains))
 	}
+	paths, fields := a.edits.leafPaths(), fieldsIn(s, as)
 	values := map[string]string{}
-	for _, path := range a.edits.leafPaths() {
+	for _, path := range paths {
 		values[path] = "{}" // emptied, unless fields follow
-		for _, f := range Fields(s) {
+		for _, f := range fields {
 			if related(f.Path, path) {
 				delete(values, path)
 			}
 		}
 	}
-	for _, f := range Fields(s) {
-		if slices.ContainsFunc(a.edits.leafPaths(), func(path string) bool { return related(f.Path, path) }) {
+	for _, f := range fields {
+		if slices.ContainsFunc(paths, func(path string) bool { return related(f.Path, path) }) {
 			values[f.Path] = f.Value
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(values)) {
-		a.normal.put(path, Pos{}, plainNode(values[path]))
+		out.put(path, Pos{}, plainNode(values[path]))
 	}
+	return out
 }
 
 // related says whether one path is the other, or lies below it.

@@ -34,6 +34,7 @@ func Expand(f *spec.File, o Options) (*Plan, error) {
 		Options: o,
 		plan: &Plan{
 			Experiment: f.Spec.Metadata.Name, SpecHash: f.Hash(), Numerics: o.Numerics,
+			Labels: f.Spec.Metadata.Labels, Comparisons: f.Spec.Comparisons,
 			byKey: map[api.Key]*Item{},
 		},
 		prints: map[string]api.Key{},
@@ -43,7 +44,11 @@ func Expand(f *spec.File, o Options) (*Plan, error) {
 			return nil, err
 		}
 	}
-	return e.plan, e.nameAll()
+	if err := e.nameAll(); err != nil {
+		return nil, err
+	}
+	e.plan.Notes = e.notes(f)
+	return e.plan, nil
 }
 
 // expansion is a plan being made.
@@ -52,13 +57,16 @@ type expansion struct {
 	plan     *Plan
 	requests []request
 	prints   map[string]api.Key // fingerprints, by the JSON of the question
+	differ   []*Item            // asked for with different gangs or checkpoints
 }
 
 // request is a variant asking for an item.
 type request struct {
 	item    *Item
 	variant *spec.Variant
-	use     Use // with the base name
+	task    *spec.Task // nil of a pretraining
+	fold    int        // 0 for none
+	use     Use        // with the base name
 }
 
 func (e *expansion) variant(v *spec.Variant) error {
@@ -66,13 +74,37 @@ func (e *expansion) variant(v *spec.Variant) error {
 	if err != nil {
 		return err
 	}
-	evaluations := map[string]api.Key{} // of this variant, by task
+	for _, fold := range folds(&v.Spec) {
+		if err := e.fold(v, fold, generators, models); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folds are the folds of a spec, each a training and an evaluation of its own; 0 alone
+// where the spec has none.
+func folds(s *spec.Spec) []int {
+	if s.Data.Labelled.Folds == 0 {
+		return []int{0}
+	}
+	var out []int
+	for i := range s.Data.Labelled.Folds {
+		out = append(out, i+1)
+	}
+	return out
+}
+
+// fold requests the fine-tunings and evaluations of one fold of a variant.
+func (e *expansion) fold(v *spec.Variant, fold int, generators []api.Key, models []api.StainModel) error {
+	evaluations := map[string]api.Key{} // by task
 	for _, t := range givenFirst(v.Spec.Tasks) {
-		model, err := e.finetune(v, t, generators, models)
+		r := request{variant: v, task: t, fold: fold}
+		model, err := e.finetune(r, generators, models)
 		if err != nil {
 			return err
 		}
-		evaluations[t.Name], err = e.evaluate(v, t, model, models, evaluations[t.Given])
+		evaluations[t.Name], err = e.evaluate(r, model, models, evaluations[t.Given])
 		if err != nil {
 			return err
 		}
@@ -146,57 +178,59 @@ func (e *expansion) pretrain(v *spec.Variant, stain string) (api.Key, error) {
 	}
 	work := api.Work{Task: api.PretrainTask(e.Numerics, normalPretrain(s, stain, print)), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
 	g := s.Model.Generator
-	return e.request(v, work, Use{
+	return e.request(request{variant: v}, work, Use{
 		Name:   fmt.Sprintf("pretrain/%s/w%d/b%d/s%d", stain, g.Width, g.Blocks, s.Seed),
 		Stains: []string{stain}, Width: g.Width, Blocks: g.Blocks, Seed: s.Seed,
 	})
 }
 
-func (e *expansion) finetune(v *spec.Variant, t *spec.Task, generators []api.Key, models []api.StainModel) (api.Finetune, error) {
-	s := &v.Spec
-	where := labelledWhere(s, api.PartTraining)
+func (e *expansion) finetune(r request, generators []api.Key, models []api.StainModel) (api.Finetune, error) {
+	s := &r.variant.Spec
+	where := labelledWhere(s, r.fold, api.PartTraining)
 	print, err := e.fingerprint(api.DataSet{
-		Part: api.PartTraining, Side: s.Data.Size, Fit: s.Data.Fit, Labels: labels(t), Where: where,
+		Part: api.PartTraining, Side: s.Data.Size, Fit: s.Data.Fit, Labels: labels(r.task), Where: where,
 	})
 	if err != nil {
 		return api.Finetune{}, err
 	}
-	body := normalFinetune(v, t, generators, print)
+	body := normalFinetune(r.variant, r.task, generators, print)
 	where.Generators = models
 	work := api.Work{Task: api.FinetuneTask(e.Numerics, body), Where: where, Gang: gang(s)}
-	_, err = e.request(v, work, taskUse(api.KindFinetune, v, t))
+	_, err = e.request(r, work, r.named(api.KindFinetune))
 	return body, err
 }
 
-func (e *expansion) evaluate(v *spec.Variant, t *spec.Task, model api.Finetune, models []api.StainModel, given api.Key) (api.Key, error) {
-	s := &v.Spec
+func (e *expansion) evaluate(r request, model api.Finetune, models []api.StainModel, given api.Key) (api.Key, error) {
+	s := &r.variant.Spec
 	print, err := e.fingerprint(api.DataSet{
-		Part: api.PartTest, Side: s.Data.Size, Fit: s.Data.Fit, Labels: labels(t), Where: labelledWhere(s, api.PartTest),
+		Part: api.PartTest, Side: s.Data.Size, Fit: s.Data.Fit, Labels: labels(r.task), Where: labelledWhere(s, r.fold, api.PartTest),
 	})
 	if err != nil {
 		return api.Key{}, err
 	}
-	where := labelledWhere(s, api.PartTraining, api.PartTest)
+	where := labelledWhere(s, r.fold, api.PartTraining, api.PartTest)
 	where.Generators = models
-	body := api.Evaluate{Model: model, Given: given, Data: print}
+	body := normalEvaluate(r.task, model, given, print)
 	work := api.Work{Task: api.EvaluateTask(e.Numerics, body), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
-	return e.request(v, work, taskUse(api.KindEvaluate, v, t))
+	return e.request(r, work, r.named(api.KindEvaluate))
 }
 
-func taskUse(kind api.Kind, v *spec.Variant, t *spec.Task) Use {
+// named is what a request calls its fine-tuning or evaluation, but for the options.
+func (r *request) named(kind api.Kind) Use {
+	v := r.variant
 	g := v.Spec.Model.Generator
 	return Use{
-		Name: fmt.Sprintf("%s/%s/%s/b%d/s%d", kind, t.Name, v.Arm, g.Blocks, v.Spec.Seed),
-		Task: t.Name, Arm: v.Arm, Stains: v.Stains, Width: g.Width, Blocks: g.Blocks, Seed: v.Spec.Seed,
+		Name: fmt.Sprintf("%s/%s/%s/b%d/s%d", kind, r.task.Name, v.Arm, g.Blocks, v.Spec.Seed),
+		Task: r.task.Name, Arm: v.Arm, Stains: v.Stains, Width: g.Width, Blocks: g.Blocks, Seed: v.Spec.Seed, Fold: r.fold,
 	}
 }
 
 // request adds a task to the plan, or finds the one of equal key.
-func (e *expansion) request(v *spec.Variant, work api.Work, use Use) (api.Key, error) {
+func (e *expansion) request(r request, work api.Work, use Use) (api.Key, error) {
 	if err := work.Task.Validate(); err != nil {
 		return api.Key{}, fault.New(fault.ErrSpec, "%s: %w", use.Name, err)
 	}
-	s := &v.Spec
+	s := &r.variant.Spec
 	work.Key = work.Task.Key()
 	work.Checkpoint = api.Checkpoint{
 		EveryEpochs: s.Checkpoint.Every.Epochs, EverySteps: s.Checkpoint.Every.Steps,
@@ -209,8 +243,12 @@ func (e *expansion) request(v *spec.Variant, work api.Work, use Use) (api.Key, e
 		e.plan.byKey[work.Key] = item
 		e.plan.Items = append(e.plan.Items, item)
 	}
+	if item.Gang != work.Gang || item.Checkpoint != work.Checkpoint {
+		e.differ = append(e.differ, item)
+	}
 	item.Requests++
-	e.requests = append(e.requests, request{item, v, use})
+	r.item, r.use = item, use
+	e.requests = append(e.requests, r)
 	return work.Key, nil
 }
 

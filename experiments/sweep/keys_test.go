@@ -2,20 +2,13 @@ package sweep
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"g2c/api"
 	"g2c/experiments/spec"
 )
-
-// keyCase is one row of the reference: a field, the keys it enters, and an edit
-// that changes it.
-type keyCase struct {
-	path string
-	key  string // of P, F and E; empty for none
-	edit string // path=value; empty: the field has one value only
-}
 
 const firstTask = "{name: t, positive: [gs, nongs, x], negative: [y]}"
 
@@ -24,93 +17,80 @@ func secondTask(fields string) string { return "tasks=[" + firstTask + ", {" + f
 
 // rich are edits after which every field of a spec on images has a value.
 var rich = []string{
-	"metadata.labels.team=x", "generators.MASSON=model-a",
+	"metadata.labels.team=x", "generators.MASSON=model-a", "data.labelled.group.by=pattern",
+	"data.labelled.columns={path: p, label: l, patient: who, slide: s}",
 	secondTask("name: u, positive: [gs], negative: [nongs], given: t, positiveName: p, negativeName: n"),
-	"arms=[{name: ALONE, stains: []}, {name: BOTH, stains: [HE, MASSON]}]", "sweep={}",
+	"arms=[{name: ALONE, stains: []}, {name: BOTH, stains: [HE, MASSON]}]", "sweep={}", "comparisons=[{a: ALONE, b: BOTH}]",
 }
 
 // syntheticEdits turn the base to the built-in world, for the fields of that.
 var syntheticEdits = []string{"data.unlabelled={}", "data.labelled={}", "data.synthetic={patients: 5, patches: 6, seed: 7}"}
 
-// fieldKeys repeats the key column of the reference for every field. It is
-// written out by hand: the tags in spec's types are what is being tested.
-var fieldKeys = []keyCase{
-	{"apiVersion", "", ""},
-	{"kind", "", ""},
-	{"metadata.name", "", "metadata.name=other"},
-	{"metadata.project", "", "metadata.project=other"},
-	{"metadata.priority", "", "metadata.priority=9"},
-	{"metadata.labels.team", "", "metadata.labels.team=y"},
-	{"data.source", "PF", "data.source=PASM"},
-	{"data.size", "PF", "data.size=68"},
-	{"data.fit", "PF", "data.fit=refuse"},
-	{"data.unlabelled.PAS", "P", "data.unlabelled.PAS=elsewhere"},
-	{"data.unlabelled.HE", "P", "data.unlabelled.HE=[data/stains/HE,more]"},
-	{"data.unlabelled.MASSON", "P", ""}, // of another pretraining
-	{"data.unlabelled.PASM", "P", ""},
-	{"data.labelled.train", "F", "data.labelled.train=elsewhere"},
-	{"data.labelled.test", "E", "data.labelled.test=elsewhere"},
-	{"data.labelled.validation", "F", "data.labelled.validation.fraction=0.2"},
-	{"data.labelled.validation", "F", "data.labelled.validation=none"},
-	{"data.labelled.validation", "F", "data.labelled.validation=folder"},
-	{"data.labelled.group.pattern", "FE", "data.labelled.group.pattern='^(?P<patient>.+)$'"},
-	{"data.labelled.columns.path", "FE", "data.labelled.columns.path=file"},
-	{"data.labelled.columns.label", "FE", "data.labelled.columns.label=class"},
-	{"data.labelled.columns.patient", "FE", "data.labelled.columns.patient=who"},
-	{"data.labelled.columns.slide", "FE", "data.labelled.columns.slide=glass"},
-	{"data.seed", "F", "data.seed=3"},
-	{"model.generator.width", "PF", "model.generator.width=8"},
-	{"model.generator.blocks", "PF", "model.generator.blocks=4"},
-	{"model.discriminator.width", "P", "model.discriminator.width=8"},
-	{"model.classifier.width", "F", "model.classifier.width=8"},
-	{"model.classifier.units", "F", "model.classifier.units=2"},
-	{"model.classifier.hidden", "F", "model.classifier.hidden=8"},
-	{"model.classifier.attention", "F", "model.classifier.attention=false"},
-	{"model.classifier.stem", "F", "model.classifier.stem=conv7"},
-	{"model.classifier.shared", "F", "model.classifier.shared=false"},
-	{"pretrain.epochs", "P", "pretrain.epochs=13"},
-	{"pretrain.constantEpochs", "P", "pretrain.constantEpochs=5"},
-	{"pretrain.batch", "P", "pretrain.batch=2"},
-	{"pretrain.pool", "P", "pretrain.pool=0"},
-	{"pretrain.lambdaCycle", "P", "pretrain.lambdaCycle=9"},
-	{"pretrain.lambdaIdentity", "P", "pretrain.lambdaIdentity=0"},
-	{"pretrain.load", "P", "pretrain.load=1.118"},
-	{"pretrain.flip", "P", "pretrain.flip=false"},
-	{"pretrain.lr", "P", "pretrain.lr=1e-3"},
-	{"pretrain.beta1", "P", "pretrain.beta1=0.4"},
-	{"pretrain.beta2", "P", "pretrain.beta2=0.99"},
-	{"finetune.epochs", "F", "finetune.epochs=11"},
-	{"finetune.freezeEpochs", "F", "finetune.freezeEpochs=3"},
-	{"finetune.freezeEpochs", "F", "finetune.freezeEpochs=all"},
-	{"finetune.batch", "F", "finetune.batch=32"},
-	{"finetune.shards", "F", "finetune.shards=2"},
-	{"finetune.select", "F", "finetune.select=best"},
-	{"finetune.gamma", "F", "finetune.gamma=1"},
-	{"finetune.lr", "F", "finetune.lr=0.02"},
-	{"finetune.momentum", "F", "finetune.momentum=0.9"},
-	{"finetune.dropEvery", "F", "finetune.dropEvery=3"},
-	{"finetune.dropBy", "F", "finetune.dropBy=2"},
-	{"finetune.augment", "F", "finetune.augment=true"},
-	{"generators.MASSON", "F", "generators.MASSON=model-b"},
-	{"seed", "PF", "seed=2"},
-	{"precision", "PF", "precision=bf16"},
-	{"gradients", "F", "gradients=bf16"},
-	{"device", "", "device=cuda:0"},
-	{"gang.min", "", "gang.min=2"},
-	{"gang.max", "", "gang.max=2"},
-	{"checkpoint.every", "", "checkpoint.every=7 steps"},
-	{"checkpoint.keep", "", "checkpoint.keep=3"},
-	{"checkpoint.keepBest", "", "checkpoint.keepBest=false"},
-	{"store", "", "store=elsewhere/"},
-	{"data.synthetic.patients", "PFE", "data.synthetic.patients=9"},
-	{"data.synthetic.patches", "PFE", "data.synthetic.patches=9"},
-	{"data.synthetic.seed", "PFE", "data.synthetic.seed=9"},
-	{"tasks[1].name", "", secondTask("name: v, positive: [gs], negative: [nongs], given: t, positiveName: p, negativeName: n")},
-	{"tasks[1].positive", "FE", secondTask("name: u, positive: [gs, x], negative: [nongs], given: t, positiveName: p, negativeName: n")},
-	{"tasks[1].negative", "FE", secondTask("name: u, positive: [gs], negative: [nongs, x], given: t, positiveName: p, negativeName: n")},
-	{"tasks[1].positiveName", "FE", secondTask("name: u, positive: [gs], negative: [nongs], given: t, positiveName: q, negativeName: n")},
-	{"tasks[1].negativeName", "FE", secondTask("name: u, positive: [gs], negative: [nongs], given: t, positiveName: p, negativeName: q")},
-	{"tasks[1].given", "E", secondTask("name: u, positive: [gs], negative: [nongs], positiveName: p, negativeName: n")},
+// edits change a field of a rich spec where no rule says what else it could be. All other
+// fields are changed by their rules, so that one that is added is tried without a word
+// here. An empty edit: no other value shows in the keys that are compared.
+var edits = map[string][]string{
+	"apiVersion":                  nil,
+	"kind":                        nil,
+	"comparisons[0]":              {"comparisons=[{a: BOTH, b: ALONE}]"},
+	"metadata.labels.team":        {"metadata.labels.team=y"},
+	"data.source":                 {"data.source=PASM"},
+	"data.unlabelled.PAS":         {"data.unlabelled.PAS=elsewhere"},
+	"data.unlabelled.HE":          {"data.unlabelled.HE=[data/stains/HE,more]"},
+	"data.unlabelled.MASSON":      nil, // of another pretraining
+	"data.unlabelled.PASM":        nil,
+	"data.labelled.train":         {"data.labelled.train=elsewhere"},
+	"data.labelled.test":          {"data.labelled.test=elsewhere"},
+	"data.labelled.validation":    {"data.labelled.validation.fraction=0.2", "data.labelled.validation=none", "data.labelled.validation=folder"},
+	"data.labelled.group.pattern": {"data.labelled.group.pattern='^(?P<patient>.+)$'"},
+	"data.labelled.folds":         {"data.labelled.folds=2"},
+	"data.labelled.take":          {"data.labelled.take=50"},
+	"finetune.freezeEpochs":       {"finetune.freezeEpochs=3", "finetune.freezeEpochs=all"},
+	"generators.MASSON":           {"generators.MASSON=model-b"},
+	"device":                      {"device=cuda:0"},
+	"checkpoint.every":            {"checkpoint.every=7 steps"},
+	"tasks[1].name":               {secondTask("name: v, positive: [gs], negative: [nongs], given: t, positiveName: p, negativeName: n")},
+	"tasks[1].positive":           {secondTask("name: u, positive: [gs, x], negative: [nongs], given: t, positiveName: p, negativeName: n")},
+	"tasks[1].negative":           {secondTask("name: u, positive: [gs], negative: [nongs, x], given: t, positiveName: p, negativeName: n")},
+	"tasks[1].positiveName":       {secondTask("name: u, positive: [gs], negative: [nongs], given: t, positiveName: q, negativeName: n")},
+	"tasks[1].negativeName":       {secondTask("name: u, positive: [gs], negative: [nongs], given: t, positiveName: p, negativeName: q")},
+	"tasks[1].given":              {secondTask("name: u, positive: [gs], negative: [nongs], positiveName: p, negativeName: n")},
+}
+
+// otherValues are edits that give a field another value, by its rules.
+func otherValues(f spec.Field) []string {
+	var values []string
+	if x, err := strconv.ParseFloat(f.Value, 64); err == nil {
+		for _, v := range []float64{x + 1, x - 1, x * 2, x / 2, x + 4, x * 0.9} {
+			if v != x && f.Of.Rules.Broken(v) == nil {
+				values = append(values, strconv.FormatFloat(v, 'f', -1, 64))
+			}
+		}
+	} else if choices := f.Of.Rules.Choices(); choices != nil {
+		values = slices.DeleteFunc(slices.Clone(choices), func(c string) bool { return c == f.Value })
+	} else if f.Value == "true" || f.Value == "false" {
+		values = []string{map[string]string{"true": "false", "false": "true"}[f.Value]}
+	} else {
+		values = []string{f.Value + "x"}
+	}
+	for i := range values {
+		values[i] = f.Path + "=" + values[i]
+	}
+	return values
+}
+
+// toggles are the edits of a field that make a spec.
+func toggles(t *testing.T, base []string, f spec.Field) []string {
+	if list, ok := edits[f.Path]; ok {
+		return list
+	}
+	for _, edit := range otherValues(f) {
+		if _, err := spec.Parse("spec.yaml", readBase(t), append(slices.Clone(base), edit)...); err == nil {
+			return []string{edit}
+		}
+	}
+	t.Errorf("no other value of %s makes a spec", f.Path)
+	return nil
 }
 
 // keysOf are the keys that a case compares, of the arm BOTH and its second task.
@@ -135,6 +115,9 @@ func keys(t *testing.T, edits ...string) (keysOf, []spec.Field) {
 	var k keysOf
 	for _, item := range p.Items {
 		use := item.Uses[0]
+		if use.Fold > 1 {
+			continue
+		}
 		second := use.Task != f.Spec.Tasks[0].Name
 		switch {
 		case item.Task.Kind == api.KindPretrain && use.Stains[0] == "HE":
@@ -156,7 +139,7 @@ func keys(t *testing.T, edits ...string) (keysOf, []spec.Field) {
 }
 
 // TestEveryFieldEntersItsKeys is the contract between specs and results: a field
-// changes exactly the keys that the reference says, and what is trained from
+// changes exactly the keys that its row in the reference says, and what is trained from
 // them. A field too few, and two runs that differ share a result; a field too
 // many, and finished work is done again.
 func TestEveryFieldEntersItsKeys(t *testing.T) {
@@ -164,60 +147,62 @@ func TestEveryFieldEntersItsKeys(t *testing.T) {
 	world := slices.Concat(rich, syntheticEdits, []string{"generators={}",
 		"tasks=[{name: t, positive: [gs, ss], negative: [noa]}, {name: u, positive: [gs], negative: [ss], given: t}]"})
 	drawn, drawnFields := keys(t, world...)
-	for _, c := range fieldKeys {
-		if c.edit == "" {
+	seen := map[string]bool{}
+	for _, f := range append(imageFields, drawnFields...) {
+		before, base := images, rich
+		if strings.HasPrefix(f.Path, "data.synthetic") {
+			before, base = drawn, world
+		}
+		if seen[f.Path] || strings.HasPrefix(f.Path, "tasks[0]") { // as tasks[1]
 			continue
 		}
-		before, edits := images, rich
-		if strings.HasPrefix(c.path, "data.synthetic") {
-			before, edits = drawn, world
-		}
-		after, _ := keys(t, append(slices.Clone(edits), c.edit)...)
-		p, f, any := strings.Contains(c.key, "P"), strings.Contains(c.key, "F"), c.key != ""
-		for _, part := range []struct {
-			name          string
-			before, after api.Key
-			want          bool
-		}{
-			{"pretraining", before.pretrain, after.pretrain, p},
-			{"fine-tuning, its own fields,", before.own, after.own, f},
-			{"fine-tuning", before.finetune, after.finetune, p || f},
-			{"evaluation", before.evaluate, after.evaluate, any},
-		} {
-			if changed := part.before != part.after; changed != part.want {
-				t.Errorf("%s: the key of the %s changes: %v, want %v", c.edit, part.name, changed, part.want)
-			}
-		}
-		if !f && before.alone != after.alone {
-			t.Errorf("%s: changes the fine-tuning without stains", c.edit)
-		}
-	}
-	checkCoverage(t, append(imageFields, drawnFields...))
-}
-
-// checkCoverage holds the table to the spec's fields, both ways, and the tags of
-// the fields to the table.
-func checkCoverage(t *testing.T, fields []spec.Field) {
-	table := map[string]string{}
-	for _, c := range fieldKeys {
-		table[c.path] = c.key
-	}
-	seen := map[string]bool{}
-	for _, f := range fields {
-		if strings.HasPrefix(f.Path, "tasks[0]") {
-			continue // as tasks[1]
-		}
 		seen[f.Path] = true
-		if want, ok := table[f.Path]; !ok || want != f.Key {
-			t.Errorf("%s is tagged %q, and the table says %q (%v)", f.Path, f.Key, want, ok)
+		for _, edit := range toggles(t, base, f) {
+			after, _ := keys(t, append(slices.Clone(base), edit)...)
+			compareKeys(t, edit, f.Key, before, after)
 		}
 	}
-	for path := range table {
+	for path := range edits {
 		if !seen[path] {
 			t.Errorf("the spec has no field %s", path)
 		}
 	}
-	if len(seen) < 65 {
+	checkCoverage(t, seen)
+}
+
+// compareKeys holds what an edit changed to the keys that its field enters.
+func compareKeys(t *testing.T, edit, key string, before, after keysOf) {
+	t.Helper()
+	p, f, any := strings.Contains(key, "P"), strings.Contains(key, "F"), key != ""
+	for _, part := range []struct {
+		name          string
+		before, after api.Key
+		want          bool
+	}{
+		{"pretraining", before.pretrain, after.pretrain, p},
+		{"fine-tuning, its own fields,", before.own, after.own, f},
+		{"fine-tuning", before.finetune, after.finetune, p || f},
+		{"evaluation", before.evaluate, after.evaluate, any},
+	} {
+		if changed := part.before != part.after; changed != part.want {
+			t.Errorf("%s: the key of the %s changes: %v, want %v", edit, part.name, changed, part.want)
+		}
+	}
+	if !f && before.alone != after.alone {
+		t.Errorf("%s: changes the fine-tuning without stains", edit)
+	}
+}
+
+// checkCoverage asks that every row of the reference was tried.
+func checkCoverage(t *testing.T, seen map[string]bool) {
+	t.Helper()
+	for _, r := range spec.Table() {
+		path := strings.NewReplacer(".STAIN", ".MASSON", ".NAME", ".team", "tasks[]", "tasks[1]", "comparisons[]", "comparisons[0]").Replace(r.Path)
+		if !seen[path] && !strings.HasPrefix(path, "data.paired") { // which is refused
+			t.Errorf("%s was not tried", r.Path)
+		}
+	}
+	if len(seen) < 70 {
 		t.Errorf("only %d fields seen", len(seen))
 	}
 }
@@ -242,6 +227,7 @@ func TestNormalForm(t *testing.T) {
 		{"finetune.lr=0.01", "finetune.lr=1e-2"},
 		{"data.labelled.train=[a]", "data.labelled.train=a"},
 		{secondTask("name: u, positive: [gs, x], negative: [nongs]"), secondTask("name: u, negative: [nongs], positive: [x, gs], positiveName: gs+x")},
+		{secondTask("name: u, positive: ['\u00e9'], negative: [nongs]"), secondTask("name: u, positive: ['e\u0301'], negative: [nongs]")}, // one letter, or two code points
 	} {
 		a, _ := keys(t, append(slices.Clone(rich), pair[0])...)
 		b, _ := keys(t, append(slices.Clone(rich), pair[1])...)

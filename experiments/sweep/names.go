@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"g2c/api"
@@ -66,31 +68,44 @@ func (e *expansion) nameGroup(group []int) {
 		}
 	}
 	for k, i := range group {
-		var suffix []string
-		for path, value := range fields[k] {
+		use := &e.requests[i].use
+		for _, path := range slices.Sorted(maps.Keys(fields[k])) {
 			if len(values[path]) > 1 {
-				suffix = append(suffix, "/"+path+"="+value)
+				use.Options = append(use.Options, Option{path, fields[k][path]})
 			}
 		}
-		slices.Sort(suffix)
-		e.requests[i].use.Name += strings.Join(suffix, "")
+		use.Name = use.render()
 	}
+}
+
+// render is the name with the options after it. It is for people and for finding by
+// name: nothing takes it apart again.
+func (u *Use) render() string {
+	name := u.Name
+	for _, o := range u.Options {
+		name += "/" + o.String()
+	}
+	return name
 }
 
 // alone says whether a request is for the source stain alone.
 func alone(r *request) bool { return len(r.use.Stains) == 0 }
 
-// relevant are the fields that a request's key depends on, as names show them.
+// relevant are the fields that a request's key depends on, by path, with what else tells
+// requests of one name apart.
 func relevant(r *request) map[string]string {
 	kinds := map[api.Kind]string{api.KindPretrain: "P", api.KindFinetune: "PF", api.KindEvaluate: "PFE"}[r.item.Task.Kind]
 	out := map[string]string{}
 	for _, f := range spec.Fields(&r.variant.Spec) {
 		if strings.ContainsAny(f.Key, kinds) && !(alone(r) && onlyWithStains(f.Path)) {
-			out[f.Path] = shown(f.Value)
+			out[f.Path] = f.Value
 		}
 	}
 	if r.item.Task.Kind != api.KindPretrain {
-		out["stains"] = shown(strings.Join(r.use.Stains, "+"))
+		out["stains"] = strings.Join(r.use.Stains, "+")
+	}
+	if r.fold > 0 {
+		out["fold"] = strconv.Itoa(r.fold)
 	}
 	return out
 }

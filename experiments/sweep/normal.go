@@ -7,44 +7,52 @@ import (
 	"g2c/experiments/spec"
 )
 
+// metricsVersion is the version of the statistics of an evaluation, which is in its key:
+// a corrected number is computed anew. It is metrics.Version where that exists.
+const metricsVersion = 2
+
 // The functions below write a variant's fields in the normal form of a task:
 // nothing that leaves the numbers as they are makes another task.
 
 func normalPretrain(s *spec.Spec, stain string, data api.Key) api.Pretrain {
-	p := &s.Pretrain
-	return api.Pretrain{
-		Source: s.Data.Source, Stain: stain, Size: s.Data.Size, Fit: s.Data.Fit,
-		Generator:          api.Generator{Width: s.Model.Generator.Width, Blocks: s.Model.Generator.Blocks},
-		DiscriminatorWidth: s.Model.Discriminator.Width,
-		Epochs:             p.Epochs,
-		ConstantEpochs:     min(p.ConstantEpochs, p.Epochs), // more is the same: no decay
-		Batch:              p.Batch, Pool: p.Pool,
-		LambdaCycle: p.LambdaCycle, LambdaIdentity: p.LambdaIdentity,
-		Load: p.Load, Flip: p.Flip, LR: p.LR, Beta1: p.Beta1, Beta2: p.Beta2,
-		Seed: s.Seed, Precision: s.Precision, Data: data,
+	out := api.Pretrain{
+		Origin: s.Data.Origin, Stain: stain, View: s.Data.View,
+		Generator: s.Model.Generator, Discriminator: s.Model.Discriminator,
+		CycleGAN: s.Pretrain, Random: s.Random, Data: data,
 	}
+	out.ConstantEpochs = min(out.ConstantEpochs, out.Epochs) // more is the same: no decay
+	return out
 }
 
 func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data api.Key) api.Finetune {
-	s, f, c := &v.Spec, &v.Spec.Finetune, &v.Spec.Model.Classifier
-	positive, negative := t.ClassNames()
+	s := &v.Spec
+	positive, negative := api.JoinLabels(t.Positive, t.Negative)
 	out := api.Finetune{
-		Source: s.Data.Source, Stains: v.Stains, Generators: generators, Size: s.Data.Size, Fit: s.Data.Fit,
+		Origin: s.Data.Origin, Stains: v.Stains, Generators: generators, View: s.Data.View,
 		Positive: slices.Sorted(slices.Values(t.Positive)), PositiveName: positive,
 		Negative: slices.Sorted(slices.Values(t.Negative)), NegativeName: negative,
-		Classifier: api.Classifier{
-			Width: c.Width, Units: c.Units, Hidden: c.Hidden, Attention: c.Attention, Stem: c.Stem, Shared: c.Shared,
-		},
-		Epochs: f.Epochs, Batch: f.Batch, Shards: f.Shards, Select: f.Select, Gamma: f.Gamma,
-		LR: f.LR, Momentum: f.Momentum, DropEvery: f.DropEvery, DropBy: f.DropBy, Augment: f.Augment,
-		Gradients: s.Gradients, Seed: s.Seed, Precision: s.Precision, Data: data,
+		Classifier: s.Model.Classifier, Tuning: s.Finetune, Sums: s.Sums, Random: s.Random, Data: data,
 	}
-	if len(v.Stains) > 0 { // without stains there is no generator to shape or to freeze
-		out.Generator = &api.Generator{Width: s.Model.Generator.Width, Blocks: s.Model.Generator.Blocks}
-		out.FrozenEpochs = min(int(f.FreezeEpochs), f.Epochs)
-		if f.FreezeEpochs == spec.All {
-			out.FrozenEpochs = f.Epochs
-		}
+	switch {
+	case len(v.Stains) == 0: // there is no generator to shape or to freeze
+		out.FrozenEpochs = 0
+		return out
+	case out.FrozenEpochs < 0 || out.FrozenEpochs > out.Epochs: // all, or more
+		out.FrozenEpochs = out.Epochs
+	}
+	generator := s.Model.Generator
+	out.Generator = &generator
+	return out
+}
+
+func normalEvaluate(t *spec.Task, model api.Finetune, given, data api.Key) api.Evaluate {
+	out := api.Evaluate{Model: model, Given: given, Data: data, Metrics: metricsVersion}
+	positive, negative := t.ClassNames()
+	if positive != model.PositiveName {
+		out.PositiveName = positive
+	}
+	if negative != model.NegativeName {
+		out.NegativeName = negative
 	}
 	return out
 }
@@ -70,17 +78,26 @@ func pairWhere(s *spec.Spec, stain string) api.Where {
 
 // labelledWhere says where the labelled images of the given parts are, and
 // nothing of the others: a change to the test set must not touch the training
-// set's fingerprint.
-func labelledWhere(s *spec.Spec, parts ...api.Part) api.Where {
+// set's fingerprint. Folds are drawn over both sets, so each part of a fold is in both.
+func labelledWhere(s *spec.Spec, fold int, parts ...api.Part) api.Where {
 	l := &s.Data.Labelled
-	out := &api.Labelled{Pattern: l.Group.Pattern, Columns: api.Columns(l.Columns)}
+	out := &api.Labelled{
+		Pattern: l.Group.Pattern, By: l.Group.By, Columns: l.Columns, AllowDuplicates: l.AllowDuplicates,
+		Folds: l.Folds, Fold: fold,
+	}
 	for _, part := range parts {
 		switch part {
 		case api.PartTraining:
-			out.Train, out.Validation = l.Train, validation(s)
+			out.Train, out.Validation, out.Take = l.Train, validation(s), l.Take
 		case api.PartTest:
 			out.Test = l.Test
 		}
+	}
+	if out.Folds > 0 {
+		out.Train, out.Test = l.Train, l.Test
+	}
+	if out.Folds > 0 || out.Take > 0 {
+		out.Seed = s.Data.Seed
 	}
 	return api.Where{Source: s.Data.Source, Synthetic: synthetic(s), Labelled: out}
 }
@@ -100,6 +117,6 @@ func synthetic(s *spec.Spec) *api.Synthetic {
 	if s.Data.Synthetic == nil {
 		return nil
 	}
-	out := api.Synthetic(*s.Data.Synthetic)
+	out := *s.Data.Synthetic
 	return &out
 }

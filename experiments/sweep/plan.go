@@ -3,9 +3,11 @@ package sweep
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"g2c/api"
+	"g2c/experiments/spec"
 	"g2c/internal/fault"
 )
 
@@ -16,6 +18,12 @@ type Plan struct {
 	SpecHash   string  `json:"specHash"`
 	Numerics   string  `json:"numericsClass"`
 	Items      []*Item `json:"items"`
+	// Labels are the spec's, notes of its author.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Comparisons are the pairs that the spec asks for; none: the baseline against all.
+	Comparisons []spec.Comparison `json:"comparisons,omitempty"`
+	// Notes say what of the spec decides nothing, a sentence each.
+	Notes []string `json:"notes,omitempty"`
 
 	byKey map[api.Key]*Item
 }
@@ -29,13 +37,57 @@ type Item struct {
 
 // Use is what one name of an item stands for.
 type Use struct {
-	Name   string   `json:"name"`
+	Name   string   `json:"name"`           // unique; made of all the others, for people
 	Task   string   `json:"task,omitempty"` // of the spec; empty for a pretraining
 	Arm    string   `json:"arm,omitempty"`
 	Stains []string `json:"stains"` // generated stains; of a pretraining, its one
 	Width  int      `json:"width"`  // of the generators
 	Blocks int      `json:"blocks"`
 	Seed   uint32   `json:"seed"`
+	Fold   int      `json:"fold,omitempty"` // from 1; 0 without folds
+	// Options are what else tells it from others, by path.
+	Options []Option `json:"options,omitempty"`
+}
+
+// Option is a field in which a use differs from others, with its value in normal form; of
+// the path "stains" the stains joined by plus signs, of "fold" the fold.
+type Option struct {
+	Path  string `json:"path"`
+	Value string `json:"value"`
+}
+
+// String is path=value, as names show it: long values by a hash.
+func (o Option) String() string { return o.Path + "=" + shown(o.Value) }
+
+// Picks says whether a selector of a comparison chooses a use. An option that no two uses
+// of its name differ in chooses all of them.
+func Picks(s spec.Selector, u Use) bool {
+	if u.Arm != s.Arm {
+		return false
+	}
+	for path, value := range s.At {
+		is := value
+		switch path {
+		case "model.generator.blocks":
+			is = strconv.Itoa(u.Blocks)
+		case "model.generator.width":
+			is = strconv.Itoa(u.Width)
+		case "seed":
+			is = strconv.FormatUint(uint64(u.Seed), 10)
+		case "stains":
+			is = strings.Join(u.Stains, "+")
+		default:
+			for _, o := range u.Options {
+				if o.Path == path {
+					is = o.Value
+				}
+			}
+		}
+		if is != value {
+			return false
+		}
+	}
+	return true
 }
 
 // UnmarshalJSON reads a plan and holds it together: every item is a valid task
@@ -59,9 +111,25 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("read plan: two items have the key %s", item.Key.Short())
 		}
 		in.byKey[item.Key] = item
+		for k := range item.Uses {
+			item.Uses[k].readOptions()
+		}
 	}
 	*p = Plan(in)
 	return nil
+}
+
+// readOptions takes the options of a use from its name, as the first format of plans has
+// them. Later plans carry them, and this is the only place that takes a name apart.
+func (u *Use) readOptions() {
+	if u.Options != nil {
+		return
+	}
+	for _, part := range strings.Split(u.Name, "/") {
+		if path, value, ok := strings.Cut(part, "="); ok {
+			u.Options = append(u.Options, Option{path, value})
+		}
+	}
 }
 
 // Find is the item of a key, nil if the plan has none.
@@ -117,14 +185,15 @@ func (p *Plan) Only(selector string) (*Plan, error) {
 	for _, item := range chosen {
 		add(item)
 	}
-	out := &Plan{Experiment: p.Experiment, SpecHash: p.SpecHash, Numerics: p.Numerics, byKey: map[api.Key]*Item{}}
+	out := *p
+	out.Items, out.byKey = nil, map[api.Key]*Item{}
 	for _, item := range p.Items {
 		if keep[item.Key] {
 			out.Items = append(out.Items, item)
 			out.byKey[item.Key] = item
 		}
 	}
-	return out, nil
+	return &out, nil
 }
 
 func (p *Plan) match(ok func(name string) bool) []*Item {

@@ -185,8 +185,11 @@ func TestJointModels(t *testing.T) {
 }
 
 func TestStainsMustBeSorted(t *testing.T) {
-	f := &api.Finetune{Stains: []string{"HE", "PASM"}, Size: 64, Batch: 1, Shards: 1, Generator: &api.Generator{Width: 4, Blocks: 1},
-		Classifier: api.Classifier{Width: 4, Units: 1, Hidden: 1, Stem: api.StemConv7, Shared: true}}
+	f := &api.Finetune{
+		Stains: []string{"HE", "PASM"}, View: api.View{Size: 64}, Tuning: api.Tuning{Batch: 1, Shards: 1},
+		Generator:  &api.Generator{Width: 4, Blocks: 1},
+		Classifier: api.Classifier{Width: 4, Units: 1, Hidden: 1, Stem: api.StemConv7, Shared: true},
+	}
 	if _, err := Convert(jointTensors(t, f), options("PASM", "HE")); !errors.Is(err, fault.ErrSpec) {
 		t.Errorf("%v, want an error", err)
 	}

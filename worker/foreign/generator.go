@@ -88,9 +88,10 @@ func (d *dict) generator(o Options, shape api.Generator, theirs map[string]strin
 		return nil, err
 	}
 	task := api.PretrainTask(o.Numerics, api.Pretrain{
-		Source: o.Source, Stain: o.Stains[0], Size: o.Size, Fit: api.FitResize, Generator: shape, DiscriminatorWidth: shape.Width,
-		Epochs: 1, ConstantEpochs: 1, Batch: 1, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1, LR: 2e-4, Beta1: 0.5, Beta2: 0.999,
-		Precision: api.FP32, Data: identity(weights),
+		Origin: api.Origin{Source: o.Source}, Stain: o.Stains[0], View: api.View{Size: o.Size, Fit: api.FitResize},
+		Generator: shape, Discriminator: api.Discriminator{DiscriminatorWidth: shape.Width},
+		CycleGAN: api.CycleGAN{Epochs: 1, ConstantEpochs: 1, Batch: 1, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1, LR: 2e-4, Beta1: 0.5, Beta2: 0.999},
+		Random:   api.Random{Precision: api.FP32}, Data: identity(weights),
 	})
 	return d.model(task, weights)
 }

@@ -22,9 +22,10 @@ const side = 64
 
 func model() *api.Finetune {
 	return &api.Finetune{
-		Source: "PAS", Stains: []string{"HE", "PASM"}, Size: side, Generator: &api.Generator{Width: 4, Blocks: 1},
+		Origin: api.Origin{Source: "PAS"}, Stains: []string{"HE", "PASM"}, View: api.View{Size: side},
+		Generator:    &api.Generator{Width: 4, Blocks: 1},
 		Classifier:   api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemConv7, Shared: true},
-		PositiveName: "sick", NegativeName: "well", Batch: 2, Shards: 1,
+		PositiveName: "sick", NegativeName: "well", Tuning: api.Tuning{Batch: 2, Shards: 1},
 	}
 }
 

@@ -118,9 +118,9 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 	if err := step.SetWeights(in.Weights, nil); err != nil {
 		return nil, err
 	}
-	e := &evaluation{f: f, eval: newEvaluator(step), opt: opt}
+	e := &evaluation{f: f, names: task.Evaluate.ClassNames(), eval: newEvaluator(step), opt: opt}
 	e.out = results.Evaluate{
-		PositiveName: f.PositiveName, NegativeName: f.NegativeName, Stains: f.Stains, Size: f.Size,
+		PositiveName: e.names[0], NegativeName: e.names[1], Stains: f.Stains, Size: f.Size,
 		Splits: map[string]results.Split{}, Gap: metrics.Undefined(),
 	}
 	if err := e.splits(ctx, set, in.Given); err != nil {
@@ -132,6 +132,7 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 // evaluation is one evaluation as it goes on.
 type evaluation struct {
 	f         *api.Finetune
+	names     [2]string // of the classes
 	eval      *evaluator
 	opt       Options
 	out       results.Evaluate
@@ -230,7 +231,7 @@ func (e *evaluation) judge(samples []metrics.Sample) results.Split {
 	in := metrics.Intervals(samples, metrics.Level)
 	return results.Split{
 		Binary: b,
-		Recall: map[string]metrics.Number{e.f.PositiveName: b.Recall[0], e.f.NegativeName: b.Recall[1]},
+		Recall: map[string]metrics.Number{e.names[0]: b.Recall[0], e.names[1]: b.Recall[1]},
 		CI95:   map[string]metrics.Interval{"balancedAccuracy": in.BalancedAccuracy.Interval, "auc": in.AUC.Interval},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -177,6 +178,7 @@ func (f *finetuner) resumeOrStart(generators []*safetensors.File) (*checkpoint.M
 		return nil, err
 	}
 	f.t = m.Step
+	f.rank()
 	if f.f.Select != api.SelectBest || f.log.Selected < 0 {
 		return nil, nil
 	}
@@ -327,6 +329,7 @@ func (f *finetuner) endEpoch(epoch int, lr float64) error {
 		}
 	}
 	f.log.Epochs = append(f.log.Epochs, e)
+	f.rank()
 	if epoch+1 == f.epochs || !f.due(f.t, epoch, true) {
 		return nil
 	}
@@ -340,6 +343,17 @@ func (f *finetuner) better(e results.FinetuneEpoch) bool {
 		return true
 	}
 	return e.Validation.BalancedAccuracy > f.log.Epochs[f.log.Selected].Validation.BalancedAccuracy
+}
+
+// rank tells the session how each epoch's end did on the validation images.
+func (f *finetuner) rank() {
+	scores := map[int64]float64{}
+	for _, e := range f.log.Epochs {
+		if e.Validation != nil && !math.IsNaN(float64(e.Validation.BalancedAccuracy)) {
+			scores[int64(e.Epoch+1)*int64(f.perEpoch)] = float64(e.Validation.BalancedAccuracy)
+		}
+	}
+	f.scores.Store(&scores)
 }
 
 func (f *finetuner) keepBest() error {

@@ -51,9 +51,10 @@ func noise(n, side int, seed uint32) *dataset.Set {
 // gan is a tiny pretraining of a few steps.
 func gan(d kernels.Device, lr float64) (api.Task, PretrainData) {
 	task := api.PretrainTask(d.Class(), api.Pretrain{
-		Source: "PAS", Stain: "HE", Size: 64, Fit: api.FitResize, Generator: api.Generator{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
-		Epochs: 2, ConstantEpochs: 1, Batch: 1, Pool: 2, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.1, Flip: true,
-		LR: lr, Beta1: 0.5, Beta2: 0.999, Seed: 1, Precision: api.FP32,
+		Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize},
+		Generator: api.Generator{Width: 4, Blocks: 1}, Discriminator: api.Discriminator{DiscriminatorWidth: 4},
+		CycleGAN: api.CycleGAN{Epochs: 2, ConstantEpochs: 1, Batch: 1, Pool: 2, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.1, Flip: true, LR: lr, Beta1: 0.5, Beta2: 0.999},
+		Random:   api.Random{Seed: 1, Precision: api.FP32},
 	})
 	side := api.LoadSide(64, 1.1)
 	return task, PretrainData{A: noise(4, side, 1), B: noise(3, side, 2)}
@@ -301,12 +302,12 @@ func TestStepDoesNotAllocate(t *testing.T) {
 // tuning is a tiny fine-tuning on noise.
 func tuning(d kernels.Device, frozen int) (api.Task, *dataset.Set) {
 	task := api.FinetuneTask(d.Class(), api.Finetune{
-		Source: "PAS", Stains: []string{"HE"}, Generators: []api.Key{{1}}, Size: 64, Fit: api.FitResize,
-		Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p", NegativeName: "n",
-		Generator:  &api.Generator{Width: 4, Blocks: 1},
+		Origin: api.Origin{Source: "PAS"}, Stains: []string{"HE"}, Generators: []api.Key{{1}},
+		View: api.View{Size: 64, Fit: api.FitResize}, Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p",
+		NegativeName: "n", Generator: &api.Generator{Width: 4, Blocks: 1},
 		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
-		Epochs:     2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5,
-		DropEvery: 5, DropBy: 10, Augment: true, Gradients: api.FP32, Seed: 1, Precision: api.FP32,
+		Tuning:     api.Tuning{Epochs: 2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Augment: true},
+		Sums:       api.Sums{Gradients: api.FP32}, Random: api.Random{Seed: 1, Precision: api.FP32},
 	})
 	base := noise(8, 64, 3)
 	images, pixels := make([]dataset.Image, base.Len()), make([][]uint8, base.Len())

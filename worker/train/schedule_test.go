@@ -11,7 +11,7 @@ func near(got, want float64) bool { return math.Abs(got-want) <= 1e-15*math.Abs(
 
 // The paper: 100 constant epochs, then linear; never quite zero.
 func TestPretrainLearningRate(t *testing.T) {
-	p := &pretrainer{p: &api.Pretrain{Epochs: 200, ConstantEpochs: 100, LR: 2e-4}}
+	p := &pretrainer{p: &api.Pretrain{CycleGAN: api.CycleGAN{Epochs: 200, ConstantEpochs: 100, LR: 2e-4}}}
 	for _, c := range []struct {
 		epoch int
 		want  float64
@@ -28,7 +28,7 @@ func TestPretrainLearningRate(t *testing.T) {
 
 // The paper: divided by 10 every 5 epochs.
 func TestFinetuneLearningRate(t *testing.T) {
-	f := &finetuner{f: &api.Finetune{LR: 0.01, DropEvery: 5, DropBy: 10}}
+	f := &finetuner{f: &api.Finetune{Tuning: api.Tuning{LR: 0.01, DropEvery: 5, DropBy: 10}}}
 	for epoch, want := range map[int]float64{0: 0.01, 4: 0.01, 5: 0.001, 9: 0.001, 29: 1e-7} {
 		if got := f.learningRate(epoch); !near(got, want) {
 			t.Errorf("epoch %d: %g, want %g", epoch, got, want)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"g2c/api"
@@ -47,7 +48,10 @@ type session struct {
 	saver *checkpoint.Saver[*bundle]
 	// last is the checkpoint to go back to, for messages. The saver's goroutine
 	// sets it; the loop reads it when no save is running.
-	last    string
+	last string
+	// scores are of checkpoints by step. The loop puts a new map there, and the saver's
+	// goroutine reads it.
+	scores  atomic.Pointer[map[int64]float64]
 	started time.Time
 	before  results.Timing
 	steps   int64
@@ -130,13 +134,22 @@ func (s *session) snapshot(b *bundle) (checkpoint.Snapshot, error) {
 func (s *session) saved(ctx context.Context, m checkpoint.Manifest) error {
 	s.last = m.Key()
 	policy := checkpoint.Policy{Keep: s.opt.Checkpoint.Keep, KeepBest: s.opt.Checkpoint.KeepBest}
-	if m.Final {
-		policy.Keep = 1
+	if m.Final { // it has the weights that are selected
+		policy.Keep, policy.KeepBest = 1, false
 	}
-	// The best weights so far travel in every checkpoint's state, so none needs to
-	// be kept for their sake.
-	_, err := s.opt.Repo.Prune(ctx, s.key, policy, func(checkpoint.Manifest) bool { return false })
+	_, err := s.opt.Repo.Prune(ctx, s.key, policy, s.score)
 	return err
+}
+
+// score is how a checkpoint did on the validation images, if it was saved at the end of an
+// epoch that was judged.
+func (s *session) score(m checkpoint.Manifest) (float64, bool) {
+	scores := s.scores.Load()
+	if scores == nil {
+		return 0, false
+	}
+	v, ok := (*scores)[m.Step]
+	return v, ok
 }
 
 // save hands a bundle over. With final it waits until everything is stored. A
