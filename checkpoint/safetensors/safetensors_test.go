@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -207,6 +208,44 @@ func TestDecodeRefuses(t *testing.T) {
 		if f, err := Decode(c.data); !errors.Is(err, fault.ErrData) || !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%s: %v, %v; want a data error with %q", name, f, err, c.why)
 		}
+	}
+}
+
+// What the header of a file says is what decoding it finds, and only the header is read.
+func TestReadHeader(t *testing.T) {
+	whole := encoded(t, samples(), map[string]string{"k": "v"})
+	last := int64(0)
+	at := func(data []byte) func(context.Context, int64, int64) (io.ReadCloser, error) {
+		return func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
+			last = offset + length
+			return io.NopCloser(io.NewSectionReader(bytes.NewReader(data), offset, length)), nil
+		}
+	}
+	got, err := ReadHeader(t.Context(), int64(len(whole)), at(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Decode(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want.Tensors {
+		want.Tensors[i].Data = nil
+	}
+	if !reflect.DeepEqual(got, want.Tensors) {
+		t.Errorf("got %v, want %v", got, want.Tensors)
+	}
+	if n := binary.LittleEndian.Uint64(whole); last != int64(8+n) {
+		t.Errorf("%d bytes were read, the header ends at %d", last, 8+n)
+	}
+	for _, size := range []int64{0, 7, 8, 100, int64(len(whole)) - 1, int64(len(whole)) + 1} {
+		if _, err := ReadHeader(t.Context(), size, at(whole)); !errors.Is(err, fault.ErrData) {
+			t.Errorf("a file said to have %d of %d bytes: %v", size, len(whole), err)
+		}
+	}
+	cut := whole[:40]
+	if _, err := ReadHeader(t.Context(), int64(len(whole)), at(cut)); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a file cut short: %v", err)
 	}
 }
 
