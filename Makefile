@@ -4,6 +4,8 @@ GO        ?= go
 BIN       := bin/g2c
 BUILD     := build
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT    ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS   := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 GOTESTSUM := $(GO) run gotest.tools/gotestsum@v1.13.0
 PEER      ?= ../shared/peers/torch_g2c.py
 TORCH_PY  ?= $(BUILD)/torch/bin/python
@@ -19,7 +21,7 @@ help: ## list the targets
 build: $(BIN) ## build bin/g2c
 
 $(BIN): $(SOURCES)
-	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/g2c
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $@ ./cmd/g2c
 
 .PHONY: demo
 demo: $(BIN) ## train both stages on synthetic tissue and write a report: minutes, no data needed
@@ -58,7 +60,7 @@ $(CUDA_IMAGE): $(CUDA_VENV)/done $(wildcard kernels/cuda/src/*.cu kernels/cuda/s
 
 .PHONY: gpu
 gpu: kernels $(CUDA_STUB) ## build bin/g2c with the CUDA backend: it runs with and without a driver
-	$(CUDA_ENV); $(GO) build -tags gpu -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/g2c
+	$(CUDA_ENV); $(GO) build -tags gpu -trimpath -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/g2c
 
 $(CUDA_VENV)/done: kernels/cuda/requirements.txt
 	python3 -m venv $(CUDA_VENV)

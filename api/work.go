@@ -28,7 +28,7 @@ func (w *Work) Level() int {
 	if e := w.Task.Evaluate; e != nil && (e.Metrics != 0 || e.PositiveName != "" || e.NegativeName != "") {
 		return LevelTrust
 	}
-	if l := w.Where.Labelled; l != nil && (l.By != "" || l.AllowDuplicates || l.Folds != 0 || l.Fold != 0 || l.Take != 0 || l.Seed != 0) {
+	if l := w.Where.Labelled; l != nil && (l.By != "" || l.AllowDuplicates || l.Folds != 0 || l.Fold != 0 || l.Take != 0 || l.Seed != 0 || l.Named) {
 		return LevelTrust
 	}
 	return LevelFirst
@@ -98,6 +98,10 @@ type Labelled struct {
 	Fold            int    `json:"fold,omitempty" f:"9" was:""`            // the one that is tested, from 1
 	Take            int    `json:"take,omitempty" f:"10" was:""`           // training images taken; 0 for all
 	Seed            uint32 `json:"seed,omitempty" f:"11" was:""`           // of the folds and of what is taken
+
+	// Named says that names of columns which are not empty were written by the user.
+	// Works of older programs have the default names in place of empty ones, and do not.
+	Named bool `json:"named,omitempty" f:"12" was:""`
 }
 
 // What a group is found by, where a pattern and a column both say it.

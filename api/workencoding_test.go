@@ -18,7 +18,7 @@ func fullWork() Work {
 			Labelled: &Labelled{
 				Train: []string{"train"}, Validation: &Validation{Paths: []string{"v"}, Fraction: 0.15, Seed: 7}, Test: []string{"test"},
 				Pattern: "^(?P<slide>.+)$", Columns: Columns{"path", "label", "patient", "slide"},
-				By: GroupByColumn, AllowDuplicates: true, Folds: 5, Fold: 2, Take: 300, Seed: 9,
+				By: GroupByColumn, AllowDuplicates: true, Folds: 5, Fold: 2, Take: 300, Seed: 9, Named: true,
 			},
 			Generators: []StainModel{{Stain: "HE", Model: "abcd", Key: fill(7)}},
 		},
@@ -61,6 +61,7 @@ func TestLevels(t *testing.T) {
 		"duplicates":        {labelled(func(l *Labelled) { l.AllowDuplicates = true }), LevelTrust},
 		"folds":             {labelled(func(l *Labelled) { l.Folds, l.Fold = 5, 1 }), LevelTrust},
 		"a part":            {labelled(func(l *Labelled) { l.Take = 3 }), LevelTrust},
+		"named columns":     {labelled(func(l *Labelled) { l.Named = true }), LevelTrust},
 		"its seed":          {labelled(func(l *Labelled) { l.Seed = 3 }), LevelTrust},
 	} {
 		if got := c.work.Level(); got != c.want {

@@ -5,12 +5,14 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/checkpoint/filestore"
 	"g2c/experiments/datasource"
+	"g2c/experiments/record"
 	"g2c/experiments/spec"
 	"g2c/experiments/specs"
 	"g2c/experiments/sweep"
@@ -29,10 +31,18 @@ type specFile struct {
 // experiment is a spec read and expanded.
 type experiment struct {
 	*specFile
-	plan *sweep.Plan
-	data *datasource.Opener
-	// notes are what the data's readers must know.
+	flags experimentFlags
+	plan  *sweep.Plan
+	data  *datasource.Opener
+	// sets are the images that the plan's tasks read, and what was found in them.
+	sets []record.Data
+	// notes are what the readers of results must know.
 	notes []string
+
+	// Of a run:
+	run     *record.Run       // what runs it, and on what
+	id      string            // of its record and its report
+	missing map[string]string // why a task is not done, by key
 }
 
 // experimentFlags are the flags that decide what an experiment is.
@@ -118,8 +128,8 @@ const reportsDir = "reports"
 // expand opens the data of a spec to know what its tasks are.
 func (f *experimentFlags) expand(ctx context.Context, file *specFile, class string, repo *checkpoint.Repo) (*experiment, error) {
 	var err error
-	e := &experiment{specFile: file}
-	e.data = &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad, Opened: e.opened}
+	e := &experiment{specFile: file, flags: *f}
+	e.data = &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
 	e.plan, err = sweep.Expand(file.File, sweep.Options{
 		Numerics:    class,
 		Fingerprint: func(d api.DataSet) (api.Key, error) { return e.data.Fingerprint(ctx, d) },
@@ -134,29 +144,33 @@ func (f *experimentFlags) expand(ctx context.Context, file *specFile, class stri
 			return nil, err
 		}
 	}
-	return e, e.checkSplits(ctx)
+	return e, e.judgeData(ctx)
 }
 
-// opened notes what reading a set found.
-func (e *experiment) opened(what string, r *dataset.Report) {
-	for _, n := range append(r.Notes(), r.Verdict.Remarks()...) {
-		e.notes = append(e.notes, what+": "+n)
-	}
-}
-
-// checkSplits opens the labelled images of each evaluation with all their splits,
-// so that a leak between them is found before anything is trained.
-func (e *experiment) checkSplits(ctx context.Context) error {
+// judgeData opens what the plan's tasks read, with all splits, so that a leak between them
+// is found before anything is trained. What it finds is kept for the plan and the report,
+// and what is not as it should be noted.
+func (e *experiment) judgeData(ctx context.Context) error {
+	var works []*api.Work
 	for _, item := range e.plan.Items {
-		if item.Task.Kind != api.KindEvaluate {
+		works = append(works, &item.Work)
+	}
+	reads, err := e.data.Experiment(ctx, works, datasource.SideLoaded)
+	for _, r := range reads {
+		if r.Set == nil {
+			sayVerdict(r)
 			continue
 		}
-		m := &item.Task.Evaluate.Model
-		where := item.Where
-		where.Generators = nil
-		if _, err := e.data.Labelled(ctx, api.DataSet{Part: api.PartTest, Side: m.Size, Fit: m.Fit, Labels: m.Labels(), Where: where}); err != nil {
-			return err
+		e.sets = append(e.sets, record.Data{Name: r.Name, Fold: r.Fold, Summary: dataset.Summarise(r.Set, r.Report), Verdict: r.Verdict})
+		found := r.Verdict.Remarks()
+		if r.Report != nil {
+			found = append(r.Report.Notes(), found...)
+		}
+		for _, n := range found {
+			if n = r.Name + ": " + n; !slices.Contains(e.notes, n) { // folds have much in common
+				e.notes = append(e.notes, n)
+			}
 		}
 	}
-	return nil
+	return err
 }

@@ -19,9 +19,8 @@ import (
 type storedModel struct {
 	repo     *checkpoint.Repo
 	manifest checkpoint.Manifest
-	task     api.Task // a pretraining or a fine-tuning
-	// classes are what the evaluation that stood for a fine-tuning calls its classes.
-	classes *[2]string
+	task     api.Task      // a pretraining or a fine-tuning
+	judged   *api.Evaluate // the evaluation that stands for it, if one does
 }
 
 // modelHelp explains MODEL.
@@ -76,14 +75,12 @@ func modelOf(ctx context.Context, repo *checkpoint.Repo, m checkpoint.Manifest, 
 	if err := found.task.Validate(); err != nil {
 		return nil, fault.New(fault.ErrData, "description of %s: %w", m.Key(), err)
 	}
-	if found.task.Kind == api.KindEvaluate {
+	if e := found.task.Evaluate; e != nil {
 		model, err := modelOfKey(ctx, repo, found.task.Inputs()[0].String(), kinds)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			model.judged = e
 		}
-		names := found.task.Evaluate.ClassNames()
-		model.classes = &names
-		return model, nil
+		return model, err
 	}
 	if !slices.Contains(kinds, found.task.Kind) {
 		return nil, fault.New(fault.ErrSpec, "%s is a %s, and a %s is wanted", found, found.task.Kind, joined(kinds)).
@@ -162,37 +159,6 @@ func modelOfStore(ctx context.Context, dir string, kinds []api.Kind) (*storedMod
 		WithHint("give one by its key, with --store %s", dir)
 }
 
-// classNames are what the classes of a fine-tuning are called: as its evaluation says, or
-// the only name that evaluations in the store have for them, or else its labels.
-func (m *storedModel) classNames(ctx context.Context) ([2]string, error) {
-	f := m.task.Finetune
-	if m.classes != nil {
-		return *m.classes, nil
-	}
-	tasks, _, err := m.repo.Tasks(ctx)
-	if err != nil {
-		return [2]string{}, err
-	}
-	var names [][2]string
-	for _, t := range tasks {
-		if t.Kind != checkpoint.Kind(api.KindEvaluate) || !t.Final {
-			continue
-		}
-		var e api.Task
-		description := t.Manifests[len(t.Manifests)-1].Description
-		if json.Unmarshal(description, &e) != nil || e.Evaluate == nil || e.Inputs()[0].String() != m.manifest.Task {
-			continue // of another model, or damaged, which is not ours to report
-		}
-		if n := e.Evaluate.ClassNames(); !slices.Contains(names, n) {
-			names = append(names, n)
-		}
-	}
-	if len(names) == 1 {
-		return names[0], nil
-	}
-	return [2]string{f.PositiveName, f.NegativeName}, nil
-}
-
 // String is the model for people: the beginning of its key, and what it is.
 func (m *storedModel) String() string {
 	key := m.manifest.Task[:12]
@@ -203,6 +169,41 @@ func (m *storedModel) String() string {
 		return fmt.Sprintf("%s (%s against %s on %s, seed %d)", key, f.PositiveName, f.NegativeName, strings.Join(append([]string{f.Source}, f.Stains...), "+"), f.Seed)
 	}
 	return key
+}
+
+// classes are what a classifier's classes are called, the positive one first: as the
+// evaluation that stands for it says, or those of the store that judge it. Where they
+// disagree the labels of the data stand for the classes.
+func (m *storedModel) classes(ctx context.Context) ([2]string, error) {
+	f := m.task.Finetune
+	own := [2]string{f.PositiveName, f.NegativeName}
+	if m.judged != nil {
+		return m.judged.ClassNames(), nil
+	}
+	tasks, _, err := m.repo.Tasks(ctx)
+	if err != nil {
+		return own, err
+	}
+	var names [][2]string
+	for _, t := range tasks {
+		if api.Kind(t.Kind) != api.KindEvaluate || !t.Final {
+			continue
+		}
+		var task api.Task
+		if json.Unmarshal(t.Manifests[len(t.Manifests)-1].Description, &task) != nil || task.Validate() != nil {
+			continue // damaged, and no matter here
+		}
+		if n := task.Evaluate.ClassNames(); task.Inputs()[0].String() == m.manifest.Task && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 1 {
+		return names[0], nil
+	}
+	if len(names) > 1 {
+		say("note: the evaluations of model %s call its classes differently; here they are called by their labels. The key of an evaluation chooses its names", m)
+	}
+	return own, nil
 }
 
 // weights reads the model's weights, verified.

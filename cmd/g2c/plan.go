@@ -46,11 +46,15 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 	if err != nil {
 		return err
 	}
+	for _, n := range e.plan.Notes {
+		say("note: %s", n)
+	}
 	known, err := e.known(ctx, repo)
 	if err != nil {
 		return err
 	}
 	list := planned.List(e.plan, known)
+	list.Data = e.sets
 	if !wantJSON(c) {
 		return list.Text(os.Stdout)
 	}
@@ -78,9 +82,6 @@ func (f *experimentFlags) look(ctx context.Context, file *specFile) (e *experime
 	}
 	if e, err = f.expand(ctx, file, class, repo); err != nil {
 		return nil, nil, err
-	}
-	for _, n := range e.notes {
-		say("note: %s", n)
 	}
 	return e, repo, nil
 }

@@ -81,15 +81,16 @@ func predict(c *cobra.Command, model string, paths []string, f *modelFlags) erro
 		return err
 	}
 	defer device.Close()
-	classifier, err := infer.NewClassifier(device, t, weights)
+	names, err := m.classes(ctx)
+	if err != nil {
+		return err
+	}
+	classifier, err := infer.NewClassifier(device, t, names, weights)
 	if err != nil {
 		return err
 	}
 	defer classifier.Close()
-	classes, err := m.classNames(ctx)
-	if err != nil {
-		return err
-	}
+	classes := classifier.Classes()
 	table := [][]string{{"path", "label", "p_" + classes[0], "p_" + classes[1]}}
 	all := []prediction{}
 	for _, group := range images {

@@ -19,27 +19,32 @@ import (
 // defaultStore is where verbs that read no spec look.
 const defaultStore = "runs"
 
-// newReport is `g2c report STORE|EXPERIMENT`.
+// newReport is `g2c report STORE|EXPERIMENT...`.
 func newReport() *cobra.Command {
 	var storeDir, out string
 	c := &cobra.Command{
-		Use:   "report STORE|EXPERIMENT",
+		Use:   "report STORE|EXPERIMENT...",
 		Short: "Make reports again from what is stored",
 		Long: `Make reports again from what is stored.
 
 A store's directory reports on every experiment that was run in it; a name on that
-one, in --store. Neither the spec nor the data is needed. Reports are written to
-reports/EXPERIMENT in the store, or to -o: the folder of the one report, or the
-folder of the reports' folders where there are several.
+one, in --store: the first run of the name, while NAME@HASH is another of its runs.
+Neither the spec nor the data is needed. Reports are written to reports/EXPERIMENT in
+the store, or to -o: the folder of the one report, or the folder of the reports'
+folders where there are several.
 
 ` + exitCodes,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			dir, names, err := findExperiments(c.Context(), args[0], storeDir)
-			if err != nil {
-				return err
+			var all []stored
+			for _, arg := range args {
+				found, err := findExperiments(c.Context(), arg, storeDir)
+				if err != nil {
+					return err
+				}
+				all = append(all, found...)
 			}
-			return rebuild(c, dir, names, out)
+			return rebuild(c, all, out)
 		},
 	}
 	c.Flags().StringVar(&storeDir, "store", defaultStore, "store of the named experiment")
@@ -47,21 +52,28 @@ folder of the reports' folders where there are several.
 	return c
 }
 
-// findExperiments is the store and the names that an argument means. A directory
-// is a store, unless the store asked for has an experiment of that name.
-func findExperiments(ctx context.Context, arg, storeDir string) (dir string, names []string, err error) {
+// stored is a run that a store has the record of.
+type stored struct{ dir, id string }
+
+// findExperiments is the runs that an argument means. A directory is a store, unless the
+// store asked for has an experiment of that name.
+func findExperiments(ctx context.Context, arg, storeDir string) ([]stored, error) {
 	if info, err := os.Stat(arg); err != nil || !info.IsDir() {
-		return storeDir, []string{arg}, nil
+		return []stored{{storeDir, arg}}, nil
 	}
 	s, err := openRead(arg)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	names, err = record.Names(ctx, s)
-	if err == nil && len(names) == 0 {
+	ids, err := record.IDs(ctx, s)
+	if err == nil && len(ids) == 0 {
 		err = fault.New(fault.ErrNotFound, "store %s has no experiment", arg).WithHint("`g2c run SPEC --store %s` makes one", arg)
 	}
-	return arg, names, err
+	var all []stored
+	for _, id := range ids {
+		all = append(all, stored{arg, id})
+	}
+	return all, err
 }
 
 // openRead opens a directory store that exists, for reading.
@@ -79,30 +91,26 @@ type rebuiltReport struct {
 	Unfinished int    `json:"unfinishedTasks"`
 }
 
-func rebuild(c *cobra.Command, dir string, names []string, out string) error {
-	s, err := openRead(dir)
-	if err != nil {
-		return err
-	}
-	var all []rebuiltReport
-	for _, name := range names {
+func rebuild(c *cobra.Command, all []stored, out string) error {
+	done := []rebuiltReport{}
+	for _, run := range all {
 		to := out
 		switch {
 		case out == "":
-			to = filepath.Join(dir, reportsDir, name)
-		case len(names) > 1:
-			to = filepath.Join(out, name)
+			to = filepath.Join(run.dir, reportsDir, run.id)
+		case len(all) > 1:
+			to = filepath.Join(out, run.id)
 		}
-		n, err := rebuildOne(c.Context(), s, name, to)
+		n, err := rebuildOne(c.Context(), run, to)
 		if err != nil {
 			return err
 		}
-		all = append(all, rebuiltReport{Experiment: name, Dir: to, Unfinished: n})
+		done = append(done, rebuiltReport{Experiment: run.id, Dir: to, Unfinished: n})
 	}
 	if wantJSON(c) {
-		return printJSON(all)
+		return printJSON(done)
 	}
-	for _, r := range all {
+	for _, r := range done {
 		if r.Unfinished > 0 {
 			say("note: %d tasks of %s are not finished", r.Unfinished, r.Experiment)
 		}
@@ -111,24 +119,33 @@ func rebuild(c *cobra.Command, dir string, names []string, out string) error {
 	return nil
 }
 
-// rebuildOne writes the report of an experiment and counts unfinished tasks.
-func rebuildOne(ctx context.Context, s *filestore.Store, name, to string) (unfinished int, err error) {
-	e, err := record.Get(ctx, s, name)
+// rebuildOne writes the report of a run and counts unfinished tasks.
+func rebuildOne(ctx context.Context, run stored, to string) (unfinished int, err error) {
+	s, err := openRead(run.dir)
 	if err != nil {
 		return 0, err
 	}
-	data, err := report.Collect(ctx, checkpoint.New(s), e.Plan)
+	e, err := record.Get(ctx, s, run.id)
 	if err != nil {
 		return 0, err
 	}
-	data.Notes = report.Notes{Warnings: e.Notes, Command: e.Command}
+	data, err := report.Collect(ctx, checkpoint.New(s), report.Source{ID: run.id, Record: e})
+	if err != nil {
+		return 0, err
+	}
+	patches, err := storedExamples(ctx, s, run.id)
+	if err != nil {
+		return 0, err
+	}
+	data.Show(patches)
 	return len(data.Unfinished), report.Write(ctx, to, data)
 }
 
 // record keeps in the store what a report needs.
-func (e *experiment) record(ctx context.Context, s store.Store) error {
-	return record.Put(ctx, s, record.Experiment{Spec: e.text, Sets: e.sets, Command: e.command(), Notes: e.notes, Plan: e.plan})
+func (e *experiment) record(ctx context.Context, s store.Store) (err error) {
+	e.id, err = record.Put(ctx, s, record.Experiment{
+		Spec: e.text, Sets: e.flags.sets, Command: e.command(), Notes: e.notes, Plan: e.plan,
+		Part: e.flags.only != "", Run: e.run, Data: e.sets, Missing: e.missing,
+	})
+	return err
 }
-
-// command is what makes the experiment's results again.
-func (e *experiment) command() string { return "g2c run " + e.name }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -13,7 +16,13 @@ import (
 	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/coordinator/local"
+	"g2c/coordinator/state"
+	"g2c/experiments/record"
 	"g2c/experiments/report"
+	"g2c/experiments/sweep"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/model/metrics"
 	"g2c/worker/runner"
 	"g2c/worker/train"
 )
@@ -90,6 +99,9 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err := e.bringModels(ctx, repo); err != nil {
 		return err
 	}
+	if e.run, err = provenance(devices, f.skipBad); err != nil {
+		return err
+	}
 	if err := e.record(ctx, store); err != nil {
 		return err
 	}
@@ -104,12 +116,9 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 			Progress: view.step, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
 		})
 	}
-	err = e.execute(ctx, repo, runner.NewPool("local", runners...), view)
+	ended := e.execute(ctx, repo, runner.NewPool("local", runners...), view)
 	view.close()
-	if err != nil {
-		return err
-	}
-	return e.report(c, repo, filepath.Join(path, reportsDir, e.plan.Experiment))
+	return e.finish(c, repo, devices[0], filepath.Join(path, reportsDir), ended)
 }
 
 // gang is how many slots a task takes of a worker that has a slot a device: a fine-tuning
@@ -131,7 +140,8 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 		w.Gang = gang(w.Task, w.Gang, worker.Slots())
 		works = append(works, w)
 	}
-	return local.Run(ctx, local.Options{
+	var last *state.Snapshot
+	err := local.Run(ctx, local.Options{
 		Experiment: e.plan.Experiment,
 		Works:      works,
 		Workers:    []local.Worker{worker},
@@ -142,20 +152,77 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 			}
 			return m != nil, err
 		},
-		Changed: view.tasks,
+		Changed: func(s *state.Snapshot) {
+			last = s
+			view.tasks(s)
+		},
 	})
+	if err != nil && last != nil {
+		e.missing = whyMissing(e.plan, last, errors.Is(err, fault.ErrInterrupted))
+	}
+	return err
 }
 
-// report writes the report and says where it is.
-func (e *experiment) report(c *cobra.Command, repo *checkpoint.Repo, dir string) error {
-	data, err := report.Collect(c.Context(), repo, e.plan)
+// whyMissing says of each task that is not done why, by its key.
+func whyMissing(p *sweep.Plan, s *state.Snapshot, interrupted bool) map[string]string {
+	out := map[string]string{}
+	for _, item := range p.Items { // inputs come before what needs them
+		t := s.Task(item.Key)
+		if t == nil || t.Status == state.Done {
+			continue
+		}
+		needs, _ := p.Needs(item)
+		lost := slices.IndexFunc(needs, func(in *sweep.Item) bool { return out[in.Key.String()] != "" })
+		why := "the run ended before it began"
+		switch {
+		case t.Status == state.Failed:
+			why = "failed: " + t.Reason
+		case lost >= 0:
+			why = "needs " + needs[lost].Name() + ", which is not done"
+		case interrupted && t.Attempts > 0:
+			why = "interrupted, with its state saved: the same command goes on from there"
+		case interrupted:
+			why = "interrupted before it began: the same command goes on"
+		}
+		out[item.Key.String()] = why
+	}
+	return out
+}
+
+// settleTime is how long a run that ended badly may take to write its report.
+const settleTime = time.Minute
+
+// finish writes the report of a run, also of one that failed or was interrupted, and
+// returns how it ended.
+func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.Device, reports string, ended error) error {
+	dir := filepath.Join(reports, e.id)
+	var data *report.Data
+	var err error
+	if ended == nil {
+		data, err = e.report(c.Context(), repo, d, dir, nil)
+		if errors.Is(err, fault.ErrInterrupted) {
+			ended = err
+		}
+	}
+	if ended != nil { // an interrupt ends the training, and not its report
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), settleTime)
+		defer cancel()
+		if err := e.record(ctx, repo.Store()); err != nil {
+			say("warning: why tasks are not done could not be recorded: %v", err)
+		}
+		if data, err = e.report(ctx, repo, d, dir, ended); err != nil {
+			say("warning: the report could not be written: %v", err)
+			return ended
+		}
+	}
 	if err != nil {
 		return err
 	}
-	data.Notes = report.Notes{Warnings: e.notes, Command: e.command()}
-	if err := report.Write(c.Context(), dir, data); err != nil {
-		return err
-	}
+	return cmp.Or(ended, e.show(c, data, filepath.Join(dir, report.IndexFile)))
+}
+
+// show prints what a run found.
+func (e *experiment) show(c *cobra.Command, data *report.Data, page string) error {
 	if wantJSON(c) {
 		text, err := data.JSON()
 		if err == nil {
@@ -164,8 +231,35 @@ func (e *experiment) report(c *cobra.Command, repo *checkpoint.Repo, dir string)
 		return err
 	}
 	printArms(data)
-	fmt.Printf("report: %s\n", filepath.Join(dir, "index.html"))
+	fmt.Printf("report: %s\n", page)
+	if n := len(data.Unfinished); n > 0 {
+		say("the report is partial: %s not finished", plural(n, "task"))
+	}
 	return nil
+}
+
+// report collects the results, makes the example patches and writes the report. Patches
+// are made by a run that came to its end.
+func (e *experiment) report(ctx context.Context, repo *checkpoint.Repo, d kernels.Device, dir string, ended error) (*report.Data, error) {
+	run, err := record.Get(ctx, repo.Store(), e.id)
+	if err != nil {
+		return nil, err
+	}
+	data, err := report.Collect(ctx, repo, report.Source{ID: e.id, Record: run})
+	if err != nil {
+		return nil, err
+	}
+	var patches []report.Patches
+	if ended != nil {
+		patches, err = storedExamples(ctx, repo.Store(), e.id)
+	} else {
+		patches, err = e.examples(ctx, repo, d, data.Requests())
+	}
+	if err != nil {
+		return nil, err
+	}
+	data.Show(patches)
+	return data, report.Write(ctx, dir, data)
 }
 
 // printArms prints a line for each arm and seed.
@@ -174,13 +268,38 @@ func printArms(d *report.Data) {
 		return
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "task\tarm\tseed\ttest balanced accuracy\tAUC\tF1\tn")
+	folds := slices.ContainsFunc(d.Arms, func(a report.Arm) bool { return a.Fold > 0 })
+	head := "task\tarm\tseed\t"
+	if folds {
+		head += "fold\t"
+	}
+	fmt.Fprintln(w, head+"test balanced accuracy\tAUC\tF1\tn")
 	for _, a := range d.Arms {
 		t := a.Metrics.Test
+		fmt.Fprintf(w, "%s\t%s\t%d\t", a.Task, a.Arm, a.Seed)
+		if folds {
+			fmt.Fprintf(w, "%d\t", a.Fold)
+		}
 		if t.N == 0 {
+			fmt.Fprintf(w, "–\t–\t–\t0: none of %d is left to judge\n", a.LeftOut)
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%.3f\t%.3f\t%.3f\t%d\n", a.Task, a.Arm, a.Seed, t.BalancedAccuracy, t.AUC, t.F1, t.N)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", shown(t.BalancedAccuracy), shown(t.AUC), shown(t.F1), t.N)
+	}
+	for _, g := range d.Groups {
+		if g.Folds > 0 {
+			ci := g.BalancedAccuracy.CI95
+			fmt.Fprintf(w, "%s\t%s\tall\tall\t%s [%s, %s]\t%s\t%s\t%d\n", g.Task, g.Arm,
+				shown(g.BalancedAccuracy.Mean), shown(ci[0]), shown(ci[1]), shown(g.AUC.Mean), shown(g.F1.Mean), g.N)
+		}
 	}
 	w.Flush()
+}
+
+// shown is a share for people, a dash where it is not defined.
+func shown(n metrics.Number) string {
+	if !n.Defined() {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", float64(n))
 }

@@ -56,6 +56,9 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	if err != nil {
 		return err
 	}
+	for _, n := range e.notes {
+		say("note: %s", n)
+	}
 	var works []api.Work
 	for _, item := range e.plan.Items {
 		if !f.gangs {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
@@ -11,8 +12,9 @@ import (
 	"g2c/kernels/ref"
 )
 
-// version is the release, set by the build.
-var version = "dev"
+// version and commit are those of the sources, set by the build. Without it the commit is
+// what the compiler knows.
+var version, commit = "dev", ""
 
 // versionInfo is what `g2c version --json` prints.
 type versionInfo struct {
@@ -43,11 +45,11 @@ func newVersion() *cobra.Command {
 }
 
 func readVersion() (versionInfo, error) {
-	info := versionInfo{Version: version, Commit: "unknown", Backends: map[string]string{"ref": ref.Class}}
+	info := versionInfo{Version: version, Commit: cmp.Or(commit, "unknown"), Backends: map[string]string{"ref": ref.Class}}
 	if b, ok := debug.ReadBuildInfo(); ok {
 		info.Go = b.GoVersion
 		for _, s := range b.Settings {
-			if s.Key == "vcs.revision" {
+			if s.Key == "vcs.revision" && commit == "" {
 				info.Commit = s.Value
 			}
 		}

@@ -26,9 +26,6 @@ import (
 type Opener struct {
 	CacheDir string // of decoded pixels; empty for none
 	SkipBad  bool   // leave out files that do not decode
-	// Opened, if set, hears of each set that was read from files, with what was
-	// found.
-	Opened func(what string, r *dataset.Report)
 	// Keep is how many bytes of pixels are kept in memory; DefaultKeep if 0. The last
 	// few sets stay whatever they take. Mapped pixels do not count.
 	Keep int64
@@ -84,12 +81,6 @@ func (o *Opener) note(question string, r *dataset.Report) {
 	}
 }
 
-func (o *Opener) tell(what string, r *dataset.Report) {
-	if o.Opened != nil {
-		o.Opened(what, r)
-	}
-}
-
 // report is what reading the set of a question found; nil for what was not read.
 func (o *Opener) report(question string) *dataset.Report {
 	o.mu.Lock()
@@ -119,7 +110,6 @@ func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*
 		if err != nil {
 			return nil, fmt.Errorf("data.unlabelled.%s: %w", stain, err)
 		}
-		o.tell("unlabelled "+stain, r)
 		return set, nil
 	})
 }
@@ -162,7 +152,17 @@ func (o *Opener) Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, err
 			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, dataset.Show(label), all.Classes())
 		}
 	}
-	return all.Select(func(im dataset.Image) bool { return slices.Contains(wanted, im.Label) }), nil
+	return taken(all.Select(func(im dataset.Image) bool { return slices.Contains(wanted, im.Label) }), d)
+}
+
+// taken is a set with as many of its training images as the description asks for: of the
+// labels that the task tells apart.
+func taken(set *dataset.Set, d api.DataSet) (*dataset.Set, error) {
+	l := d.Where.Labelled
+	if l == nil || l.Take == 0 || set.Split(dataset.Train).Len() == 0 {
+		return set, nil
+	}
+	return set.Take(l.Take, l.Seed)
 }
 
 // all is the labelled images of every class.
@@ -170,7 +170,7 @@ func (o *Opener) all(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
 	asked := labelledQuestion(d)
 	return o.get(ctx, asked, func() (*dataset.Set, error) {
 		if s := d.Where.Synthetic; s != nil {
-			return synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(d.Where.Source), d.Side)
+			return drawn(synthetic.Config(*s), d)
 		}
 		if d.Where.Labelled == nil {
 			return nil, fault.New(fault.ErrSpec, "data.labelled is missing")
@@ -180,9 +180,18 @@ func (o *Opener) all(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("data.labelled: %w", err)
 		}
-		o.tell("labelled "+d.Where.Source, r)
 		return set, nil
 	})
+}
+
+// drawn is the labelled images of the built-in world, in its own splits or in folds.
+func drawn(c synthetic.Config, d api.DataSet) (*dataset.Set, error) {
+	set, err := synthetic.Labelled(c, synthetic.Stain(d.Where.Source), d.Side)
+	if err != nil || d.Where.Labelled == nil || d.Where.Labelled.Folds == 0 {
+		return set, err
+	}
+	set, _, err = dataset.PoolOf(set).Cut(source(d.Where.Labelled))
+	return set, err
 }
 
 // load reads labelled images. Those of several folds are read once.
@@ -209,20 +218,27 @@ func (o *Opener) load(ctx context.Context, src dataset.Labelled, opt dataset.Opt
 
 // source is labelled images in the words of internal/dataset.
 func source(l *api.Labelled) dataset.Labelled {
-	src := dataset.Labelled{Train: l.Train, Test: l.Test, GroupPattern: l.Pattern, Columns: columns(l.Columns)}
+	src := dataset.Labelled{
+		Train: l.Train, Test: l.Test, GroupPattern: l.Pattern, By: l.By, Columns: columns(l),
+		AllowDuplicates: l.AllowDuplicates, Folds: l.Folds, Fold: l.Fold, Seed: l.Seed,
+	}
 	if v := l.Validation; v != nil {
-		src.Validation, src.ValidationFraction, src.Seed = v.Paths, v.Fraction, v.Seed
+		src.Validation, src.ValidationFraction = v.Paths, v.Fraction
+		if v.Fraction != 0 {
+			src.Seed = v.Seed
+		}
 	}
 	return src
 }
 
-// columns leaves out names that are the default: they need not be there.
-func columns(c api.Columns) dataset.Columns {
-	named, byDefault := dataset.Columns(c), dataset.DefaultColumns()
+// columns are the names that must be there: where the user wrote none, the default ones
+// may be missing.
+func columns(l *api.Labelled) dataset.Columns {
+	named, byDefault := dataset.Columns(l.Columns), dataset.DefaultColumns()
 	for _, x := range []struct{ name, byDefault *string }{
 		{&named.Path, &byDefault.Path}, {&named.Label, &byDefault.Label}, {&named.Patient, &byDefault.Patient}, {&named.Slide, &byDefault.Slide},
 	} {
-		if *x.name == *x.byDefault {
+		if *x.name == *x.byDefault && !l.Named {
 			*x.name = ""
 		}
 	}

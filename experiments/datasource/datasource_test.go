@@ -133,8 +133,8 @@ func TestVerdicts(t *testing.T) {
 	where.Unlabelled[1].Paths = append(where.Unlabelled[1].Paths, where.Labelled.Test...)
 	d.Where = where
 	work := []*api.Work{
-		{Task: api.Task{Kind: api.KindEvaluate, Evaluate: &api.Evaluate{Model: api.Finetune{Source: "PAS", Size: 64, Fit: api.FitResize}}}, Where: where},
-		{Task: api.Task{Kind: api.KindPretrain, Pretrain: &api.Pretrain{Source: "PAS", Stain: "HE", Size: 64, Load: 1.117, Fit: api.FitResize}}, Where: where},
+		{Task: api.Task{Kind: api.KindEvaluate, Evaluate: &api.Evaluate{Model: api.Finetune{Origin: api.Origin{Source: "PAS"}, View: api.View{Size: 64, Fit: api.FitResize}}}}, Where: where},
+		{Task: api.Task{Kind: api.KindPretrain, Pretrain: &api.Pretrain{Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize}, CycleGAN: api.CycleGAN{Load: 1.117}}}, Where: where},
 	}
 	for side, want := range map[Side]int{SideSeen: 64, SideLoaded: 71} {
 		reads, err := o.Experiment(t.Context(), work, side)
@@ -204,6 +204,101 @@ func TestFoldsAreReadOnce(t *testing.T) {
 }
 
 // Synthetic tissue knows the truth: the same tissue in the other stain.
+// The built-in world is dealt to folds like any other: each patient is tested once.
+func TestFoldsOfSyntheticTissue(t *testing.T) {
+	o := &Opener{}
+	tested := map[string]int{}
+	for fold := 1; fold <= 2; fold++ {
+		set, err := o.Labelled(t.Context(), api.DataSet{Part: api.PartTest, Side: 64, Where: api.Where{
+			Source: "PAS", Synthetic: world, Labelled: &api.Labelled{Folds: 2, Fold: fold, Seed: 3},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range set.Len() {
+			if im := set.Image(i); im.Split == dataset.Test {
+				tested[im.Name]++
+			} else if im.Split != dataset.Train {
+				t.Errorf("%s is in %s", im.Name, im.Split)
+			}
+		}
+	}
+	if len(tested) != world.Patients*world.Patches {
+		t.Errorf("%d of %d images are tested", len(tested), world.Patients*world.Patches)
+	}
+	for name, n := range tested {
+		if n != 1 {
+			t.Errorf("%s is tested %d times", name, n)
+		}
+	}
+}
+
+// Of labelled images, those of a task's labels are taken: training images alone, with a
+// fingerprint of their own, while the test images stay as they are.
+func TestTake(t *testing.T) {
+	where := onDisk(t)
+	o := &Opener{CacheDir: t.TempDir()}
+	d := api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Labels: []string{"gs", "noa"}, Where: where}
+	all, err := o.Labelled(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	few := d
+	l := *where.Labelled
+	l.Take, l.Seed = 2, 5
+	few.Where.Labelled = &l
+	got, err := o.Labelled(t.Context(), few)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := got.Split(dataset.Train).Len(); n != 2 || all.Split(dataset.Train).Len() <= 2 {
+		t.Errorf("%d of %d training images are taken, want 2", n, all.Split(dataset.Train).Len())
+	}
+	if classes := got.Split(dataset.Train).Classes(); len(classes) != 2 {
+		t.Errorf("they are of the classes %v", classes)
+	}
+	for _, part := range []api.Part{api.PartTraining, api.PartTest} {
+		d.Part, few.Part = part, part
+		if same := fingerprint(t, o, d) == fingerprint(t, o, few); same != (part == api.PartTest) {
+			t.Errorf("the %s images have the fingerprint of all: %v", part, same)
+		}
+	}
+}
+
+// Names of columns that nobody wrote may be missing, also where an older program filled
+// them in; written ones may not.
+func TestColumnsThatWereWritten(t *testing.T) {
+	where := onDisk(t)
+	dir := filepath.Dir(where.Labelled.Train[0])
+	table := filepath.Join(dir, "table.csv")
+	text := "Path,label\n"
+	set, _, err := dataset.Unlabelled(t.Context(), where.Labelled.Train, dataset.Options{Side: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range set.Len() {
+		im := set.Image(i)
+		text += im.File + "," + filepath.Base(filepath.Dir(im.File)) + "\n"
+	}
+	if err := os.WriteFile(table, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	filled := api.Columns{Path: "path", Label: "label", Patient: "patient", Slide: "slide"}
+	written := api.Columns{Patient: "patient"}
+	for what, c := range map[string]struct {
+		columns api.Columns
+		ok      bool
+	}{"nobody wrote them": {api.Columns{}, true}, "an older program": {filled, true}, "the user": {written, false}} {
+		d := api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Where: api.Where{
+			Source: "PAS", Labelled: &api.Labelled{Train: []string{table}, Columns: c.columns, Named: !c.ok},
+		}}
+		_, err := (&Opener{CacheDir: t.TempDir()}).Labelled(t.Context(), d)
+		if (err == nil) != c.ok || err != nil && (!errors.Is(err, fault.ErrData) || !strings.Contains(err.Error(), "patient")) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestTruth(t *testing.T) {
 	o := &Opener{}
 	d := api.DataSet{Stain: "HE", Where: api.Where{Source: "PAS", Synthetic: world}}

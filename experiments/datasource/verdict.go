@@ -12,6 +12,7 @@ import (
 type Read struct {
 	Name     string // for people
 	Labelled bool
+	Fold     int             // whose splits these are; 0 for none
 	Set      *dataset.Set    // nil where it is refused
 	Report   *dataset.Report // nil for what is drawn and not read
 	Verdict  dataset.Verdict
@@ -44,6 +45,9 @@ func (r *Read) seen(unlabelled []Unlabelled) {
 
 func (o *Opener) labelled(ctx context.Context, d api.DataSet) (Read, error) {
 	read := Read{Name: "labelled " + d.Where.Source, Labelled: true}
+	if l := d.Where.Labelled; l != nil {
+		read.Fold = l.Fold
+	}
 	var err error
 	read.Set, err = o.all(ctx, d)
 	if read.Report = o.report(labelledQuestion(d)); read.Report != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"g2c/api"
+	"g2c/experiments/record"
 	"g2c/experiments/sweep"
 )
 
@@ -46,6 +47,7 @@ type Listing struct {
 	Labels        map[string]string `json:"labels,omitempty"` // of the spec
 	Kinds         []Kind            `json:"kinds"`
 	Tasks         []Task            `json:"tasks"`            // each after its inputs
+	Data          []record.Data     `json:"data,omitempty"`   // the images that tasks read, and the verdict on them, as the caller found it
 	SecondsLeft   float64           `json:"secondsLeft"`      // of the tasks not done whose time is known, one after another
 	UnknownLeft   int               `json:"unknownTasksLeft"` // tasks not done of unknown time
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+
+	"g2c/experiments/record"
 )
 
 // JSON is the listing for programs, indented, with a newline at the end.
@@ -39,6 +41,7 @@ func (l *Listing) Text(w io.Writer) error {
 	out.WriteByte('\n')
 	l.tasksText(&out)
 	out.WriteByte('\n')
+	l.dataText(&out)
 	fmt.Fprintln(&out, l.costText())
 	_, err := w.Write(trimRight(out.Bytes()))
 	return err
@@ -51,6 +54,18 @@ func (l *Listing) kindsText(out io.Writer) {
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\n", k.Kind, k.Tasks, k.Requests, k.Done)
 	}
 	t.Flush()
+}
+
+// dataText is the verdict on the data.
+func (l *Listing) dataText(out io.Writer) {
+	if len(l.Data) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "DATA")
+	for _, f := range record.Findings(l.Data) {
+		fmt.Fprintf(out, "%s  %-5s %s: %s\n", f.Set, f.State, f.Name, f.Text)
+	}
+	fmt.Fprintln(out)
 }
 
 func (l *Listing) tasksText(out io.Writer) {

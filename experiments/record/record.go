@@ -1,10 +1,18 @@
-// Package record keeps what a store must know of an experiment so that its report
-// can be made again without the spec or the data: the plan, the spec's text, and
-// the notes for readers. A record is a small object of the store,
-// experiments/<name>.json; the last run under a name wins. It holds no results:
+// Package record keeps what a store must know of a run so that its report can be
+// made again without the spec or the data: the plan, the spec's text, the notes for
+// readers, what was run where, and why what is missing is missing. It holds no results:
 // those are in the checkpoints that the plan names.
 //
-// The functions may be called from many goroutines.
+// The id of the first run under an experiment's name is that name; of every other, which
+// has another plan, name@hash, with the first 12 digits of the plan's hash. Thus no run
+// replaces what belongs to another, and the same run again has the same id. The record of
+// a part of a plan never takes the plain name.
+//
+// A record is a small object of the store, experiments/NAME.json or
+// experiments/NAME/HASH.json; example patches lie beside it, as .examples.
+//
+// The functions may be called from many goroutines; two runs that begin under one new
+// name at the same instant may both take the plain name, so callers hold the store's lock.
 package record
 
 import (
@@ -23,13 +31,15 @@ import (
 
 // Limits and names.
 const (
-	// Version is the version of the format that this program writes.
-	Version = 1
+	// Version is the version of the format that this program writes; it reads the
+	// first, too, which had no Run, Data and Missing.
+	Version = 2
 	// MaxBytes is far more than the largest sweep needs.
 	MaxBytes = 256 << 20
 
-	prefix = "experiments/"
-	suffix = ".json"
+	prefix   = "experiments/"
+	suffix   = ".json"
+	examples = ".examples"
 )
 
 // Experiment is a record.
@@ -40,33 +50,91 @@ type Experiment struct {
 	Command string      `json:"command"`
 	Notes   []string    `json:"notes"` // about the data, one sentence each
 	Plan    *sweep.Plan `json:"plan"`
+
+	Part    bool              `json:"part,omitempty"` // of the spec's plan: --only
+	Run     *Run              `json:"run,omitempty"`
+	Data    []Data            `json:"data,omitempty"`
+	Missing map[string]string `json:"missing,omitempty"` // why a task is not done, by key, when the run last ended
 }
 
-// Put stores a record under its plan's name.
-func Put(ctx context.Context, s store.Store, e Experiment) error {
+// Run is what ran an experiment last, and where.
+type Run struct {
+	Version  string   `json:"version"`
+	Commit   string   `json:"commit"`
+	Device   string   `json:"device"`
+	Hardware []string `json:"hardware"` // processor, memory, GPUs
+	SkipBad  bool     `json:"skipBad,omitempty"`
+}
+
+// Put stores the record of a run and returns its id.
+func Put(ctx context.Context, s store.Store, e Experiment) (id string, err error) {
 	e.Format = Version
 	data, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("encode the record of %s: %w", e.Plan.Experiment, err)
+		return "", fmt.Errorf("encode the record of %s: %w", e.Plan.Experiment, err)
 	}
-	key, err := key(e.Plan.Experiment)
+	if id, err = ID(ctx, s, e.Plan, e.Part); err != nil {
+		return "", err
+	}
+	key, err := key(id, suffix)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return s.Put(ctx, key, bytes.NewReader(append(data, '\n')))
+	return id, s.Put(ctx, key, bytes.NewReader(append(data, '\n')))
 }
 
-// Get reads the record of an experiment; none is fault.ErrNotFound, a damaged one
+// ID is the id of the run of a plan: its name, unless that belongs to another run, or the
+// plan is a part of one.
+func ID(ctx context.Context, s store.Reader, p *sweep.Plan, part bool) (string, error) {
+	own := p.Experiment + "@" + p.Hash()[:hashDigits]
+	if part {
+		return own, nil
+	}
+	first, err := Get(ctx, s, p.Experiment)
+	switch {
+	case errors.Is(err, fault.ErrNotFound):
+		return p.Experiment, nil
+	case errors.Is(err, fault.ErrData): // nobody can say whose it is
+		return own, nil
+	case err != nil:
+		return "", err
+	case first.Plan.Hash() == p.Hash():
+		return p.Experiment, nil
+	}
+	return own, nil
+}
+
+// hashDigits is how many digits of a plan's hash an id has.
+const hashDigits = 12
+
+// Get reads the record of an id; none is fault.ErrNotFound, a damaged one
 // fault.ErrData.
-func Get(ctx context.Context, s store.Reader, name string) (*Experiment, error) {
-	key, err := key(name)
+func Get(ctx context.Context, s store.Reader, id string) (*Experiment, error) {
+	key, err := key(id, suffix)
 	if err != nil {
 		return nil, err
 	}
-	body, err := s.Get(ctx, key)
+	data, err := read(ctx, s, key)
 	if errors.Is(err, store.ErrNotExist) {
-		return nil, fault.New(fault.ErrNotFound, "the store has no experiment %s", name).WithHint("`g2c run` records one")
+		return nil, fault.New(fault.ErrNotFound, "the store has no experiment %s", id).WithHint("`g2c run` records one")
 	}
+	if err != nil {
+		return nil, err
+	}
+	e, err := Decode(data)
+	if err == nil {
+		if name, hash, own := strings.Cut(id, "@"); e.Plan.Experiment != name || own && !strings.HasPrefix(e.Plan.Hash(), hash) {
+			err = fault.New(fault.ErrData, "it is the record of %s@%s", e.Plan.Experiment, e.Plan.Hash()[:hashDigits])
+		}
+	}
+	if err != nil {
+		return nil, fault.New(fault.ErrData, "%s: %w", key, err).WithHint("`g2c run` records the experiment again")
+	}
+	return e, nil
+}
+
+func read(ctx context.Context, s store.Reader, key string) ([]byte, error) {
+	body, err := s.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -74,14 +142,32 @@ func Get(ctx context.Context, s store.Reader, name string) (*Experiment, error) 
 	if err := errors.Join(err, body.Close()); err != nil {
 		return nil, fault.New(fault.ErrUnavailable, "read %s: %w", key, err)
 	}
-	e, err := Decode(data)
-	if err == nil && e.Plan.Experiment != name {
-		err = fault.New(fault.ErrData, "it is the record of %s", e.Plan.Experiment)
+	if len(data) > MaxBytes {
+		return nil, fault.New(fault.ErrData, "%s has %d bytes, the limit is %d", key, len(data), MaxBytes)
 	}
+	return data, nil
+}
+
+// PutExamples stores the example patches of a run.
+func PutExamples(ctx context.Context, s store.Store, id string, body store.Body) error {
+	key, err := key(id, examples)
 	if err != nil {
-		return nil, fault.New(fault.ErrData, "%s: %w", key, err).WithHint("`g2c run` records the experiment again")
+		return err
 	}
-	return e, nil
+	return s.Put(ctx, key, body)
+}
+
+// Examples are the example patches of a run; nil where none were made.
+func Examples(ctx context.Context, s store.Reader, id string) ([]byte, error) {
+	key, err := key(id, examples)
+	if err != nil {
+		return nil, err
+	}
+	data, err := read(ctx, s, key)
+	if errors.Is(err, store.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
 }
 
 // Decode reads the bytes of a record.
@@ -93,8 +179,8 @@ func Decode(data []byte) (*Experiment, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, fault.New(fault.ErrData, "no record of an experiment: %w", err)
 	}
-	if e.Format != Version {
-		return nil, fault.New(fault.ErrData, "format %d, this program reads %d", e.Format, Version)
+	if e.Format < 1 || e.Format > Version {
+		return nil, fault.New(fault.ErrData, "format %d, this program reads 1 to %d", e.Format, Version)
 	}
 	if e.Plan == nil || len(e.Plan.Items) == 0 {
 		return nil, fault.New(fault.ErrData, "a record without a plan")
@@ -102,25 +188,31 @@ func Decode(data []byte) (*Experiment, error) {
 	return &e, nil
 }
 
-// Names lists the experiments of a store, sorted.
-func Names(ctx context.Context, s store.Reader) ([]string, error) {
+// IDs lists the runs of a store, sorted: the first of a name before the others.
+func IDs(ctx context.Context, s store.Reader) ([]string, error) {
 	infos, err := s.List(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	var ids []string
 	for _, info := range infos {
-		if name, ok := strings.CutSuffix(info.Key[len(prefix):], suffix); ok && !strings.Contains(name, "/") {
-			names = append(names, name)
+		path, ok := strings.CutSuffix(info.Key[len(prefix):], suffix)
+		if ok && strings.Count(path, "/") <= 1 {
+			ids = append(ids, strings.Replace(path, "/", "@", 1))
 		}
 	}
-	return names, nil
+	return ids, nil
 }
 
-func key(name string) (string, error) {
+// key is the key of an object of a run: experiments/NAME.json, experiments/NAME/HASH.json.
+func key(id, suffix string) (string, error) {
+	name, hash, own := strings.Cut(id, "@")
+	if own {
+		name += "/" + hash
+	}
 	key := prefix + name + suffix
-	if err := store.CheckKey(key); err != nil || strings.Contains(name, "/") {
-		return "", fault.New(fault.ErrNotFound, "%q is not the name of an experiment", name)
+	if err := store.CheckKey(key); err != nil || strings.Contains(id, "/") || own && hash == "" {
+		return "", fault.New(fault.ErrNotFound, "%q is not the name of an experiment", id)
 	}
 	return key, nil
 }

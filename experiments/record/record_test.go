@@ -16,13 +16,13 @@ import (
 	"g2c/internal/fault"
 )
 
-func experiment(t testing.TB) Experiment {
+func experiment(t testing.TB, sets ...string) Experiment {
 	t.Helper()
 	text, ok := specs.Lookup("quickstart")
 	if !ok {
 		t.Fatal("there is no quickstart")
 	}
-	file, err := spec.Parse("quickstart", text)
+	file, err := spec.Parse("quickstart", text, sets...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +47,8 @@ func open(t *testing.T) *filestore.Store {
 
 func TestPutThenGet(t *testing.T) {
 	s, e := open(t), experiment(t)
-	if err := Put(t.Context(), s, e); err != nil {
-		t.Fatal(err)
+	if id, err := Put(t.Context(), s, e); err != nil || id != e.Plan.Experiment {
+		t.Fatal(id, err)
 	}
 	got, err := Get(t.Context(), s, e.Plan.Experiment)
 	if err != nil {
@@ -63,15 +63,63 @@ func TestPutThenGet(t *testing.T) {
 	if got.Plan.Find(e.Plan.Items[0].Key) == nil {
 		t.Error("the plan that was read has no index")
 	}
-	names, err := Names(t.Context(), s)
+	names, err := IDs(t.Context(), s)
 	if err != nil || !slices.Equal(names, []string{e.Plan.Experiment}) {
 		t.Errorf("names %v, %v", names, err)
 	}
 }
 
+// A run replaces its own record and nobody else's; a part never takes the plain name.
+func TestEveryRunHasItsRecord(t *testing.T) {
+	ctx, s := t.Context(), open(t)
+	put := func(e Experiment, command, want string) {
+		t.Helper()
+		e.Command = command
+		if id, err := Put(ctx, s, e); err != nil || id != want {
+			t.Fatalf("%s: id %q, want %q, %v", command, id, want, err)
+		}
+		if got, err := Get(ctx, s, want); err != nil || got.Command != command || got.Plan.Hash() != e.Plan.Hash() {
+			t.Fatalf("%s: its record is of %v, %v", command, got, err)
+		}
+	}
+	first, other, part := experiment(t, "seed=1"), experiment(t, "seed=7"), experiment(t)
+	var err error
+	if part.Plan, err = part.Plan.Only("pretrain/"); err != nil {
+		t.Fatal(err)
+	}
+	part.Part = true
+	name := first.Plan.Experiment
+	own := func(e Experiment) string { return name + "@" + e.Plan.Hash()[:12] }
+	put(part, "a part comes first", own(part))
+	put(first, "the first", name)
+	put(other, "another", own(other))
+	put(first, "the first again", name)
+	put(other, "the other again", own(other))
+	ids, err := IDs(ctx, s)
+	want := []string{name, own(part), own(other)}
+	slices.Sort(want)
+	if err != nil || !slices.Equal(ids, want) {
+		t.Errorf("ids %v, want %v, %v", ids, want, err)
+	}
+	if err := PutExamples(ctx, s, own(other), bytes.NewReader([]byte("patches"))); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{own(other): "patches", name: ""} {
+		if got, err := Examples(ctx, s, id); err != nil || string(got) != want {
+			t.Errorf("examples of %s: %q, %v", id, got, err)
+		}
+	}
+	if err := s.Put(ctx, "experiments/"+name+".json", bytes.NewReader([]byte("{"))); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := ID(ctx, s, first.Plan, false); err != nil || id != own(first) {
+		t.Errorf("beside a damaged record the id is %s, want %s, %v", id, own(first), err)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	s, e := open(t), experiment(t)
-	if err := Put(t.Context(), s, e); err != nil {
+	if _, err := Put(t.Context(), s, e); err != nil {
 		t.Fatal(err)
 	}
 	other := bytes.NewReader([]byte(`{"format":1}`))
@@ -85,7 +133,7 @@ func TestErrors(t *testing.T) {
 	if err := s.Put(t.Context(), "experiments/moved.json", bytes.NewReader(bytes.Replace(whole, []byte(`"format":0`), []byte(`"format":1`), 1))); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]error{"nobody": fault.ErrNotFound, "../quickstart": fault.ErrNotFound, "a/b": fault.ErrNotFound, "damaged": fault.ErrData, "moved": fault.ErrData} {
+	for name, want := range map[string]error{"nobody": fault.ErrNotFound, "../quickstart": fault.ErrNotFound, "a/b": fault.ErrNotFound, "quickstart@": fault.ErrNotFound, "quickstart@0123456789ab": fault.ErrNotFound, "damaged": fault.ErrData, "moved": fault.ErrData} {
 		if _, err := Get(t.Context(), s, name); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}

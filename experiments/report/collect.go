@@ -9,20 +9,30 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint"
+	"g2c/experiments/record"
 	"g2c/experiments/sweep"
 	"g2c/internal/fault"
 	"g2c/model/metrics"
 	"g2c/model/results"
 )
 
-// Collect reads the results of every finished task of a plan. A task without a
-// final checkpoint is listed as unfinished; one whose final checkpoint is damaged
-// is an error of class fault.ErrData that names the damage.
-func Collect(ctx context.Context, repo *checkpoint.Repo, plan *sweep.Plan) (*Data, error) {
+// Source is the run to report on.
+type Source struct {
+	ID     string // of the record
+	Record *record.Experiment
+}
+
+// Collect reads the results of every finished task of a run's plan. A task without a
+// final checkpoint is listed as unfinished, with the reason that the record gives; one
+// whose final checkpoint is damaged is an error of class fault.ErrData that names the
+// damage.
+func Collect(ctx context.Context, repo *checkpoint.Repo, run Source) (*Data, error) {
+	plan := run.Record.Plan
 	c := &collector{
-		ctx: ctx, repo: repo, plan: plan, finals: map[api.Key]*checkpoint.Manifest{},
+		ctx: ctx, repo: repo, plan: plan, missing: run.Record.Missing, finals: map[api.Key]*checkpoint.Manifest{},
 		data: &Data{
-			Experiment: plan.Experiment, SpecHash: plan.SpecHash, NumericsClass: plan.Numerics, items: len(plan.Items),
+			Experiment: plan.Experiment, RunHash: plan.Hash(), SpecHash: plan.SpecHash, NumericsClass: plan.Numerics,
+			Run: run.Record, asked: plan.Comparisons, items: len(plan.Items),
 			Arms: []Arm{}, Generators: []Generator{}, Comparisons: []Comparison{}, Unfinished: []Unfinished{},
 		},
 	}
@@ -33,19 +43,19 @@ func Collect(ctx context.Context, repo *checkpoint.Repo, plan *sweep.Plan) (*Dat
 	}
 	c.data.group()
 	c.data.compare()
-	if err := c.collectExamples(); err != nil {
-		return nil, fmt.Errorf("report examples: %w", err)
-	}
+	c.data.summarise()
+	c.data.choose()
 	return c.data, nil
 }
 
 // collector is a collection as it goes on.
 type collector struct {
-	ctx    context.Context
-	repo   *checkpoint.Repo
-	plan   *sweep.Plan
-	data   *Data
-	finals map[api.Key]*checkpoint.Manifest // nil for unfinished
+	ctx     context.Context
+	repo    *checkpoint.Repo
+	plan    *sweep.Plan
+	data    *Data
+	finals  map[api.Key]*checkpoint.Manifest // nil for unfinished
+	missing map[string]string                // why a task is not done
 }
 
 func (c *collector) item(item *sweep.Item) error {
@@ -61,7 +71,7 @@ func (c *collector) item(item *sweep.Item) error {
 		return err
 	}
 	if m == nil {
-		c.data.Unfinished = append(c.data.Unfinished, Unfinished{Name: item.Name(), Key: item.Key, Kind: item.Task.Kind})
+		c.data.Unfinished = append(c.data.Unfinished, Unfinished{Name: item.Name(), Key: item.Key, Kind: item.Task.Kind, Why: c.missing[item.Key.String()]})
 		return nil
 	}
 	switch item.Task.Kind {
@@ -156,7 +166,7 @@ func (c *collector) finetune(item *sweep.Item, m *checkpoint.Manifest) error {
 	for _, use := range item.Uses {
 		c.data.tuned = append(c.data.tuned, tuning{
 			task: use.Task, arm: use.Arm, options: options(use), width: use.Width, blocks: use.Blocks, seed: use.Seed,
-			stains: use.Stains, frozen: item.Task.Finetune.FrozenEpochs, key: item.Key, epochs: r.Epochs, selected: r.Selected,
+			fold: use.Fold, stains: use.Stains, frozen: item.Task.Finetune.FrozenEpochs, key: item.Key, epochs: r.Epochs, selected: r.Selected,
 		})
 	}
 	return nil
@@ -187,13 +197,17 @@ func (c *collector) evaluate(item *sweep.Item, m *checkpoint.Manifest) error {
 	if err != nil {
 		return err
 	}
+	counts, err := c.parameters(tuned)
+	if err != nil {
+		return err
+	}
 	for _, use := range item.Uses {
 		c.data.Arms = append(c.data.Arms, Arm{
 			Task: use.Task, Arm: use.Arm, Stains: append([]string{}, use.Stains...), Blocks: use.Blocks, Seed: use.Seed,
 			Name: modelName(made, use), Key: model, Inputs: keys(made.Task.Inputs()), WeightsSHA256: tuned.WeightsSHA256(),
 			Steps: tuned.Step, Seconds: seconds, Metrics: judged(&r), Width: use.Width, Options: options(use),
-			SelectedEpoch: tuning.Selected, Evaluation: item.Key, Given: c.given(item), LeftOut: r.Given,
-			positive: r.PositiveName, negative: r.NegativeName, predictions: r.Predictions,
+			SelectedEpoch: tuning.Selected, Parameters: counts, Evaluation: item.Key, Given: c.given(item), LeftOut: r.Given,
+			Fold: use.Fold, use: use, folds: folds(item), positive: r.PositiveName, negative: r.NegativeName, predictions: r.Predictions,
 		})
 	}
 	return nil
@@ -216,11 +230,6 @@ func checkEvaluate(r *results.Evaluate) error {
 			return fmt.Errorf("image %s is of class %d", p.Name, p.Class)
 		}
 	}
-	for _, i := range r.Shown {
-		if i < 0 || i >= len(r.Predictions) {
-			return fmt.Errorf("sample image of prediction %d of %d", i, len(r.Predictions))
-		}
-	}
 	return nil
 }
 
@@ -236,7 +245,7 @@ func (c *collector) given(item *sweep.Item) string {
 func modelName(model *sweep.Item, use sweep.Use) string {
 	for _, exact := range []bool{true, false} {
 		for _, u := range model.Uses {
-			same := u.Task == use.Task && u.Arm == use.Arm && u.Width == use.Width && u.Blocks == use.Blocks && u.Seed == use.Seed
+			same := u.Task == use.Task && u.Arm == use.Arm && u.Width == use.Width && u.Blocks == use.Blocks && u.Seed == use.Seed && u.Fold == use.Fold
 			if same && (!exact || options(u) == options(use)) {
 				return u.Name
 			}
@@ -245,16 +254,24 @@ func modelName(model *sweep.Item, use sweep.Use) string {
 	return model.Name()
 }
 
-// options are what tells a use from others, but the stains, which have a place of their
-// own: `path=value path=value`.
+// options are what tells a use from others, but the stains and the fold, which have places
+// of their own: `path=value path=value`.
 func options(use sweep.Use) string {
 	var out []string
 	for _, o := range use.Options {
-		if o.Path != "stains" {
+		if o.Path != "stains" && o.Path != "fold" {
 			out = append(out, o.String())
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// folds is into how many parts the images of an evaluation are dealt, 0 for none.
+func folds(item *sweep.Item) int {
+	if l := item.Where.Labelled; l != nil {
+		return l.Folds
+	}
+	return 0
 }
 
 func keys(in []api.Key) []string {
@@ -266,21 +283,41 @@ func keys(in []api.Key) []string {
 }
 
 func judged(r *results.Evaluate) Metrics {
-	return Metrics{Test: split(r.Splits["test"]), Train: split(r.Splits["train"]), Validation: split(r.Splits["validation"]), Gap: r.Gap}
+	return Metrics{Test: split(r.Splits["test"]), Train: split(r.Splits["train"]), Validation: split(r.Splits["validation"]), Gap: r.Gap, GapGiven: r.GapGiven}
 }
 
 func split(s results.Split) Split {
-	ci := CI95{BalancedAccuracy: metrics.Interval{metrics.Undefined(), metrics.Undefined()}, AUC: metrics.Interval{metrics.Undefined(), metrics.Undefined()}}
-	if i, ok := s.CI95["balancedAccuracy"]; ok {
-		ci.BalancedAccuracy = i
+	ci := noIntervals()
+	if s.N == 0 { // nothing was judged, which is not the same as all wrong
+		none := metrics.Undefined()
+		return Split{BalancedAccuracy: none, Accuracy: none, AUC: none, F1: none, Precision: none, Recall: map[string]metrics.Number{}, CI95: ci}
 	}
-	if i, ok := s.CI95["auc"]; ok {
-		ci.AUC = i
+	for _, f := range []struct {
+		to   *metrics.Interval
+		name string
+	}{
+		{&ci.BalancedAccuracy, results.BalancedAccuracy}, {&ci.AUC, results.AUC}, {&ci.Accuracy, results.Accuracy},
+		{&ci.F1, results.F1}, {&ci.Precision, results.Precision},
+	} {
+		if i, ok := s.CI95[f.name]; ok {
+			*f.to = i
+		}
+	}
+	for class := range s.Recall {
+		if i, ok := s.CI95[results.RecallOf(class)]; ok {
+			ci.Recall[class] = i
+		}
 	}
 	return Split{
-		N: s.N, BalancedAccuracy: s.BalancedAccuracy, Accuracy: s.Accuracy, AUC: s.AUC, F1: s.F1,
-		Recall: s.Recall, Confusion: s.Confusion, CI95: ci,
+		N: s.N, BalancedAccuracy: s.BalancedAccuracy, Accuracy: s.Accuracy, AUC: s.AUC, F1: s.F1, Precision: s.Precision,
+		Recall: s.Recall, Confusion: s.Confusion, Groups: s.Groups, CI95: ci,
 	}
+}
+
+// noIntervals are intervals that nobody knows.
+func noIntervals() CI95 {
+	none := metrics.Interval{metrics.Undefined(), metrics.Undefined()}
+	return CI95{BalancedAccuracy: none, AUC: none, Accuracy: none, F1: none, Precision: none, Recall: map[string]metrics.Interval{}}
 }
 
 func testOnly(all []results.Prediction) []results.Prediction {

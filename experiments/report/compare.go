@@ -1,99 +1,278 @@
 package report
 
-import "g2c/model/metrics"
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
 
-// compare tests every group against its counterpart of the baseline, over the
-// seeds that both have together, and seed by seed. Together, an image counts
-// once, with the mean of its probabilities: seeds judge the same images, so their
-// judgements are not independent. Predictions are paired by the name
-// of the image; of evaluations of different images (tasks that are given another)
-// those that both judge are compared.
+	"g2c/experiments/spec"
+	"g2c/experiments/sweep"
+	"g2c/model/metrics"
+)
+
+// Comparison is of two arms on the test images that both judge, over the seeds that both
+// have: an image counts once, with the mean of its probabilities. A family is the
+// comparisons of one task: P values are adjusted and intervals widened for all of them
+// together. docs/statistics.md says how everything is computed.
+type Comparison struct {
+	A    string         `json:"a"` // label of an arm; by default the baseline
+	B    string         `json:"b"`
+	Test string         `json:"test"` // of P
+	P    metrics.Number `json:"p"`    // of the difference of balanced accuracy, alone
+	Task string         `json:"task"`
+
+	// Of B; those of A where they differ.
+	Width    int    `json:"width"`
+	Blocks   int    `json:"blocks"`
+	Options  string `json:"options,omitempty"`
+	AWidth   int    `json:"aWidth,omitempty"`
+	ABlocks  int    `json:"aBlocks,omitempty"`
+	AOptions string `json:"aOptions,omitempty"`
+
+	Seeds  []uint32 `json:"seeds"`  // that both have
+	N      int      `json:"n"`      // images that both judge
+	Groups [2]int   `json:"groups"` // patients, slides or images with images of each class
+	Family int      `json:"family"` // comparisons of the task
+	Level  float64  `json:"level"`  // of each interval: 1 - 0.05/family
+
+	Difference metrics.Number   `json:"difference"` // balanced accuracy of B less that of A
+	CI         metrics.Interval `json:"ci"`
+	PHolm      metrics.Number   `json:"pHolm"` // adjusted for the family
+	AUC        AreaComparison   `json:"auc"`
+
+	// Claim says whether there are groups enough to say anything; if not, Why says so.
+	Claim bool   `json:"claim"`
+	Why   string `json:"why,omitempty"`
+
+	// OverSeeds is the mean over seeds of the difference of balanced accuracy, with
+	// Student's interval: what another training changes on these images, and no evidence
+	// about other patients.
+	OverSeeds SeedDifference `json:"overSeeds"`
+
+	// What takes images for independent is no evidence where a patient has several.
+	McNemar McNemar        `json:"mcnemar"`
+	DeLong  metrics.Number `json:"delongP"`
+}
+
+// AreaComparison is the difference of areas under the ROC curve.
+type AreaComparison struct {
+	Difference metrics.Number   `json:"difference"`
+	CI         metrics.Interval `json:"ci"`
+	P          metrics.Number   `json:"p"` // by Obuchowski's clustered variance
+	PHolm      metrics.Number   `json:"pHolm"`
+}
+
+// SeedDifference is a difference over seeds.
+type SeedDifference struct {
+	Difference metrics.Number   `json:"difference"`
+	CI95       metrics.Interval `json:"ci95"`
+}
+
+// McNemar is the exact test on images.
+type McNemar struct {
+	OnlyA int            `json:"onlyA"` // images that only A judged right
+	OnlyB int            `json:"onlyB"`
+	P     metrics.Number `json:"p"`
+}
+
+// signFlips is the test behind Comparison.P.
+const signFlips = "sign-flip of groups"
+
+// pair is two groups to compare.
+type pair struct{ a, b *group }
+
+// compare makes the comparisons of every task.
 func (d *Data) compare() {
-	for _, g := range d.groups {
-		if g.base == nil {
-			continue
+	for _, task := range d.tasks() {
+		family := d.family(task)
+		from := len(d.Comparisons)
+		for _, p := range family {
+			d.Comparisons = append(d.Comparisons, comparison(p, len(family)))
 		}
-		pooled := Comparison{
-			A: g.base.label, B: g.label, Test: "mcnemar", Task: g.task, Width: g.width, Blocks: g.blocks, Options: g.options,
-		}
-		var single []Comparison
-		for _, b := range g.rows {
-			a := g.base.seed(b.Seed)
-			if a == nil {
-				continue
-			}
-			c := pooled
-			seed := b.Seed
-			c.Seed = &seed
-			c.OnlyA, c.OnlyB, c.N = pairs(a, b)
-			c.P = metrics.Number(metrics.McNemar(c.OnlyA, c.OnlyB))
-			single = append(single, c)
-		}
-		if len(single) == 0 {
-			continue
-		}
-		pooled.OnlyA, pooled.OnlyB, pooled.N = together(g)
-		pooled.P = metrics.Number(metrics.McNemar(pooled.OnlyA, pooled.OnlyB))
-		d.Comparisons = append(append(d.Comparisons, pooled), single...)
+		adjust(d.Comparisons[from:])
 	}
 }
 
-// pairs counts the test images that both rows judge, and those that only one of
-// them judges right.
-func pairs(a, b *Arm) (onlyA, onlyB, n int) {
-	before := a.byName()
-	for _, p := range testOnly(b.predictions) {
-		q, ok := before[p.Name]
-		if !ok {
-			continue
-		}
-		n++
-		switch x, y := q.Sample().Right(), p.Sample().Right(); {
-		case x && !y:
-			onlyA++
-		case y && !x:
-			onlyB++
+// family is the pairs of groups that a task's report compares, each pair of results once:
+// a group that is another under a second name is not compared again.
+func (d *Data) family(task string) []pair {
+	var out []pair
+	for _, p := range d.pairs(task) {
+		same := func(o pair) bool { return p.a.sameResults(o.a) && p.b.sameResults(o.b) }
+		if len(p.shared()) > 0 && !p.a.sameResults(p.b) && !slices.ContainsFunc(out, same) {
+			out = append(out, p)
 		}
 	}
-	return onlyA, onlyB, n
+	return out
 }
 
-// together counts as pairs does, over the images that a group and its baseline
-// judge, each with the mean probability of the seeds in which both do.
-func together(g *group) (onlyA, onlyB, n int) {
-	type sums struct {
-		a, b  metrics.Sample // P holds the sum
-		seeds float64
+// pairs are those that the spec names, or else the baseline and each other group of a
+// task.
+func (d *Data) pairs(task string) []pair {
+	groups := d.of(func(g *group) bool { return g.task == task })
+	var out []pair
+	for _, c := range d.asked {
+		out = append(out, asked(c, groups)...)
 	}
-	by := map[string]*sums{}
-	for _, b := range g.rows {
-		a := g.base.seed(b.Seed)
-		if a == nil {
+	if len(d.asked) > 0 {
+		return out
+	}
+	for _, g := range groups {
+		if g.base != nil {
+			out = append(out, pair{g.base, g})
+		}
+	}
+	return out
+}
+
+// asked are the pairs of a comparison: at each point of the sweep that its second side
+// picks, the one of the first side that differs from it in what the selectors name alone.
+func asked(c spec.Comparison, groups []*group) []pair {
+	named := func(path string) bool {
+		_, a := c.A.At[path]
+		_, b := c.B.At[path]
+		return a || b
+	}
+	fits := func(a, b *group) bool {
+		if len(a.stains) > 0 && len(b.stains) > 0 && (a.width != b.width && !named("model.generator.width") || a.blocks != b.blocks && !named("model.generator.blocks")) {
+			return false
+		}
+		for _, o := range a.use().Options { // what decides nothing for a has no option there
+			same := slices.Contains(b.use().Options, o)
+			if !same && !named(o.Path) && o.Path != "stains" && o.Path != "fold" {
+				return false
+			}
+		}
+		return true
+	}
+	var out []pair
+	for _, b := range groups {
+		if !sweep.Picks(c.B, b.use()) {
 			continue
 		}
-		before := a.byName()
-		for _, p := range testOnly(b.predictions) {
-			q, ok := before[p.Name]
-			if !ok {
-				continue
+		for _, a := range groups {
+			if a != b && sweep.Picks(c.A, a.use()) && fits(a, b) {
+				out = append(out, pair{a, b})
+				break
 			}
-			s := by[p.Name]
-			if s == nil {
-				s = &sums{a: metrics.Sample{Class: q.Class}, b: metrics.Sample{Class: p.Class}}
-				by[p.Name] = s
-			}
-			s.a.P, s.b.P, s.seeds = s.a.P+q.P, s.b.P+p.P, s.seeds+1
 		}
 	}
-	for _, s := range by { // counts alone: their order does not matter
-		s.a.P, s.b.P = s.a.P/s.seeds, s.b.P/s.seeds
-		n++
-		switch x, y := s.a.Right(), s.b.Right(); {
-		case x && !y:
-			onlyA++
-		case y && !x:
-			onlyB++
+	return out
+}
+
+// use is what the names of a group's tasks have in common.
+func (g *group) use() sweep.Use { return g.rows[0].use }
+
+// shared are the seeds that both have.
+func (p pair) shared() []uint32 {
+	var out []uint32
+	for _, row := range p.b.rows {
+		if p.a.seed(row.Seed) != nil {
+			out = append(out, row.Seed)
 		}
 	}
-	return onlyA, onlyB, n
+	return out
+}
+
+// judged are the images that both groups judge, sorted by name, with the mean
+// probabilities over the seeds that both have.
+func (p pair) judged() (a, b []*averaged) {
+	shared := p.shared()
+	keep := func(seed uint32) bool { return slices.Contains(shared, seed) }
+	before, after := p.a.byImage(keep), p.b.byImage(keep)
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if was := before[name]; was != nil {
+			a, b = append(a, was), append(b, after[name])
+		}
+	}
+	return a, b
+}
+
+func comparison(p pair, family int) Comparison {
+	c := Comparison{
+		A: p.a.label, B: p.b.label, Test: signFlips, Task: p.b.task, Width: p.b.width, Blocks: p.b.blocks, Options: p.b.options,
+		Seeds: p.shared(), Family: family, Level: metrics.FamilyLevel(family),
+	}
+	if p.a.width != p.b.width || p.a.blocks != p.b.blocks || p.a.options != p.b.options {
+		c.AWidth, c.ABlocks, c.AOptions = p.a.width, p.a.blocks, p.a.options
+	}
+	a, b := p.judged()
+	pairs := make([]metrics.Pair, len(a))
+	for i := range a {
+		pairs[i] = metrics.Pair{A: a[i].P, B: b[i].P, Class: b[i].Class, Group: b[i].Group}
+	}
+	r := metrics.Compare(pairs, c.Level)
+	c.N, c.Groups = r.N, r.Groups
+	c.Difference, c.CI, c.P = r.BalancedAccuracy.Value, r.BalancedAccuracy.Interval, r.BalancedAccuracy.P
+	c.AUC = AreaComparison{Difference: r.AUC.Value, CI: r.AUC.Interval, P: r.AUC.P}
+	c.McNemar, c.DeLong = McNemar{r.OnlyA, r.OnlyB, r.McNemar}, r.DeLong
+	var differences []metrics.Number
+	for _, seed := range c.Seeds {
+		differences = append(differences, balanced(p.b.seed(seed))-balanced(p.a.seed(seed)))
+	}
+	over := metrics.PairedT(differences, metrics.Level)
+	c.OverSeeds = SeedDifference{over.Value, over.Interval}
+	c.Claim = !r.Few()
+	if !c.Claim {
+		class := p.b.rows[0].positive
+		if c.Groups[1] < c.Groups[0] {
+			class = p.b.rows[0].negative
+		}
+		c.Why = fmt.Sprintf("Only %s of test images (patients, slides) with images of %s: under %d the intervals rest on assumptions more than on data.",
+			plural(min(c.Groups[0], c.Groups[1]), "group"), class, metrics.SureGroups)
+		if all := groupsOf(pairs); all < metrics.SureGroups {
+			c.Why += fmt.Sprintf(" With %s in all no p below %s exists.", plural(all, "group"), pText(metrics.Number(r.SmallestP)))
+		}
+	}
+	return c
+}
+
+// groupsOf is the number of different groups.
+func groupsOf(pairs []metrics.Pair) int {
+	seen := map[string]bool{}
+	for _, p := range pairs {
+		seen[p.Group] = true
+	}
+	return len(seen)
+}
+
+// adjust writes the adjusted p values of a family.
+func adjust(family []Comparison) {
+	of := func(get func(*Comparison) metrics.Number) []metrics.Number {
+		p := make([]metrics.Number, len(family))
+		for i := range family {
+			p[i] = get(&family[i])
+		}
+		return metrics.Holm(p)
+	}
+	balanced := of(func(c *Comparison) metrics.Number { return c.P })
+	area := of(func(c *Comparison) metrics.Number { return c.AUC.P })
+	for i := range family {
+		family[i].PHolm, family[i].AUC.PHolm = balanced[i], area[i]
+	}
+}
+
+// sameResults says whether two groups stand for the same evaluations.
+func (g *group) sameResults(o *group) bool {
+	return g == o || slices.Equal(g.evaluations(), o.evaluations())
+}
+
+// evaluations are the keys of a group's evaluations, sorted.
+func (g *group) evaluations() []string {
+	var out []string
+	for _, row := range g.rows {
+		for _, part := range row.evaluated() {
+			out = append(out, part.Evaluation.String())
+		}
+	}
+	slices.SortFunc(out, cmp.Compare[string])
+	return out
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

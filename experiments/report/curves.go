@@ -113,7 +113,11 @@ func tuningFigure(same []tuning) Figure {
 				vx, vy = append(vx, float64(e.Epoch+1)), append(vy, float64(e.Validation.BalancedAccuracy))
 			}
 		}
-		keys = append(keys, key{fmt.Sprintf("seed %d", o.seed), curve(loss, x, y, k)})
+		name := fmt.Sprintf("seed %d", o.seed)
+		if o.fold > 0 {
+			name += fmt.Sprintf(", fold %d", o.fold)
+		}
+		keys = append(keys, key{name, curve(loss, x, y, k)})
 		curve(val, vx, vy, k)
 		validated = validated || len(vx) > 0
 		markSelected(val, vx, vy, o.selected, shade(k))
@@ -136,7 +140,7 @@ func tuningFigure(same []tuning) Figure {
 	return Figure{
 		Path:  "figures/finetune-" + t.groupName() + ".svg",
 		Title: "Fine-tuning of " + t.task + ", " + t.title(),
-		Alt: fmt.Sprintf("Training loss and validation balanced accuracy of %d seeds over %d epochs; the generators are frozen for %d.",
+		Alt: fmt.Sprintf("Training loss and validation balanced accuracy of %d trainings over %d epochs; the generators are frozen for %d.",
 			len(same), len(t.epochs), t.frozen),
 		Bytes: sideBySide(panels, keys),
 	}

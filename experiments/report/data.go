@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 
 	"g2c/api"
+	"g2c/experiments/record"
+	"g2c/experiments/spec"
+	"g2c/experiments/sweep"
 	"g2c/model/metrics"
 	"g2c/model/results"
 )
@@ -12,31 +15,30 @@ import (
 // the fields is the order of the bytes.
 type Data struct {
 	Experiment    string       `json:"experiment"`
+	RunHash       string       `json:"runHash"` // of the spec and the keys of all tasks
 	SpecHash      string       `json:"specHash"`
 	NumericsClass string       `json:"numericsClass"`
 	Arms          []Arm        `json:"arms"`        // finished evaluations, in the order of the plan
 	Generators    []Generator  `json:"generators"`  // finished pretrainings, in the order of the plan
-	Comparisons   []Comparison `json:"comparisons"` // the seeds together first, then each
+	Groups        []Summary    `json:"groups"`      // of arms: the rows that differ in seed and fold alone
+	Comparisons   []Comparison `json:"comparisons"` // of a task together
 	Unfinished    []Unfinished `json:"unfinished"`  // what the plan asks for and the store lacks
 
-	// What the caller knows of the run; Collect leaves it empty. It is shown on
-	// the page and enters neither results.json nor results.csv.
-	Notes Notes `json:"-"`
+	// Run is what was run, where and by what. It is shown on the page and enters neither
+	// results.json nor results.csv.
+	Run *record.Experiment `json:"-"`
 
-	baseline string      // name of the arm
-	groups   []*group    // of Arms, in the order of the plan
-	tuned    []tuning    // finished fine-tunings
-	samples  []showcase  // sample images of the generators
-	examples []exampleOf // rescued and lost patches
-	items    int         // tasks of the plan
-	shared   int         // requests that another request's task answers
-	ready    []string    // keys of generators that the plan does not make
-}
-
-// Notes is what only the caller of Collect knows.
-type Notes struct {
-	Warnings []string // about the data, one sentence each
-	Command  string   // what makes the same results again; `g2c run SPEC` if empty
+	asked    []spec.Comparison // pairs of arms that the spec names
+	baseline string            // name of the arm
+	groups   []*group          // of Arms, in the order of the plan
+	tuned    []tuning          // finished fine-tunings
+	samples  []showcase        // sample images of the generators
+	examples []exampleOf       // rescued and lost patches
+	boards   []board           // a task each
+	gallery  gallery           // images of these
+	items    int               // tasks of the plan
+	shared   int               // requests that another request's task answers
+	ready    []string          // keys of generators that the plan does not make
 }
 
 // Arm is a row: a fine-tuning and its evaluation.
@@ -54,15 +56,21 @@ type Arm struct {
 	Seconds       *float64 `json:"seconds"` // in the training loop; null if not recorded
 	Metrics       Metrics  `json:"metrics"`
 
-	Width         int     `json:"width"` // of the generators
-	Options       string  `json:"options,omitempty"`
-	SelectedEpoch int     `json:"selectedEpoch"` // from 0
-	Evaluation    api.Key `json:"evaluation"`
-	Given         string  `json:"given,omitempty"` // task on whose rightly recognised positives this one is judged
-	LeftOut       int     `json:"leftOut,omitempty"`
+	Width         int        `json:"width"` // of the generators
+	Options       string     `json:"options,omitempty"`
+	SelectedEpoch int        `json:"selectedEpoch"` // from 0
+	Evaluation    api.Key    `json:"evaluation"`
+	Parameters    Parameters `json:"parameters"`
+	Given         string     `json:"given,omitempty"` // task on whose rightly recognised positives this one is judged
+	LeftOut       int        `json:"leftOut,omitempty"`
+
+	Fold int `json:"fold,omitempty"` // of how many Groups says; 0 without folds
 
 	positive, negative string // names of the classes
 	predictions        []results.Prediction
+	folds              int // how many there are
+	use                sweep.Use
+	parts              []*Arm // the folds of a row that stands for all of them
 }
 
 // Metrics is what an evaluation found.
@@ -71,6 +79,8 @@ type Metrics struct {
 	Train      Split          `json:"train"` // without augmentation
 	Validation Split          `json:"validation"`
 	Gap        metrics.Number `json:"gap"` // train less test balanced accuracy
+	// GapGiven is the same with training images, too, that the task before got right.
+	GapGiven *metrics.Number `json:"gapGiven,omitempty"`
 }
 
 // Split is the metrics of one split; one without images is {} in JSON.
@@ -80,15 +90,22 @@ type Split struct {
 	Accuracy         metrics.Number            `json:"accuracy"`
 	AUC              metrics.Number            `json:"auc"`
 	F1               metrics.Number            `json:"f1"`
+	Precision        metrics.Number            `json:"precision"` // of the positive class
 	Recall           map[string]metrics.Number `json:"recall"`    // by class name
 	Confusion        [2][2]int                 `json:"confusion"` // rows truth, columns prediction, positive first
+	Groups           [2]int                    `json:"groups"`    // patients, slides or images with images of each class
 	CI95             CI95                      `json:"ci95"`
 }
 
-// CI95 is bootstrap intervals over groups of images.
+// CI95 is intervals over the choice of groups of images; docs/statistics.md says how they
+// are computed. Those of the recalls are by class name.
 type CI95 struct {
-	BalancedAccuracy metrics.Interval `json:"balancedAccuracy"`
-	AUC              metrics.Interval `json:"auc"`
+	BalancedAccuracy metrics.Interval            `json:"balancedAccuracy"`
+	AUC              metrics.Interval            `json:"auc"`
+	Accuracy         metrics.Interval            `json:"accuracy"`
+	F1               metrics.Interval            `json:"f1"`
+	Precision        metrics.Interval            `json:"precision"`
+	Recall           map[string]metrics.Interval `json:"recall"`
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -129,28 +146,12 @@ type GeneratorMetrics struct {
 	Images         int             `json:"images"`
 }
 
-// Comparison is a McNemar test on paired test predictions of two arms.
-type Comparison struct {
-	A     string         `json:"a"` // the baseline
-	B     string         `json:"b"`
-	Test  string         `json:"test"`
-	P     metrics.Number `json:"p"`
-	Task  string         `json:"task"`
-	Width int            `json:"width"`
-	// Blocks and Options are those of B.
-	Blocks  int     `json:"blocks"`
-	Options string  `json:"options,omitempty"`
-	Seed    *uint32 `json:"seed"`  // null: the seeds together, an image counted once with its mean probability
-	OnlyA   int     `json:"onlyA"` // pairs that only A judged right
-	OnlyB   int     `json:"onlyB"`
-	N       int     `json:"n"` // pairs
-}
-
 // Unfinished is a task of the plan without a final checkpoint.
 type Unfinished struct {
 	Name string   `json:"name"`
 	Key  api.Key  `json:"key"`
 	Kind api.Kind `json:"kind"`
+	Why  string   `json:"why,omitempty"` // as the run last ended
 }
 
 // tuning is a finished fine-tuning, for its curves.
@@ -158,6 +159,7 @@ type tuning struct {
 	task, arm, options    string
 	width, blocks, frozen int
 	seed                  uint32
+	fold                  int
 	stains                []string
 	key                   api.Key
 	epochs                []results.FinetuneEpoch
@@ -172,21 +174,4 @@ type showcase struct {
 	epochs    []int
 	images    int
 	pixels    map[string][]uint8 // by results.ShowName
-}
-
-// example is one test patch that two arms judge differently.
-type example struct {
-	Name, Group, Truth string
-	Seed               uint32
-	PBaseline, PArm    float64 // of the positive class
-	size               int
-	source             []uint8   // RGB
-	generated          [][]uint8 // by stain
-}
-
-// exampleOf is the examples of a group against the baseline.
-type exampleOf struct {
-	group           *group
-	rescued, lost   []example // a few, with images
-	nRescued, nLost int       // patches judged differently, summed over seeds
 }

@@ -11,7 +11,7 @@ type figures struct {
 	losses, moreLosses         []Figure // of the first seeds, of the others
 	tuning, sheets             []Figure
 	sheetsShown                int // the first ones, which the page shows; the others are files only
-	strips                     []Figure
+	boards, strips             []Figure
 }
 
 // draw draws every figure.
@@ -39,11 +39,11 @@ func (d *Data) draw() *figures {
 	}
 	f.sheetsShown = len(f.sheets)
 	f.sheets = append(f.sheets, later...)
-	f.strips = d.strips()
+	f.boards, f.strips = d.boardFigures(), d.strips()
 	return f
 }
 
-// strips are the images of the examples as files.
+// strips are the images of the examples as files, as far as they are at hand.
 func (d *Data) strips() []Figure {
 	var out []Figure
 	for _, e := range d.examples {
@@ -53,8 +53,10 @@ func (d *Data) strips() []Figure {
 		}{{"rescued", e.rescued}, {"lost", e.lost}} {
 			for _, x := range kind.of {
 				g := e.group
-				name := fileName(kind.name, g.task, g.label, fmt.Sprintf("w%d-b%d-s%d", g.width, g.blocks, x.Seed), g.options, x.Name)
-				out = append(out, Figure{Path: "figures/" + name + ".png", Title: x.Name, Bytes: x.strip()})
+				name := fileName(kind.name, g.task, g.label, fmt.Sprintf("w%d-b%d", g.width, g.blocks), g.options, x.Name)
+				if strip := d.strip(x); strip != nil {
+					out = append(out, Figure{Path: "figures/" + name + ".png", Title: x.Name, Bytes: strip})
+				}
 			}
 		}
 	}
@@ -66,7 +68,7 @@ func (d *Data) strips() []Figure {
 func (f *figures) all() []Figure {
 	var out []Figure
 	seen := map[string]int{}
-	for _, list := range [][]Figure{f.bars, f.confusion, f.heat, f.roc, f.losses, f.moreLosses, f.tuning, f.sheets, f.strips} {
+	for _, list := range [][]Figure{f.bars, f.confusion, f.heat, f.roc, f.losses, f.moreLosses, f.tuning, f.sheets, f.boards, f.strips} {
 		for _, x := range list {
 			seen[x.Path]++
 			if n := seen[x.Path]; n > 1 {

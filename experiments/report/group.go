@@ -4,21 +4,22 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"g2c/model/metrics"
-	"g2c/model/results"
 )
 
-// group is the rows that differ in the seed alone.
+// group is the rows that differ in the seed and the fold alone.
 type group struct {
 	task, arm, options string
 	stains             []string
 	width, blocks      int
-	rows               []*Arm
+	rows               []*Arm // a seed each: of folds the folds together
+	folds              int    // 0 for none
 	label              string // arm, with what tells it from others of the name
 	base               *group // the baseline's group to compare with, nil for itself or none
+
+	estimates *metrics.Estimates // of all rows together; see intervals
 }
 
 // group sorts the rows into groups and finds the baseline.
@@ -33,7 +34,12 @@ func (d *Data) group() {
 			at[id] = g
 			d.groups = append(d.groups, g)
 		}
-		g.rows = append(g.rows, a)
+		g.add(a)
+	}
+	for _, g := range d.groups {
+		for i := range g.rows {
+			g.rows[i].pool()
+		}
 	}
 	for _, g := range d.groups {
 		g.label = g.arm
@@ -42,6 +48,22 @@ func (d *Data) group() {
 		}
 	}
 	d.findBase()
+}
+
+// add takes an evaluation into the row of its seed.
+func (g *group) add(a *Arm) {
+	if a.Fold == 0 {
+		g.rows = append(g.rows, a)
+		return
+	}
+	g.folds = max(g.folds, a.folds)
+	if row := g.seed(a.Seed); row != nil {
+		row.parts = append(row.parts, a)
+		return
+	}
+	whole := *a
+	whole.Fold, whole.parts = 0, []*Arm{a}
+	g.rows = append(g.rows, &whole)
 }
 
 // stainsVary says whether the sweep gives an arm more than one set of stains.
@@ -108,9 +130,7 @@ func distinct(groups []*group) []*group {
 	return out
 }
 
-func (g *group) sameTasks(o *group) bool {
-	return g.label == o.label && slices.EqualFunc(g.rows, o.rows, func(a, b *Arm) bool { return a.Evaluation == b.Evaluation })
-}
+func (g *group) sameTasks(o *group) bool { return g.label == o.label && g.sameResults(o) }
 
 // title names a group in a figure or a table: its label, with the shape and the
 // options that vary.
@@ -195,45 +215,24 @@ func (g *group) spread(of func(*Arm) metrics.Number) spread {
 
 func balanced(a *Arm) metrics.Number { return a.Metrics.Test.BalancedAccuracy }
 
-// interval is the 95 % interval of the test balanced accuracy of the seeds
-// together: an image counts once, with its mean probability.
-func (g *group) interval() metrics.Interval {
-	var runs [][]metrics.Image
-	for _, a := range g.rows {
-		var run []metrics.Image
-		for _, p := range testOnly(a.predictions) {
-			run = append(run, metrics.Image{Key: p.Name, Sample: p.Sample()})
+// intervals are the metrics of the test predictions of all seeds, by groups of images
+// (patients, slides). As every seed judges the same images, recalls and balanced accuracy
+// are the means over seeds, with intervals that cover the choice of images. What ranks
+// scores is not to be taken from here: scores of two models have no order.
+func (g *group) intervals() *metrics.Estimates {
+	if g.estimates == nil {
+		var all []metrics.Sample
+		for _, a := range g.rows {
+			all = append(all, a.samples()...)
 		}
-		runs = append(runs, run)
+		e := metrics.Intervals(all, metrics.Level)
+		g.estimates = &e
 	}
-	images, err := metrics.Pool(runs...)
-	if err != nil { // the seeds do not judge the same images
-		return metrics.Interval{metrics.Undefined(), metrics.Undefined()}
-	}
-	return metrics.Intervals(metrics.Samples(images), metrics.Level).BalancedAccuracy.Interval
+	return g.estimates
 }
 
-// countsByPatient are the confusion counts of each group of test images, over
-// all seeds, by the group's name.
-func (g *group) countsByPatient() [][2][2]int {
-	at := map[string]*[2][2]int{}
-	var names []string
-	for _, a := range g.rows {
-		for _, p := range testOnly(a.predictions) {
-			if at[p.Group] == nil {
-				at[p.Group] = &[2][2]int{}
-				names = append(names, p.Group)
-			}
-			at[p.Group][p.Class][p.Sample().Called()]++
-		}
-	}
-	sort.Strings(names)
-	var out [][2][2]int
-	for _, name := range names {
-		out = append(out, *at[name])
-	}
-	return out
-}
+// interval is that of the mean test balanced accuracy over seeds.
+func (g *group) interval() metrics.Interval { return g.intervals().BalancedAccuracy.Interval }
 
 // confusion is the test confusion summed over seeds.
 func (g *group) confusion() (sum [2][2]int) {
@@ -250,15 +249,6 @@ func (a *Arm) samples() []metrics.Sample {
 	var out []metrics.Sample
 	for _, p := range testOnly(a.predictions) {
 		out = append(out, p.Sample())
-	}
-	return out
-}
-
-// byName are the test predictions of a row, by image.
-func (a *Arm) byName() map[string]results.Prediction {
-	out := map[string]results.Prediction{}
-	for _, p := range testOnly(a.predictions) {
-		out[p.Name] = p
 	}
 	return out
 }

@@ -1,10 +1,17 @@
 package report
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"math"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
+	"g2c/api"
+	"g2c/internal/fault"
 	"g2c/model/metrics"
 	"g2c/model/results"
 )
@@ -28,8 +35,12 @@ func row(arm string, seed uint32, stains []string, right ...bool) Arm {
 	}
 	b := metrics.Judge(samples)
 	a.Metrics.Test = Split{N: b.N, BalancedAccuracy: b.BalancedAccuracy, Confusion: b.Confusion}
+	rows++
+	a.Evaluation = api.Key{byte(rows), byte(rows >> 8)}
 	return a
 }
+
+var rows int // made so far: each is an evaluation of its own
 
 func compared(arms ...Arm) *Data {
 	d := &Data{Arms: arms}
@@ -49,23 +60,20 @@ func TestComparisonsAreWithTheArmWithoutStains(t *testing.T) {
 	if d.baseline != "alone" {
 		t.Fatalf("baseline %s", d.baseline)
 	}
-	type short struct {
-		seed            uint32
-		onlyA, onlyB, n int
+	if len(d.Comparisons) != 1 {
+		t.Fatalf("%d comparisons, want one: seeds have none of their own", len(d.Comparisons))
 	}
-	var got []short
-	for _, c := range d.Comparisons {
-		s := short{onlyA: c.OnlyA, onlyB: c.OnlyB, n: c.N}
-		if c.Seed != nil {
-			s.seed = *c.Seed
-		}
-		if c.A != "alone" || c.B != "stained" || float64(c.P) != metrics.McNemar(c.OnlyA, c.OnlyB) {
-			t.Errorf("comparison %+v", c)
-		}
-		got = append(got, s)
+	// By the mean of seeds 1 and 2: alone calls b and c with P 0.55 and d with 0.55, of
+	// which c and d are negative; stained calls d with 0.55.
+	c := d.Comparisons[0]
+	if c.A != "alone" || c.B != "stained" || c.McNemar.OnlyA != 0 || c.McNemar.OnlyB != 1 || c.N != 4 || !slices.Equal(c.Seeds, []uint32{1, 2}) {
+		t.Errorf("comparison %+v", c)
 	}
-	if want := []short{{0, 0, 1, 4}, {1, 1, 2, 4}, {2, 0, 1, 4}}; !slices.Equal(got, want) {
-		t.Errorf("comparisons %v, want %v", got, want)
+	if float64(c.McNemar.P) != metrics.McNemar(0, 1) || c.Difference != 0.25 || c.Family != 1 || c.PHolm != c.P {
+		t.Errorf("comparison %+v", c)
+	}
+	if c.Claim || !strings.Contains(c.Why, "1 group") {
+		t.Errorf("one group a class makes a claim, or says %q", c.Why)
 	}
 }
 
@@ -108,8 +116,7 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestIntervalOfOneSeedIsTheSamplesOwn compares with the interval that an
-// evaluation would store. Seeds that agree say no more than one.
+// The interval of one seed, and of two that judge alike, is that of the samples.
 func TestIntervalOfOneSeedIsTheSamplesOwn(t *testing.T) {
 	right := make([]bool, 20)
 	for i := range right {
@@ -119,19 +126,44 @@ func TestIntervalOfOneSeedIsTheSamplesOwn(t *testing.T) {
 	for i := range a.predictions { // groups with both classes
 		a.predictions[i].Group = string(rune('A' + i%7))
 	}
-	b := a
-	b.Seed = 2
 	got := (&group{rows: []*Arm{&a}}).interval()
 	want := metrics.Intervals(a.samples(), metrics.Level).BalancedAccuracy.Interval
-	twice := (&group{rows: []*Arm{&a, &b}}).interval()
-	if got != want || twice != want {
-		t.Errorf("intervals %v and, of two equal seeds, %v; want %v", got, twice, want)
+	if got != want {
+		t.Errorf("interval %v, want %v", got, want)
 	}
 	if !(got[0] < balanced(&a) && balanced(&a) < got[1]) {
 		t.Errorf("interval %v does not hold %v", got, balanced(&a))
 	}
 }
 
+// The folds of a seed are one row: its predictions are those of all folds together.
+func TestFoldsAreOneRow(t *testing.T) {
+	fold := func(seed uint32, n int, names string, right ...bool) Arm {
+		a := row("x", seed, nil, right...)
+		a.Fold, a.folds = n, 2
+		for i := range a.predictions {
+			a.predictions[i].Name = names + a.predictions[i].Name
+		}
+		return a
+	}
+	d := compared(fold(1, 1, "1", true, true, true, false), fold(1, 2, "2", false, true, true, true), fold(2, 1, "1", true, true, true, true))
+	if len(d.groups) != 1 || len(d.groups[0].rows) != 2 {
+		t.Fatalf("%d groups", len(d.groups))
+	}
+	g := d.groups[0]
+	if s := g.rows[0].Metrics.Test; s.N != 8 || s.Confusion != [2][2]int{{3, 1}, {1, 3}} || s.BalancedAccuracy != 0.75 {
+		t.Errorf("two folds together are %+v", s)
+	}
+	s := g.summary()
+	if s.Folds != 2 || s.Tested != 2 || s.N != 8 || len(s.Seeds) != 2 || s.Together.N != 8 {
+		t.Errorf("summary %+v", s)
+	}
+	if len(d.Arms) != 3 || d.Arms[1].Fold != 2 {
+		t.Errorf("each fold keeps its own row in results.json: %+v", d.Arms)
+	}
+}
+
+// The largest changes of all test images are shown, with the pixels of those images.
 func TestExamplesAreWhatTheyClaim(t *testing.T) {
 	w := newWorld(t, plan(t, small...))
 	w.all()
@@ -139,32 +171,172 @@ func TestExamplesAreWhatTheyClaim(t *testing.T) {
 	if len(d.examples) != 1 {
 		t.Fatalf("%d groups with examples, want 1", len(d.examples))
 	}
-	e := d.examples[0]
-	var pooled Comparison
-	for _, c := range d.Comparisons {
-		if c.Seed == nil {
-			pooled = c
-		}
-	}
-	if e.nRescued != pooled.OnlyB || e.nLost != pooled.OnlyA || len(e.rescued) == 0 || len(e.lost) == 0 {
+	e, c := d.examples[0], d.Comparisons[0]
+	if e.nRescued != c.McNemar.OnlyB || e.nLost != c.McNemar.OnlyA || len(e.rescued) == 0 || len(e.lost) == 0 {
 		t.Errorf("%d rescued and %d lost, %d and %d shown; the test counts %d and %d",
-			e.nRescued, e.nLost, len(e.rescued), len(e.lost), pooled.OnlyB, pooled.OnlyA)
+			e.nRescued, e.nLost, len(e.rescued), len(e.lost), c.McNemar.OnlyB, c.McNemar.OnlyA)
 	}
-	before, after := d.Arms[0].byName(), d.Arms[1].byName()
+	before, after := d.groups[0].byImage(anySeed), d.groups[1].byImage(anySeed)
+	least := math.Inf(1)
 	for _, x := range e.rescued {
 		if before[x.Name].Sample().Right() || !after[x.Name].Sample().Right() || x.PArm != after[x.Name].P {
 			t.Errorf("%s is not rescued", x.Name)
 		}
+		least = min(least, math.Abs(x.PArm-x.PBaseline))
 	}
-	for _, x := range e.lost {
-		var i int
-		for k, p := range testOnly(d.Arms[1].predictions) {
-			if p.Name == x.Name {
-				i = k
-			}
+	for name, b := range after {
+		a := before[name]
+		shown := slices.ContainsFunc(e.rescued, func(x example) bool { return x.Name == name })
+		if !a.Sample().Right() && b.Sample().Right() && !shown && math.Abs(b.P-a.P) > least {
+			t.Errorf("%s changes more than a patch that is shown", name)
 		}
-		if !slices.Equal(x.source, drawn("PAS", i)) || len(x.generated) != 1 || !slices.Equal(x.generated[0], drawn("HE", i)) {
+	}
+	for _, x := range append(slices.Clone(e.rescued), e.lost...) {
+		var i int
+		if _, err := fmt.Sscanf(x.Name[len(x.Name)-7:], "%03d.png", &i); err != nil {
+			t.Fatal(err)
+		}
+		source, generated := d.gallery.images(x.by.Evaluation, x.Name)
+		if !slices.Equal(source, drawn("PAS", i)) || len(generated) != 1 || !slices.Equal(generated[0], drawn("HE", i)) {
 			t.Errorf("%s is shown with another patch's pixels", x.Name)
 		}
+	}
+}
+
+// What is asked for comes back from its file, and a damaged file is refused.
+func TestExamplesComeBack(t *testing.T) {
+	w := newWorld(t, plan(t, small...))
+	w.all()
+	wanted := w.collect().Requests()
+	all := w.patches(wanted)
+	body, err := EncodeExamples(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := body.WriteTo(&file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeExamples(file.Bytes())
+	slices.SortFunc(all, func(a, b Patches) int { return a.Evaluation.Compare(b.Evaluation) })
+	if err != nil || !reflect.DeepEqual(got, all) || !Have(got, wanted) {
+		t.Errorf("they changed, %v", err)
+	}
+	if len(got) != 2 || Have(got[:1], wanted) || Have(nil, wanted) {
+		t.Errorf("a part of %d evaluations is taken for all", len(got))
+	}
+	for i := 0; i < file.Len(); i += 97 {
+		if _, err := DecodeExamples(file.Bytes()[:i]); !errors.Is(err, fault.ErrData) {
+			t.Errorf("its first %d bytes: %v", i, err)
+		}
+	}
+}
+
+func FuzzDecodeExamples(f *testing.F) {
+	body, err := EncodeExamples([]Patches{{Request: Request{Evaluation: [32]byte{1}, Names: []string{"a"}}, Size: 1, Stains: 2, Source: make([]uint8, 3), Generated: make([]uint8, 6)}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := body.WriteTo(&file); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(file.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		all, err := DecodeExamples(data)
+		if err != nil {
+			if !errors.Is(err, fault.ErrData) {
+				t.Fatalf("%v is no data error", err)
+			}
+			return
+		}
+		g := hang(all)
+		for _, p := range all {
+			for _, name := range p.Names {
+				g.images(p.Evaluation, name)
+			}
+		}
+	})
+}
+
+// Comparisons are those that the spec names, at every point of the sweep, also of
+// different depths; a family is those of one task.
+func TestComparisonsThatAreAskedFor(t *testing.T) {
+	arms := `arms=[{name: PAS_ONLY, stains: []}, {name: "PAS_H&E", stains: [HE]}, {name: BOTH, stains: [HE, MASSON]}]`
+	for _, c := range []struct{ asked, want string }{
+		{"", "PAS_ONLY-PAS_H&E b3, PAS_ONLY-BOTH b3, PAS_ONLY-PAS_H&E b6, PAS_ONLY-BOTH b6"},
+		{`comparisons=[["PAS_H&E", BOTH]]`, "PAS_H&E-BOTH b3, PAS_H&E-BOTH b6"},
+		{`comparisons=[[{arm: BOTH, blocks: 3}, {arm: BOTH, blocks: 6}]]`, "BOTH b3-BOTH b6"},
+		{`comparisons=[[PAS_ONLY, {arm: BOTH, blocks: 6}]]`, "PAS_ONLY-BOTH b6"},
+	} {
+		sets := []string{arms, "sweep={blocks: [3, 6], seeds: [1]}"}
+		if c.asked != "" {
+			sets = append(sets, c.asked)
+		}
+		w := newWorld(t, plan(t, sets...))
+		w.all()
+		d := w.collect()
+		var got []string
+		for _, x := range d.Comparisons {
+			a := x.A
+			if x.ABlocks != 0 && x.A == x.B {
+				a = fmt.Sprintf("%s b%d", x.A, x.ABlocks)
+			}
+			got = append(got, fmt.Sprintf("%s-%s b%d", a, x.B, x.Blocks))
+			if x.Family != len(d.Comparisons) || x.Level != metrics.FamilyLevel(x.Family) || x.PHolm < x.P {
+				t.Errorf("%s: family of %d at %v, p %v adjusted to %v", c.asked, x.Family, x.Level, x.P, x.PHolm)
+			}
+		}
+		slices.Sort(got)
+		want := strings.Split(c.want, ", ")
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s compares %q, want %q", c.asked, got, want)
+		}
+		if _, err := d.HTML(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A cell of a heat map is one arm at one depth: arms of as many stains are not averaged.
+func TestHeatMapsAverageNoArms(t *testing.T) {
+	w := newWorld(t, plan(t, `arms=[{name: WITH, stains: [HE]}, {name: WITHOUT, stains: [HE], model.classifier.attention: false}, {name: OTHER, stains: [MASSON]}]`,
+		"sweep={blocks: [3, 6], seeds: [1]}"))
+	w.all()
+	d := w.collect()
+	rows, depths := d.heatRows(d.tasks()[0])
+	if len(rows) != 3 || !slices.Equal(depths, []int{3, 6}) {
+		t.Fatalf("%d rows at depths %v, want a row for each arm", len(rows), depths)
+	}
+	for _, r := range rows {
+		for depth, g := range r.cells {
+			if len(g.rows) != 1 || g.blocks != depth || !strings.HasPrefix(r.name, g.arm) {
+				t.Errorf("the cell of %s at %d holds %d rows of %s at %d", r.name, depth, len(g.rows), g.arm, g.blocks)
+			}
+		}
+	}
+}
+
+// Seeds of one arm judge the same images: an image counts once, by its mean probability.
+func TestSeedsTogetherCountAnImageOnce(t *testing.T) {
+	w := newWorld(t, plan(t, "sweep.seeds=[1,2]", small[1]))
+	w.all()
+	d := w.collect()
+	c := d.Comparisons[0]
+	if c.N != 183 || len(c.Seeds) != 2 || len(d.Comparisons) != 1 {
+		t.Errorf("%d images over seeds %v", c.N, c.Seeds)
+	}
+	var of [2]metrics.Number // sums over seeds
+	for i := range d.Arms {
+		if d.Arms[i].Arm == c.A {
+			of[0] += balanced(&d.Arms[i])
+		} else {
+			of[1] += balanced(&d.Arms[i])
+		}
+	}
+	mean := (of[1] - of[0]) / 2
+	if !(math.Abs(float64(c.OverSeeds.Difference-mean)) < 1e-12) {
+		t.Errorf("over seeds %v, want %v", c.OverSeeds.Difference, mean)
 	}
 }

@@ -13,9 +13,10 @@ import (
 	"g2c/model/metrics"
 )
 
-// heatFigures are balanced accuracies by the number M of generated stains and the
-// depth of the generators, a figure a task, where the depth varies. A cell is the
-// mean over all groups of its M and depth, with its interval.
+// heatFigures are balanced accuracies by arm and by the depth of the generators, a figure
+// a task, where the depth varies. A cell is one group, its mean over seeds with its
+// interval: arms are never averaged, for what tells them apart is what the sweep asks
+// about. Rows are sorted by the number M of generated stains.
 func (d *Data) heatFigures() []Figure {
 	if !d.varies(func(g *group) any { return g.blocks }) {
 		return nil
@@ -27,53 +28,74 @@ func (d *Data) heatFigures() []Figure {
 	return out
 }
 
-func (d *Data) heatFigure(task string) Figure {
-	cells := map[[2]int]*group{} // by M and depth: all rows together
-	ms, depths := map[int]bool{}, map[int]bool{}
+// heatRow is an arm at one point of the sweep, but for the depth.
+type heatRow struct {
+	name  string
+	m     int
+	cells map[int]*group // by depth
+}
+
+func (d *Data) heatRows(task string) (rows []heatRow, depths []int) {
+	wide := d.varies(func(g *group) any { return g.width })
+	seen := map[int]bool{}
 	for _, g := range d.of(func(g *group) bool { return g.task == task }) {
-		at := [2]int{len(g.stains), g.blocks}
-		ms[at[0]], depths[at[1]] = true, true
-		if cells[at] == nil {
-			cells[at] = &group{}
+		name := strings.TrimSpace(g.label + " " + g.options)
+		if wide && len(g.stains) > 0 {
+			name += fmt.Sprintf(" w%d", g.width)
 		}
-		cells[at].rows = append(cells[at].rows, g.rows...)
+		i := slices.IndexFunc(rows, func(r heatRow) bool { return r.name == name })
+		if i < 0 {
+			i = len(rows)
+			rows = append(rows, heatRow{name, len(g.stains), map[int]*group{}})
+		}
+		if rows[i].cells[g.blocks] == nil {
+			rows[i].cells[g.blocks] = g
+		}
+		seen[g.blocks] = true
 	}
-	rows, columns := slices.Sorted(maps.Keys(ms)), slices.Sorted(maps.Keys(depths))
-	const cw, ch, left, bottom = vg.Length(74), vg.Length(32), vg.Length(30), vg.Length(30)
+	slices.SortStableFunc(rows, func(a, b heatRow) int { return a.m - b.m })
+	return rows, slices.Sorted(maps.Keys(seen))
+}
+
+func (d *Data) heatFigure(task string) Figure {
+	rows, columns := d.heatRows(task)
+	const cw, ch, left, bottom = vg.Length(74), vg.Length(32), vg.Length(130), vg.Length(30)
 	canvas := vgsvg.New(left+cw*vg.Length(len(columns)), bottom+ch*vg.Length(len(rows)))
 	c := draw.New(canvas)
-	low, high := heatRange(cells)
+	low, high := heatRange(rows)
 	for k, depth := range columns {
 		label(c, fmt.Sprint(depth), textSize, ink, left+cw*(vg.Length(k)+0.5), bottom-9, draw.XCenter)
 	}
 	var alt []string
-	for i, m := range rows {
+	for i, r := range rows {
 		y := bottom + ch*vg.Length(len(rows)-1-i)
-		label(c, fmt.Sprintf("M=%d", m), textSize, ink, left-4, y+ch/2, draw.XRight)
+		label(c, r.name, textSize, ink, left-4, y+ch/2+5, draw.XRight)
+		label(c, fmt.Sprintf("M = %d", r.m), textSize-1.5, grey, left-4, y+ch/2-6, draw.XRight)
 		for k, depth := range columns {
-			x := left + cw*vg.Length(k)
-			g := cells[[2]int{m, depth}]
+			g := r.cells[depth]
 			if g == nil {
 				continue
 			}
 			mean, ci := g.spread(balanced), g.interval()
-			drawHeat(c, x, y, cw, ch, (float64(mean.Mean)-low)/(high-low), fixed(mean.Mean), fmt.Sprintf("%s – %s", fixed(ci[0]), fixed(ci[1])))
-			alt = append(alt, fmt.Sprintf("M %d depth %d: %s", m, depth, fixed(mean.Mean)))
+			drawHeat(c, left+cw*vg.Length(k), y, cw, ch, (float64(mean.Mean)-low)/(high-low), fixed(mean.Mean), fmt.Sprintf("%s – %s", fixed(ci[0]), fixed(ci[1])))
+			alt = append(alt, fmt.Sprintf("%s depth %d: %s", r.name, depth, fixed(mean.Mean)))
 		}
 	}
 	label(c, "residual blocks of the generators", textSize, ink, left+cw*vg.Length(len(columns))/2, 8, draw.XCenter)
 	return Figure{
-		Path: "figures/heat-" + fileName(task) + ".svg", Title: "Balanced accuracy by number of stains and depth, " + task,
+		Path: "figures/heat-" + fileName(task) + ".svg", Title: "Balanced accuracy by arm and depth, " + task,
 		Alt: "Mean test balanced accuracy. " + strings.Join(alt, "; ") + ".", Bytes: toSVG(canvas),
 	}
 }
 
 // heatRange is the least and the largest mean of the cells, never equal.
-func heatRange(cells map[[2]int]*group) (low, high float64) {
+func heatRange(rows []heatRow) (low, high float64) {
 	low, high = 1, 0
-	for _, g := range cells {
-		if m := g.spread(balanced).Mean; m.Defined() {
-			low, high = min(low, float64(m)), max(high, float64(m))
+	for _, r := range rows {
+		for _, g := range r.cells {
+			if m := g.spread(balanced).Mean; m.Defined() {
+				low, high = min(low, float64(m)), max(high, float64(m))
+			}
 		}
 	}
 	if high-low < 0.02 { // differences below a hundredth are no heat

@@ -16,6 +16,7 @@ import (
 	"g2c/checkpoint/filestore"
 	"g2c/checkpoint/safetensors"
 	"g2c/checkpoint/store"
+	"g2c/experiments/record"
 	"g2c/experiments/spec"
 	"g2c/experiments/sweep"
 	"g2c/experiments/synthetic"
@@ -112,8 +113,7 @@ func (w *world) finish(item *sweep.Item) {
 	case api.KindFinetune:
 		w.save(item, 310, w.finetune(item.Task.Finetune, w.random(item)), nil, item.Name())
 	case api.KindEvaluate:
-		judged, samples := w.evaluate(item.Task.Evaluate, w.random(item))
-		w.save(item, 0, judged, samples, "")
+		w.save(item, 0, w.evaluate(item.Task.Evaluate, w.random(item)), nil, "")
 		return
 	}
 	seconds := results.Timing{Seconds: 61.25 + float64(item.Key[0]), Saves: 3}
@@ -122,10 +122,25 @@ func (w *world) finish(item *sweep.Item) {
 	}
 }
 
-// save stores a final checkpoint; its weights are the bytes of a text.
-func (w *world) save(item *sweep.Item, step int64, judged any, samples []safetensors.Tensor, weights string) {
+// weights are a file of weights with an attention, different for every text.
+func weights(t testing.TB, text string) store.Body {
+	t.Helper()
+	body, err := safetensors.Encode([]safetensors.Tensor{
+		safetensors.Float32("classifier.attention.0.fc1.weight", []int{2, 3}, make([]float32, 6)),
+		safetensors.Float32("classifier.bn.running_mean", []int{7}, make([]float32, 7)),
+		safetensors.Float32("classifier.head.weight", []int{10, 5}, make([]float32, 50)),
+		safetensors.Float32("generators.0.head.weight", []int{11}, make([]float32, 11)),
+	}, map[string]string{"of": text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// save stores a final checkpoint; its weights are those of a text.
+func (w *world) save(item *sweep.Item, step int64, judged any, samples []safetensors.Tensor, name string) {
 	w.t.Helper()
-	text, err := json.Marshal(judged)
+	judgedText, err := json.Marshal(judged)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -133,9 +148,9 @@ func (w *world) save(item *sweep.Item, step int64, judged any, samples []safeten
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	payloads := map[string]store.Body{checkpoint.Results: bytes.NewReader(text)}
-	if weights != "" {
-		payloads[checkpoint.Weights] = bytes.NewReader([]byte(weights))
+	payloads := map[string]store.Body{checkpoint.Results: bytes.NewReader(judgedText)}
+	if name != "" {
+		payloads[checkpoint.Weights] = weights(w.t, name)
 	}
 	if samples != nil {
 		if payloads[results.Samples], err = safetensors.Encode(samples, nil); err != nil {
@@ -221,12 +236,9 @@ func (w *world) finetune(f *api.Finetune, r *rand.Rand) results.Finetune {
 
 // evaluate judges 45 positive and 138 negative test images of 12 slides; arms
 // with more stains judge better.
-func (w *world) evaluate(e *api.Evaluate, r *rand.Rand) (results.Evaluate, []safetensors.Tensor) {
+func (w *world) evaluate(e *api.Evaluate, r *rand.Rand) results.Evaluate {
 	f, names := &e.Model, e.ClassNames()
-	out := results.Evaluate{
-		PositiveName: names[0], NegativeName: names[1], Stains: f.Stains, Size: f.Size, Splits: map[string]results.Split{},
-	}
-	var source, generated []uint8
+	out := results.Evaluate{PositiveName: names[0], NegativeName: names[1], Stains: f.Stains, Size: f.Size, Splits: map[string]results.Split{}}
 	hard := rand.New(rand.NewPCG(1, 2)) // the same images are hard for every arm
 	for _, split := range []string{"train", "validation", "test"} {
 		var samples []metrics.Sample
@@ -241,40 +253,57 @@ func (w *world) evaluate(e *api.Evaluate, r *rand.Rand) (results.Evaluate, []saf
 			}
 			z := skill*float64(1-2*class) + 0.8*hard.NormFloat64() + 0.5*r.NormFloat64()
 			p := results.Prediction{
-				Name: fmt.Sprintf("%s/%s/slide%02d-%d.png", split, label, i%12, i), Split: split, Group: fmt.Sprintf("slide%02d", i%12), Label: label,
+				Name: patchName(split, label, i), Split: split, Group: fmt.Sprintf("slide%02d", i%12), Label: label,
 				Class: class, P: min(max(0.5+z/4, 0.001), 0.999),
 			}
 			out.Predictions = append(out.Predictions, p)
 			samples = append(samples, p.Sample())
-			if split == "test" && i < 90 {
-				out.Shown = append(out.Shown, len(out.Predictions)-1)
-				source = append(source, w.patch(f.Source, i)...)
-				for _, s := range f.Stains {
-					generated = append(generated, w.patch(s, i)...)
-				}
-			}
 		}
-		b := metrics.Judge(samples)
-		out.Splits[split] = results.Split{
-			Binary: b, Recall: map[string]metrics.Number{names[0]: b.Recall[0], names[1]: b.Recall[1]},
-			CI95: map[string]metrics.Interval{
-				"balancedAccuracy": {b.BalancedAccuracy - 0.03, min(1, b.BalancedAccuracy+0.03)}, "auc": {b.AUC - 0.02, min(1, b.AUC+0.02)},
-			},
-		}
+		out.Splits[split] = results.Judge(samples, names[0], names[1])
 	}
 	out.Gap = out.Splits["train"].BalancedAccuracy - out.Splits["test"].BalancedAccuracy
-	n := len(out.Shown)
-	return out, []safetensors.Tensor{
-		safetensors.Uint8(results.SourceName, []int{n, f.Size, f.Size, 3}, source),
-		safetensors.Uint8(results.GeneratedName, []int{n, len(f.Stains), f.Size, f.Size, 3}, generated),
+	return out
+}
+
+func patchName(split, label string, i int) string {
+	return fmt.Sprintf("%s/%s/slide%02d-%03d.png", split, label, i%12, i)
+}
+
+// patches are the images that a report asks for, as a run makes them.
+func (w *world) patches(wanted []Request) []Patches {
+	var all []Patches
+	for _, r := range wanted {
+		f := &w.plan.Find(r.Evaluation).Task.Evaluate.Model
+		p := Patches{Request: r, Size: f.Size, Stains: len(f.Stains)}
+		for _, name := range r.Names {
+			var i int
+			if _, err := fmt.Sscanf(name[len(name)-7:], "%03d.png", &i); err != nil {
+				w.t.Fatal(err)
+			}
+			p.Source = append(p.Source, w.patch(f.Source, i)...)
+			for _, s := range f.Stains {
+				p.Generated = append(p.Generated, w.patch(s, i)...)
+			}
+		}
+		all = append(all, p)
 	}
+	return all
+}
+
+// source is the run of the world's plan.
+func (w *world) source() Source {
+	return Source{ID: w.plan.Experiment, Record: &record.Experiment{
+		Format: record.Version, Spec: "apiVersion: g2c/v1\n", Command: "g2c run small.yaml", Plan: w.plan,
+		Run: &record.Run{Version: "v1", Commit: "0123456789abcdef", Device: "cpu", Hardware: []string{"a processor, 2 threads"}},
+	}}
 }
 
 func (w *world) collect() *Data {
 	w.t.Helper()
-	d, err := Collect(context.Background(), w.repo, w.plan)
+	d, err := Collect(context.Background(), w.repo, w.source())
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	d.Show(w.patches(d.Requests()))
 	return d
 }

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"g2c/api"
+	"g2c/experiments/planned"
+	"g2c/experiments/record"
 	"g2c/model/metrics"
 )
 
@@ -21,6 +24,10 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"percent": func(v float64) string { return fmt.Sprintf("%.2f", v) }, "join": strings.Join, "number": shownNumber,
 	"signed": signedText, "decibels": decibelsText, "epoch": func(e int) int { return e + 1 },
 	"plus": func(n metrics.Number) string { return signedText(spread{Mean: n, SD: metrics.Undefined()}) },
+	"pair": func(n [2]int) string { return fmt.Sprintf("%d / %d", n[0], n[1]) }, "share": shareText,
+	"level": func(v float64) string {
+		return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", 100*v), "0"), ".") + " %"
+	},
 }).Parse(pageText))
 
 // page is what the template shows.
@@ -28,7 +35,6 @@ type page struct {
 	*Data
 	Done, All   int
 	Shared      int
-	Command     string
 	Baseline    string
 	Ready       []string
 	Tasks       []taskView
@@ -37,8 +43,10 @@ type page struct {
 	Losses      []pageFigure
 	MoreLosses  []pageFigure
 	Sheets      []pageFigure
-	LeftSheets  int // sheets that are files only
+	SheetsNote  string // where these images come from
+	LeftSheets  int    // sheets that are files only
 	Tuning      []pageFigure
+	Networks    []networkView
 	WidthShown  bool
 	BlocksShown bool
 }
@@ -48,28 +56,35 @@ type taskView struct {
 	Name, Positive, Negative string
 	Given                    string
 	Rows                     []rowView
+	Few, Patients, GapGiven  bool // some row has few groups, patients, a gap of equal populations
 	Bars, Confusion          pageFigure
-	ROC, Heat                []pageFigure
+	ROC, Heat, Boards        []pageFigure
 	Tests                    []testView
+	Level                    float64 // of the intervals of the tests
 	Examples                 []examplesView
+	NoImages                 bool // the examples' images are not at hand
 }
 
 // rowView is one group in the main table.
 type rowView struct {
-	Label, Stains, Blocks, Seeds, Images    string
-	Width                                   int
-	BA, AUC, Accuracy, F1, RecallP, RecallN spread
-	Gap                                     spread
-	CI                                      metrics.Interval
-	Delta                                   spread // balanced accuracy less the baseline's, seed by seed
-	Base                                    bool
+	Summary
+	Label, StainsText, BlocksText, SeedsText string
+	BA, AUC, Accuracy, F1, Precision         spread
+	RecallP, RecallN                         Mean
+	Delta                                    spread // balanced accuracy less the baseline's, seed by seed
+	Base                                     bool
 }
 
-// testView is the paired tests of one group.
+// testView is a comparison with the titles of its groups.
 type testView struct {
-	Label  string
-	Pooled Comparison
-	Seeds  []Comparison
+	A, B string
+	Comparison
+}
+
+// networkView is the parameters of a group's model.
+type networkView struct {
+	Label string
+	Parameters
 }
 
 // examplesView is the examples of one group.
@@ -87,7 +102,7 @@ type exampleList struct {
 
 type exampleView struct {
 	example
-	Image template.URL
+	Image template.URL // empty where it is not at hand
 	Alt   string
 }
 
@@ -127,7 +142,7 @@ func (d *Data) HTML() ([]byte, error) { return d.html(d.draw()) }
 
 func (d *Data) html(f *figures) ([]byte, error) {
 	v := page{
-		Data: d, Done: d.items - len(d.Unfinished), All: d.items, Shared: d.shared, Command: orText(d.Notes.Command, "g2c run SPEC"),
+		Data: d, Done: d.items - len(d.Unfinished), All: d.items, Shared: d.shared,
 		Baseline: d.baseline, Ready: d.ready, Generators: byStain(d.Generators),
 		Losses: onPages(f.losses), MoreLosses: onPages(f.moreLosses), Tuning: onPages(f.tuning), Sheets: onPages(f.sheets[:f.sheetsShown]), LeftSheets: len(f.sheets) - f.sheetsShown,
 		WidthShown:  d.varies(func(g *group) any { return g.width }),
@@ -136,6 +151,11 @@ func (d *Data) html(f *figures) ([]byte, error) {
 	for _, g := range d.Generators {
 		v.Truth = v.Truth || g.Metrics.SSIM != nil || g.Metrics.PSNR != nil
 	}
+	v.SheetsNote = "Shown on images of the training sets: what a generator does with tissue that it has not seen may be worse."
+	if v.Truth {
+		v.SheetsNote = "Shown on synthetic tissue of the test patients, on which no generator was trained."
+	}
+	v.Networks = d.networks()
 	for i, task := range d.tasks() {
 		v.Tasks = append(v.Tasks, d.taskView(task, f, i))
 	}
@@ -155,6 +175,61 @@ func byStain(generators []Generator) []Generator {
 	return out
 }
 
+// HasGapGiven says whether a task's table has a column for gaps of equal populations.
+func (p page) HasGapGiven(task string) bool {
+	return slices.ContainsFunc(p.Tasks, func(t taskView) bool { return t.Name == task && t.GapGiven })
+}
+
+// HasPatients says whether a task's table has a column for patients.
+func (p page) HasPatients(task string) bool {
+	return slices.ContainsFunc(p.Tasks, func(t taskView) bool { return t.Name == task && t.Patients })
+}
+
+// TrainingTime is what all trainings took, as far as it was recorded.
+func (p page) TrainingTime() string {
+	total, unknown := 0.0, 0
+	seen := map[api.Key]bool{}
+	add := func(key api.Key, seconds *float64) {
+		switch {
+		case seen[key]:
+		case seconds == nil:
+			unknown++
+		default:
+			total += *seconds
+		}
+		seen[key] = true
+	}
+	for _, g := range p.Data.Generators {
+		add(g.Key, g.Seconds)
+	}
+	for _, a := range p.Arms {
+		add(a.Key, a.Seconds)
+	}
+	text := planned.Duration(total)
+	if unknown > 0 {
+		text += fmt.Sprintf(", without %s of which it is not known", plural(unknown, "task"))
+	}
+	return text
+}
+
+// Findings are the verdict on the data.
+func (p page) Findings() []record.Found { return record.Findings(p.Run.Data) }
+
+// Labels are those that the spec gives the experiment.
+func (p page) Labels() map[string]string { return p.Run.Plan.Labels }
+
+// networks are the parameters of each arm's model, once.
+func (d *Data) networks() []networkView {
+	var out []networkView
+	for _, g := range d.groups {
+		v := networkView{d.title(g), g.rows[0].Parameters}
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 func (d *Data) taskView(task string, f *figures, i int) taskView {
 	groups := d.of(func(g *group) bool { return g.task == task })
 	first := groups[0].rows[0]
@@ -167,13 +242,28 @@ func (d *Data) taskView(task string, f *figures, i int) taskView {
 	if len(f.heat) > i {
 		v.Heat = append(v.Heat, onPage(f.heat[i]))
 	}
+	for _, b := range f.boards {
+		if b.Path == "figures/board-"+fileName(task)+".png" {
+			v.Boards = append(v.Boards, onPage(b))
+		}
+	}
 	for _, g := range distinct(groups) {
-		v.Rows = append(v.Rows, d.rowView(g))
-		v.Tests = append(v.Tests, d.testViews(g)...)
+		row := d.rowView(g)
+		v.Few, v.Patients, v.GapGiven = v.Few || row.Few, v.Patients || row.ByPatient != nil, v.GapGiven || row.Summary.GapGiven != nil
+		v.Rows = append(v.Rows, row)
+	}
+	for _, c := range d.Comparisons {
+		if c.Task == task {
+			v.Tests, v.Level = append(v.Tests, d.testView(c)), c.Level
+		}
 	}
 	for _, e := range d.examples {
-		if e.group.task == task && e.nRescued+e.nLost > 0 {
-			v.Examples = append(v.Examples, d.examplesView(e))
+		if e.group.task == task {
+			view := d.examplesView(e)
+			v.Examples = append(v.Examples, view)
+			for _, x := range append(view.Rescued.Shown, view.Lost.Shown...) {
+				v.NoImages = v.NoImages || x.Image == ""
+			}
 		}
 	}
 	return v
@@ -183,21 +273,23 @@ func (d *Data) rowView(g *group) rowView {
 	test := func(of func(*Split) metrics.Number) spread {
 		return g.spread(func(a *Arm) metrics.Number { return of(&a.Metrics.Test) })
 	}
-	first := g.rows[0]
+	s := g.summary()
 	v := rowView{
-		Label: strings.TrimSpace(g.label + " " + g.options), Stains: orText(strings.Join(g.stains, " "), "–"), Blocks: "–", Width: g.width, Base: g.label == d.baseline,
-		BA: g.spread(balanced), CI: g.interval(), Delta: d.delta(g),
+		Summary: s, Label: strings.TrimSpace(g.label + " " + g.options), StainsText: orText(strings.Join(g.stains, " "), "–"), BlocksText: "–", Base: g.label == d.baseline,
+		BA: g.spread(balanced), Delta: d.delta(g), RecallP: s.Recall[g.rows[0].positive], RecallN: s.Recall[g.rows[0].negative],
 		AUC: test(func(s *Split) metrics.Number { return s.AUC }), Accuracy: test(func(s *Split) metrics.Number { return s.Accuracy }),
-		F1:      test(func(s *Split) metrics.Number { return s.F1 }),
-		RecallP: test(func(s *Split) metrics.Number { return recall(s, first.positive) }),
-		RecallN: test(func(s *Split) metrics.Number { return recall(s, first.negative) }),
-		Gap:     g.spread(func(a *Arm) metrics.Number { return a.Metrics.Gap }),
-		Images:  fmt.Sprintf("%d / %d", first.Metrics.Test.N, len(g.countsByPatient())),
+		F1: test(func(s *Split) metrics.Number { return s.F1 }), Precision: test(func(s *Split) metrics.Number { return s.Precision }),
+		SeedsText: fmt.Sprint(len(g.rows)),
 	}
 	if len(g.stains) > 0 {
-		v.Blocks = fmt.Sprint(g.blocks)
+		v.BlocksText = fmt.Sprint(g.blocks)
 	}
-	v.Seeds = fmt.Sprint(len(g.rows))
+	if g.folds > 0 {
+		v.SeedsText += fmt.Sprintf(" × %d folds", g.folds)
+		if s.Tested < g.folds {
+			v.SeedsText += fmt.Sprintf(" (%d done)", s.Tested)
+		}
+	}
 	return v
 }
 
@@ -214,29 +306,32 @@ func (d *Data) delta(g *group) spread {
 	})
 }
 
-func (d *Data) testViews(g *group) []testView {
-	var out []testView
-	for _, c := range d.Comparisons {
-		if c.Task != g.task || c.B != g.label || c.Width != g.width || c.Blocks != g.blocks || c.Options != g.options {
-			continue
-		}
-		if c.Seed == nil {
-			out = append(out, testView{Label: d.title(g), Pooled: c})
-			continue
-		}
-		out[len(out)-1].Seeds = append(out[len(out)-1].Seeds, c)
+// testView names the groups of a comparison as tables do.
+func (d *Data) testView(c Comparison) testView {
+	a := c
+	if c.AWidth > 0 || c.ABlocks > 0 {
+		a.Width, a.Blocks, a.Options = c.AWidth, c.ABlocks, c.AOptions
 	}
-	return out
+	name := func(label string, width, blocks int, options string) string {
+		for _, g := range d.groups {
+			if g.task == c.Task && g.label == label && g.width == width && g.blocks == blocks && g.options == options {
+				return d.title(g)
+			}
+		}
+		return label
+	}
+	return testView{A: name(c.A, a.Width, a.Blocks, a.Options), B: name(c.B, c.Width, c.Blocks, c.Options), Comparison: c}
 }
 
 func (d *Data) examplesView(e exampleOf) examplesView {
 	list := func(title string, count int, in []example) exampleList {
 		out := exampleList{Title: title, Count: count}
 		for _, x := range in {
-			out.Shown = append(out.Shown, exampleView{
-				example: x, Image: dataURI(x.strip()),
-				Alt: fmt.Sprintf("Patch %s, then its generated stains %s", x.Name, strings.Join(e.group.stains, ", ")),
-			})
+			v := exampleView{example: x, Alt: fmt.Sprintf("Patch %s, then its generated stains %s", x.Name, strings.Join(e.group.stains, ", "))}
+			if strip := d.strip(x); strip != nil {
+				v.Image = dataURI(strip)
+			}
+			out.Shown = append(out.Shown, v)
 		}
 		return out
 	}
@@ -265,6 +360,14 @@ func signedText(s spread) string {
 	return minus(fmt.Sprintf("%+.3f ± %.3f", float64(s.Mean), float64(s.SD)))
 }
 
+// shareText is a percentage, a dash for none.
+func shareText(n metrics.Number) string {
+	if !n.Defined() || n == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f %%", float64(n))
+}
+
 // minus is a number with a typographic minus.
 func minus(s string) string { return strings.Replace(s, "-", "−", 1) }
 
@@ -275,11 +378,21 @@ func decibelsText(n *metrics.Number) string {
 	return fmt.Sprintf("%.1f", float64(*n))
 }
 
-func intervalText(i metrics.Interval) string {
+func intervalText(v any) string {
+	var i metrics.Interval
+	switch v := v.(type) {
+	case metrics.Interval:
+		i = v
+	case *metrics.Interval:
+		if v == nil {
+			return "–"
+		}
+		i = *v
+	}
 	if !i[0].Defined() || !i[1].Defined() {
 		return "–"
 	}
-	return fmt.Sprintf("%.3f – %.3f", float64(i[0]), float64(i[1]))
+	return strings.ReplaceAll(fmt.Sprintf("%.3f – %.3f", float64(i[0]), float64(i[1])), "-", "−")
 }
 
 // pText is a p value with two figures; small ones are bounded.

@@ -16,8 +16,11 @@ import (
 	"testing"
 
 	"g2c/checkpoint"
+	"g2c/experiments/record"
+	"g2c/experiments/sweep"
 	"g2c/internal/fault"
 	"g2c/model/metrics"
+	"g2c/model/results"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write golden files anew")
@@ -101,9 +104,10 @@ func TestFieldsOfTheContract(t *testing.T) {
 	at := 0
 	for _, field := range []string{
 		"experiment", "specHash", "numericsClass", "arms", "task", "arm", "stains", "blocks", "seed", "name", "key", "inputs", "weightsSHA256", "steps", "seconds",
-		"metrics", "test", "n", "balancedAccuracy", "accuracy", "auc", "f1", "recall", "noa", "s", "confusion", "ci95", "balancedAccuracy", "train", "validation", "gap",
+		"metrics", "test", "n", "balancedAccuracy", "accuracy", "auc", "f1", "precision", "recall", "noa", "s", "confusion", "groups", "ci95", "balancedAccuracy", "train", "validation", "gap",
 		"generators", "stain", "width", "blocks", "seed", "name", "key", "weightsSHA256", "metrics", "cycleL1", "cycleSSIM", "colourDistance",
-		"comparisons", "a", "b", "test", "p", "unfinished",
+		"groups", "task", "arm", "balancedAccuracy", "mean", "ci95", "recall", "gap", "together",
+		"comparisons", "a", "b", "test", "p", "difference", "ci", "pHolm", "auc", "claim", "mcnemar", "delongP", "unfinished",
 	} {
 		i := bytes.Index(text[at:], []byte(`"`+field+`":`))
 		if i < 0 {
@@ -118,8 +122,8 @@ func TestFieldsOfTheContract(t *testing.T) {
 	if err := json.Unmarshal(text, &again); err != nil {
 		t.Fatal(err)
 	}
-	if len(again.Comparisons) != 2 || again.Comparisons[0].Seed != nil || *again.Comparisons[1].Seed != 1 {
-		t.Errorf("comparisons %+v: want the pooled one, then seed 1", again.Comparisons)
+	if len(again.Comparisons) != 1 || !slices.Equal(again.Comparisons[0].Seeds, []uint32{1}) || len(again.Groups) != 2 {
+		t.Errorf("comparisons %+v: want one, over seed 1", again.Comparisons)
 	}
 }
 
@@ -173,6 +177,79 @@ func TestPartialReport(t *testing.T) {
 	}
 }
 
+// An arm of a given task that has no image left to judge says so, and is no 0.
+func TestNothingLeftToJudge(t *testing.T) {
+	w := newWorld(t, plan(t, small...))
+	w.all("evaluate/s-vs-noa/PAS_H&E/b3/s1")
+	item := w.plan.Items[len(w.plan.Items)-1]
+	w.save(item, 0, results.Evaluate{PositiveName: "s", NegativeName: "noa", Given: 183, Splits: map[string]results.Split{}, Gap: metrics.Undefined()}, nil, "")
+	d := w.collect()
+	a := d.Arms[len(d.Arms)-1]
+	if a.LeftOut != 183 || a.Metrics.Test.N != 0 || a.Metrics.Test.BalancedAccuracy.Defined() {
+		t.Errorf("test metrics %+v of %d images left out", a.Metrics.Test, a.LeftOut)
+	}
+	if g := d.Groups[len(d.Groups)-1]; g.BalancedAccuracy.Mean.Defined() || g.N != 0 {
+		t.Errorf("summary %+v", g)
+	}
+	table, err := d.CSV()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(table)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := rows[len(rows)-1]
+	for i, r := range rows {
+		if r[slices.Index(rows[0], "arm")] == "PAS_H&E" {
+			last = rows[i]
+		}
+	}
+	for column, want := range map[string]string{"arm": "PAS_H&E", "split": "test", "n": "0", "balancedAccuracy": "", "leftOut": "183"} {
+		if got := last[slices.Index(rows[0], column)]; got != want {
+			t.Errorf("%s is %q, want %q", column, got, want)
+		}
+	}
+	if _, err := d.HTML(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A run that failed says why of what is missing, and a report of another run, or of no
+// run, is not replaced.
+func TestWhyIsShown(t *testing.T) {
+	w := newWorld(t, plan(t, small...))
+	w.all("evaluate/s-vs-noa/PAS_H&E/b3/s1")
+	run := w.source()
+	key := w.collect().Unfinished[0].Key
+	run.Record.Missing = map[string]string{key.String(): "failed: the loss is no number"}
+	run.Record.Sets = []string{"seed=1"}
+	d, err := Collect(context.Background(), w.repo, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "r")
+	page := string(written(t, dir, d)[filepath.Join(dir, IndexFile)])
+	for _, want := range []string{"failed: the loss is no number", "apiVersion: g2c/v1", "--set seed=1", "g2c run small.yaml", "0123456789abcdef", "a processor, 2 threads", "12.00 %"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	other := newWorld(t, plan(t, append(small, "seed=9")...)).collect()
+	for _, to := range []string{dir, t.TempDir()} {
+		err := Write(context.Background(), to, other)
+		if to == dir && (!errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "this run")) {
+			t.Errorf("another run's report is replaced: %v", err)
+		}
+		if to != dir && err != nil {
+			t.Error(err)
+		}
+	}
+	if again := string(written(t, dir, d)[filepath.Join(dir, IndexFile)]); again != page {
+		t.Error("the run's own report was not written again")
+	}
+}
+
 func TestNothingFinished(t *testing.T) {
 	w := newWorld(t, plan(t, small...))
 	d := w.collect()
@@ -214,7 +291,7 @@ func TestDamageIsNamed(t *testing.T) {
 			if err := c.spoil(filepath.Join(w.dir, m.Payloads[c.payload].Key())); err != nil {
 				t.Fatal(err)
 			}
-			_, err = Collect(context.Background(), w.repo, w.plan)
+			_, err = Collect(context.Background(), w.repo, w.source())
 			if !errors.Is(err, fault.ErrData) || !strings.Contains(err.Error(), m.Payloads[c.payload].SHA256) {
 				t.Errorf("error %v does not name object %s", err, m.Payloads[c.payload].SHA256)
 			}
@@ -269,7 +346,7 @@ func TestWriteSparesWhatIsNoReport(t *testing.T) {
 	if err := os.WriteFile(precious, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := Write(context.Background(), dir, &Data{})
+	err := Write(context.Background(), dir, &Data{Run: &record.Experiment{Plan: &sweep.Plan{}}})
 	if !errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "thesis.tex") {
 		t.Errorf("error %v", err)
 	}
@@ -286,7 +363,7 @@ func TestPageAsksForNothing(t *testing.T) {
 	w := newWorld(t, plan(t, small...))
 	w.all()
 	d := w.collect()
-	d.Notes.Warnings = []string{`a <script src="http://example.org/x.js"></script> in a warning`}
+	d.Run.Notes = []string{`a <script src="http://example.org/x.js"></script> in a warning`}
 	page, err := d.HTML()
 	if err != nil {
 		t.Fatal(err)
@@ -305,8 +382,8 @@ func TestPageAsksForNothing(t *testing.T) {
 	if images, alts := bytes.Count(page, []byte("<img ")), bytes.Count(page, []byte(`alt="`)); images != alts || images == 0 {
 		t.Errorf("%d images, %d alternative texts", images, alts)
 	}
-	if svgs, labels := bytes.Count(page, []byte("<svg ")), bytes.Count(page, []byte("aria-label=")); svgs+1 != labels {
-		t.Errorf("%d drawings, %d labels with the navigation's", svgs, labels)
+	if svgs, labels := bytes.Count(page, []byte("<svg ")), bytes.Count(page, []byte(`role="img" aria-label="`)); svgs != labels {
+		t.Errorf("%d drawings, %d labels", svgs, labels)
 	}
 }
 
@@ -346,12 +423,12 @@ func TestUnwritable(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(context.Background(), filepath.Join(file, "report"), &Data{}); !errors.Is(err, fault.ErrUnavailable) {
+	if err := Write(context.Background(), filepath.Join(file, "report"), &Data{Run: &record.Experiment{Plan: &sweep.Plan{}}}); !errors.Is(err, fault.ErrUnavailable) {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := Write(ctx, filepath.Join(t.TempDir(), "report"), &Data{}); !errors.Is(err, fault.ErrInterrupted) {
+	if err := Write(ctx, filepath.Join(t.TempDir(), "report"), &Data{Run: &record.Experiment{Plan: &sweep.Plan{}}}); !errors.Is(err, fault.ErrInterrupted) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -70,8 +70,9 @@ func (d *Data) sameScene(g *group) []*group {
 // thinLines is how many groups may show each seed beside the mean.
 const thinLines = 4
 
-// rocFigures are the receiver operating characteristics and the reliability of
-// each scene: means over seeds, and each seed as a thin line where there is room.
+// rocFigures are the receiver operating characteristics, precision against recall, and the
+// reliability of each scene: ROC curves are means over seeds, with each seed as a thin line
+// where there is room; precision and recall are of the seeds' mean probabilities.
 func (d *Data) rocFigures() []Figure {
 	var out []Figure
 	for _, s := range d.scenes() {
@@ -82,6 +83,7 @@ func (d *Data) rocFigures() []Figure {
 
 func (d *Data) rocFigure(s scene) Figure {
 	whole, corner := newPanel("ROC, test", "false positive rate", "true positive rate"), newPanel("its corner", "false positive rate", "")
+	pr := newPanel("precision and recall, test", "recall", "precision")
 	trust := newPanel("reliability, test", "predicted probability", "observed frequency")
 	trust.Add(line([]float64{0, 1}, []float64{0, 1}, faint, 1, nil))
 	whole.Add(line([]float64{0, 1}, []float64{0, 1}, faint, 1, nil))
@@ -96,8 +98,12 @@ func (d *Data) rocFigure(s scene) Figure {
 				x, y := stairs(metrics.ROC(a.samples()))
 				whole.Add(line(x, y, pale, 0.5, nil))
 				corner.Add(line(x, y, pale, 0.5, nil))
+				px, py := metrics.PrecisionRecall(a.samples())
+				pr.Add(line(px, py, pale, 0.5, nil))
 			}
 		}
+		px, py := metrics.PrecisionRecall(g.meanSamples())
+		pr.Add(line(px, py, c, 1.3, dash))
 		x, y := meanROC(g.rows)
 		l := line(x, y, c, 1.3, dash)
 		whole.Add(l)
@@ -108,16 +114,16 @@ func (d *Data) rocFigure(s scene) Figure {
 		keys = append(keys, key{strings.TrimSpace(g.label + " " + g.options), l}, key{"  AUC " + fixed(auc.Mean), nothing{}})
 		alt = append(alt, fmt.Sprintf("%s %s", g.label, fixed(auc.Mean)))
 	}
-	for _, p := range []*plot.Plot{whole, corner, trust} {
+	for _, p := range []*plot.Plot{whole, corner, pr, trust} {
 		unit(&p.X)
 		unit(&p.Y)
 	}
 	zoom(corner)
 	return Figure{
 		Path:  "figures/roc-" + fileName(s.task, fmt.Sprintf("w%d-b%d", s.width, s.blocks)) + ".svg",
-		Title: "ROC and reliability of " + d.sceneTitle(s),
-		Alt:   "Receiver operating characteristic on the test images, mean area under the curve: " + strings.Join(alt, ", ") + ". Beside it observed frequency against predicted probability.",
-		Bytes: sideBySide([]*plot.Plot{whole, corner, trust}, keys),
+		Title: "ROC, precision and recall, and reliability of " + d.sceneTitle(s),
+		Alt:   "Receiver operating characteristic on the test images, mean area under the curve: " + strings.Join(alt, ", ") + ". Beside it precision against recall, and observed frequency against predicted probability.",
+		Bytes: sideBySide([]*plot.Plot{whole, corner, pr, trust}, keys),
 	}
 }
 

@@ -193,8 +193,13 @@ func thinned(v []int, n int) []int {
 	return out
 }
 
-// strip is the source and the generated stains of an example, side by side.
-func (e *example) strip() []byte {
-	s := sheet{size: e.size, heads: make([]string, 1+len(e.generated)), tiles: [][][]uint8{append([][]uint8{e.source}, e.generated...)}}
+// strip is the source and the generated stains of an example, side by side; nil where its
+// images are not at hand.
+func (d *Data) strip(e example) []byte {
+	source, generated := d.gallery.images(e.by.Evaluation, e.Name)
+	if source == nil {
+		return nil
+	}
+	s := sheet{size: d.gallery.size(e.by.Evaluation), heads: make([]string, 1+len(generated)), tiles: [][][]uint8{append([][]uint8{source}, generated...)}}
 	return s.png()
 }

@@ -32,6 +32,7 @@ var columns = []string{
 	"n", "balancedAccuracy", "balancedAccuracyLow", "balancedAccuracyHigh", "accuracy", "auc", "aucLow", "aucHigh", "f1",
 	"positive", "negative", "recallPositive", "recallNegative", "truePositive", "falseNegative", "falsePositive", "trueNegative", "gap",
 	"cycleL1", "cycleSSIM", "colourDistance", "ssim", "psnr",
+	"fold", "precision", "recallPositiveLow", "recallPositiveHigh", "recallNegativeLow", "recallNegativeHigh", "groupsPositive", "groupsNegative", "gapGiven", "leftOut",
 }
 
 // CSV is results.csv.
@@ -57,11 +58,11 @@ func armRows(a *Arm) [][]string {
 		name string
 		*Split
 	}{{"test", &a.Metrics.Test}, {"train", &a.Metrics.Train}, {"validation", &a.Metrics.Validation}} {
-		if s.N == 0 {
+		if s.N == 0 && s.name != "test" { // an arm without a test image has a row that says so
 			continue
 		}
 		c := s.Confusion
-		rows = append(rows, flat(map[string]string{
+		row := map[string]string{
 			"kind": "arm", "task": a.Task, "arm": a.Arm, "stains": strings.Join(a.Stains, "+"), "width": strconv.Itoa(a.Width),
 			"blocks": strconv.Itoa(a.Blocks), "options": a.Options, "seed": seedText(a.Seed), "split": s.name, "name": a.Name, "key": a.Key.String(),
 			"inputs": strings.Join(a.Inputs, "+"), "weightsSHA256": a.WeightsSHA256, "steps": strconv.FormatInt(a.Steps, 10), "seconds": optional(a.Seconds),
@@ -72,9 +73,32 @@ func armRows(a *Arm) [][]string {
 			"recallPositive": number(recall(s.Split, a.positive)), "recallNegative": number(recall(s.Split, a.negative)),
 			"truePositive": strconv.Itoa(c[0][0]), "falseNegative": strconv.Itoa(c[0][1]),
 			"falsePositive": strconv.Itoa(c[1][0]), "trueNegative": strconv.Itoa(c[1][1]), "gap": number(a.Metrics.Gap),
-		}))
+			"fold": foldText(a.Fold), "precision": number(s.Precision),
+			"recallPositiveLow": number(recallInterval(s.Split, a.positive)[0]), "recallPositiveHigh": number(recallInterval(s.Split, a.positive)[1]),
+			"recallNegativeLow": number(recallInterval(s.Split, a.negative)[0]), "recallNegativeHigh": number(recallInterval(s.Split, a.negative)[1]),
+			"groupsPositive": strconv.Itoa(s.Groups[0]), "groupsNegative": strconv.Itoa(s.Groups[1]), "leftOut": strconv.Itoa(a.LeftOut),
+		}
+		if g := a.Metrics.GapGiven; g != nil {
+			row["gapGiven"] = number(*g)
+		}
+		rows = append(rows, flat(row))
 	}
 	return rows
+}
+
+func foldText(fold int) string {
+	if fold == 0 {
+		return ""
+	}
+	return strconv.Itoa(fold)
+}
+
+// recallInterval is that of a class's recall; undefined where the split has none.
+func recallInterval(s *Split, class string) metrics.Interval {
+	if i, ok := s.CI95.Recall[class]; ok {
+		return i
+	}
+	return metrics.Interval{metrics.Undefined(), metrics.Undefined()}
 }
 
 func generatorRow(g *Generator) []string {

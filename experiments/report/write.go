@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -23,13 +24,13 @@ const (
 // the directory and takes its name whole, so no reader meets half of one; a kill
 // in the instant between the two renames leaves the old report beside it, under
 // a name that begins with a dot. What was in the directory before is gone, so it
-// must not exist, be empty, or hold a report.
+// must not exist, be empty, or hold a report of the same run.
 func Write(ctx context.Context, dir string, d *Data) error {
 	files, err := d.files()
 	if err != nil {
 		return err
 	}
-	if err := replaceable(dir); err != nil {
+	if err := d.replaceable(dir); err != nil {
 		return err
 	}
 	parent := filepath.Dir(filepath.Clean(dir))
@@ -84,8 +85,8 @@ func writeFile(path string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
-// replaceable refuses a directory whose content is not a report's.
-func replaceable(dir string) error {
+// replaceable refuses a directory whose content is not a report's, or one of another run.
+func (d *Data) replaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || (err == nil && len(entries) == 0) {
 		return nil
@@ -100,6 +101,21 @@ func replaceable(dir string) error {
 			return fault.New(fault.ErrSpec, "%s holds %s, which is not of a report", dir, e.Name()).
 				WithHint("a report replaces its directory: give it one of its own")
 		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, JSONFile))
+	var there struct {
+		Experiment, RunHash, SpecHash string
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &there)
+	}
+	own := there.RunHash == d.RunHash
+	if there.RunHash == "" { // reports of older releases say less
+		own = there.SpecHash == d.SpecHash
+	}
+	if err != nil || there.Experiment != d.Experiment || !own {
+		return fault.New(fault.ErrSpec, "%s does not hold a report of this run of %s", dir, d.Experiment).
+			WithHint("a report replaces its directory: give it one of its own, or remove that one")
 	}
 	return nil
 }

@@ -98,10 +98,19 @@ func (v *Variant) checkSynthetic() error {
 }
 
 // besideSynthetic is a field of the user's images that has a value of its own: the
-// built-in world would not heed it.
+// built-in world would not heed it. Its images are dealt to folds and taken in part like
+// any others.
 func (v *Variant) besideSynthetic() string {
 	defaults := defaultValues()
+	l := &v.Spec.Data.Labelled
+	heeded := map[string]bool{
+		"data.labelled.folds": true, "data.labelled.take": true,
+		"data.seed": l.Folds > 0 || l.Take > 0, "data.labelled.validation": l.Folds > 0 && l.Validation.Paths == nil,
+	}
 	for _, f := range Fields(&v.Spec) {
+		if heeded[f.Path] {
+			continue
+		}
 		for _, section := range []string{"data.unlabelled.", "data.labelled.", "data.seed"} {
 			if strings.HasPrefix(f.Path, section) && f.Value != defaults[f.Path] {
 				return f.Path

@@ -164,6 +164,10 @@ func (f *File) choose(root *node, s *Selector, path string) error {
 		return at.fault("%s: there is no arm %s", path, shorten(s.Arm)).WithHint("%s", suggest(s.Arm, names))
 	}
 	for _, field := range slices.Sorted(maps.Keys(s.At)) {
+		if field == "seed" {
+			return at.fault("%s: arms are compared over all their seeds together, and seed names one", path).
+				WithHint("a seed's own test images are those of the others: leave it out")
+		}
 		normal, err := normalValue(root, field, s.At[field], at)
 		if err != nil {
 			return err

@@ -61,7 +61,7 @@ func TestSchemaTakesSpecs(t *testing.T) {
 		}
 		texts = append(texts, text)
 	}
-	const varied = "\ncomparisons: [[PAS_ONLY, PAS_ALL+], {a: {arm: PAS_ONLY, seed: 1}, b: {arm: PAS_ALL+, data: {labelled.take: all}}}]\n"
+	const varied = "\ncomparisons: [[PAS_ONLY, PAS_ALL+], {a: {arm: PAS_ONLY, blocks: 3}, b: {arm: PAS_ALL+, data: {labelled.take: all}}}]\n"
 	texts = append(texts, append(base(t), varied...))
 	for _, text := range texts {
 		for _, form := range [][]byte{text, parse(t, text).Canonical()} {

@@ -325,7 +325,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(everything), "sweep.seeds=[1]")
 	f.Add([]byte("a: &x [*x]\n"), "a=b")
 	f.Add(base(f), "arms=[{name: A, stains: [HE], generators: {HE: x}}, {name: B, stains: [], data.paired: {}, finetune: {}}]")
-	f.Add(base(f), "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, seed: 1, stains: [HE, MASSON, PASM]}], {a: PAS_H&E, b: PAS_ONLY}]")
+	f.Add(base(f), "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, blocks: 3, stains: [HE, MASSON, PASM]}], {a: PAS_H&E, b: PAS_ONLY}]")
 	f.Add(base(f), "data.labelled={folds: 3, take: 9, allowDuplicates: true, group.by: pattern}")
 	f.Add([]byte("? [a]\n: - |\n  b\n- 'c"), "=")
 	f.Add([]byte("\t- {a: \"\\u0000\", <<: !!x ~}"), "a.b={")

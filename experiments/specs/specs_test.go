@@ -37,10 +37,11 @@ func plan(t *testing.T, name string) *sweep.Plan {
 // Every built-in spec expands, to as many tasks as its comment promises.
 func TestBuiltInSpecs(t *testing.T) {
 	want := map[string][3]int{ // pretrain, finetune, evaluate
-		"quickstart":     {1, 2, 2},
-		"glomeruli":      {9, 9, 9}, // 3 seeds
-		"glomeruli-long": {3, 1, 1},
-		"paper":          {3, 12, 12}, // 6 arms at 2 levels
+		"quickstart":      {1, 2, 2},
+		"glomeruli":       {9, 9, 9},   // 3 seeds
+		"glomeruli-folds": {3, 15, 15}, // 3 arms in 5 folds
+		"glomeruli-long":  {3, 1, 1},
+		"paper":           {3, 12, 12}, // 6 arms at 2 levels
 	}
 	for _, name := range Names() {
 		p := plan(t, name)
@@ -50,7 +51,7 @@ func TestBuiltInSpecs(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-long", "paper", "quickstart"}) {
+	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "paper", "quickstart"}) {
 		t.Errorf("specs: %v", Names())
 	}
 }

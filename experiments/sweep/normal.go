@@ -5,11 +5,8 @@ import (
 
 	"g2c/api"
 	"g2c/experiments/spec"
+	"g2c/model/metrics"
 )
-
-// metricsVersion is the version of the statistics of an evaluation, which is in its key:
-// a corrected number is computed anew. It is metrics.Version where that exists.
-const metricsVersion = 2
 
 // The functions below write a variant's fields in the normal form of a task:
 // nothing that leaves the numbers as they are makes another task.
@@ -46,7 +43,7 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 }
 
 func normalEvaluate(t *spec.Task, model api.Finetune, given, data api.Key) api.Evaluate {
-	out := api.Evaluate{Model: model, Given: given, Data: data, Metrics: metricsVersion}
+	out := api.Evaluate{Model: model, Given: given, Data: data, Metrics: metrics.Version}
 	positive, negative := t.ClassNames()
 	if positive != model.PositiveName {
 		out.PositiveName = positive
@@ -83,7 +80,7 @@ func labelledWhere(s *spec.Spec, fold int, parts ...api.Part) api.Where {
 	l := &s.Data.Labelled
 	out := &api.Labelled{
 		Pattern: l.Group.Pattern, By: l.Group.By, Columns: l.Columns, AllowDuplicates: l.AllowDuplicates,
-		Folds: l.Folds, Fold: fold,
+		Folds: l.Folds, Fold: fold, Named: l.Columns != (api.Columns{}),
 	}
 	for _, part := range parts {
 		switch part {

@@ -11,6 +11,7 @@ import (
 
 	"g2c/api"
 	"g2c/experiments/spec"
+	"g2c/model/metrics"
 )
 
 // A use carries what tells it from others as values; its name shows them.
@@ -55,7 +56,7 @@ func TestOptionsOfTheFirstFormat(t *testing.T) {
 
 // A plan carries the labels and the comparisons of its spec, also in part.
 func TestPlanCarries(t *testing.T) {
-	p := expand(t, readBase(t), "metadata.labels={team: x, note: a b}", "comparisons=[[PAS_ONLY, PAS_ALL+], {a: {arm: PAS_H&E, seed: 1}, b: {arm: PAS_H&E, seed: 2}}]")
+	p := expand(t, readBase(t), "metadata.labels={team: x, note: a b}", "sweep={blocks: [3, 6], seeds: [1]}", "comparisons=[[PAS_ONLY, PAS_ALL+], {a: {arm: PAS_H&E, blocks: 3}, b: {arm: PAS_H&E, blocks: 6}}]")
 	part, err := p.Only("finetune/gs-vs-nongs/PAS_H&E/b3/s1")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +75,7 @@ func TestPlanCarries(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"evaluate/gs-vs-nongs/PAS_H&E/b3/s1 true", "evaluate/gs-vs-nongs/PAS_H&E/b3/s2 false"}; !slices.Equal(got, want) {
+	if want := []string{"evaluate/gs-vs-nongs/PAS_H&E/b3/s1 true", "evaluate/gs-vs-nongs/PAS_H&E/b6/s1 false"}; !slices.Equal(got, want) {
 		t.Errorf("picked %q", got)
 	}
 }
@@ -147,7 +148,7 @@ func TestClassNamesAreTheEvaluations(t *testing.T) {
 	if f := named[0].Task.Finetune; f.PositiveName != "a+b" || f.NegativeName != "c" {
 		t.Errorf("the fine-tuning calls its classes %s and %s", f.PositiveName, f.NegativeName)
 	}
-	if e := named[1].Task.Evaluate; e.ClassNames() != [2]string{"ill", "c"} || e.NegativeName != "" || e.Metrics != metricsVersion {
+	if e := named[1].Task.Evaluate; e.ClassNames() != [2]string{"ill", "c"} || e.NegativeName != "" || e.Metrics != metrics.Version {
 		t.Errorf("%+v", e)
 	}
 }

@@ -65,6 +65,15 @@ type Pool struct {
 	files  Check
 }
 
+// PoolOf makes a pool of a set that was drawn, whatever its splits were.
+func PoolOf(s *Set) *Pool {
+	all := s.keep(func(int) bool { return true })
+	for i := range all.images {
+		all.images[i].Split = Train
+	}
+	return &Pool{set: all, files: Check{"files", OK, fmt.Sprintf("No file was read: %s were drawn.", count(s.Len(), "image", "images")), ""}}
+}
+
 // HeapBytes is how much memory the pixels take, as Set has it.
 func (p *Pool) HeapBytes() int64 { return p.set.HeapBytes() }
 

@@ -50,19 +50,6 @@ func AveragePrecision(samples []Sample) Number {
 	return Number(sum)
 }
 
-// PrecisionAt is the share of the images that score at least a threshold that are
-// positive; undefined if none does.
-func PrecisionAt(samples []Sample, threshold float64) Number {
-	right, called := 0, 0
-	for _, s := range samples {
-		if s.P >= threshold {
-			called++
-			right += 1 - s.Class
-		}
-	}
-	return ratio(right, called)
-}
-
 // Brier is the mean square of probability less truth, the truth being 1 for a
 // positive: 0 is perfect, 0.25 is what always saying 0.5 gets.
 // Source: Brier 1950.

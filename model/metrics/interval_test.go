@@ -58,7 +58,7 @@ func TestIntervalsHoldTheirMetrics(t *testing.T) {
 		for name, x := range map[string][3]any{
 			"balanced accuracy": {e.BalancedAccuracy, b.BalancedAccuracy, wider.BalancedAccuracy}, "AUC": {e.AUC, b.AUC, wider.AUC},
 			"F1": {e.F1, b.F1, wider.F1}, "accuracy": {e.Accuracy, b.Accuracy, wider.Accuracy},
-			"recall": {e.Recall[1], b.Recall[1], wider.Recall[1]}, "precision": {e.Precision, PrecisionAt(s, Threshold), wider.Precision},
+			"recall": {e.Recall[1], b.Recall[1], wider.Recall[1]}, "precision": {e.Precision, precision(s), wider.Precision},
 		} {
 			got, want, wide := x[0].(Estimate), x[1].(Number), x[2].(Estimate)
 			if !same(got.Value, want) {

@@ -59,17 +59,47 @@ type Evaluate struct {
 	Given        int              `json:"given,omitempty"` // test images left out because the task before got them wrong
 	Splits       map[string]Split `json:"splits"`          // train, validation, test
 	Gap          metrics.Number   `json:"gap"`             // train less test balanced accuracy
-	Predictions  []Prediction     `json:"predictions"`
-	Shown        []int            `json:"shown"` // predictions whose generated stains are in the payload Samples
-	Stains       []string         `json:"stains"`
-	Size         int              `json:"size"`
+	// GapGiven is the same of equal populations: of the training images, too, only those
+	// that the task before got right. Of a task that is given another alone.
+	GapGiven    *metrics.Number `json:"gapGiven,omitempty"`
+	Predictions []Prediction    `json:"predictions"`
+	Stains      []string        `json:"stains"`
+	Size        int             `json:"size"`
 }
 
 // Split is the metrics of one split.
 type Split struct {
 	metrics.Binary
-	Recall map[string]metrics.Number   `json:"recall"` // by class name
-	CI95   map[string]metrics.Interval `json:"ci95,omitempty"`
+	Precision metrics.Number              `json:"precision"`      // of the positive class
+	Groups    [2]int                      `json:"groups"`         // patients, slides or images with images of each class
+	Recall    map[string]metrics.Number   `json:"recall"`         // by class name
+	CI95      map[string]metrics.Interval `json:"ci95,omitempty"` // by metric; of a recall by Recall's name
+}
+
+// The names of the intervals of a split.
+const (
+	BalancedAccuracy = "balancedAccuracy"
+	AUC              = "auc"
+	Accuracy         = "accuracy"
+	F1               = "f1"
+	Precision        = "precision"
+)
+
+// RecallOf is the name of the interval of a class's recall.
+func RecallOf(class string) string { return "recall " + class }
+
+// Judge is the metrics of a split's samples; positive and negative are the names of the
+// classes.
+func Judge(samples []metrics.Sample, positive, negative string) Split {
+	b, e := metrics.Judge(samples), metrics.Intervals(samples, metrics.Level)
+	return Split{
+		Binary: b, Precision: e.Precision.Value, Groups: e.Groups,
+		Recall: map[string]metrics.Number{positive: b.Recall[0], negative: b.Recall[1]},
+		CI95: map[string]metrics.Interval{
+			BalancedAccuracy: e.BalancedAccuracy.Interval, AUC: e.AUC.Interval, Accuracy: e.Accuracy.Interval, F1: e.F1.Interval,
+			Precision: e.Precision.Interval, RecallOf(positive): e.Recall[0].Interval, RecallOf(negative): e.Recall[1].Interval,
+		},
+	}
 }
 
 // Prediction is the judgement of one image.
@@ -100,13 +130,6 @@ var ShowKinds = []string{"real_A", "fake_B", "cycle_A", "identity_A", "real_B", 
 
 // ShowName is the name of an epoch's sample images; the tensor is flat.
 func ShowName(epoch int, kind string) string { return fmt.Sprintf("epoch.%d.%s", epoch, kind) }
-
-// The samples of an evaluation: test images, (shown,S,S,3), and their generated
-// stains, (shown,stains,S,S,3).
-const (
-	SourceName    = "source"
-	GeneratedName = "generated"
-)
 
 // Timing is the side record of a task: what it cost, outside every hash.
 type Timing struct {

@@ -18,9 +18,9 @@ type Classifier struct {
 	prob    []float32
 }
 
-// NewClassifier loads a fine-tuned model: its task, and its weights as a
-// checkpoint holds them.
-func NewClassifier(d kernels.Device, f *api.Finetune, w *safetensors.File) (*Classifier, error) {
+// NewClassifier loads a fine-tuned model: its task, what its classes are called, the
+// positive one first, and its weights as a checkpoint holds them.
+func NewClassifier(d kernels.Device, f *api.Finetune, classes [2]string, w *safetensors.File) (*Classifier, error) {
 	m, err := g2c.NewInference(train.ModelConfig(f))
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func NewClassifier(d kernels.Device, f *api.Finetune, w *safetensors.File) (*Cla
 	}
 	s.size, s.batch, s.pixelSlot = m.Config.Size, m.Config.EvalBatch, g2c.EvalPixels
 	s.pixels = make([]uint8, s.batch*s.size*s.size*3)
-	c := &Classifier{session: s, classes: [2]string{f.PositiveName, f.NegativeName}}
+	c := &Classifier{session: s, classes: classes}
 	c.prob = make([]float32, s.batch*m.Config.Classifier.Classes)
 	return c, nil
 }

@@ -20,12 +20,14 @@ import (
 
 const side = 64
 
+var classes = [2]string{"sick", "well"}
+
 func model() *api.Finetune {
 	return &api.Finetune{
 		Origin: api.Origin{Source: "PAS"}, Stains: []string{"HE", "PASM"}, View: api.View{Size: side},
-		Generator:    &api.Generator{Width: 4, Blocks: 1},
-		Classifier:   api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemConv7, Shared: true},
-		PositiveName: "sick", NegativeName: "well", Tuning: api.Tuning{Batch: 2, Shards: 1},
+		Generator:  &api.Generator{Width: 4, Blocks: 1},
+		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemConv7, Shared: true},
+		Tuning:     api.Tuning{Batch: 2, Shards: 1},
 	}
 }
 
@@ -87,12 +89,12 @@ func alone(set *dataset.Set, i int) *dataset.Set {
 
 func TestPredictionsDoNotDependOnCompany(t *testing.T) {
 	f := model()
-	c, err := NewClassifier(device(t), f, drawn(t, f))
+	c, err := NewClassifier(device(t), f, classes, drawn(t, f))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if c.Classes() != [2]string{"sick", "well"} || c.Size() != side {
+	if c.Classes() != classes || c.Size() != side {
 		t.Errorf("classes %v, size %d", c.Classes(), c.Size())
 	}
 	set := images(train.EvalBatch+3, side)
@@ -122,7 +124,7 @@ func TestPredictionsDoNotDependOnCompany(t *testing.T) {
 func TestTranslatorIsTheClassifiersGenerator(t *testing.T) {
 	f := model()
 	d, weights := device(t), drawn(t, f)
-	c, err := NewClassifier(d, f, weights)
+	c, err := NewClassifier(d, f, classes, weights)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func TestTranslatorIsTheClassifiersGenerator(t *testing.T) {
 func TestErrors(t *testing.T) {
 	f := model()
 	d, weights := device(t), drawn(t, f)
-	c, err := NewClassifier(d, f, weights)
+	c, err := NewClassifier(d, f, classes, weights)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +175,7 @@ func TestErrors(t *testing.T) {
 	}
 	wide := model()
 	wide.Classifier.Width = 16
-	if _, err := NewClassifier(d, wide, weights); !errors.Is(err, fault.ErrData) {
+	if _, err := NewClassifier(d, wide, classes, weights); !errors.Is(err, fault.ErrData) {
 		t.Errorf("wrong shape: %v", err)
 	}
 	if _, err := NewTranslator(d, Generator{Shape: *f.Generator, Size: side}, weights); !errors.Is(err, fault.ErrData) {

@@ -17,15 +17,16 @@ import (
 	"g2c/kernels"
 )
 
-// images is a small set: a few images of two classes and their splits.
-func images(t *testing.T, dir string, classes ...string) {
+// images is a small set: a few images of some classes. No two of a shade, or of two
+// shades, are equal.
+func images(t *testing.T, dir string, shade int, classes ...string) {
 	t.Helper()
 	var list []dataset.Image
 	var pixels [][]uint8
 	for i := range 3 * len(classes) {
 		p := make([]uint8, 64*64*3)
 		for j := range p {
-			p[j] = uint8(i + j)
+			p[j] = uint8((i+1)*j + 37*shade)
 		}
 		class := classes[i%len(classes)]
 		list = append(list, dataset.Image{Name: class + "/" + string(rune('a'+i)) + ".png", Label: class})
@@ -40,8 +41,8 @@ func images(t *testing.T, dir string, classes ...string) {
 // bit and in the same order; and a worker that has no folders reads it.
 func TestPacksAreWhatFoldersAre(t *testing.T) {
 	dir := t.TempDir()
-	images(t, filepath.Join(dir, "train"), "x", "y", "z")
-	images(t, filepath.Join(dir, "test"), "x", "y", "z")
+	images(t, filepath.Join(dir, "train"), 1, "x", "y", "z")
+	images(t, filepath.Join(dir, "test"), 2, "x", "y", "z")
 	store, err := filestore.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"g2c/api"
 	"g2c/checkpoint"
@@ -75,26 +74,6 @@ func (e *evaluator) probabilities(set *dataset.Set) ([]float64, error) {
 	return out, nil
 }
 
-// images appends the generated stains of the first n images of the last batch:
-// image by image, stain by stain, (S,S,3).
-func (e *evaluator) images(to []uint8, n int) ([]uint8, error) {
-	c := e.step.Model.Config
-	size := c.Size * c.Size * 3
-	stains := make([][]uint8, c.Generators)
-	for g := range stains {
-		if err := e.step.state.GetF32(g2c.EvalImage+fmt.Sprint(g), e.image); err != nil {
-			return nil, err
-		}
-		stains[g] = ToBytes(e.image[:n*size])
-	}
-	for i := range n {
-		for _, s := range stains {
-			to = append(to, s[i*size:][:size]...)
-		}
-	}
-	return to, nil
-}
-
 // EvaluateInputs is what an evaluation reads beside images.
 type EvaluateInputs struct {
 	Weights *safetensors.File
@@ -103,12 +82,13 @@ type EvaluateInputs struct {
 	Given *results.Evaluate
 }
 
-// shownBytes bounds the generated test images that an evaluation keeps.
-const shownBytes = 32 << 20
-
 // Evaluate judges a fine-tuned model on every split and stores the predictions.
 // It returns the manifest.
 func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateInputs, opt Options) (*checkpoint.Manifest, error) {
+	if v := task.Evaluate.Metrics; v != metrics.Version {
+		return nil, fault.New(fault.ErrSpec, "the evaluation asks for version %d of the metrics, this program computes version %d", v, metrics.Version).
+			WithHint("plan the experiment again with this program")
+	}
 	f := &task.Evaluate.Model
 	step, err := openG2C(opt.Device, f)
 	if err != nil {
@@ -118,9 +98,10 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 	if err := step.SetWeights(in.Weights, nil); err != nil {
 		return nil, err
 	}
-	e := &evaluation{f: f, names: task.Evaluate.ClassNames(), eval: newEvaluator(step), opt: opt}
+	e := &evaluation{f: f, eval: newEvaluator(step), opt: opt}
+	names := task.Evaluate.ClassNames()
 	e.out = results.Evaluate{
-		PositiveName: e.names[0], NegativeName: e.names[1], Stains: f.Stains, Size: f.Size,
+		PositiveName: names[0], NegativeName: names[1], Stains: f.Stains, Size: f.Size,
 		Splits: map[string]results.Split{}, Gap: metrics.Undefined(),
 	}
 	if err := e.splits(ctx, set, in.Given); err != nil {
@@ -131,13 +112,10 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 
 // evaluation is one evaluation as it goes on.
 type evaluation struct {
-	f         *api.Finetune
-	names     [2]string // of the classes
-	eval      *evaluator
-	opt       Options
-	out       results.Evaluate
-	generated []uint8
-	source    []uint8
+	f    *api.Finetune
+	eval *evaluator
+	opt  Options
+	out  results.Evaluate
 }
 
 func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *results.Evaluate) error {
@@ -146,7 +124,7 @@ func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *result
 		split := set.Split(name)
 		if name == dataset.Test && given != nil {
 			all := split.Len()
-			split = split.Select(rightlyPositive(given))
+			split = split.Select(rightlyPositive(given, name))
 			e.out.Given = all - split.Len()
 		}
 		if split.Len() == 0 {
@@ -165,15 +143,31 @@ func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *result
 	if ok1 && ok2 {
 		e.out.Gap = train.BalancedAccuracy - test.BalancedAccuracy
 	}
+	if ok1 && ok2 && given != nil {
+		gap := e.trainGiven(given).BalancedAccuracy - test.BalancedAccuracy
+		e.out.GapGiven = &gap
+	}
 	return nil
 }
 
-// rightlyPositive keeps the test images that an evaluation called positive, and
+// trainGiven judges the training images that the task before got right.
+func (e *evaluation) trainGiven(given *results.Evaluate) metrics.Binary {
+	keep := rightlyPositive(given, dataset.Train)
+	var samples []metrics.Sample
+	for _, p := range e.out.Predictions {
+		if p.Split == string(dataset.Train) && keep(dataset.Image{Name: p.Name}) {
+			samples = append(samples, p.Sample())
+		}
+	}
+	return metrics.Judge(samples)
+}
+
+// rightlyPositive keeps the images of a split that an evaluation called positive, and
 // that are.
-func rightlyPositive(given *results.Evaluate) func(dataset.Image) bool {
+func rightlyPositive(given *results.Evaluate, split dataset.Split) func(dataset.Image) bool {
 	right := map[string]bool{}
 	for _, p := range given.Predictions {
-		if p.Split == string(dataset.Test) && p.Class == 0 && p.Sample().Right() {
+		if p.Split == string(split) && p.Class == 0 && p.Sample().Right() {
 			right[p.Name] = true
 		}
 	}
@@ -201,39 +195,9 @@ func (e *evaluation) split(ctx context.Context, name string, set *dataset.Set) e
 			e.out.Predictions = append(e.out.Predictions, p)
 			samples = append(samples, p.Sample())
 		}
-		if name == string(dataset.Test) {
-			if err := e.show(set, from, n); err != nil {
-				return err
-			}
-		}
 	}
-	e.out.Splits[name] = e.judge(samples)
+	e.out.Splits[name] = results.Judge(samples, e.out.PositiveName, e.out.NegativeName)
 	return nil
-}
-
-// show keeps the generated stains of a batch of test images, while there is room.
-func (e *evaluation) show(set *dataset.Set, from, n int) (err error) {
-	first := len(e.out.Predictions) - n
-	size := e.f.Size * e.f.Size * 3
-	if len(e.generated)+len(e.source)+n*size*(1+len(e.f.Stains)) > shownBytes {
-		return nil
-	}
-	for i := range n {
-		e.out.Shown = append(e.out.Shown, first+i)
-		e.source = append(e.source, set.Pixels(from+i)...)
-	}
-	e.generated, err = e.eval.images(e.generated, n)
-	return err
-}
-
-func (e *evaluation) judge(samples []metrics.Sample) results.Split {
-	b := metrics.Judge(samples)
-	in := metrics.Intervals(samples, metrics.Level)
-	return results.Split{
-		Binary: b,
-		Recall: map[string]metrics.Number{e.names[0]: b.Recall[0], e.names[1]: b.Recall[1]},
-		CI95:   map[string]metrics.Interval{"balancedAccuracy": in.BalancedAccuracy.Interval, "auc": in.AUC.Interval},
-	}
 }
 
 // save stores the results as the task's only checkpoint, step 0.
@@ -246,24 +210,11 @@ func (e *evaluation) save(ctx context.Context, task api.Task) (*checkpoint.Manif
 	if err != nil {
 		return nil, err
 	}
-	payloads, err := e.payloads(judged)
-	if err != nil {
-		return nil, err
-	}
 	m, err := e.opt.Repo.Save(ctx, checkpoint.Snapshot{
 		Kind: checkpoint.Evaluate, Task: task.Key().String(), Class: task.Numerics, Final: true,
-		Description: description, Payloads: payloads,
+		Description: description, Payloads: map[string]store.Body{checkpoint.Results: bytes.NewReader(judged)},
 	})
 	return &m, err
-}
-
-func (e *evaluation) payloads(judged []byte) (map[string]store.Body, error) {
-	shape := []int{len(e.out.Shown), e.f.Size, e.f.Size, 3}
-	stained := []int{len(e.out.Shown), len(e.f.Stains), e.f.Size, e.f.Size, 3}
-	samples, err := safetensors.Encode([]safetensors.Tensor{
-		safetensors.Uint8(results.SourceName, shape, e.source), safetensors.Uint8(results.GeneratedName, stained, e.generated),
-	}, nil)
-	return map[string]store.Body{checkpoint.Results: bytes.NewReader(judged), results.Samples: samples}, err
 }
 
 // ReadEvaluation reads the results of a finished evaluation.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"g2c/api"
+	"g2c/checkpoint"
+	"g2c/checkpoint/store"
+	"g2c/experiments/record"
+	"g2c/experiments/report"
+	"g2c/internal/dataset"
+	"g2c/internal/fault"
+	"g2c/kernels"
+	"g2c/model/g2c"
+	"g2c/worker/infer"
+)
+
+// storedExamples are the example patches of a run as the store holds them; damaged ones
+// are as good as none.
+func storedExamples(ctx context.Context, s store.Reader, id string) ([]report.Patches, error) {
+	data, err := record.Examples(ctx, s, id)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	all, err := report.DecodeExamples(data)
+	if err != nil {
+		say("warning: the example patches of %s are damaged: %v", id, err)
+		return nil, nil
+	}
+	return all, nil
+}
+
+// examples makes the patches that a report asks for, unless the store has them: they are
+// chosen from all test images, after every arm was judged.
+func (e *experiment) examples(ctx context.Context, repo *checkpoint.Repo, d kernels.Device, wanted []report.Request) ([]report.Patches, error) {
+	all, err := storedExamples(ctx, repo.Store(), e.id)
+	if err != nil || report.Have(all, wanted) {
+		return all, err
+	}
+	all = nil
+	for _, r := range wanted {
+		p, err := e.patches(ctx, repo, d, r)
+		if err != nil {
+			return nil, fmt.Errorf("example patches: %w", err)
+		}
+		all = append(all, *p)
+	}
+	body, err := report.EncodeExamples(all)
+	if err != nil {
+		return nil, err
+	}
+	return all, record.PutExamples(ctx, repo.Store(), e.id, body)
+}
+
+// patches shows test images of an evaluation as its model's generators see them.
+func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kernels.Device, r report.Request) (*report.Patches, error) {
+	item := e.plan.Find(r.Evaluation)
+	if item == nil || item.Task.Evaluate == nil {
+		return nil, fault.New(fault.ErrNotFound, "the plan has no evaluation %s", r.Evaluation.Short())
+	}
+	f := &item.Task.Evaluate.Model
+	set, err := labelled(ctx, e.data, &item.Work, api.PartTest, f)
+	if err != nil {
+		return nil, err
+	}
+	set = set.Split(dataset.Test).Select(func(im dataset.Image) bool { return slices.Contains(r.Names, im.Name) })
+	if set.Len() != len(r.Names) {
+		return nil, fault.New(fault.ErrData, "%d of %d test images of %s are not there any more", len(r.Names)-set.Len(), len(r.Names), item.Name())
+	}
+	out := &report.Patches{Request: report.Request{Evaluation: r.Evaluation}, Size: f.Size, Stains: len(f.Stains)}
+	image := 3 * f.Size * f.Size
+	out.Generated = make([]uint8, set.Len()*len(f.Stains)*image)
+	for i := range set.Len() {
+		out.Names = append(out.Names, set.Image(i).Name)
+		out.Source = append(out.Source, set.Pixels(i)...)
+	}
+	if len(f.Stains) == 0 {
+		return out, nil
+	}
+	model, err := modelOfKey(ctx, repo, item.Task.Inputs()[0].String(), []api.Kind{api.KindFinetune})
+	if err != nil {
+		return nil, err
+	}
+	_, weights, err := model.weights(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for k := range f.Stains {
+		t, err := infer.NewTranslator(d, infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(k) + "."}, weights)
+		if err != nil {
+			return nil, err
+		}
+		err = t.Translate(ctx, set, func(i int, pixels []uint8) error {
+			copy(out.Generated[(i*len(f.Stains)+k)*image:][:image], pixels)
+			return nil
+		})
+		if err := errors.Join(err, t.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,108 @@
+package report
+
+import (
+	"g2c/model/metrics"
+)
+
+// Summary is a group of rows: an arm at one point of the sweep, over its seeds and folds.
+type Summary struct {
+	Task    string   `json:"task"`
+	Arm     string   `json:"arm"`
+	Stains  []string `json:"stains"`
+	Width   int      `json:"width"`
+	Blocks  int      `json:"blocks"`
+	Options string   `json:"options,omitempty"`
+	Seeds   []uint32 `json:"seeds"`
+	Folds   int      `json:"folds,omitempty"` // each image tested once; Tested of them are done
+	Tested  int      `json:"foldsTested,omitempty"`
+
+	N      int    `json:"n"`      // test images
+	Groups [2]int `json:"groups"` // patients, slides or images with images of each class
+	Few    bool   `json:"few"`    // a class has under 10 groups: intervals are rough
+
+	BalancedAccuracy Mean            `json:"balancedAccuracy"`
+	Recall           map[string]Mean `json:"recall"` // by class name
+	Accuracy         Mean            `json:"accuracy"`
+	AUC              Mean            `json:"auc"`
+	F1               Mean            `json:"f1"`
+	Precision        Mean            `json:"precision"`
+	Gap              Mean            `json:"gap"` // train less test balanced accuracy
+	GapGiven         *Mean           `json:"gapGiven,omitempty"`
+
+	// Together judges an image by the mean probability of the seeds.
+	Together         Split          `json:"together"`
+	AveragePrecision metrics.Number `json:"averagePrecision"` // of Together
+	Brier            metrics.Number `json:"brier"`            // of Together: the mean square of probability less truth
+	// ByPatient judges a group of images by the mean probability of its images, and is
+	// there where no group has images of both classes.
+	ByPatient *Split `json:"byPatient,omitempty"`
+}
+
+// Mean is a metric over seeds: its mean, sample standard deviation and the 95 % interval
+// of the mean over the choice of test images. Of areas and what else has no mean over
+// seeds as a proportion of images, the interval is that of Together.
+type Mean struct {
+	Mean metrics.Number    `json:"mean"`
+	SD   metrics.Number    `json:"sd"`
+	CI95 *metrics.Interval `json:"ci95,omitempty"`
+}
+
+// summarise makes the summaries of all groups.
+func (d *Data) summarise() {
+	d.Groups = []Summary{}
+	for _, g := range distinct(d.groups) {
+		d.Groups = append(d.Groups, g.summary())
+	}
+}
+
+func (g *group) summary() Summary {
+	e, first := g.intervals(), g.rows[0]
+	s := Summary{
+		Task: g.task, Arm: g.arm, Stains: append([]string{}, g.stains...), Width: g.width, Blocks: g.blocks, Options: g.options,
+		Folds: g.folds, Groups: e.Groups, Few: e.Few(),
+	}
+	images := g.byImage(anySeed)
+	s.N = len(images)
+	for _, row := range g.rows {
+		s.Seeds = append(s.Seeds, row.Seed)
+	}
+	if g.folds > 0 {
+		s.Tested = len(first.parts)
+	}
+	of := func(get func(*Split) metrics.Number, ci *metrics.Interval) Mean {
+		v := g.spread(func(a *Arm) metrics.Number { return get(&a.Metrics.Test) })
+		return Mean{v.Mean, v.SD, ci}
+	}
+	together := g.meanSamples()
+	s.Together = judge(together, first.positive, first.negative)
+	s.AveragePrecision, s.Brier = metrics.AveragePrecision(together), metrics.Brier(together)
+	s.BalancedAccuracy = of(func(s *Split) metrics.Number { return s.BalancedAccuracy }, &e.BalancedAccuracy.Interval)
+	s.Accuracy = of(func(s *Split) metrics.Number { return s.Accuracy }, &e.Accuracy.Interval)
+	s.AUC = of(func(s *Split) metrics.Number { return s.AUC }, &s.Together.CI95.AUC)
+	s.F1 = of(func(s *Split) metrics.Number { return s.F1 }, &s.Together.CI95.F1)
+	s.Precision = of(func(s *Split) metrics.Number { return s.Precision }, &s.Together.CI95.Precision)
+	s.Recall = map[string]Mean{}
+	for class, name := range [2]string{first.positive, first.negative} {
+		s.Recall[name] = of(func(s *Split) metrics.Number { return recall(s, name) }, &e.Recall[class].Interval)
+	}
+	gap := g.spread(func(a *Arm) metrics.Number { return a.Metrics.Gap })
+	s.Gap = Mean{gap.Mean, gap.SD, nil}
+	if v := g.gapGiven(); v.N > 0 {
+		s.GapGiven = &Mean{v.Mean, v.SD, nil}
+	}
+	if patients, ok := metrics.Patients(together); ok && len(patients) < s.N {
+		p := judge(patients, first.positive, first.negative)
+		s.ByPatient = &p
+	}
+	return s
+}
+
+// gapGiven is the gap of equal populations over seeds.
+func (g *group) gapGiven() spread {
+	return g.spread(func(a *Arm) metrics.Number {
+		if a.Metrics.GapGiven == nil {
+			return metrics.Undefined()
+		}
+		return *a.Metrics.GapGiven
+	})
+}

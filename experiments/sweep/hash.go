@@ -1,0 +1,29 @@
+package sweep
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"g2c/api"
+)
+
+// Hash tells runs of one name apart, 64 hexadecimal digits: the SHA-256 of
+//
+//	"g2c run 1\n" | hash of the spec, as text | "\n" | for each task, sorted: its key (32 bytes)
+//
+// A part of a plan (Only) has a hash of its own, and so has the same spec on other data
+// or in another numerics class, whose keys differ.
+func (p *Plan) Hash() string {
+	keys := make([]api.Key, len(p.Items))
+	for i, item := range p.Items {
+		keys[i] = item.Key
+	}
+	slices.SortFunc(keys, api.Key.Compare)
+	h := sha256.New()
+	h.Write([]byte("g2c run 1\n" + p.SpecHash + "\n"))
+	for _, key := range keys {
+		h.Write(key[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
