@@ -18,41 +18,41 @@ import (
 	"g2c/worker/infer"
 )
 
-// storedExamples are the example patches of a run as the store holds them; damaged ones
-// are as good as none.
-func storedExamples(ctx context.Context, s store.Reader, id string) ([]report.Patches, error) {
+// storedExamples are the example patches of a run as the store holds them. What cannot be
+// read is as good as none: a report is worth having without.
+func storedExamples(ctx context.Context, s store.Reader, id string) []report.Patches {
 	data, err := record.Examples(ctx, s, id)
-	if err != nil || data == nil {
-		return nil, err
+	var all []report.Patches
+	if err == nil && data != nil {
+		all, err = report.DecodeExamples(data)
 	}
-	all, err := report.DecodeExamples(data)
 	if err != nil {
-		say("warning: the example patches of %s are damaged: %v", id, err)
-		return nil, nil
+		say("warning: the example patches of %s cannot be read: %v", id, err)
+		return nil
 	}
-	return all, nil
+	return all
 }
 
 // examples makes the patches that a report asks for, unless the store has them: they are
 // chosen from all test images, after every arm was judged.
-func (e *experiment) examples(ctx context.Context, repo *checkpoint.Repo, d kernels.Device, wanted []report.Request) ([]report.Patches, error) {
-	all, err := storedExamples(ctx, repo.Store(), e.id)
-	if err != nil || report.Have(all, wanted) {
-		return all, err
+func (e *experiment) examples(ctx context.Context, repo *checkpoint.Repo, d kernels.Device, wanted []report.Request) error {
+	all := storedExamples(ctx, repo.Store(), e.id)
+	if report.Have(all, wanted) {
+		return nil
 	}
 	all = nil
 	for _, r := range wanted {
 		p, err := e.patches(ctx, repo, d, r)
 		if err != nil {
-			return nil, fmt.Errorf("example patches: %w", err)
+			return fmt.Errorf("example patches: %w", err)
 		}
 		all = append(all, *p)
 	}
 	body, err := report.EncodeExamples(all)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return all, record.PutExamples(ctx, repo.Store(), e.id, body)
+	return record.PutExamples(ctx, repo.Store(), e.id, body)
 }
 
 // patches shows test images of an evaluation as its model's generators see them.

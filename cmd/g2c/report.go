@@ -125,20 +125,25 @@ func rebuildOne(ctx context.Context, run stored, to string) (unfinished int, err
 	if err != nil {
 		return 0, err
 	}
-	e, err := record.Get(ctx, s, run.id)
+	data, err := writeReport(ctx, s, run.id, to)
 	if err != nil {
 		return 0, err
 	}
-	data, err := report.Collect(ctx, checkpoint.New(s), report.Source{ID: run.id, Record: e})
+	return len(data.Unfinished), nil
+}
+
+// writeReport makes the report of a run from what a store holds.
+func writeReport(ctx context.Context, s store.Store, id, dir string) (*report.Data, error) {
+	run, err := record.Get(ctx, s, id)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	patches, err := storedExamples(ctx, s, run.id)
+	data, err := report.Collect(ctx, checkpoint.New(s), report.Source{ID: id, Record: run})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	data.Show(patches)
-	return len(data.Unfinished), report.Write(ctx, to, data)
+	data.Show(storedExamples(ctx, s, id))
+	return data, report.Write(ctx, dir, data)
 }
 
 // record keeps in the store what a report needs.

@@ -192,33 +192,47 @@ func whyMissing(p *sweep.Plan, s *state.Snapshot, interrupted bool) map[string]s
 // settleTime is how long a run that ended badly may take to write its report.
 const settleTime = time.Minute
 
-// finish writes the report of a run, also of one that failed or was interrupted, and
-// returns how it ended.
+// finish makes the example patches and writes the report of a run, also of one that failed
+// or was interrupted, and returns how it ended.
 func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.Device, reports string, ended error) error {
-	dir := filepath.Join(reports, e.id)
-	var data *report.Data
-	var err error
+	ctx := c.Context()
 	if ended == nil {
-		data, err = e.report(c.Context(), repo, d, dir, nil)
-		if errors.Is(err, fault.ErrInterrupted) {
-			ended = err
-		}
+		ended = e.illustrate(ctx, repo, d)
 	}
-	if ended != nil { // an interrupt ends the training, and not its report
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), settleTime)
+	if ended != nil { // what ends the training does not end its report
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 		defer cancel()
 		if err := e.record(ctx, repo.Store()); err != nil {
 			say("warning: why tasks are not done could not be recorded: %v", err)
 		}
-		if data, err = e.report(ctx, repo, d, dir, ended); err != nil {
-			say("warning: the report could not be written: %v", err)
-			return ended
-		}
+	}
+	dir := filepath.Join(reports, e.id)
+	data, err := writeReport(ctx, repo.Store(), e.id, dir)
+	if err != nil && ended != nil {
+		say("warning: the report could not be written: %v", err)
+		return ended
 	}
 	if err != nil {
 		return err
 	}
 	return cmp.Or(ended, e.show(c, data, filepath.Join(dir, report.IndexFile)))
+}
+
+// illustrate makes the patches that the report of a finished run shows.
+func (e *experiment) illustrate(ctx context.Context, repo *checkpoint.Repo, d kernels.Device) error {
+	run, err := record.Get(ctx, repo.Store(), e.id)
+	if err != nil {
+		return err
+	}
+	data, err := report.Collect(ctx, repo, report.Source{ID: e.id, Record: run})
+	if err == nil {
+		err = e.examples(ctx, repo, d, data.Requests())
+	}
+	if err != nil && ctx.Err() != nil {
+		return fault.New(fault.ErrInterrupted, "every task is done, example patches are not: %w", err).WithHint("the same command makes them")
+	}
+	return err
 }
 
 // show prints what a run found.
@@ -236,30 +250,6 @@ func (e *experiment) show(c *cobra.Command, data *report.Data, page string) erro
 		say("the report is partial: %s not finished", plural(n, "task"))
 	}
 	return nil
-}
-
-// report collects the results, makes the example patches and writes the report. Patches
-// are made by a run that came to its end.
-func (e *experiment) report(ctx context.Context, repo *checkpoint.Repo, d kernels.Device, dir string, ended error) (*report.Data, error) {
-	run, err := record.Get(ctx, repo.Store(), e.id)
-	if err != nil {
-		return nil, err
-	}
-	data, err := report.Collect(ctx, repo, report.Source{ID: e.id, Record: run})
-	if err != nil {
-		return nil, err
-	}
-	var patches []report.Patches
-	if ended != nil {
-		patches, err = storedExamples(ctx, repo.Store(), e.id)
-	} else {
-		patches, err = e.examples(ctx, repo, d, data.Requests())
-	}
-	if err != nil {
-		return nil, err
-	}
-	data.Show(patches)
-	return data, report.Write(ctx, dir, data)
 }
 
 // printArms prints a line for each arm and seed.

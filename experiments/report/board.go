@@ -96,7 +96,7 @@ func (d *Data) drawBoard(b board, heads []string, size int) []byte {
 				write(im, face, heads[i], left, headHeight-6, stainsOf(g)*side)
 			}
 			if at := r.cells[i]; at != nil {
-				d.drawCell(im, face, g, at, left, top, size, side)
+				d.drawCell(im, face, g, at, left, top, side)
 			}
 			left += stainsOf(g)*side + boardGap
 		}
@@ -109,14 +109,14 @@ func (d *Data) drawBoard(b board, heads []string, size int) []byte {
 }
 
 // drawCell draws what an arm sees of a patch, and how it judges it.
-func (d *Data) drawCell(im *image.RGBA, face xfont.Face, g *group, at *averaged, left, top, size, side int) {
+func (d *Data) drawCell(im *image.RGBA, face xfont.Face, g *group, at *averaged, left, top, side int) {
 	source, generated := d.gallery.images(at.by.Evaluation, at.Name)
 	if len(g.stains) == 0 {
 		generated = [][]uint8{source}
 	}
 	for k, tile := range generated {
 		if tile != nil {
-			pasteScaled(im, tile, size, left+k*side, top, side)
+			pasteScaled(im, tile, d.gallery.size(at.by.Evaluation), left+k*side, top, side)
 		}
 	}
 	mark(im, left, top+side+5, at.Sample().Right())
@@ -136,8 +136,8 @@ func boardSide(size, tiles int) int {
 	return size / ((size + room - 1) / room)
 }
 
-// pasteScaled draws an image at a side that is a multiple or a part of its own; what is
-// made smaller is averaged.
+// pasteScaled draws an image at another side: what is made smaller is averaged, what is
+// made larger repeated.
 func pasteScaled(im *image.RGBA, tile []uint8, size, left, top, side int) {
 	for y := range side {
 		for x := range side {

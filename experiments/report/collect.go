@@ -180,6 +180,9 @@ func (c *collector) evaluate(item *sweep.Item, m *checkpoint.Manifest) error {
 	if err := checkEvaluate(&r); err != nil {
 		return damaged(m, checkpoint.Results, "%w", err)
 	}
+	if item.Task.Evaluate.Metrics != metrics.Version {
+		judgeAnew(&r)
+	}
 	model := item.Task.Inputs()[0]
 	tuned, err := c.final(model)
 	if err != nil {
@@ -207,10 +210,22 @@ func (c *collector) evaluate(item *sweep.Item, m *checkpoint.Manifest) error {
 			Name: modelName(made, use), Key: model, Inputs: keys(made.Task.Inputs()), WeightsSHA256: tuned.WeightsSHA256(),
 			Steps: tuned.Step, Seconds: seconds, Metrics: judged(&r), Width: use.Width, Options: options(use),
 			SelectedEpoch: tuning.Selected, Parameters: counts, Evaluation: item.Key, Given: c.given(item), LeftOut: r.Given,
-			Fold: use.Fold, use: use, folds: folds(item), positive: r.PositiveName, negative: r.NegativeName, predictions: r.Predictions,
+			Fold: use.Fold, use: use, folds: folds(item), source: testSource(item), positive: r.PositiveName, negative: r.NegativeName, predictions: r.Predictions,
 		})
 	}
 	return nil
+}
+
+// judgeAnew computes the metrics of an evaluation of an older version from what it
+// predicted.
+func judgeAnew(r *results.Evaluate) {
+	samples := map[string][]metrics.Sample{}
+	for _, p := range r.Predictions {
+		samples[p.Split] = append(samples[p.Split], p.Sample())
+	}
+	for name := range r.Splits {
+		r.Splits[name] = results.Judge(samples[name], r.PositiveName, r.NegativeName)
+	}
 }
 
 // checkPretrain holds results against what the report indexes by.
@@ -264,6 +279,26 @@ func options(use sweep.Use) string {
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// testSource names the images that an evaluation is tested on, whatever side they are
+// resized to and whichever fold is tested: equal texts, equal images of equal names.
+func testSource(item *sweep.Item) string {
+	source := struct {
+		Synthetic *api.Synthetic
+		Labelled  api.Labelled
+	}{Synthetic: item.Where.Synthetic}
+	if l := item.Where.Labelled; l != nil {
+		source.Labelled = api.Labelled{Test: l.Test, Pattern: l.Pattern, By: l.By, Columns: l.Columns, Folds: l.Folds}
+		if l.Folds > 0 {
+			source.Labelled.Train, source.Labelled.Seed = l.Train, l.Seed
+		}
+	}
+	text, err := json.Marshal(source)
+	if err != nil {
+		panic("report: a source of images without JSON: " + err.Error())
+	}
+	return string(text)
 }
 
 // folds is into how many parts the images of an evaluation are dealt, 0 for none.

@@ -9,6 +9,7 @@ import (
 	"g2c/experiments/spec"
 	"g2c/experiments/sweep"
 	"g2c/model/metrics"
+	"g2c/model/results"
 )
 
 // Comparison is of two arms on the test images that both judge, over the seeds that both
@@ -138,9 +139,8 @@ func asked(c spec.Comparison, groups []*group) []pair {
 		if len(a.stains) > 0 && len(b.stains) > 0 && (a.width != b.width && !named("model.generator.width") || a.blocks != b.blocks && !named("model.generator.blocks")) {
 			return false
 		}
-		for _, o := range a.use().Options { // what decides nothing for a has no option there
-			same := slices.Contains(b.use().Options, o)
-			if !same && !named(o.Path) && o.Path != "stains" && o.Path != "fold" {
+		for _, o := range a.options() { // what decides nothing for a has no option there
+			if !slices.Contains(b.options(), o) && !named(o.Path) {
 				return false
 			}
 		}
@@ -175,27 +175,82 @@ func (p pair) shared() []uint32 {
 	return out
 }
 
-// judged are the images that both groups judge, sorted by name, with the mean
-// probabilities over the seeds that both have.
-func (p pair) judged() (a, b []*averaged) {
-	shared := p.shared()
-	keep := func(seed uint32) bool { return slices.Contains(shared, seed) }
-	before, after := p.a.byImage(keep), p.b.byImage(keep)
-	for _, name := range slices.Sorted(maps.Keys(after)) {
-		if was := before[name]; was != nil {
-			a, b = append(a, was), append(b, after[name])
+// sameImages says whether both are tested on the same images: names alone do not say so
+// where arms read other data.
+func (p pair) sameImages() bool {
+	seed := p.shared()[0]
+	return p.a.seed(seed).source == p.b.seed(seed).source
+}
+
+// matched are test images that two rows of one seed both judge, sorted by name.
+func (p pair) matched(seed uint32) (a, b []results.Prediction) {
+	before := map[string]results.Prediction{}
+	for _, x := range testOnly(p.a.seed(seed).predictions) {
+		before[x.Name] = x
+	}
+	for _, x := range testOnly(p.b.seed(seed).predictions) {
+		if was, ok := before[x.Name]; ok {
+			a, b = append(a, was), append(b, x)
 		}
 	}
 	return a, b
 }
 
+// judged are the images that both groups judge with one seed or more, sorted by name,
+// with the mean probabilities over those seeds.
+func (p pair) judged() (a, b []*averaged) {
+	if len(p.shared()) == 0 || !p.sameImages() {
+		return nil, nil
+	}
+	sums := map[string][2]*averaged{}
+	for _, seed := range p.shared() {
+		x, y := p.matched(seed)
+		for i := range x {
+			at, ok := sums[x[i].Name]
+			if !ok {
+				at = [2]*averaged{{Prediction: x[i]}, {Prediction: y[i]}}
+				at[0].P, at[1].P = 0, 0
+				at[0].by, at[1].by = p.a.seed(seed).tested(x[i].Name), p.b.seed(seed).tested(x[i].Name)
+				sums[x[i].Name] = at
+			}
+			at[0].add(x[i].P)
+			at[1].add(y[i].P)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		a, b = append(a, sums[name][0]), append(b, sums[name][1])
+	}
+	return a, b
+}
+
+// differences are the differences of balanced accuracy of single seeds, on the images
+// that both judge.
+func (p pair) differences() []metrics.Number {
+	var out []metrics.Number
+	if len(p.shared()) == 0 || !p.sameImages() {
+		return nil
+	}
+	for _, seed := range p.shared() {
+		a, b := p.matched(seed)
+		of := func(all []results.Prediction) metrics.Number {
+			var samples []metrics.Sample
+			for _, x := range all {
+				samples = append(samples, x.Sample())
+			}
+			return metrics.Judge(samples).BalancedAccuracy
+		}
+		out = append(out, of(b)-of(a))
+	}
+	return out
+}
+
 func comparison(p pair, family int) Comparison {
 	c := Comparison{
-		A: p.a.label, B: p.b.label, Test: signFlips, Task: p.b.task, Width: p.b.width, Blocks: p.b.blocks, Options: p.b.options,
+		A: p.a.label, B: p.b.label, Test: signFlips, Task: p.b.task, Width: p.b.width, Blocks: p.b.blocks, Options: p.b.optionText,
 		Seeds: p.shared(), Family: family, Level: metrics.FamilyLevel(family),
 	}
-	if p.a.width != p.b.width || p.a.blocks != p.b.blocks || p.a.options != p.b.options {
-		c.AWidth, c.ABlocks, c.AOptions = p.a.width, p.a.blocks, p.a.options
+	if p.a.width != p.b.width || p.a.blocks != p.b.blocks || p.a.optionText != p.b.optionText {
+		c.AWidth, c.ABlocks, c.AOptions = p.a.width, p.a.blocks, p.a.optionText
 	}
 	a, b := p.judged()
 	pairs := make([]metrics.Pair, len(a))
@@ -207,14 +262,15 @@ func comparison(p pair, family int) Comparison {
 	c.Difference, c.CI, c.P = r.BalancedAccuracy.Value, r.BalancedAccuracy.Interval, r.BalancedAccuracy.P
 	c.AUC = AreaComparison{Difference: r.AUC.Value, CI: r.AUC.Interval, P: r.AUC.P}
 	c.McNemar, c.DeLong = McNemar{r.OnlyA, r.OnlyB, r.McNemar}, r.DeLong
-	var differences []metrics.Number
-	for _, seed := range c.Seeds {
-		differences = append(differences, balanced(p.b.seed(seed))-balanced(p.a.seed(seed)))
-	}
-	over := metrics.PairedT(differences, metrics.Level)
+	over := metrics.PairedT(p.differences(), metrics.Level)
 	c.OverSeeds = SeedDifference{over.Value, over.Interval}
 	c.Claim = !r.Few()
-	if !c.Claim {
+	switch {
+	case !p.sameImages():
+		c.Why = "They are tested on different images, so that nothing can be compared."
+	case c.N == 0:
+		c.Why = "There is no image that both judge."
+	case !c.Claim:
 		class := p.b.rows[0].positive
 		if c.Groups[1] < c.Groups[0] {
 			class = p.b.rows[0].negative

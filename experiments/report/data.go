@@ -70,7 +70,9 @@ type Arm struct {
 	predictions        []results.Prediction
 	folds              int // how many there are
 	use                sweep.Use
+	source             string // which images are tested; see testSource
 	parts              []*Arm // the folds of a row that stands for all of them
+	partOf             map[string]*Arm
 }
 
 // Metrics is what an evaluation found.

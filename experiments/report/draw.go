@@ -53,7 +53,7 @@ func (d *Data) strips() []Figure {
 		}{{"rescued", e.rescued}, {"lost", e.lost}} {
 			for _, x := range kind.of {
 				g := e.group
-				name := fileName(kind.name, g.task, g.label, fmt.Sprintf("w%d-b%d", g.width, g.blocks), g.options, x.Name)
+				name := fileName(kind.name, g.task, g.label, fmt.Sprintf("w%d-b%d", g.width, g.blocks), g.optionText, x.Name)
 				if strip := d.strip(x); strip != nil {
 					out = append(out, Figure{Path: "figures/" + name + ".png", Title: x.Name, Bytes: strip})
 				}

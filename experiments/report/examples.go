@@ -107,13 +107,13 @@ func (d *Data) board(task string, all []exampleOf) board {
 	first := all[0].group
 	b := board{task: task, groups: []*group{first.base}}
 	for _, g := range distinct(d.of(func(g *group) bool { return g.task == task && g.base == first.base })) {
-		if len(g.stains) > 0 && len(b.groups) <= maxBoardArms {
+		if len(g.stains) > 0 && len(b.groups) <= maxBoardArms && len((pair{g.base, g}).shared()) > 0 && (pair{g.base, g}).sameImages() {
 			b.groups = append(b.groups, g)
 		}
 	}
 	images := make([]map[string]*averaged, len(b.groups))
 	for i, g := range b.groups {
-		images[i] = g.byImage(anySeed)
+		images[i] = g.byImage()
 	}
 	take := func(limit int, of func(exampleOf) []example) {
 		var list []example

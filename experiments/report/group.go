@@ -6,18 +6,19 @@ import (
 	"slices"
 	"strings"
 
+	"g2c/experiments/sweep"
 	"g2c/model/metrics"
 )
 
 // group is the rows that differ in the seed and the fold alone.
 type group struct {
-	task, arm, options string
-	stains             []string
-	width, blocks      int
-	rows               []*Arm // a seed each: of folds the folds together
-	folds              int    // 0 for none
-	label              string // arm, with what tells it from others of the name
-	base               *group // the baseline's group to compare with, nil for itself or none
+	task, arm, optionText string // options as a line of text
+	stains                []string
+	width, blocks         int
+	rows                  []*Arm // a seed each: of folds the folds together
+	folds                 int    // 0 for none
+	label                 string // arm, with what tells it from others of the name
+	base                  *group // the baseline's group to compare with, nil for itself or none
 
 	estimates *metrics.Estimates // of all rows together; see intervals
 }
@@ -30,7 +31,7 @@ func (d *Data) group() {
 		id := fmt.Sprintf("%q %q %q %q %d %d", a.Task, a.Arm, a.Options, a.Stains, a.Width, a.Blocks)
 		g := at[id]
 		if g == nil {
-			g = &group{task: a.Task, arm: a.Arm, options: a.Options, stains: a.Stains, width: a.Width, blocks: a.Blocks}
+			g = &group{task: a.Task, arm: a.Arm, optionText: a.Options, stains: a.Stains, width: a.Width, blocks: a.Blocks}
 			at[id] = g
 			d.groups = append(d.groups, g)
 		}
@@ -144,7 +145,7 @@ func (d *Data) title(g *group) string {
 			out += fmt.Sprintf(" w%d", g.width)
 		}
 	}
-	return strings.TrimSpace(out + " " + g.options)
+	return strings.TrimSpace(out + " " + g.optionText)
 }
 
 // varies says whether groups with stains differ in something.
@@ -153,21 +154,31 @@ func (d *Data) varies(of func(*group) any) bool {
 	return slices.ContainsFunc(stained, func(g *group) bool { return of(g) != of(stained[0]) })
 }
 
-// counterpart is the baseline's group of the same task, shape and options; of
-// options that decide nothing without stains the baseline has none.
+// counterpart is the baseline's group of the same task and options, and of the same shape
+// if it has generators at all; of options that decide nothing without stains the baseline
+// has none.
 func (d *Data) counterpart(g *group) *group {
 	var best *group
-	has := strings.Fields(g.options)
 	for _, b := range d.groups {
-		fits := b.label == d.baseline && b.task == g.task && b.width == g.width && b.blocks == g.blocks
-		for _, o := range strings.Fields(b.options) {
-			fits = fits && slices.Contains(has, o)
+		fits := b.label == d.baseline && b.task == g.task
+		if len(b.stains) > 0 {
+			fits = fits && b.width == g.width && b.blocks == g.blocks
 		}
-		if fits && (best == nil || len(b.options) > len(best.options)) {
+		for _, o := range b.options() {
+			fits = fits && slices.Contains(g.options(), o)
+		}
+		better := best == nil || len(b.options()) > len(best.options()) ||
+			len(b.options()) == len(best.options()) && best.blocks != g.blocks && b.blocks == g.blocks
+		if fits && better {
 			best = b
 		}
 	}
 	return best
+}
+
+// options are what tells a group from others of its name, but stains and folds.
+func (g *group) options() []sweep.Option {
+	return slices.DeleteFunc(slices.Clone(g.use().Options), func(o sweep.Option) bool { return o.Path == "stains" || o.Path == "fold" })
 }
 
 // seed is the row of a seed, nil if there is none.
@@ -188,9 +199,17 @@ type spread struct {
 }
 
 func (g *group) spread(of func(*Arm) metrics.Number) spread {
-	var v []float64
+	var all []metrics.Number
 	for _, a := range g.rows {
-		if x := of(a); x.Defined() {
+		all = append(all, of(a))
+	}
+	return spreadOf(all)
+}
+
+func spreadOf(all []metrics.Number) spread {
+	var v []float64
+	for _, x := range all {
+		if x.Defined() {
 			v = append(v, float64(x))
 		}
 	}
@@ -225,7 +244,7 @@ func (g *group) intervals() *metrics.Estimates {
 		for _, a := range g.rows {
 			all = append(all, a.samples()...)
 		}
-		e := metrics.Intervals(all, metrics.Level)
+		e := metrics.IntervalsOver(all, len(g.byImage()), metrics.Level)
 		g.estimates = &e
 	}
 	return g.estimates

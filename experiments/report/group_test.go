@@ -2,8 +2,10 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"g2c/api"
+	"g2c/experiments/sweep"
 	"g2c/internal/fault"
 	"g2c/model/metrics"
 	"g2c/model/results"
@@ -82,6 +85,10 @@ func TestComparisonsAreWithTheArmWithoutStains(t *testing.T) {
 func TestBaselineOfASweep(t *testing.T) {
 	at := func(a Arm, blocks int, options string) Arm {
 		a.Blocks, a.Options = blocks, options
+		for _, o := range strings.Fields(options) {
+			path, value, _ := strings.Cut(o, "=")
+			a.use.Options = append(a.use.Options, sweep.Option{Path: path, Value: value})
+		}
 		return a
 	}
 	he := []string{"HE"}
@@ -116,7 +123,8 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// The interval of one seed, and of two that judge alike, is that of the samples.
+// The interval of one seed, and of two that judge alike, is that of the samples: seeds add
+// no images.
 func TestIntervalOfOneSeedIsTheSamplesOwn(t *testing.T) {
 	right := make([]bool, 20)
 	for i := range right {
@@ -126,10 +134,13 @@ func TestIntervalOfOneSeedIsTheSamplesOwn(t *testing.T) {
 	for i := range a.predictions { // groups with both classes
 		a.predictions[i].Group = string(rune('A' + i%7))
 	}
+	b := a
+	b.Seed = 2
 	got := (&group{rows: []*Arm{&a}}).interval()
 	want := metrics.Intervals(a.samples(), metrics.Level).BalancedAccuracy.Interval
-	if got != want {
-		t.Errorf("interval %v, want %v", got, want)
+	twice := (&group{rows: []*Arm{&a, &b}}).interval()
+	if got != want || !(math.Abs(float64(twice[0]-want[0])) < 1e-9) || !(math.Abs(float64(twice[1]-want[1])) < 1e-9) {
+		t.Errorf("interval %v and, of two equal seeds, %v; want %v", got, twice, want)
 	}
 	if !(got[0] < balanced(&a) && balanced(&a) < got[1]) {
 		t.Errorf("interval %v does not hold %v", got, balanced(&a))
@@ -176,7 +187,7 @@ func TestExamplesAreWhatTheyClaim(t *testing.T) {
 		t.Errorf("%d rescued and %d lost, %d and %d shown; the test counts %d and %d",
 			e.nRescued, e.nLost, len(e.rescued), len(e.lost), c.McNemar.OnlyB, c.McNemar.OnlyA)
 	}
-	before, after := d.groups[0].byImage(anySeed), d.groups[1].byImage(anySeed)
+	before, after := d.groups[0].byImage(), d.groups[1].byImage()
 	least := math.Inf(1)
 	for _, x := range e.rescued {
 		if before[x.Name].Sample().Right() || !after[x.Name].Sample().Right() || x.PArm != after[x.Name].P {
@@ -338,5 +349,117 @@ func TestSeedsTogetherCountAnImageOnce(t *testing.T) {
 	mean := (of[1] - of[0]) / 2
 	if !(math.Abs(float64(c.OverSeeds.Difference-mean)) < 1e-12) {
 		t.Errorf("over seeds %v, want %v", c.OverSeeds.Difference, mean)
+	}
+}
+
+// Arms that are tested on other images are not compared, whatever these are called.
+func TestOtherTestImagesAreNotCompared(t *testing.T) {
+	w := newWorld(t, plan(t, "sweep={seeds: [1]}", `arms=[{name: PAS_ONLY, stains: []}, {name: ELSEWHERE, stains: [HE], data.labelled.test: other}, {name: LARGER, stains: [HE], data.size: 128}]`))
+	w.all()
+	d := w.collect()
+	if len(d.Comparisons) != 2 {
+		t.Fatalf("comparisons %+v", d.Comparisons)
+	}
+	for _, c := range d.Comparisons {
+		if c.B == "ELSEWHERE" && (c.N != 0 || c.Claim || c.P.Defined() || c.OverSeeds.Difference.Defined() || !strings.Contains(c.Why, "different images")) {
+			t.Errorf("other images are compared: %+v", c)
+		}
+		if c.B == "LARGER" && c.N != 183 {
+			t.Errorf("the same images in another size are not compared: %+v", c)
+		}
+	}
+	for _, e := range d.examples {
+		if e.group.arm == "ELSEWHERE" {
+			t.Error("patches of other images are shown as examples")
+		}
+	}
+	page, err := d.HTML() // draws a board of images of two sizes
+	if err != nil || !bytes.Contains(page, []byte("tested on different images")) {
+		t.Errorf("the page does not say why: %v", err)
+	}
+	if len(d.boardFigures()) != 1 {
+		t.Errorf("%d boards", len(d.boardFigures()))
+	}
+}
+
+// judges is a row that judges some images of a task rightly or not.
+func judges(arm string, seed uint32, stains []string, right map[string]bool) Arm {
+	a := Arm{Task: "t", Arm: arm, Stains: stains, Width: 8, Blocks: 3, Seed: seed, positive: "p", negative: "n", use: sweep.Use{Arm: arm}}
+	var samples []metrics.Sample
+	for _, name := range slices.Sorted(maps.Keys(right)) {
+		p := results.Prediction{Name: name, Split: "test", Group: name, Class: int(name[0]) % 2, P: 0.9}
+		if right[name] == (p.Class == 1) {
+			p.P = 0.2
+		}
+		a.predictions = append(a.predictions, p)
+		samples = append(samples, p.Sample())
+	}
+	b := metrics.Judge(samples)
+	a.Metrics.Test = Split{N: b.N, BalancedAccuracy: b.BalancedAccuracy, Confusion: b.Confusion}
+	rows++
+	a.Evaluation = api.Key{byte(rows), byte(rows >> 8)}
+	return a
+}
+
+// Of a given task arms judge different images: everything that compares them does so on
+// those that both judge, seed by seed.
+func TestEqualPopulations(t *testing.T) {
+	easy := map[string]bool{"a": true, "b": true, "c": true, "d": true}
+	hard := maps.Clone(easy)
+	hard["e"], hard["f"] = false, false
+	d := compared(judges("alone", 1, nil, hard), judges("stained", 1, []string{"HE"}, easy))
+	c := d.Comparisons[0]
+	if c.N != 4 || c.Difference != 0 || c.OverSeeds.Difference != 0 || d.delta(d.groups[1]).Mean != 0 {
+		t.Errorf("arms that agree on what both judge differ by %v, over seeds %v, in the table %v", c.Difference, c.OverSeeds.Difference, d.delta(d.groups[1]).Mean)
+	}
+	other := map[string]bool{"e": true, "f": true, "g": true, "h": true}
+	d = compared(judges("alone", 1, nil, easy), judges("alone", 2, nil, other), judges("stained", 1, []string{"HE"}, other), judges("stained", 2, []string{"HE"}, easy))
+	if c := d.Comparisons[0]; c.N != 0 || c.Claim || !strings.Contains(c.Why, "no image that both judge") {
+		t.Errorf("no seed has an image that both judge, and %d are compared: %s", c.N, c.Why)
+	}
+}
+
+// A baseline without stains has no depth: an arm of another depth is compared with it.
+func TestTheBaselineWithoutStainsHasNoDepth(t *testing.T) {
+	w := newWorld(t, plan(t, "sweep={seeds: [1]}", `arms=[{name: PAS_ONLY, stains: []}, {name: DEEP, stains: [HE], model.generator.blocks: 6}]`))
+	w.all()
+	if d := w.collect(); len(d.Comparisons) != 1 || d.Comparisons[0].B != "DEEP" || len(d.examples) != 1 {
+		t.Errorf("comparisons %+v", d.Comparisons)
+	}
+}
+
+// What an older release stored is judged anew: its numbers had another meaning.
+func TestOldEvaluationsAreJudgedAnew(t *testing.T) {
+	w := newWorld(t, plan(t, small...))
+	for _, item := range w.plan.Items {
+		if e := item.Task.Evaluate; e != nil {
+			e.Metrics = 0
+			item.Key = item.Task.Key()
+		}
+	}
+	text, err := json.Marshal(w.plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, w.plan); err != nil { // under the new keys
+		t.Fatal(err)
+	}
+	for _, item := range w.plan.Items {
+		if e := item.Task.Evaluate; e != nil {
+			r := w.evaluate(e, w.random(item))
+			for name, split := range r.Splits {
+				split.Precision, split.Groups, split.CI95 = 0, [2]int{}, map[string]metrics.Interval{results.BalancedAccuracy: {1, 1}}
+				r.Splits[name] = split
+			}
+			w.save(item, 0, r, nil, "")
+			continue
+		}
+		w.finish(item)
+	}
+	for _, a := range w.collect().Arms {
+		s := a.Metrics.Test
+		if s.Groups != [2]int{12, 12} || !(s.Precision > 0.5) || !(s.CI95.BalancedAccuracy[0] < s.BalancedAccuracy) || !s.CI95.F1[0].Defined() {
+			t.Errorf("%s: groups %v, precision %v, intervals %+v", a.Arm, s.Groups, s.Precision, s.CI95)
+		}
 	}
 }

@@ -39,7 +39,7 @@ func (d *Data) heatRows(task string) (rows []heatRow, depths []int) {
 	wide := d.varies(func(g *group) any { return g.width })
 	seen := map[int]bool{}
 	for _, g := range d.of(func(g *group) bool { return g.task == task }) {
-		name := strings.TrimSpace(g.label + " " + g.options)
+		name := strings.TrimSpace(g.label + " " + g.optionText)
 		if wide && len(g.stains) > 0 {
 			name += fmt.Sprintf(" w%d", g.width)
 		}

@@ -200,13 +200,24 @@ func (w *world) shown(p *api.Pretrain, epoch int, fall float64) []safetensors.Te
 			case "fake_B", "real_B", "cycle_B", "identity_B":
 				stain = p.Stain
 			}
-			im := w.patch(stain, i)
+			im := enlarged(w.patch(stain, i), p.Size)
 			if kind != "real_A" && kind != "real_B" {
 				im = faded(im, 0.7*fall)
 			}
 			v = append(v, im...)
 		}
 		out = append(out, safetensors.Uint8(results.ShowName(epoch, kind), []int{len(v)}, v))
+	}
+	return out
+}
+
+// enlarged repeats the pixels of an image of side 64.
+func enlarged(im []uint8, size int) []uint8 {
+	out := make([]uint8, 3*size*size)
+	for y := range size {
+		for x := range size {
+			copy(out[3*(y*size+x):][:3], im[3*(y*64/size*64+x*64/size):])
+		}
 	}
 	return out
 }
@@ -280,9 +291,9 @@ func (w *world) patches(wanted []Request) []Patches {
 			if _, err := fmt.Sscanf(name[len(name)-7:], "%03d.png", &i); err != nil {
 				w.t.Fatal(err)
 			}
-			p.Source = append(p.Source, w.patch(f.Source, i)...)
+			p.Source = append(p.Source, enlarged(w.patch(f.Source, i), f.Size)...)
 			for _, s := range f.Stains {
-				p.Generated = append(p.Generated, w.patch(s, i)...)
+				p.Generated = append(p.Generated, enlarged(w.patch(s, i), f.Size)...)
 			}
 		}
 		all = append(all, p)

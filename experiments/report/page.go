@@ -275,7 +275,7 @@ func (d *Data) rowView(g *group) rowView {
 	}
 	s := g.summary()
 	v := rowView{
-		Summary: s, Label: strings.TrimSpace(g.label + " " + g.options), StainsText: orText(strings.Join(g.stains, " "), "–"), BlocksText: "–", Base: g.label == d.baseline,
+		Summary: s, Label: strings.TrimSpace(g.label + " " + g.optionText), StainsText: orText(strings.Join(g.stains, " "), "–"), BlocksText: "–", Base: g.label == d.baseline,
 		BA: g.spread(balanced), Delta: d.delta(g), RecallP: s.Recall[g.rows[0].positive], RecallN: s.Recall[g.rows[0].negative],
 		AUC: test(func(s *Split) metrics.Number { return s.AUC }), Accuracy: test(func(s *Split) metrics.Number { return s.Accuracy }),
 		F1: test(func(s *Split) metrics.Number { return s.F1 }), Precision: test(func(s *Split) metrics.Number { return s.Precision }),
@@ -293,17 +293,13 @@ func (d *Data) rowView(g *group) rowView {
 	return v
 }
 
-// delta is the balanced accuracy less the baseline's of the same seed.
+// delta is the balanced accuracy less the baseline's of the same seed, on the images that
+// both judge.
 func (d *Data) delta(g *group) spread {
 	if g.base == nil {
 		return spread{Mean: metrics.Undefined(), SD: metrics.Undefined()}
 	}
-	return g.spread(func(a *Arm) metrics.Number {
-		if b := g.base.seed(a.Seed); b != nil {
-			return balanced(a) - balanced(b)
-		}
-		return metrics.Undefined()
-	})
+	return spreadOf(pair{g.base, g}.differences())
 }
 
 // testView names the groups of a comparison as tables do.
@@ -314,7 +310,7 @@ func (d *Data) testView(c Comparison) testView {
 	}
 	name := func(label string, width, blocks int, options string) string {
 		for _, g := range d.groups {
-			if g.task == c.Task && g.label == label && g.width == width && g.blocks == blocks && g.options == options {
+			if g.task == c.Task && g.label == label && g.width == width && g.blocks == blocks && g.optionText == options {
 				return d.title(g)
 			}
 		}

@@ -91,22 +91,40 @@ func (a *Arm) evaluated() []*Arm {
 	return a.parts
 }
 
+// tested is the evaluation of a row that judged a test image: the image's fold.
+func (a *Arm) tested(name string) *Arm {
+	if len(a.parts) == 0 {
+		return a
+	}
+	if a.partOf == nil {
+		a.partOf = map[string]*Arm{}
+		for _, part := range a.parts {
+			for _, p := range testOnly(part.predictions) {
+				a.partOf[p.Name] = part
+			}
+		}
+	}
+	return a.partOf[name]
+}
+
 // averaged is a test image with the mean of the probabilities that the seeds of a group
 // give it: seeds judge the same images, so that their judgements are not independent.
 type averaged struct {
 	results.Prediction
-	seeds int
+	seeds float64
 	by    *Arm // the evaluation of the first seed that judged it
 }
 
-// byImage are the test images of a group by their names, over those of its seeds that
-// keep accepts.
-func (g *group) byImage(keep func(seed uint32) bool) map[string]*averaged {
+// add takes the probability of another seed into the mean.
+func (a *averaged) add(p float64) {
+	a.P = (float64(a.P*a.seeds) + p) / (a.seeds + 1)
+	a.seeds++
+}
+
+// byImage are the test images of a group by their names, over its seeds.
+func (g *group) byImage() map[string]*averaged {
 	out := map[string]*averaged{}
 	for _, row := range g.rows {
-		if !keep(row.Seed) {
-			continue
-		}
 		for _, part := range row.evaluated() {
 			for _, p := range testOnly(part.predictions) {
 				at := out[p.Name]
@@ -115,22 +133,17 @@ func (g *group) byImage(keep func(seed uint32) bool) map[string]*averaged {
 					at.P = 0
 					out[p.Name] = at
 				}
-				at.P, at.seeds = at.P+p.P, at.seeds+1
+				at.add(p.P)
 			}
 		}
-	}
-	for _, at := range out {
-		at.P /= float64(at.seeds)
 	}
 	return out
 }
 
-func anySeed(uint32) bool { return true }
-
 // meanSamples are the test images of a group, sorted by name, with their mean
 // probabilities.
 func (g *group) meanSamples() []metrics.Sample {
-	all := g.byImage(anySeed)
+	all := g.byImage()
 	var out []metrics.Sample
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		out = append(out, all[name].Sample())

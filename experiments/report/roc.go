@@ -111,7 +111,7 @@ func (d *Data) rocFigure(s scene) Figure {
 		rx, ry := reliability(g.rows)
 		trust.Add(line(rx, ry, c, 1.1, dash), dots{points(rx, ry), c, 1.6})
 		auc := g.spread(func(a *Arm) metrics.Number { return a.Metrics.Test.AUC })
-		keys = append(keys, key{strings.TrimSpace(g.label + " " + g.options), l}, key{"  AUC " + fixed(auc.Mean), nothing{}})
+		keys = append(keys, key{strings.TrimSpace(g.label + " " + g.optionText), l}, key{"  AUC " + fixed(auc.Mean), nothing{}})
 		alt = append(alt, fmt.Sprintf("%s %s", g.label, fixed(auc.Mean)))
 	}
 	for _, p := range []*plot.Plot{whole, corner, pr, trust} {

@@ -58,10 +58,10 @@ func (d *Data) summarise() {
 func (g *group) summary() Summary {
 	e, first := g.intervals(), g.rows[0]
 	s := Summary{
-		Task: g.task, Arm: g.arm, Stains: append([]string{}, g.stains...), Width: g.width, Blocks: g.blocks, Options: g.options,
+		Task: g.task, Arm: g.arm, Stains: append([]string{}, g.stains...), Width: g.width, Blocks: g.blocks, Options: g.optionText,
 		Folds: g.folds, Groups: e.Groups, Few: e.Few(),
 	}
-	images := g.byImage(anySeed)
+	images := g.byImage()
 	s.N = len(images)
 	for _, row := range g.rows {
 		s.Seeds = append(s.Seeds, row.Seed)

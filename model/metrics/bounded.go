@@ -15,7 +15,7 @@ const assumedCorrelation = 0.2
 
 // sample is how much the images behind a metric say.
 type sample struct {
-	images int     // as many independent images would be worth, if groups did not matter
+	images float64 // as many independent images would be worth, if groups did not matter
 	groups int     // that hold them
 	worth  float64 // independent images that they are worth at most, with the assumed correlation
 }
@@ -24,33 +24,34 @@ type sample struct {
 //
 //	worth = n / (1 + (m-1) assumedCorrelation),  m = sum of n_g² / n.
 //
+// An image that several seeds judge is one image: sizes are divided by how often.
 // Source: Kish 1965, the design effect of clusters of unequal sizes.
-func sampleOf(groups []Group, size func(Group) int) sample {
+func (c Clusters) sampleOf(size func(Group) int) sample {
 	var s sample
-	squares := 0
-	for _, g := range groups {
-		if n := size(g); n > 0 {
+	squares := 0.0
+	for _, g := range c.Groups {
+		if size := size(g); size > 0 {
+			n := float64(size) / c.repeats
 			s.groups++
 			s.images += n
-			squares += n * n
+			squares += float64(n * n)
 		}
 	}
-	n := float64(s.images)
-	s.worth = n / (1 + float64((float64(squares)/n-1)*assumedCorrelation))
+	s.worth = s.images / (1 + float64((squares/s.images-1)*assumedCorrelation))
 	return s
 }
 
 // sizes measures the groups of each class.
 func (c Clusters) sizes() (s [2]sample) {
 	for class := range s {
-		s[class] = sampleOf(c.Groups, func(g Group) int { return g.size(class) })
+		s[class] = c.sampleOf(func(g Group) int { return g.size(class) })
 	}
 	return s
 }
 
 // calledPositive measures the images that precision is a share of.
 func (c Clusters) calledPositive() sample {
-	return sampleOf(c.Groups, func(g Group) int { return g.Confusion[0][0] + g.Confusion[1][0] })
+	return c.sampleOf(func(g Group) int { return g.Confusion[0][0] + g.Confusion[1][0] })
 }
 
 // and is the sample of a metric that rests on both classes alike: the smaller one
@@ -84,7 +85,7 @@ func (j Jackknife) bounded(s sample, level float64) Estimate {
 	α := 1 - level
 	n := s.worth
 	if variance > 0 {
-		t := distribution.StudentQuantile(1-α/2, float64(s.images-1)) / distribution.StudentQuantile(1-α/2, float64(s.groups-1))
+		t := distribution.StudentQuantile(1-α/2, max(1, s.images-1)) / distribution.StudentQuantile(1-α/2, float64(s.groups-1))
 		n = min(n, float64(float64(θ*(1-θ))/variance*float64(t*t)))
 	}
 	e.Interval = exact(float64(n*θ), n, α)

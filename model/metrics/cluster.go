@@ -33,6 +33,8 @@ func (g Group) size(class int) int { return g.Confusion[class][0] + g.Confusion[
 type Clusters struct {
 	Groups []Group
 	Whole  Counts
+
+	repeats float64 // how often an image is among the samples, on average
 }
 
 // Cluster sorts samples into groups.
@@ -48,7 +50,7 @@ func Cluster(samples []Sample) Clusters {
 	for i, name := range names {
 		at[name] = i
 	}
-	c := Clusters{Groups: make([]Group, len(names))}
+	c := Clusters{Groups: make([]Group, len(names)), repeats: 1}
 	scores := make([]score, len(samples))
 	for i, s := range samples {
 		g := at[s.Group]

@@ -161,6 +161,23 @@ func TestCompareWithoutAClass(t *testing.T) {
 }
 
 // A difference that nothing is known to vary is not certain.
+// One image of a class shows no variance: neither test of areas has a p then.
+func TestAreasOfOneImageOfAClass(t *testing.T) {
+	for n := 2; n < 40; n++ {
+		var pairs []Pair
+		for i := range n {
+			p := Pair{A: float64(i*7%n) / float64(n), B: float64(i*5%n) / float64(n), Class: 1, Group: string(rune('A' + i))}
+			if i == 0 {
+				p.Class = 0
+			}
+			pairs = append(pairs, p)
+		}
+		if c := Compare(pairs, Level); c.DeLong.Defined() || c.AUC.P.Defined() {
+			t.Errorf("of one positive and %d negatives DeLong's p is %v, the clustered %v", n-1, c.DeLong, c.AUC.P)
+		}
+	}
+}
+
 func TestDifferenceWithoutVariance(t *testing.T) {
 	if p := Compare([]Pair{{0.1, 0.9, 0, "a"}, {0.1, 0.9, 0, "b"}, {0.5, 0.5, 1, "c"}, {0.5, 0.5, 1, "d"}}, Level); p.AUC.Value != 1 || p.AUC.P.Defined() || p.DeLong.Defined() {
 		t.Errorf("%+v", p)

@@ -48,8 +48,18 @@ func (e Estimates) Few() bool { return min(e.Groups[0], e.Groups[1]) < SureGroup
 // fewer than two groups of a class that a metric rests on its interval is
 // undefined. docs/statistics.md says what the intervals cover.
 func Intervals(samples []Sample, level float64) Estimates {
+	return IntervalsOver(samples, len(samples), level)
+}
+
+// IntervalsOver is Intervals of samples that stand for so many images, of which each was
+// judged several times, by seeds: that says more of the image, and nothing of others.
+// What ranks scores means nothing where several models gave them.
+func IntervalsOver(samples []Sample, images int, level float64) Estimates {
 	c := Cluster(samples)
-	e := Estimates{Level: level, N: len(samples), Groups: c.Holding()}
+	if images > 0 {
+		c.repeats = float64(len(samples)) / float64(images)
+	}
+	e := Estimates{Level: level, N: images, Groups: c.Holding()}
 	size := c.sizes()
 	both := size[0].and(size[1])
 	e.Recall, _ = c.recalls(level)

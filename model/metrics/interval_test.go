@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -135,4 +136,34 @@ func TestMoverCountsWhatGroupsShare(t *testing.T) {
 	if together.Value != apart.Value || !(together.Interval[0] < apart.Interval[0]-0.05 && together.Interval[1] > apart.Interval[1]+0.05) {
 		t.Errorf("together %v, in turn %v", together, apart)
 	}
+}
+
+// Seeds that judge the same images add nothing to what is known of images: as often as
+// all are repeated, the interval is that of one seed.
+func TestSeedsAddNoImages(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 30 {
+		once := clustered(r, 20+r.IntN(30), 3+r.IntN(8))
+		var often []Sample
+		for range 5 {
+			often = append(often, once...)
+		}
+		want, got := Intervals(once, Level), IntervalsOver(often, len(once), Level)
+		for class := range want.Recall {
+			if !alike(got.Recall[class], want.Recall[class]) {
+				t.Errorf("recall %+v of five seeds, %+v of one", got.Recall[class], want.Recall[class])
+			}
+		}
+		if !alike(got.BalancedAccuracy, want.BalancedAccuracy) || !alike(got.Accuracy, want.Accuracy) || got.N != len(once) {
+			t.Errorf("balanced accuracy %+v of %d images, want %+v", got.BalancedAccuracy, got.N, want.BalancedAccuracy)
+		}
+	}
+}
+
+// alike compares two estimates to rounding; what is undefined is so in both.
+func alike(a, b Estimate) bool {
+	near := func(x, y Number) bool {
+		return x.Defined() == y.Defined() && (!x.Defined() || math.Abs(float64(x-y)) < 1e-9)
+	}
+	return near(a.Value, b.Value) && near(a.Interval[0], b.Interval[0]) && near(a.Interval[1], b.Interval[1])
 }

@@ -22,7 +22,7 @@ type AreaDifference struct{ Value, Variance float64 }
 //	variance = S10/M + S01/N + 2 S11/(MN),
 //
 // D the difference, ties counting half. If every image is a group it is DeLong's
-// variance.
+// variance. It is not known of one group of a class.
 // Source: Obuchowski 1997, applied to the difference of the components; DeLong,
 // DeLong and Clarke-Pearson 1988.
 func Obuchowski(a, b Clusters) AreaDifference {
@@ -45,6 +45,9 @@ func Obuchowski(a, b Clusters) AreaDifference {
 		}
 	}
 	holding, all := a.Holding(), float64(len(a.Groups))
+	if min(holding[0], holding[1]) < minGroups {
+		return AreaDifference{D, math.NaN()}
+	}
 	i10, i01 := float64(holding[0]), float64(holding[1])
 	s10 *= i10 / (i10 - 1) / (M * M)
 	s01 *= i01 / (i01 - 1) / (N * N)

@@ -90,7 +90,11 @@ func magnitude(v int) int { return max(v, -v) }
 
 // SmallestP is the smallest two-sided p that a sign-flip test of so many groups
 // can give, 2/2^groups: of all choices of signs the one that happened and its
-// opposite are as far at least. With 7 groups it is 1/64.
+// opposite are as far at least. With 7 groups it is 1/64. Where exchanges are drawn, for
+// more groups than are enumerated, it is one in all that were made.
 func SmallestP(groups int) float64 {
-	return math.Ldexp(1, 1-max(1, min(groups, maxEnumerated)))
+	if groups > maxEnumerated {
+		return 1 / (flips + 1.0)
+	}
+	return math.Ldexp(1, 1-max(1, groups))
 }

@@ -210,3 +210,30 @@ func TestExamplesAreStored(t *testing.T) {
 		t.Errorf("stored examples: %v, arms differ: %v", err, differ)
 	}
 }
+
+// Where the example patches cannot be stored the run says so, and its report is there.
+func TestExamplesThatCannotBeStored(t *testing.T) {
+	s := openStudio(t)
+	if _, err := os.Stat(filepath.Join(s.store, "experiments", "tiny.examples")); err != nil {
+		t.Skip("SKIPPED: the arms of the tiny experiment judge alike, so that it has no examples")
+	}
+	store := t.TempDir()
+	if err := os.CopyFS(store, os.DirFS(s.store)); err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range []string{filepath.Join("experiments", "tiny.examples"), filepath.Join("reports", "tiny")} {
+		if err := os.RemoveAll(filepath.Join(store, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(store, "experiments", "tiny.examples", "in the way"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := run(t.Context(), t, nil, "run", tiny, "--store", store, "--cache", t.TempDir())
+	if o.code != 5 || !strings.Contains(o.stderr, "tiny.examples") {
+		t.Errorf("exit code %d, %s", o.code, o.stderr)
+	}
+	if r := resultsOf(t, store, "tiny"); len(r.Arms) != 2 || len(r.Unfinished) != 0 {
+		t.Errorf("arms %+v, unfinished %+v", r.Arms, r.Unfinished)
+	}
+}
