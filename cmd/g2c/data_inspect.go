@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/csv"
 	"fmt"
 	"os"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"g2c/api"
 	"g2c/experiments/datasource"
-	"g2c/experiments/sweep"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 )
@@ -50,6 +47,7 @@ func newDataInspect() *cobra.Command {
 // inspected is one set, and what was found in it.
 type inspected struct {
 	Name     string          `json:"name"`
+	Fold     int             `json:"fold,omitempty"` // whose splits these are; 0 for none
 	Labelled bool            `json:"labelled"`
 	Summary  dataset.Summary `json:"summary"`
 	Verdict  dataset.Verdict `json:"verdict"`
@@ -99,7 +97,7 @@ func (f *inspectFlags) folder(ctx context.Context, path string) ([]inspected, er
 	if err != nil {
 		return nil, err
 	}
-	return []inspected{{path, len(set.Classes()) > 0, dataset.Summarise(set, r), r.Verdict, set}}, nil
+	return []inspected{{path, 0, len(set.Classes()) > 0, dataset.Summarise(set, r), r.Verdict, set}}, nil
 }
 
 // spec opens what a spec's plan reads, each set once, at the size that the
@@ -109,27 +107,19 @@ func (f *inspectFlags) spec(ctx context.Context, name string) ([]inspected, erro
 	if err != nil {
 		return nil, err
 	}
-	stand := api.Key(sha256.Sum256(nil)) // keys do not matter here
-	plan, err := sweep.Expand(file.File, sweep.Options{
-		Numerics: api.ClassRef, Fingerprint: func(api.DataSet) (api.Key, error) { return stand, nil },
-		Resolve: func(string) (api.Key, error) { return stand, nil },
-	})
+	works, err := file.sketch()
 	if err != nil {
 		return nil, err
 	}
 	data := &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
-	var work []*api.Work
-	for i := range plan.Items {
-		work = append(work, &plan.Items[i].Work)
-	}
-	reads, err := data.Experiment(ctx, work, datasource.SideSeen)
+	reads, err := data.Experiment(ctx, works, datasource.SideSeen)
 	var all []inspected
 	for _, r := range reads {
 		if r.Set == nil {
 			sayVerdict(r)
 			continue
 		}
-		all = append(all, inspected{r.Name, r.Labelled, dataset.Summarise(r.Set, r.Report), r.Verdict, r.Set})
+		all = append(all, inspected{r.Name, r.Fold, r.Labelled, dataset.Summarise(r.Set, r.Report), r.Verdict, r.Set})
 	}
 	return all, err
 }
@@ -137,8 +127,16 @@ func (f *inspectFlags) spec(ctx context.Context, name string) ([]inspected, erro
 // sayVerdict says what was found in a set that is refused.
 func sayVerdict(r datasource.Read) {
 	for _, line := range r.Verdict.Lines() {
-		say("%s: %s", r.Name, line)
+		say("%s: %s", setName(r.Name, r.Fold), line)
 	}
+}
+
+// setName is a set for people, with its fold.
+func setName(name string, fold int) string {
+	if fold > 0 {
+		name += fmt.Sprintf(", fold %d", fold)
+	}
+	return name
 }
 
 func printInspected(all []inspected) error {
@@ -146,7 +144,7 @@ func printInspected(all []inspected) error {
 	fmt.Fprintln(w, "set\tsplit\tclass\timages\tgroups\tmean colour")
 	for _, in := range all {
 		for _, n := range in.Summary.Counts {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t#%02x%02x%02x\n", in.Name, orDash(string(n.Split)), orDash(n.Class), n.Images, n.Groups,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t#%02x%02x%02x\n", setName(in.Name, in.Fold), orDash(string(n.Split)), orDash(n.Class), n.Images, n.Groups,
 				n.MeanColour[0], n.MeanColour[1], n.MeanColour[2])
 		}
 	}
@@ -154,7 +152,7 @@ func printInspected(all []inspected) error {
 		return err
 	}
 	for _, in := range all {
-		fmt.Printf("\n%s: %d images of %d × %d, fingerprint %.12s\n", in.Name, in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
+		fmt.Printf("\n%s: %d images of %d × %d, fingerprint %.12s\n", setName(in.Name, in.Fold), in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
 		if r := in.Summary.Report; r != nil {
 			for _, s := range r.Sizes {
 				fmt.Printf("  %d files of %d × %d pixels\n", s.N, s.W, s.H)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,6 +137,7 @@ func (f *experimentFlags) expand(ctx context.Context, file *specFile, class stri
 		Resolve:     func(model string) (api.Key, error) { return resolveKey(ctx, repo, model) },
 	})
 	if err != nil {
+		e.sayFaults(ctx, err)
 		return nil, err
 	}
 	e.notes = append(e.notes, e.plan.Notes...)
@@ -145,6 +147,23 @@ func (f *experimentFlags) expand(ctx context.Context, file *specFile, class stri
 		}
 	}
 	return e, e.judgeData(ctx)
+}
+
+// sayFaults says what was found in data that are refused, as judgeData would.
+func (e *experiment) sayFaults(ctx context.Context, err error) {
+	if !errors.Is(err, fault.ErrData) {
+		return
+	}
+	works, err := e.sketch()
+	if err != nil {
+		return // it is the plan that is at fault, and the caller says so
+	}
+	reads, _ := e.data.Experiment(ctx, works, datasource.SideLoaded) // the caller has the error
+	for _, r := range reads {
+		if r.Set == nil {
+			sayVerdict(r)
+		}
+	}
 }
 
 // judgeData opens what the plan's tasks read, with all splits, so that a leak between them

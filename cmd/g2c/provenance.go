@@ -58,7 +58,11 @@ func processor() string {
 // command is what makes the experiment's results again, from the same folder.
 func (e *experiment) command() string {
 	f := &e.flags
-	words := []string{"g2c", "run", quoted(e.name)}
+	name := e.name
+	if strings.HasPrefix(name, "-") { // or it would be a flag
+		name = "./" + name
+	}
+	words := []string{"g2c", "run", quoted(name)}
 	for _, s := range f.sets {
 		words = append(words, "--set", quoted(s))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +59,7 @@ type stored struct{ dir, id string }
 // findExperiments is the runs that an argument means. A directory is a store, unless the
 // store asked for has an experiment of that name.
 func findExperiments(ctx context.Context, arg, storeDir string) ([]stored, error) {
-	if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+	if info, err := os.Stat(arg); err != nil || !info.IsDir() || hasRun(ctx, storeDir, arg) {
 		return []stored{{storeDir, arg}}, nil
 	}
 	s, err := openRead(arg)
@@ -74,6 +75,16 @@ func findExperiments(ctx context.Context, arg, storeDir string) ([]stored, error
 		all = append(all, stored{arg, id})
 	}
 	return all, err
+}
+
+// hasRun says whether a store has the record of a run.
+func hasRun(ctx context.Context, storeDir, id string) bool {
+	s, err := openRead(storeDir)
+	if err != nil {
+		return false
+	}
+	_, err = record.Get(ctx, s, id)
+	return err == nil
 }
 
 // openRead opens a directory store that exists, for reading.
@@ -93,6 +104,11 @@ type rebuiltReport struct {
 
 func rebuild(c *cobra.Command, all []stored, out string) error {
 	done := []rebuiltReport{}
+	for i, run := range all {
+		if slices.ContainsFunc(all[:i], func(o stored) bool { return out != "" && o.id == run.id && o.dir != run.dir }) {
+			return fault.New(fault.ErrSpec, "two stores have a run %s: one folder below %s cannot hold both reports", run.id, out).WithHint("make them one by one")
+		}
+	}
 	for _, run := range all {
 		to := out
 		switch {
@@ -112,7 +128,7 @@ func rebuild(c *cobra.Command, all []stored, out string) error {
 	}
 	for _, r := range done {
 		if r.Unfinished > 0 {
-			say("note: %d tasks of %s are not finished", r.Unfinished, r.Experiment)
+			say("note: not finished of %s: %s", r.Experiment, plural(r.Unfinished, "task"))
 		}
 		fmt.Printf("report: %s\n", filepath.Join(r.Dir, report.IndexFile))
 	}

@@ -91,7 +91,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	repo := checkpoint.New(store)
 	e, err := f.expand(ctx, file, devices[0].Class(), repo)
 	if err != nil {
-		return err
+		return untouched(ctx, err)
 	}
 	for _, n := range e.notes {
 		say("note: %s", n)
@@ -103,7 +103,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 		return err
 	}
 	if err := e.record(ctx, store); err != nil {
-		return err
+		return untouched(ctx, err)
 	}
 	view := newDisplay()
 	if n := len(devices); n > 1 {
@@ -189,6 +189,14 @@ func whyMissing(p *sweep.Plan, s *state.Snapshot, interrupted bool) map[string]s
 	return out
 }
 
+// untouched makes an error that is only an interrupt's what it means: nothing was begun.
+func untouched(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, fault.ErrInterrupted) {
+		return fault.New(fault.ErrInterrupted, "interrupted before anything was trained: %w", err).WithHint("the same command begins again")
+	}
+	return err
+}
+
 // settleTime is how long a run that ended badly may take to write its report.
 const settleTime = time.Minute
 
@@ -266,7 +274,7 @@ func printArms(d *report.Data) {
 	fmt.Fprintln(w, head+"test balanced accuracy\tAUC\tF1\tn")
 	for _, a := range d.Arms {
 		t := a.Metrics.Test
-		fmt.Fprintf(w, "%s\t%s\t%d\t", a.Task, a.Arm, a.Seed)
+		fmt.Fprintf(w, "%s\t%s\t%d\t", a.Task, a.Title, a.Seed)
 		if folds {
 			fmt.Fprintf(w, "%d\t", a.Fold)
 		}
@@ -279,7 +287,7 @@ func printArms(d *report.Data) {
 	for _, g := range d.Groups {
 		if g.Folds > 0 {
 			ci := g.BalancedAccuracy.CI95
-			fmt.Fprintf(w, "%s\t%s\tall\tall\t%s [%s, %s]\t%s\t%s\t%d\n", g.Task, g.Arm,
+			fmt.Fprintf(w, "%s\t%s\tall\tall\t%s [%s, %s]\t%s\t%s\t%d\n", g.Task, g.Title,
 				shown(g.BalancedAccuracy.Mean), shown(ci[0]), shown(ci[1]), shown(g.AUC.Mean), shown(g.F1.Mean), g.N)
 		}
 	}

@@ -116,7 +116,7 @@ func Get(ctx context.Context, s store.Reader, id string) (*Experiment, error) {
 	}
 	data, err := read(ctx, s, key)
 	if errors.Is(err, store.ErrNotExist) {
-		return nil, fault.New(fault.ErrNotFound, "the store has no experiment %s", id).WithHint("`g2c run` records one")
+		return nil, notFound(ctx, s, id)
 	}
 	if err != nil {
 		return nil, err
@@ -131,6 +131,22 @@ func Get(ctx context.Context, s store.Reader, id string) (*Experiment, error) {
 		return nil, fault.New(fault.ErrData, "%s: %w", key, err).WithHint("`g2c run` records the experiment again")
 	}
 	return e, nil
+}
+
+// notFound names the other runs under a name, if there are any.
+func notFound(ctx context.Context, s store.Reader, id string) error {
+	err := fault.New(fault.ErrNotFound, "the store has no experiment %s", id)
+	ids, _ := IDs(ctx, s) // without them the hint is another
+	var others []string
+	for _, other := range ids {
+		if name, _, _ := strings.Cut(id, "@"); other == name || strings.HasPrefix(other, name+"@") {
+			others = append(others, other)
+		}
+	}
+	if len(others) > 0 {
+		return err.WithHint("it has %s", strings.Join(others, ", "))
+	}
+	return err.WithHint("`g2c run` records one")
 }
 
 func read(ctx context.Context, s store.Reader, key string) ([]byte, error) {

@@ -119,7 +119,7 @@ func (d *Data) drawCell(im *image.RGBA, face xfont.Face, g *group, at *averaged,
 			pasteScaled(im, tile, d.gallery.size(at.by.Evaluation), left+k*side, top, side)
 		}
 	}
-	mark(im, left, top+side+5, at.Sample().Right())
+	drawMark(im, left, top+side+5, at.Sample().Right())
 	write(im, face, fmt.Sprintf("%.2f", at.P), left+markSide+5, top+side+15, side)
 }
 
@@ -157,8 +157,8 @@ func pasteScaled(im *image.RGBA, tile []uint8, size, left, top, side int) {
 	}
 }
 
-// mark draws a tick or a cross.
-func mark(im *image.RGBA, left, top int, right bool) {
+// drawMark draws a tick or a cross.
+func drawMark(im *image.RGBA, left, top int, right bool) {
 	dot := func(x, y int, c color.RGBA) {
 		for dy := range 2 {
 			for dx := range 2 {

@@ -92,16 +92,18 @@ func (d *Data) compare() {
 			d.Comparisons = append(d.Comparisons, comparison(p, len(family)))
 		}
 		adjust(d.Comparisons[from:])
+		d.Comparisons = append(d.Comparisons, d.missing(task)...)
 	}
 }
 
-// family is the pairs of groups that a task's report compares, each pair of results once:
-// a group that is another under a second name is not compared again.
+// family is the pairs of groups that a task's report compares, each pair of results once.
+// A group that is another under a second name is compared with it only if the spec asks.
 func (d *Data) family(task string) []pair {
 	var out []pair
 	for _, p := range d.pairs(task) {
 		same := func(o pair) bool { return p.a.sameResults(o.a) && p.b.sameResults(o.b) }
-		if len(p.shared()) > 0 && !p.a.sameResults(p.b) && !slices.ContainsFunc(out, same) {
+		one := p.a.sameResults(p.b) && len(d.asked) == 0
+		if len(p.shared()) > 0 && !one && !slices.ContainsFunc(out, same) {
 			out = append(out, p)
 		}
 	}
@@ -127,35 +129,58 @@ func (d *Data) pairs(task string) []pair {
 	return out
 }
 
-// asked are the pairs of a comparison: at each point of the sweep that its second side
-// picks, the one of the first side that differs from it in what the selectors name alone.
+// asked are the pairs of a comparison: all points of the sweep that its sides pick and
+// that differ in nothing but what the selectors name.
 func asked(c spec.Comparison, groups []*group) []pair {
 	named := func(path string) bool {
 		_, a := c.A.At[path]
 		_, b := c.B.At[path]
 		return a || b
 	}
-	fits := func(a, b *group) bool {
-		if len(a.stains) > 0 && len(b.stains) > 0 && (a.width != b.width && !named("model.generator.width") || a.blocks != b.blocks && !named("model.generator.blocks")) {
-			return false
+	var out []pair
+	for _, b := range groups {
+		for _, a := range groups {
+			if a != b && sweep.Picks(c.A, a.use()) && sweep.Picks(c.B, b.use()) && comparable(a, b, named) {
+				out = append(out, pair{a, b})
+			}
 		}
-		for _, o := range a.options() { // what decides nothing for a has no option there
-			if !slices.Contains(b.options(), o) && !named(o.Path) {
+	}
+	return out
+}
+
+// comparable says whether two groups lie at one point of the sweep, but for what is
+// named. What decides nothing for one of them, as the generators' depth without stains,
+// keeps none apart.
+func comparable(a, b *group, named func(path string) bool) bool {
+	if len(a.stains) > 0 && len(b.stains) > 0 &&
+		(a.width != b.width && !named("model.generator.width") || a.blocks != b.blocks && !named("model.generator.blocks")) {
+		return false
+	}
+	for _, x := range a.options() {
+		for _, y := range b.options() {
+			if x.Path == y.Path && x.Value != y.Value && !named(x.Path) {
 				return false
 			}
 		}
-		return true
 	}
-	var out []pair
-	for _, b := range groups {
-		if !sweep.Picks(c.B, b.use()) {
-			continue
-		}
-		for _, a := range groups {
-			if a != b && sweep.Picks(c.A, a.use()) && fits(a, b) {
-				out = append(out, pair{a, b})
-				break
-			}
+	return true
+}
+
+// missing are the comparisons that the spec asks for and that a task has no finished
+// points of.
+func (d *Data) missing(task string) []Comparison {
+	groups := d.of(func(g *group) bool { return g.task == task })
+	var out []Comparison
+	for _, c := range d.asked {
+		if !slices.ContainsFunc(asked(c, groups), func(p pair) bool { return len(p.shared()) > 0 }) {
+			none := metrics.Undefined()
+			unknown := metrics.Interval{none, none}
+			out = append(out, Comparison{
+				A: c.A.Arm, B: c.B.Arm, Test: signFlips, Task: task, P: none, PHolm: none, Difference: none, CI: unknown, Seeds: []uint32{},
+				AUC:       AreaComparison{none, unknown, none, none},
+				OverSeeds: SeedDifference{none, unknown}, McNemar: McNemar{P: none}, DeLong: none,
+				Why: "No two finished points of the sweep are these and differ in nothing else.",
+			})
 		}
 	}
 	return out
@@ -264,12 +289,16 @@ func comparison(p pair, family int) Comparison {
 	c.McNemar, c.DeLong = McNemar{r.OnlyA, r.OnlyB, r.McNemar}, r.DeLong
 	over := metrics.PairedT(p.differences(), metrics.Level)
 	c.OverSeeds = SeedDifference{over.Value, over.Interval}
-	c.Claim = !r.Few()
+	c.Claim = !r.Few() && !ungrouped(pairs, b) && !p.a.sameResults(p.b)
 	switch {
 	case !p.sameImages():
 		c.Why = "They are tested on different images, so that nothing can be compared."
 	case c.N == 0:
 		c.Why = "There is no image that both judge."
+	case p.a.sameResults(p.b):
+		c.Why = "Both are the same tasks under two names."
+	case ungrouped(pairs, b):
+		c.Why = "Neither patients nor slides are known, so that images count as independent: if some are of one patient, p is too small."
 	case !c.Claim:
 		class := p.b.rows[0].positive
 		if c.Groups[1] < c.Groups[0] {
@@ -282,6 +311,16 @@ func comparison(p pair, family int) Comparison {
 		}
 	}
 	return c
+}
+
+// ungrouped says whether every image is its own group, since nobody knows better.
+func ungrouped(pairs []metrics.Pair, images []*averaged) bool {
+	for i := range pairs {
+		if images[i].Group != images[i].Name {
+			return false
+		}
+	}
+	return len(pairs) > 0
 }
 
 // groupsOf is the number of different groups.

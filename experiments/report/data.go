@@ -66,6 +66,9 @@ type Arm struct {
 
 	Fold int `json:"fold,omitempty"` // of how many Groups says; 0 without folds
 
+	// Title is the arm with what tells it from other points of the sweep, for people.
+	Title string `json:"-"`
+
 	positive, negative string // names of the classes
 	predictions        []results.Prediction
 	folds              int // how many there are

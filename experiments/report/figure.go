@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -172,12 +173,12 @@ func label(c draw.Canvas, text string, size vg.Length, clr color.Color, x, y vg.
 	c.FillText(sty, vg.Point{X: x, Y: y}, text)
 }
 
-// fileName is text as a part of a file's name: other bytes than letters,
-// digits, dots, plus and minus become underlines.
+// fileName is text as a part of a file's name: what is no letter, digit, dot, plus or
+// minus becomes an underline.
 func fileName(parts ...string) string {
 	clean := func(r rune) rune {
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '+', r == '-', r == '=':
+		case unicode.IsLetter(r), unicode.IsDigit(r), unicode.IsMark(r), r == '.', r == '+', r == '-', r == '=':
 			return r
 		}
 		return '_'

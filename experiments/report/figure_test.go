@@ -55,6 +55,9 @@ func TestFileName(t *testing.T) {
 	if got, want := fileName("PAS_H&E", "", "../a b"), "PAS_H_E-.._a_b"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	if got, want := fileName("nécrose/腎"), "nécrose_腎"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 func TestEqualPathsAreNumbered(t *testing.T) {

@@ -57,6 +57,7 @@ type taskView struct {
 	Given                    string
 	Rows                     []rowView
 	Few, Patients, GapGiven  bool // some row has few groups, patients, a gap of equal populations
+	Ungrouped                bool // neither patients nor slides are known
 	Bars, Confusion          pageFigure
 	ROC, Heat, Boards        []pageFigure
 	Tests                    []testView
@@ -250,11 +251,12 @@ func (d *Data) taskView(task string, f *figures, i int) taskView {
 	for _, g := range distinct(groups) {
 		row := d.rowView(g)
 		v.Few, v.Patients, v.GapGiven = v.Few || row.Few, v.Patients || row.ByPatient != nil, v.GapGiven || row.Summary.GapGiven != nil
+		v.Ungrouped = v.Ungrouped || row.Summary.Ungrouped
 		v.Rows = append(v.Rows, row)
 	}
 	for _, c := range d.Comparisons {
 		if c.Task == task {
-			v.Tests, v.Level = append(v.Tests, d.testView(c)), c.Level
+			v.Tests, v.Level = append(v.Tests, d.testView(c)), max(v.Level, c.Level)
 		}
 	}
 	for _, e := range d.examples {

@@ -355,6 +355,40 @@ func TestWriteSparesWhatIsNoReport(t *testing.T) {
 	}
 }
 
+// What a user put below figures is no report's, and a link to a report stays a link.
+func TestWriteSparesFiguresOfOthers(t *testing.T) {
+	w := newWorld(t, plan(t, small...))
+	w.all()
+	d := w.collect()
+	parent := t.TempDir()
+	dir, link := filepath.Join(parent, "r"), filepath.Join(parent, "link")
+	written(t, dir, d)
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(context.Background(), link, d); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v", err)
+	}
+	for _, name := range []string{"figures/mine.svg", "figures/notes.txt", "figures/more/x.png"} {
+		mine := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(mine), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(mine, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := Write(context.Background(), dir, d); !errors.Is(err, fault.ErrSpec) {
+			t.Errorf("a report is written over %s: %v", name, err)
+		}
+		if err := os.RemoveAll(mine); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 var asks = regexp.MustCompile(`(?i)(src|href|srcset|action|poster|data)\s*=\s*["']([^"']*)|url\(\s*["']?([^"')]*)|@import|<(script|link|iframe|object|embed|base|form)\b`)
 
 // TestPageAsksForNothing looks for anything that would make a browser load a

@@ -16,9 +16,13 @@ type Summary struct {
 	Folds   int      `json:"folds,omitempty"` // each image tested once; Tested of them are done
 	Tested  int      `json:"foldsTested,omitempty"`
 
+	Title  string `json:"-"`      // of the arm, with what tells it from other points of the sweep
 	N      int    `json:"n"`      // test images
 	Groups [2]int `json:"groups"` // patients, slides or images with images of each class
 	Few    bool   `json:"few"`    // a class has under 10 groups: intervals are rough
+	// Ungrouped says that neither patients nor slides are known: every image counts as a
+	// group, and intervals are too narrow if some are of one patient.
+	Ungrouped bool `json:"ungrouped,omitempty"`
 
 	BalancedAccuracy Mean            `json:"balancedAccuracy"`
 	Recall           map[string]Mean `json:"recall"` // by class name
@@ -39,8 +43,8 @@ type Summary struct {
 }
 
 // Mean is a metric over seeds: its mean, sample standard deviation and the 95 % interval
-// of the mean over the choice of test images. Of areas and what else has no mean over
-// seeds as a proportion of images, the interval is that of Together.
+// of the mean over the choice of test images. Of what is no proportion of images, as an
+// area, the mean of several seeds has none; Together has one of its own value.
 type Mean struct {
 	Mean metrics.Number    `json:"mean"`
 	SD   metrics.Number    `json:"sd"`
@@ -51,7 +55,17 @@ type Mean struct {
 func (d *Data) summarise() {
 	d.Groups = []Summary{}
 	for _, g := range distinct(d.groups) {
-		d.Groups = append(d.Groups, g.summary())
+		s := g.summary()
+		s.Title = d.title(g)
+		d.Groups = append(d.Groups, s)
+	}
+	for _, g := range d.groups {
+		for _, row := range g.rows {
+			row.Title = d.title(g)
+			for _, part := range row.parts {
+				part.Title = row.Title
+			}
+		}
 	}
 }
 
@@ -63,6 +77,10 @@ func (g *group) summary() Summary {
 	}
 	images := g.byImage()
 	s.N = len(images)
+	s.Ungrouped = s.N > 0
+	for _, at := range images {
+		s.Ungrouped = s.Ungrouped && at.Group == at.Name
+	}
 	for _, row := range g.rows {
 		s.Seeds = append(s.Seeds, row.Seed)
 	}
@@ -78,9 +96,15 @@ func (g *group) summary() Summary {
 	s.AveragePrecision, s.Brier = metrics.AveragePrecision(together), metrics.Brier(together)
 	s.BalancedAccuracy = of(func(s *Split) metrics.Number { return s.BalancedAccuracy }, &e.BalancedAccuracy.Interval)
 	s.Accuracy = of(func(s *Split) metrics.Number { return s.Accuracy }, &e.Accuracy.Interval)
-	s.AUC = of(func(s *Split) metrics.Number { return s.AUC }, &s.Together.CI95.AUC)
-	s.F1 = of(func(s *Split) metrics.Number { return s.F1 }, &s.Together.CI95.F1)
-	s.Precision = of(func(s *Split) metrics.Number { return s.Precision }, &s.Together.CI95.Precision)
+	alone := func(i *metrics.Interval) *metrics.Interval { // of one seed
+		if len(g.rows) > 1 {
+			return nil
+		}
+		return i
+	}
+	s.AUC = of(func(s *Split) metrics.Number { return s.AUC }, alone(&s.Together.CI95.AUC))
+	s.F1 = of(func(s *Split) metrics.Number { return s.F1 }, alone(&s.Together.CI95.F1))
+	s.Precision = of(func(s *Split) metrics.Number { return s.Precision }, alone(&s.Together.CI95.Precision))
 	s.Recall = map[string]Mean{}
 	for class, name := range [2]string{first.positive, first.negative} {
 		s.Recall[name] = of(func(s *Split) metrics.Number { return recall(s, name) }, &e.Recall[class].Interval)

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"g2c/internal/fault"
 )
@@ -17,18 +20,31 @@ const (
 	JSONFile   = "results.json"
 	CSVFile    = "results.csv"
 	FiguresDir = "figures"
+	// MarkFile says whose report a directory is, and which files are the report's.
+	MarkFile = ".g2c-report"
 )
+
+// mark is the content of MarkFile.
+type mark struct {
+	Experiment string   `json:"experiment"`
+	RunHash    string   `json:"runHash"`
+	Files      []string `json:"files"` // below the directory, with slashes
+}
 
 // Write writes a report to a directory: index.html, results.json, results.csv and
 // figures/. Equal data gives equal bytes of every file. The report is made beside
 // the directory and takes its name whole, so no reader meets half of one; a kill
 // in the instant between the two renames leaves the old report beside it, under
 // a name that begins with a dot. What was in the directory before is gone, so it
-// must not exist, be empty, or hold a report of the same run.
+// must not exist, be empty, or hold a report of the same run and nothing else:
+// MarkFile lists what is the report's.
 func Write(ctx context.Context, dir string, d *Data) error {
 	files, err := d.files()
 	if err != nil {
 		return err
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real // a link stays one
 	}
 	if err := d.replaceable(dir); err != nil {
 		return err
@@ -74,8 +90,16 @@ func (d *Data) files() ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []Figure{{Path: IndexFile, Bytes: page}, {Path: JSONFile, Bytes: inJSON}, {Path: CSVFile, Bytes: inCSV}}
-	return append(out, f.all()...), nil
+	out := append([]Figure{{Path: IndexFile, Bytes: page}, {Path: JSONFile, Bytes: inJSON}, {Path: CSVFile, Bytes: inCSV}}, f.all()...)
+	m := mark{Experiment: d.Experiment, RunHash: d.RunHash}
+	for _, file := range out {
+		m.Files = append(m.Files, file.Path)
+	}
+	text, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", MarkFile, err)
+	}
+	return append(out, Figure{Path: MarkFile, Bytes: append(text, '\n')}), nil
 }
 
 func writeFile(path string, data []byte) error {
@@ -85,7 +109,7 @@ func writeFile(path string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
-// replaceable refuses a directory whose content is not a report's, or one of another run.
+// replaceable refuses a directory that holds anything but this run's report.
 func (d *Data) replaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || (err == nil && len(entries) == 0) {
@@ -94,30 +118,53 @@ func (d *Data) replaceable(dir string) error {
 	if err != nil {
 		return unwritable(dir, err)
 	}
-	for _, e := range entries {
-		switch e.Name() {
-		case IndexFile, JSONFile, CSVFile, FiguresDir:
-		default:
-			return fault.New(fault.ErrSpec, "%s holds %s, which is not of a report", dir, e.Name()).
-				WithHint("a report replaces its directory: give it one of its own")
+	own, m := d.owns(dir)
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return unwritable(dir, err)
 		}
-	}
-	text, err := os.ReadFile(filepath.Join(dir, JSONFile))
-	var there struct {
-		Experiment, RunHash, SpecHash string
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &there)
-	}
-	own := there.RunHash == d.RunHash
-	if there.RunHash == "" { // reports of older releases say less
-		own = there.SpecHash == d.SpecHash
-	}
-	if err != nil || there.Experiment != d.Experiment || !own {
-		return fault.New(fault.ErrSpec, "%s does not hold a report of this run of %s", dir, d.Experiment).
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return unwritable(dir, err)
+		}
+		if name = filepath.ToSlash(name); name == "." || m.holds(name, e.IsDir()) {
+			return nil
+		}
+		return fault.New(fault.ErrSpec, "%s holds %s, which is not of a report", dir, name).
+			WithHint("a report replaces its directory: give it one of its own")
+	})
+	if err == nil && !own {
+		err = fault.New(fault.ErrSpec, "%s does not hold a report of this run of %s", dir, d.Experiment).
 			WithHint("a report replaces its directory: give it one of its own, or remove that one")
 	}
-	return nil
+	return err
+}
+
+// owns says whether a directory's report is of this run, and what is the report's there.
+// Reports of older releases have no mark, and say less of whose they are.
+func (d *Data) owns(dir string) (bool, mark) {
+	var m mark
+	text, err := os.ReadFile(filepath.Join(dir, MarkFile))
+	if err == nil && json.Unmarshal(text, &m) == nil && m.Files != nil {
+		return m.Experiment == d.Experiment && m.RunHash == d.RunHash, m
+	}
+	var there struct{ Experiment, SpecHash string }
+	text, err = os.ReadFile(filepath.Join(dir, JSONFile))
+	return err == nil && json.Unmarshal(text, &there) == nil && there.Experiment == d.Experiment && there.SpecHash == d.SpecHash, mark{}
+}
+
+// holds says whether a name is the report's. Without a mark, pictures below figures are.
+func (m mark) holds(name string, isDir bool) bool {
+	switch {
+	case isDir:
+		return name == FiguresDir
+	case m.Files != nil:
+		return name == MarkFile || slices.Contains(m.Files, name)
+	case name == IndexFile, name == JSONFile, name == CSVFile:
+		return true
+	}
+	ext := filepath.Ext(name)
+	return strings.HasPrefix(name, FiguresDir+"/") && (ext == ".svg" || ext == ".png")
 }
 
 // exchange gives the made directory the name of the old one, which is moved
