@@ -31,8 +31,8 @@ type Opener struct {
 	Keep int64
 
 	once  sync.Once
-	sets  *shelf.Shelf[string, *dataset.Set]  // by question
-	pools *shelf.Shelf[string, *dataset.Pool] // of sets that are divided several times
+	sets  *shelf.Shelf[string, *dataset.Set] // by question
+	pools *shelf.Shelf[string, *pool]        // by question without what a division is
 
 	mu    sync.Mutex
 	found map[string]*dataset.Report // what reading found, by question, errors with it
@@ -54,7 +54,7 @@ func (o *Opener) open() {
 	o.once.Do(func() {
 		keep := cmp.Or(o.Keep, DefaultKeep)
 		o.sets = &shelf.Shelf[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: keep, Least: minKept}
-		o.pools = &shelf.Shelf[string, *dataset.Pool]{Size: (*dataset.Pool).HeapBytes, Keep: keep, Least: 1}
+		o.pools = &shelf.Shelf[string, *pool]{Size: func(p *pool) int64 { return p.HeapBytes() }, Keep: keep, Least: 1}
 		o.found = map[string]*dataset.Report{}
 	})
 }
@@ -168,52 +168,23 @@ func taken(set *dataset.Set, d api.DataSet) (*dataset.Set, error) {
 // all is the labelled images of every class.
 func (o *Opener) all(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
 	asked := labelledQuestion(d)
+	if l := d.Where.Labelled; l != nil && l.Folds > 0 {
+		return o.fold(ctx, d, asked)
+	}
 	return o.get(ctx, asked, func() (*dataset.Set, error) {
 		if s := d.Where.Synthetic; s != nil {
-			return drawn(synthetic.Config(*s), d)
+			return synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(d.Where.Source), d.Side)
 		}
 		if d.Where.Labelled == nil {
 			return nil, fault.New(fault.ErrSpec, "data.labelled is missing")
 		}
-		set, r, err := o.load(ctx, source(d.Where.Labelled), o.options(d.Side, d.Fit))
+		set, r, err := dataset.LoadLabelled(ctx, source(d.Where.Labelled), o.options(d.Side, d.Fit))
 		o.note(asked, r)
 		if err != nil {
 			return nil, fmt.Errorf("data.labelled: %w", err)
 		}
 		return set, nil
 	})
-}
-
-// drawn is the labelled images of the built-in world, in its own splits or in folds.
-func drawn(c synthetic.Config, d api.DataSet) (*dataset.Set, error) {
-	set, err := synthetic.Labelled(c, synthetic.Stain(d.Where.Source), d.Side)
-	if err != nil || d.Where.Labelled == nil || d.Where.Labelled.Folds == 0 {
-		return set, err
-	}
-	set, _, err = dataset.PoolOf(set).Cut(source(d.Where.Labelled))
-	return set, err
-}
-
-// load reads labelled images. Those of several folds are read once.
-func (o *Opener) load(ctx context.Context, src dataset.Labelled, opt dataset.Options) (*dataset.Set, *dataset.Report, error) {
-	if src.Folds == 0 {
-		return dataset.LoadLabelled(ctx, src, opt)
-	}
-	whole := src
-	whole.Fold, whole.Seed, whole.ValidationFraction = 0, 0, 0
-	asked := question("pool", whole, opt.Side, opt.Fit)
-	pool, err := o.pools.Get(ctx, asked, func() (*dataset.Pool, error) {
-		p, r, err := dataset.LoadPool(ctx, whole, opt)
-		o.note(asked, r)
-		return p, err
-	})
-	if err != nil {
-		return nil, o.report(asked), err // whoever read it
-	}
-	mine := *o.report(asked)
-	set, v, err := pool.Cut(src)
-	mine.Verdict = v
-	return set, &mine, err
 }
 
 // source is labelled images in the words of internal/dataset.

@@ -152,6 +152,9 @@ func TestFoldsOfAPool(t *testing.T) {
 		}
 		wantCheck(t, v, "groups", Warn, "every image is its own group")
 		n += cut.Split(Test).Len()
+		if whole, alone, one := p.HeapBytes(), whole.HeapBytes(), cut.HeapBytes(); one != 0 || alone != whole || whole != 12*8*8*3 {
+			t.Errorf("the pool's pixels are %d bytes, a fold's %d, one's alone %d", whole, one, alone)
+		}
 	}
 	if n != 10 {
 		t.Errorf("%d images are tested", n)
