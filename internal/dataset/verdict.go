@@ -21,7 +21,7 @@ const (
 
 // Check is one thing that was looked at, and what was found, as a sentence.
 type Check struct {
-	Name  string `json:"name"` // groups, classes, leaks, pixels, labels, copies, sources, names, tables, files, unlabelled
+	Name  string `json:"name"` // groups, classes, leaks, pixels, labels, copies, sources, names, tables, files, unlabelled, take
 	State State  `json:"state"`
 	Text  string `json:"text"`
 	Hint  string `json:"hint,omitempty"` // what to do, of an error
