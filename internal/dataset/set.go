@@ -124,13 +124,22 @@ func (s *Set) Select(keep func(Image) bool) *Set {
 
 // keep is the set of those images whose places are accepted.
 func (s *Set) keep(accept func(i int) bool) *Set {
-	sub := &Set{side: s.side}
-	for i, im := range s.images {
+	var places []int
+	for i := range s.images {
 		if accept(i) {
-			sub.images = append(sub.images, im)
-			sub.pixels = append(sub.pixels, s.pixels[i])
-			sub.hashes = append(sub.hashes, s.hashes[i])
+			places = append(places, i)
 		}
+	}
+	return s.at(places)
+}
+
+// at is the set of the images at some places, in their order.
+func (s *Set) at(places []int) *Set {
+	sub := &Set{side: s.side}
+	for _, i := range places {
+		sub.images = append(sub.images, s.images[i])
+		sub.pixels = append(sub.pixels, s.pixels[i])
+		sub.hashes = append(sub.hashes, s.hashes[i])
 	}
 	return sub
 }
