@@ -194,3 +194,15 @@ func TestFoldsPartNoTwins(t *testing.T) {
 		t.Errorf("%d of 4 folds part the twins, want the two that test one of them", refused)
 	}
 }
+
+// Labels as many as images are refused, not laid out beside groups as many.
+func TestFoldsOfManyClasses(t *testing.T) {
+	const n = 100_000 // a number for each class of each group would be 80 GB
+	images := make([]*Image, n)
+	for i := range images {
+		name := fmt.Sprintf("%06d", i)
+		images[i] = &Image{Name: name, Group: name, Label: name, Split: Train}
+	}
+	_, err := foldGroups(images, 5, 1)
+	wantData(t, err, "class 000000, which 1 group has")
+}
