@@ -112,6 +112,17 @@ func labelledQuestion(d api.DataSet) string {
 	return question("labelled", d.Side, d.Fit, d.Where.Source, d.Where.Synthetic, undivided(d))
 }
 
+// trainingQuestion is a labelledQuestion without the test images; folds have them in any
+// part.
+func trainingQuestion(d api.DataSet) string {
+	if l := d.Where.Labelled; l != nil && l.Folds == 0 {
+		training := *l
+		training.Test = nil
+		d.Where.Labelled = &training
+	}
+	return labelledQuestion(d)
+}
+
 // undivided is where labelled images lie, without what changes nothing in how they are
 // read and divided: of the built-in world everything but folds.
 func undivided(d api.DataSet) *api.Labelled {

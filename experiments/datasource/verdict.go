@@ -77,10 +77,17 @@ const (
 	SideLoaded
 )
 
-// Experiment opens what tasks read, each set once, in the order of the tasks. What was
-// read is there beside an error, the refused set with its verdict as the last.
+// Experiment opens what tasks read, each set once, in the order of the tasks. Training
+// images are judged with the test images of an evaluation; where none of the tasks is one
+// of the same source, without. What was read is there beside an error, the refused set
+// with its verdict as the last.
 func (o *Opener) Experiment(ctx context.Context, work []*api.Work, side Side) ([]Read, error) {
-	e := experiment{opener: o, side: side, read: map[string]int{}, stains: map[string]bool{}}
+	e := experiment{opener: o, side: side, read: map[string]int{}, stains: map[string]bool{}, tested: map[string]bool{}}
+	for _, w := range work {
+		if t := w.Task.Evaluate; t != nil {
+			e.tested[trainingQuestion(labelledData(api.PartTest, &t.Model, w.Where))] = true
+		}
+	}
 	for _, w := range work {
 		if err := e.task(ctx, w); err != nil {
 			return e.reads, err
@@ -102,28 +109,42 @@ type experiment struct {
 	unlabelled []Unlabelled
 	read       map[string]int  // places in reads, by question
 	stains     map[string]bool // questions without the side
+	tested     map[string]bool // trainingQuestions of what evaluations read
+}
+
+// labelledData is the labelled images that a fine-tuning, or an evaluation of its model,
+// reads.
+func labelledData(part api.Part, f *api.Finetune, where api.Where) api.DataSet {
+	return api.DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: where}
 }
 
 func (e *experiment) task(ctx context.Context, w *api.Work) error {
-	where := w.Where
-	where.Generators = nil
-	if p := w.Task.Pretrain; p != nil {
-		d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: p.Size, Fit: p.Fit, Where: where}
-		if e.side == SideLoaded {
-			d.Side, d.Where = api.LoadSide(p.Size, p.Load), w.Where
+	switch t := &w.Task; {
+	case t.Pretrain != nil:
+		return e.pair(ctx, w)
+	case t.Evaluate != nil:
+		return e.labelled(ctx, labelledData(api.PartTest, &t.Evaluate.Model, w.Where))
+	case t.Finetune != nil:
+		if d := labelledData(api.PartTraining, t.Finetune, w.Where); !e.tested[trainingQuestion(d)] {
+			return e.labelled(ctx, d)
 		}
-		for _, stain := range []string{p.Source, p.Stain} {
-			if err := e.stain(ctx, d, stain); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// pair opens the patches of both stains of a pretraining.
+func (e *experiment) pair(ctx context.Context, w *api.Work) error {
+	p := w.Task.Pretrain
+	d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: p.Size, Fit: p.Fit, Where: w.Where}
+	if e.side == SideLoaded {
+		d.Side = api.LoadSide(p.Size, p.Load)
+	}
+	for _, stain := range []string{p.Source, p.Stain} {
+		if err := e.stain(ctx, d, stain); err != nil {
+			return err
 		}
-		return nil
 	}
-	if w.Task.Evaluate == nil {
-		return nil
-	}
-	m := &w.Task.Evaluate.Model
-	return e.labelled(ctx, api.DataSet{Part: api.PartTest, Side: m.Size, Fit: m.Fit, Labels: m.Labels(), Where: where})
+	return nil
 }
 
 // labelled judges labelled images, once for all tasks that ask for the same, and says of
