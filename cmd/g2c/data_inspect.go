@@ -84,7 +84,7 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 		return err
 	}
 	for _, in := range all {
-		if err := in.Verdict.Err(); err != nil { // of a folder: a spec's is refused before
+		if err := in.Verdict.Err(); err != nil { // of a folder, or of a part that cannot be taken: else a spec's is refused before
 			return err
 		}
 	}

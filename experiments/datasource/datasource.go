@@ -31,8 +31,8 @@ type Opener struct {
 	Keep int64
 
 	once  sync.Once
-	sets  *shelf.Shelf[string, *dataset.Set]  // by question
-	pools *shelf.Shelf[string, *dataset.Pool] // of sets that are divided several times
+	sets  *shelf.Shelf[string, *dataset.Set] // by question
+	pools *shelf.Shelf[string, *pool]        // by question without what a division is
 
 	mu    sync.Mutex
 	found map[string]*dataset.Report // what reading found, by question, errors with it
@@ -54,7 +54,7 @@ func (o *Opener) open() {
 	o.once.Do(func() {
 		keep := cmp.Or(o.Keep, DefaultKeep)
 		o.sets = &shelf.Shelf[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: keep, Least: minKept}
-		o.pools = &shelf.Shelf[string, *dataset.Pool]{Size: (*dataset.Pool).HeapBytes, Keep: keep, Least: 1}
+		o.pools = &shelf.Shelf[string, *pool]{Size: func(p *pool) int64 { return p.HeapBytes() }, Keep: keep, Least: 1}
 		o.found = map[string]*dataset.Report{}
 	})
 }
@@ -88,11 +88,55 @@ func (o *Opener) report(question string) *dataset.Report {
 	return o.found[question]
 }
 
+// unlabelledQuestion asks for the patches of a stain, whatever stain they are paired with.
 func unlabelledQuestion(d api.DataSet, stain string) string {
-	return question("unlabelled", stain, d.Side, d.Fit, d.Where)
+	return question("unlabelled", d.Side, d.Fit, domainQuestion(d, stain))
 }
 
-func labelledQuestion(d api.DataSet) string { return question("labelled", d.Side, d.Fit, d.Where) }
+// domainQuestion is an unlabelledQuestion without the side.
+func domainQuestion(d api.DataSet, stain string) string {
+	return question(stain, d.Where.Synthetic, pathsOf(d.Where, stain))
+}
+
+// pathsOf is where the patches of a stain lie; nil where that is not said.
+func pathsOf(where api.Where, stain string) []string {
+	i := slices.IndexFunc(where.Unlabelled, func(p api.StainPaths) bool { return p.Stain == stain })
+	if i < 0 {
+		return nil
+	}
+	return where.Unlabelled[i].Paths
+}
+
+// labelledQuestion asks for labelled images before labels are chosen and some are taken.
+func labelledQuestion(d api.DataSet) string {
+	return question("labelled", d.Side, d.Fit, d.Where.Source, d.Where.Synthetic, undivided(d))
+}
+
+// trainingQuestion is a labelledQuestion without the test images; folds have them in any
+// part.
+func trainingQuestion(d api.DataSet) string {
+	if l := d.Where.Labelled; l != nil && l.Folds == 0 {
+		training := *l
+		training.Test = nil
+		d.Where.Labelled = &training
+	}
+	return labelledQuestion(d)
+}
+
+// undivided is where labelled images lie, without what changes nothing in how they are
+// read and divided: of the built-in world everything but folds.
+func undivided(d api.DataSet) *api.Labelled {
+	l := d.Where.Labelled
+	if l == nil || d.Where.Synthetic != nil && l.Folds == 0 {
+		return nil
+	}
+	out := *l
+	out.Take = 0
+	if out.Folds == 0 {
+		out.Seed = 0 // that of a validation part stands beside it
+	}
+	return &out
+}
 
 // Unlabelled is the unlabelled images of a stain that a pretraining reads.
 func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*dataset.Set, error) {
@@ -101,11 +145,11 @@ func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*
 		if s := d.Where.Synthetic; s != nil {
 			return synthetic.Domain(synthetic.Config(*s), synthetic.Stain(stain), d.Side)
 		}
-		i := slices.IndexFunc(d.Where.Unlabelled, func(p api.StainPaths) bool { return p.Stain == stain })
-		if i < 0 {
+		paths := pathsOf(d.Where, stain)
+		if paths == nil {
 			return nil, fault.New(fault.ErrSpec, "data.unlabelled names no images of stain %s", stain)
 		}
-		set, r, err := dataset.Unlabelled(ctx, d.Where.Unlabelled[i].Paths, o.options(d.Side, d.Fit))
+		set, r, err := dataset.Unlabelled(ctx, paths, o.options(d.Side, d.Fit))
 		o.note(asked, r)
 		if err != nil {
 			return nil, fmt.Errorf("data.unlabelled.%s: %w", stain, err)
@@ -145,14 +189,22 @@ func (o *Opener) Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, err
 	if err != nil || len(d.Labels) == 0 {
 		return all, err
 	}
-	var wanted []string
+	classes := all.Classes()
 	for _, label := range d.Labels {
-		wanted = append(wanted, dataset.NFC(label))
-		if !slices.Contains(all.Classes(), dataset.NFC(label)) {
-			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, dataset.Show(label), all.Classes())
+		if !slices.Contains(classes, dataset.NFC(label)) {
+			return nil, fault.New(fault.ErrData, "no %s image has the label %s; there are %v", d.Part, dataset.Show(label), classes)
 		}
 	}
-	return taken(all.Select(func(im dataset.Image) bool { return slices.Contains(wanted, im.Label) }), d)
+	return taken(ofLabels(all, d.Labels), d)
+}
+
+// ofLabels is the images of some labels.
+func ofLabels(all *dataset.Set, labels []string) *dataset.Set {
+	wanted := map[string]bool{}
+	for _, label := range labels {
+		wanted[dataset.NFC(label)] = true
+	}
+	return all.Select(func(im dataset.Image) bool { return wanted[im.Label] })
 }
 
 // taken is a set with as many of its training images as the description asks for: of the
@@ -168,52 +220,23 @@ func taken(set *dataset.Set, d api.DataSet) (*dataset.Set, error) {
 // all is the labelled images of every class.
 func (o *Opener) all(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
 	asked := labelledQuestion(d)
+	if l := d.Where.Labelled; l != nil && l.Folds > 0 {
+		return o.fold(ctx, d, asked)
+	}
 	return o.get(ctx, asked, func() (*dataset.Set, error) {
 		if s := d.Where.Synthetic; s != nil {
-			return drawn(synthetic.Config(*s), d)
+			return synthetic.Labelled(synthetic.Config(*s), synthetic.Stain(d.Where.Source), d.Side)
 		}
 		if d.Where.Labelled == nil {
 			return nil, fault.New(fault.ErrSpec, "data.labelled is missing")
 		}
-		set, r, err := o.load(ctx, source(d.Where.Labelled), o.options(d.Side, d.Fit))
+		set, r, err := dataset.LoadLabelled(ctx, source(d.Where.Labelled), o.options(d.Side, d.Fit))
 		o.note(asked, r)
 		if err != nil {
 			return nil, fmt.Errorf("data.labelled: %w", err)
 		}
 		return set, nil
 	})
-}
-
-// drawn is the labelled images of the built-in world, in its own splits or in folds.
-func drawn(c synthetic.Config, d api.DataSet) (*dataset.Set, error) {
-	set, err := synthetic.Labelled(c, synthetic.Stain(d.Where.Source), d.Side)
-	if err != nil || d.Where.Labelled == nil || d.Where.Labelled.Folds == 0 {
-		return set, err
-	}
-	set, _, err = dataset.PoolOf(set).Cut(source(d.Where.Labelled))
-	return set, err
-}
-
-// load reads labelled images. Those of several folds are read once.
-func (o *Opener) load(ctx context.Context, src dataset.Labelled, opt dataset.Options) (*dataset.Set, *dataset.Report, error) {
-	if src.Folds == 0 {
-		return dataset.LoadLabelled(ctx, src, opt)
-	}
-	whole := src
-	whole.Fold, whole.Seed, whole.ValidationFraction = 0, 0, 0
-	asked := question("pool", whole, opt.Side, opt.Fit)
-	pool, err := o.pools.Get(ctx, asked, func() (*dataset.Pool, error) {
-		p, r, err := dataset.LoadPool(ctx, whole, opt)
-		o.note(asked, r)
-		return p, err
-	})
-	if err != nil {
-		return nil, o.report(asked), err // whoever read it
-	}
-	mine := *o.report(asked)
-	set, v, err := pool.Cut(src)
-	mine.Verdict = v
-	return set, &mine, err
 }
 
 // source is labelled images in the words of internal/dataset.

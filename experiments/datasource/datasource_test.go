@@ -177,62 +177,6 @@ func copied(t *testing.T, dir string) string {
 	return to
 }
 
-// Folds are read once, whichever is asked for first.
-func TestFoldsAreReadOnce(t *testing.T) {
-	where := onDisk(t)
-	o := &Opener{}
-	o.open()
-	read := 0
-	opt := o.options(64, api.FitResize)
-	opt.Progress = func(_, _ int) { read++ }
-	src := source(where.Labelled)
-	src.Folds = 3
-	tested := 0
-	for src.Fold = 3; src.Fold > 0; src.Fold-- {
-		set, r, err := o.load(t.Context(), src, opt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tested += set.Split(dataset.Test).Len()
-		if r.Images != 9 || r.Verdict.Worst() != dataset.OK {
-			t.Errorf("fold %d: %d images\n%s", src.Fold, r.Images, r.Verdict.Text())
-		}
-	}
-	if read != 9 || tested != 9 {
-		t.Errorf("%d images were read, %d tested, of 9", read, tested)
-	}
-}
-
-// Synthetic tissue knows the truth: the same tissue in the other stain.
-// The built-in world is dealt to folds like any other: each patient is tested once.
-func TestFoldsOfSyntheticTissue(t *testing.T) {
-	o := &Opener{}
-	tested := map[string]int{}
-	for fold := 1; fold <= 2; fold++ {
-		set, err := o.Labelled(t.Context(), api.DataSet{Part: api.PartTest, Side: 64, Where: api.Where{
-			Source: "PAS", Synthetic: world, Labelled: &api.Labelled{Folds: 2, Fold: fold, Seed: 3},
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range set.Len() {
-			if im := set.Image(i); im.Split == dataset.Test {
-				tested[im.Name]++
-			} else if im.Split != dataset.Train {
-				t.Errorf("%s is in %s", im.Name, im.Split)
-			}
-		}
-	}
-	if len(tested) != world.Patients*world.Patches {
-		t.Errorf("%d of %d images are tested", len(tested), world.Patients*world.Patches)
-	}
-	for name, n := range tested {
-		if n != 1 {
-			t.Errorf("%s is tested %d times", name, n)
-		}
-	}
-}
-
 // Of labelled images, those of a task's labels are taken: training images alone, with a
 // fingerprint of their own, while the test images stay as they are.
 func TestTake(t *testing.T) {
@@ -299,6 +243,7 @@ func TestColumnsThatWereWritten(t *testing.T) {
 	}
 }
 
+// Synthetic tissue knows the truth: the same tissue in the other stain.
 func TestTruth(t *testing.T) {
 	o := &Opener{}
 	d := api.DataSet{Stain: "HE", Where: api.Where{Source: "PAS", Synthetic: world}}

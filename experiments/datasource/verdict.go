@@ -19,12 +19,14 @@ type Read struct {
 }
 
 // Verdict is the verdict on the labelled images that a task reads, whatever its labels,
-// with whether the test images are among unlabelled ones, by stain. It is there, as far
-// as it goes, beside the error of images that are refused.
+// with whether the test images are among unlabelled ones, by stain, and how many training
+// images are taken. It is there, as far as it goes, beside the error of images that are
+// refused.
 func (o *Opener) Verdict(ctx context.Context, d api.DataSet, unlabelled ...Unlabelled) (dataset.Verdict, error) {
 	read, err := o.labelled(ctx, d)
 	if err == nil {
 		read.seen(unlabelled)
+		read.taken(d)
 	}
 	return read.Verdict, err
 }
@@ -37,9 +39,15 @@ type Unlabelled struct {
 
 // seen adds whether test images are among unlabelled ones.
 func (r *Read) seen(unlabelled []Unlabelled) {
-	r.Verdict.Checks = slices.Clone(r.Verdict.Checks) // the opener's own stays as it is
 	for _, u := range unlabelled {
 		r.Verdict.Seen(u.Stain, r.Set, u.Set)
+	}
+}
+
+// taken adds how many training images of a task's labels are taken, where not all are.
+func (r *Read) taken(d api.DataSet) {
+	if l := d.Where.Labelled; l != nil && l.Take > 0 {
+		r.Verdict.Taken(ofLabels(r.Set, d.Labels), d.Labels, l.Take, l.Seed)
 	}
 }
 
@@ -56,6 +64,7 @@ func (o *Opener) labelled(ctx context.Context, d api.DataSet) (Read, error) {
 	if err == nil && read.Report == nil {
 		read.Verdict = dataset.Judge(read.Set)
 	}
+	read.Verdict.Checks = slices.Clone(read.Verdict.Checks) // the opener's own stays as it is
 	return read, err
 }
 
@@ -68,10 +77,17 @@ const (
 	SideLoaded
 )
 
-// Experiment opens what tasks read, each set once, in the order of the tasks. What was
-// read is there beside an error, the refused set with its verdict as the last.
+// Experiment opens what tasks read, each set once, in the order of the tasks. Training
+// images are judged with the test images of an evaluation; where none of the tasks is one
+// of the same source, without. What was read is there beside an error, the refused set
+// with its verdict as the last.
 func (o *Opener) Experiment(ctx context.Context, work []*api.Work, side Side) ([]Read, error) {
-	e := experiment{opener: o, side: side, seen: map[*dataset.Set]bool{}, stains: map[string]bool{}}
+	e := experiment{opener: o, side: side, read: map[string]int{}, stains: map[string]bool{}, tested: map[string]bool{}}
+	for _, w := range work {
+		if t := w.Task.Evaluate; t != nil {
+			e.tested[trainingQuestion(labelledData(api.PartTest, &t.Model, w.Where))] = true
+		}
+	}
 	for _, w := range work {
 		if err := e.task(ctx, w); err != nil {
 			return e.reads, err
@@ -91,45 +107,75 @@ type experiment struct {
 	side       Side
 	reads      []Read
 	unlabelled []Unlabelled
-	seen       map[*dataset.Set]bool
+	read       map[string]int  // places in reads, by question
 	stains     map[string]bool // questions without the side
+	tested     map[string]bool // trainingQuestions of what evaluations read
+}
+
+// labelledData is the labelled images that a fine-tuning, or an evaluation of its model,
+// reads.
+func labelledData(part api.Part, f *api.Finetune, where api.Where) api.DataSet {
+	return api.DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: where}
 }
 
 func (e *experiment) task(ctx context.Context, w *api.Work) error {
-	where := w.Where
-	where.Generators = nil
-	if p := w.Task.Pretrain; p != nil {
-		d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: p.Size, Fit: p.Fit, Where: where}
-		if e.side == SideLoaded {
-			d.Side, d.Where = api.LoadSide(p.Size, p.Load), w.Where
+	switch t := &w.Task; {
+	case t.Pretrain != nil:
+		return e.pair(ctx, w)
+	case t.Evaluate != nil:
+		return e.labelled(ctx, labelledData(api.PartTest, &t.Evaluate.Model, w.Where))
+	case t.Finetune != nil:
+		if d := labelledData(api.PartTraining, t.Finetune, w.Where); !e.tested[trainingQuestion(d)] {
+			return e.labelled(ctx, d)
 		}
-		for _, stain := range []string{p.Source, p.Stain} {
-			if err := e.stain(ctx, d, stain); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// pair opens the patches of both stains of a pretraining.
+func (e *experiment) pair(ctx context.Context, w *api.Work) error {
+	p := w.Task.Pretrain
+	d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: p.Size, Fit: p.Fit, Where: w.Where}
+	if e.side == SideLoaded {
+		d.Side = api.LoadSide(p.Size, p.Load)
+	}
+	for _, stain := range []string{p.Source, p.Stain} {
+		if err := e.stain(ctx, d, stain); err != nil {
+			return err
 		}
-		return nil
 	}
-	if w.Task.Evaluate == nil {
-		return nil
-	}
-	m := &w.Task.Evaluate.Model
-	d := api.DataSet{Part: api.PartTest, Side: m.Size, Fit: m.Fit, Where: where}
-	read, err := e.opener.labelled(ctx, d)
-	if err != nil || !e.seen[read.Set] {
-		e.seen[read.Set] = true
+	return nil
+}
+
+// labelled judges labelled images, once for all tasks that ask for the same, and says of
+// each how many it takes.
+func (e *experiment) labelled(ctx context.Context, d api.DataSet) error {
+	asked := labelledQuestion(d)
+	i, ok := e.read[asked]
+	if !ok {
+		read, err := e.opener.labelled(ctx, d)
+		i = len(e.reads)
 		e.reads = append(e.reads, read)
+		if err != nil {
+			return err
+		}
+		e.read[asked] = i
 	}
-	return err
+	e.reads[i].taken(d)
+	return nil
 }
 
 func (e *experiment) stain(ctx context.Context, d api.DataSet, stain string) error {
+	asked := unlabelledQuestion(d, stain)
+	if _, ok := e.read[asked]; ok {
+		return nil
+	}
 	set, err := e.opener.Unlabelled(ctx, d, stain)
-	if err != nil || e.seen[set] {
+	if err != nil {
 		return err
 	}
-	e.seen[set] = true
-	read := Read{Name: "unlabelled " + stain, Set: set, Report: e.opener.report(unlabelledQuestion(d, stain))}
+	e.read[asked] = len(e.reads)
+	read := Read{Name: "unlabelled " + stain, Set: set, Report: e.opener.report(asked)}
 	if read.Report != nil {
 		read.Verdict = read.Report.Verdict
 	}
@@ -140,7 +186,7 @@ func (e *experiment) stain(ctx context.Context, d api.DataSet, stain string) err
 		}
 	}
 	e.reads = append(e.reads, read)
-	if asked := question(stain, d.Where.Unlabelled, d.Where.Synthetic); !e.stains[asked] {
+	if asked := domainQuestion(d, stain); !e.stains[asked] {
 		e.stains[asked] = true
 		e.unlabelled = append(e.unlabelled, Unlabelled{stain, set})
 	}

@@ -33,12 +33,11 @@ func ContactSheet(side int, rows [][][]uint8) *image.RGBA {
 // split, with up to columns images spread evenly over it.
 func (s *Set) Rows(columns int) [][][]uint8 {
 	var rows [][][]uint8
-	for _, c := range Summarise(s, nil).Counts {
-		part := s.Select(func(im Image) bool { return im.Split == c.Split && im.Label == c.Class })
-		n := min(columns, part.Len())
+	for _, c := range s.byClass() {
+		n := min(columns, len(c.images))
 		row := make([][]uint8, n)
 		for i := range row {
-			row[i] = part.Pixels(i * part.Len() / n)
+			row[i] = s.pixels[c.images[i*len(c.images)/n]]
 		}
 		rows = append(rows, row)
 	}

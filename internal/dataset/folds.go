@@ -32,13 +32,20 @@ func foldGroups(images []*Image, k int, seed uint32) (map[string]int, error) {
 	return folds, d.check(seed)
 }
 
-// dealer deals groups to folds.
+// dealer deals groups to folds. It lists of a group the classes that it has: classes and
+// groups may both be as many as images.
 type dealer struct {
 	classes []string
-	totals  []int64          // images of each class
-	groups  map[string][]int // images of each class, by group
-	size    map[string]int   // images, by group
-	folds   [][]int64        // images of each class, by fold
+	totals  []int64               // images of each class
+	groups  map[string][]classSum // in the order of classes
+	size    map[string]int        // images, by group
+	folds   [][]int64             // images of each class, by fold
+}
+
+// classSum is the images of a class, which is a place in classes.
+type classSum struct {
+	class int
+	n     int64
 }
 
 func newDealer(images []*Image, k int) *dealer {
@@ -46,18 +53,25 @@ func newDealer(images []*Image, k int) *dealer {
 	for _, im := range images {
 		totals[im.Label]++
 	}
-	d := &dealer{classes: sortedKeys(totals), groups: map[string][]int{}, size: map[string]int{}}
+	d := &dealer{classes: sortedKeys(totals), groups: map[string][]classSum{}, size: map[string]int{}}
 	place := map[string]int{}
 	for i, class := range d.classes {
 		place[class] = i
 		d.totals = append(d.totals, totals[class])
 	}
+	in := map[string]map[int]int64{}
 	for _, im := range images {
-		if d.groups[im.Group] == nil {
-			d.groups[im.Group] = make([]int, len(d.classes))
+		if in[im.Group] == nil {
+			in[im.Group] = map[int]int64{}
 		}
-		d.groups[im.Group][place[im.Label]]++
+		in[im.Group][place[im.Label]]++
 		d.size[im.Group]++
+	}
+	for name, sums := range in {
+		for class, n := range sums {
+			d.groups[name] = append(d.groups[name], classSum{class, n})
+		}
+		slices.SortFunc(d.groups[name], func(a, b classSum) int { return a.class - b.class })
 	}
 	for range k {
 		d.folds = append(d.folds, make([]int64, len(d.classes)))
@@ -66,27 +80,27 @@ func newDealer(images []*Image, k int) *dealer {
 }
 
 // deal puts a group where it disturbs least, and returns the fold.
-func (d *dealer) deal(group []int) int {
+func (d *dealer) deal(group []classSum) int {
 	best, least := 0, 0.0
 	for f := range d.folds {
 		if cost := d.cost(f, group); f == 0 || cost < least {
 			best, least = f, cost
 		}
 	}
-	for c, n := range group {
-		d.folds[best][c] += int64(n)
+	for _, g := range group {
+		d.folds[best][g.class] += g.n
 	}
 	return best
 }
 
 // cost is how much the sum of squares grows if a fold takes a group.
-func (d *dealer) cost(fold int, group []int) float64 {
+func (d *dealer) cost(fold int, group []classSum) float64 {
 	k := int64(len(d.folds))
 	cost := 0.0
-	for c, n := range group {
-		before := k*d.folds[fold][c] - d.totals[c]
-		after := before + k*int64(n)
-		total := float64(d.totals[c])
+	for _, g := range group {
+		before := k*d.folds[fold][g.class] - d.totals[g.class]
+		after := before + k*g.n
+		total := float64(d.totals[g.class])
 		cost += float64(float64(after-before) / total * (float64(after+before) / total))
 	}
 	return cost
@@ -94,23 +108,23 @@ func (d *dealer) cost(fold int, group []int) float64 {
 
 // check refuses folds that lack a class.
 func (d *dealer) check(seed uint32) error {
-	for c, class := range d.classes {
-		with := 0
-		for _, g := range d.groups {
-			if g[c] > 0 {
-				with++
-			}
+	with := make([]int, len(d.classes)) // groups that have each
+	for _, group := range d.groups {
+		for _, g := range group {
+			with[g.class]++
 		}
+	}
+	for c, class := range d.classes {
 		for f := range d.folds {
 			if d.folds[f][c] > 0 {
 				continue
 			}
 			e := fault.New(fault.ErrData, "data.labelled.folds is %d: class %s, which %s, has no image in fold %d with seed %d",
-				len(d.folds), Show(class), count(with, "group has", "groups have"), f+1, seed)
-			if with < 2 {
+				len(d.folds), Show(class), count(with[c], "group has", "groups have"), f+1, seed)
+			if with[c] < 2 {
 				return e.WithHint("a class in one group cannot be tested apart from training: leave folds out, or the class")
 			}
-			return e.WithHint("take fewer folds, at most %d, or another data.seed", min(with, len(d.folds)-1))
+			return e.WithHint("take fewer folds, at most %d, or another data.seed", min(with[c], len(d.folds)-1))
 		}
 	}
 	return nil

@@ -152,6 +152,9 @@ func TestFoldsOfAPool(t *testing.T) {
 		}
 		wantCheck(t, v, "groups", Warn, "every image is its own group")
 		n += cut.Split(Test).Len()
+		if whole, alone, one := p.HeapBytes(), whole.HeapBytes(), cut.HeapBytes(); one != 0 || alone != whole || whole != 12*8*8*3 {
+			t.Errorf("the pool's pixels are %d bytes, a fold's %d, one's alone %d", whole, one, alone)
+		}
 	}
 	if n != 10 {
 		t.Errorf("%d images are tested", n)
@@ -190,4 +193,16 @@ func TestFoldsPartNoTwins(t *testing.T) {
 	if refused != 2 {
 		t.Errorf("%d of 4 folds part the twins, want the two that test one of them", refused)
 	}
+}
+
+// Labels as many as images are refused, not laid out beside groups as many.
+func TestFoldsOfManyClasses(t *testing.T) {
+	const n = 100_000 // a number for each class of each group would be 80 GB
+	images := make([]*Image, n)
+	for i := range images {
+		name := fmt.Sprintf("%06d", i)
+		images[i] = &Image{Name: name, Group: name, Label: name, Split: Train}
+	}
+	_, err := foldGroups(images, 5, 1)
+	wantData(t, err, "class 000000, which 1 group has")
 }

@@ -53,7 +53,7 @@ func LoadLabelled(ctx context.Context, src Labelled, opt Options) (*Set, *Report
 	if err != nil {
 		return nil, r, closeAfter(p.set, err)
 	}
-	s.mapped = p.set.mapped
+	s.mapped, s.lent = p.set.mapped, false // nobody else has the pool
 	return s, r, nil
 }
 
@@ -117,6 +117,7 @@ func LoadPool(ctx context.Context, src Labelled, opt Options) (*Pool, *Report, e
 func (p *Pool) Cut(src Labelled) (*Set, Verdict, error) {
 	v := Verdict{Checks: append(p.listed.checks(), p.files)}
 	s := p.set.keep(func(int) bool { return true })
+	s.lent = true
 	if src.Folds > 0 {
 		if src.Fold < 1 || src.Fold > src.Folds {
 			return nil, v, fault.New(fault.ErrSpec, "there is no fold %d of %d", src.Fold, src.Folds)

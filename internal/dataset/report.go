@@ -22,6 +22,8 @@ type Report struct {
 	Rebuilt  int         `json:"rebuilt"`  // cache entries that were damaged and written anew
 	Grouping Grouping    `json:"grouping"` // how images of labelled sets were grouped
 	Verdict  Verdict     `json:"-"`        // on what was found: shown by itself
+
+	places map[[2]int]int // of sizes in Sizes, while images are counted: each may have its own
 }
 
 // Skipped is a file left out, and why.
@@ -40,9 +42,13 @@ type SizeCount struct {
 // count takes one decoded image into the report.
 func (r *Report) count(im fitted, side int) {
 	r.Images++
-	i := slices.IndexFunc(r.Sizes, func(s SizeCount) bool { return s.W == im.w && s.H == im.h })
-	if i < 0 {
+	i, ok := r.places[[2]int{im.w, im.h}]
+	if !ok {
+		if r.places == nil {
+			r.places = map[[2]int]int{}
+		}
 		i = len(r.Sizes)
+		r.places[[2]int{im.w, im.h}] = i
 		r.Sizes = append(r.Sizes, SizeCount{W: im.w, H: im.h})
 	}
 	r.Sizes[i].N++
@@ -60,6 +66,7 @@ func (r *Report) count(im fitted, side int) {
 }
 
 func (r *Report) sortSizes() {
+	r.places = nil // they are other ones
 	slices.SortFunc(r.Sizes, func(a, b SizeCount) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.W, b.W), cmp.Compare(a.H, b.H))
 	})

@@ -44,6 +44,7 @@ type Set struct {
 	pixels [][]uint8
 	hashes [][sha256.Size]byte
 	mapped [][]byte // what Close unmaps; owned by the set that was loaded
+	lent   bool     // the pixels are those of a pool, which counts them
 }
 
 // New makes a set of pixels in memory, each side*side*3 bytes (rows, columns,
@@ -87,8 +88,14 @@ func (s *Set) Side() int { return s.side }
 func (s *Set) Len() int { return len(s.images) }
 
 // HeapBytes is how much memory the pixels of a loaded set take. What is mapped is not
-// counted: the system takes it back when it needs room.
-func (s *Set) HeapBytes() int64 { return int64(len(s.pixels)-len(s.mapped)) * int64(s.side*s.side*3) }
+// counted: the system takes it back when it needs room. What is cut out of a pool takes
+// none: the pool counts its pixels, once for all that share them.
+func (s *Set) HeapBytes() int64 {
+	if s.lent {
+		return 0
+	}
+	return int64(len(s.pixels)-len(s.mapped)) * int64(s.side*s.side*3)
+}
 
 // Image describes image i.
 func (s *Set) Image(i int) Image { return s.images[i] }
@@ -117,13 +124,22 @@ func (s *Set) Select(keep func(Image) bool) *Set {
 
 // keep is the set of those images whose places are accepted.
 func (s *Set) keep(accept func(i int) bool) *Set {
-	sub := &Set{side: s.side}
-	for i, im := range s.images {
+	var places []int
+	for i := range s.images {
 		if accept(i) {
-			sub.images = append(sub.images, im)
-			sub.pixels = append(sub.pixels, s.pixels[i])
-			sub.hashes = append(sub.hashes, s.hashes[i])
+			places = append(places, i)
 		}
+	}
+	return s.at(places)
+}
+
+// at is the set of the images at some places, in their order.
+func (s *Set) at(places []int) *Set {
+	sub := &Set{side: s.side}
+	for _, i := range places {
+		sub.images = append(sub.images, s.images[i])
+		sub.pixels = append(sub.pixels, s.pixels[i])
+		sub.hashes = append(sub.hashes, s.hashes[i])
 	}
 	return sub
 }

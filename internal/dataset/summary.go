@@ -23,24 +23,54 @@ type Count struct {
 // Summarise counts a set; r may be nil.
 func Summarise(s *Set, r *Report) Summary {
 	out := Summary{Side: s.side, Images: s.Len(), Groups: s.groups(), MeanColour: s.MeanColour(), Fingerprint: s.Fingerprint(), Report: r}
-	for _, split := range []Split{NoSplit, Train, Validation, Test} {
-		part := s.Split(split)
-		for _, class := range append([]string{""}, part.Classes()...) {
-			c := part.Select(func(im Image) bool { return im.Label == class })
-			if c.Len() > 0 {
-				out.Counts = append(out.Counts, Count{split, class, c.Len(), c.groups(), c.MeanColour()})
-			}
-		}
+	for _, c := range s.byClass() {
+		part := s.at(c.images)
+		out.Counts = append(out.Counts, Count{c.split, c.class, part.Len(), part.groups(), part.MeanColour()})
 	}
 	return out
 }
 
-// groups is the number of different groups.
+// classImages is the places of the images of one class in one split.
+type classImages struct {
+	split  Split
+	class  string
+	images []int
+}
+
+// byClass is the images of each split and class that has any, in the order of reports.
+func (s *Set) byClass() []classImages {
+	in := map[Split]map[string][]int{}
+	for i := range s.images {
+		im := &s.images[i]
+		if in[im.Split] == nil {
+			in[im.Split] = map[string][]int{}
+		}
+		in[im.Split][im.Label] = append(in[im.Split][im.Label], i)
+	}
+	var all []classImages
+	for _, split := range append([]Split{NoSplit}, Splits...) {
+		for _, class := range sortedKeys(in[split]) {
+			all = append(all, classImages{split, class, in[split][class]})
+		}
+	}
+	return all
+}
+
+// groups is the number of different groups. An image that is its own group is one in its
+// split: in another split another image may have its name.
 func (s *Set) groups() int {
-	seen := map[string]bool{}
-	for _, im := range s.images {
-		if im.Group != "" {
-			seen[im.Group] = true
+	type group struct {
+		split Split // of an image that is its own
+		name  string
+	}
+	seen := map[group]bool{}
+	for i := range s.images {
+		switch im := &s.images[i]; im.Group {
+		case "":
+		case im.Name:
+			seen[group{im.Split, im.Name}] = true
+		default:
+			seen[group{NoSplit, im.Group}] = true
 		}
 	}
 	return len(seen)

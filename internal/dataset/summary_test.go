@@ -1,9 +1,11 @@
 package dataset
 
 import (
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -34,6 +36,88 @@ func TestSummaryAndContactSheet(t *testing.T) {
 	red, _, _, _ := m.At(2, 2).RGBA()
 	if uint8(red>>8) != s.Pixels(0)[0] {
 		t.Error("the first image is not where it should be")
+	}
+}
+
+// Images that are their own groups are as many groups as images, also where those of two
+// splits have one name: of each class, and of all.
+func TestGroupsOfImagesWithoutPatients(t *testing.T) {
+	s := newStudy(t)
+	s.src = Labelled{Train: s.folder("train", 0, 1, 2), Test: s.folder("test", 3, 4)}
+	for _, class := range []string{"a", "b"} { // test/a/x-p0.png beside train/a/x-p0.png
+		if err := os.Rename(filepath.Join(s.dir, "test", class, "x-p3.png"), filepath.Join(s.dir, "test", class, "x-p0.png")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, r := s.must()
+	sum := Summarise(set, r)
+	if sum.Groups != 10 || r.Grouping != ByImage {
+		t.Errorf("10 images are %d groups by %s", sum.Groups, r.Grouping)
+	}
+	for i, c := range sum.Counts {
+		if want := r.Verdict.Counts[i]; c.Groups != c.Images || c.Groups != want.Groups || c.Images != want.Images || c.Class != want.Class || c.Split != want.Split {
+			t.Errorf("%d images of %s in %s are %d groups, and for the verdict %+v", c.Images, c.Class, c.Split, c.Groups, want)
+		}
+	}
+	s.src.GroupPattern = `-(?P<patient>p\d)`
+	s.src.Test = s.folder("other", 3, 4)
+	set, r = s.must()
+	if sum := Summarise(set, r); sum.Groups != 5 || sum.Counts[0].Groups != 3 || sum.Counts[2].Groups != 2 {
+		t.Errorf("5 patients are %+v", sum)
+	}
+}
+
+// Labels as many as images, as where a column of names was taken for them, make sentences
+// of a few names, and sums that visit each image once.
+func TestManyClasses(t *testing.T) {
+	var images []Image
+	const n = 5000
+	for i := range n {
+		split := Train
+		if i%2 == 0 {
+			split = Test
+		}
+		images = append(images, Image{Name: fmt.Sprintf("%05d", i), Label: fmt.Sprintf("c%05d", i), Split: split})
+	}
+	checks := checkClasses(images)
+	if len(checks) != 2 || len(checks[0].Text) > 300 || !strings.Contains(checks[0].Text, "and 2488 more have no image in train") {
+		t.Errorf("%d checks, the first %s", len(checks), checks[0].Text)
+	}
+	s := pixelless(images)
+	if sum := Summarise(s, nil); len(sum.Counts) != n || sum.Counts[1].Class != "c00003" || sum.Counts[1].Split != Train || len(s.Rows(3)) != n {
+		t.Errorf("%d classes", len(sum.Counts))
+	}
+}
+
+// Every file may have a size of its own.
+func TestManySizes(t *testing.T) {
+	var r Report
+	for range 2 {
+		for i := range 3000 {
+			r.count(fitted{w: 100 + i, h: 200}, 64)
+		}
+	}
+	r.count(fitted{w: 3099, h: 200}, 64)
+	r.sortSizes()
+	if len(r.Sizes) != 3000 || r.Sizes[0] != (SizeCount{3099, 200, 3}) || r.Sizes[1] != (SizeCount{100, 200, 2}) {
+		t.Errorf("%d sizes, the first %+v", len(r.Sizes), r.Sizes[:2])
+	}
+}
+
+// What a summary of a class for each image, and a report of a size for each, take is
+// linear in the images.
+func BenchmarkSummaryOfManyClasses(b *testing.B) {
+	var images []Image
+	for i := range 100_000 {
+		images = append(images, Image{Name: fmt.Sprintf("%06d", i), Label: fmt.Sprint(i / 10), Split: Train})
+	}
+	s := pixelless(images)
+	for b.Loop() {
+		Summarise(s, nil)
+		var r Report
+		for i := range images {
+			r.count(fitted{w: i, h: 200}, 64)
+		}
 	}
 }
 

@@ -2,7 +2,9 @@ package dataset
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"g2c/internal/fault"
 	"g2c/internal/philox"
@@ -61,4 +63,24 @@ func (s *Set) Take(n int, seed uint32) (*Set, error) {
 	}
 	sub := s.keep(func(i int) bool { return s.images[i].Split != Train || taken[i] })
 	return sub, nil
+}
+
+// Taken adds how many training images are taken of a set of some labels, or why they
+// cannot be: once, however many tasks take the same.
+func (v *Verdict) Taken(s *Set, labels []string, n int, seed uint32) {
+	all := s.Split(Train).Len()
+	if all == 0 {
+		return // there is nothing to take of test images alone
+	}
+	of := "training images"
+	if len(labels) > 0 {
+		of += " of " + Show(strings.Join(labels, ", "))
+	}
+	c := Check{"take", Note, fmt.Sprintf("Of %d %s %d are taken.", all, of, n), ""}
+	if _, err := s.Take(n, seed); err != nil {
+		c.State, c.Text = Error, fmt.Sprintf("Of %d %s %d cannot be taken: %s.", all, of, n, err)
+	}
+	if !slices.Contains(v.Checks, c) {
+		v.Checks = append(v.Checks, c)
+	}
 }

@@ -86,3 +86,26 @@ func TestTakeRefuses(t *testing.T) {
 	_, err = s.Take(0, 0)
 	wantError(t, fault.ErrSpec, err, "take is 0")
 }
+
+// The verdict says what is taken of which labels, and what cannot be, once each.
+func TestTheVerdictSaysWhatIsTaken(t *testing.T) {
+	var images []Image
+	for i := range 20 {
+		images = append(images, Image{Name: fmt.Sprintf("a/%02d", i), Label: "a", Split: Train})
+	}
+	images = append(images, Image{Name: "b/0", Label: "b", Split: Train}, Image{Name: "b/1", Label: "b", Split: Test})
+	s := pixelless(images)
+	var v Verdict
+	for range 2 {
+		v.Taken(s, []string{"a", "b"}, 11, 0)
+		v.Taken(s, []string{"a", "b"}, 12, 0)
+		v.Taken(s, []string{"a", "b"}, 22, 0)
+		v.Taken(s.Split(Test), []string{"a", "b"}, 11, 0)
+	}
+	wantCheck(t, v, "take", Note, "Of 21 training images of a, b 11 are taken.")
+	wantCheck(t, v, "take", Note, "Of 21 training images of a, b 12 are taken.")
+	wantCheck(t, v, "take", Error, "22 cannot be taken", "take fewer")
+	if len(v.Checks) != 3 {
+		t.Errorf("not once each:\n%s", v.Text())
+	}
+}

@@ -21,7 +21,7 @@ const (
 
 // Check is one thing that was looked at, and what was found, as a sentence.
 type Check struct {
-	Name  string `json:"name"` // groups, classes, leaks, pixels, labels, copies, sources, names, tables, files, unlabelled
+	Name  string `json:"name"` // groups, classes, leaks, pixels, labels, copies, sources, names, tables, files, unlabelled, take
 	State State  `json:"state"`
 	Text  string `json:"text"`
 	Hint  string `json:"hint,omitempty"` // what to do, of an error
@@ -245,20 +245,39 @@ func checkClasses(images []Image) []Check {
 			has[i][im.Label], all[im.Label] = true, true
 		}
 	}
+	classes := sortedKeys(all)
 	var bad []Check
 	for i, p := range parts {
-		for _, class := range sortedKeys(all) {
+		var missing []string
+		for _, class := range classes {
 			if !has[i][class] {
-				bad = append(bad, Check{
-					"classes", Error,
-					fmt.Sprintf("Class %s has no image in %s, which has only %s.", Show(class), p.name(), Show(strings.Join(sortedKeys(has[i]), ", "))),
-					"every class needs images in every split",
-				})
+				missing = append(missing, class)
 			}
+		}
+		if len(missing) > 0 {
+			what := "Class %s has no image in %s, which has only %s."
+			if len(missing) > 1 {
+				what = "Classes %s have no image in %s, which has only %s."
+			}
+			bad = append(bad, Check{
+				"classes", Error, fmt.Sprintf(what, listed(missing), p.name(), listed(sortedKeys(has[i]))), "every class needs images in every split",
+			})
 		}
 	}
 	if len(bad) > 0 {
 		return bad
 	}
-	return []Check{{"classes", OK, fmt.Sprintf("Every split has images of %s.", Show(strings.Join(sortedKeys(all), ", "))), ""}}
+	return []Check{{"classes", OK, fmt.Sprintf("Every split has images of %s.", listed(classes)), ""}}
+}
+
+// maxListed is how many names a sentence lists: where a column of patients was taken for
+// the labels there are thousands.
+const maxListed = 12
+
+// listed is names as a sentence may hold them.
+func listed(names []string) string {
+	if len(names) <= maxListed {
+		return Show(strings.Join(names, ", "))
+	}
+	return fmt.Sprintf("%s and %d more", Show(strings.Join(names[:maxListed], ", ")), len(names)-maxListed)
 }
