@@ -17,6 +17,10 @@
 //     stands in a task, the table finds that out by itself.
 //   - unit, doc: for readers.
 //
+// The tags whole, names, dots and unwritten are a spec's own. There are no others, no other
+// kinds of rule and no other options: tags are a part of the program, and one that is wrong
+// stops it when its struct is first described.
+//
 // Structs that are embedded count as their fields. The package knows nothing of tasks and
 // specs; its functions may be called from many goroutines.
 package field

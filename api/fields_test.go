@@ -1,0 +1,50 @@
+package api
+
+import (
+	"reflect"
+	"testing"
+
+	"g2c/internal/field"
+)
+
+// fieldsBelow visits the fields of a struct and of those that stand in it, once each.
+func fieldsBelow(t reflect.Type, seen map[reflect.Type]bool, visit func(field.Field)) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice:
+		fieldsBelow(t.Elem(), seen, visit)
+	case reflect.Struct:
+		if seen[t] {
+			return
+		}
+		seen[t] = true
+		for _, f := range field.Of(t) {
+			visit(f)
+			fieldsBelow(f.Type, seen, visit)
+		}
+	}
+}
+
+// A field without a number would be in no key, and would be lost on the way through the
+// log.
+func TestEveryFieldHasANumber(t *testing.T) {
+	count, seen := 0, map[reflect.Type]bool{}
+	for _, of := range []reflect.Type{reflect.TypeFor[Task](), reflect.TypeFor[Work]()} {
+		fieldsBelow(of, seen, func(f field.Field) {
+			count++
+			if f.Owner == reflect.TypeFor[Work]() && f.Go == "Task" {
+				return // its encoding stands before the others, and has a version of its own
+			}
+			if f.Number == 0 || f.Stored == "" {
+				t.Errorf("%s.%s has number %d and the name %q", f.Owner, f.Go, f.Number, f.Stored)
+			}
+		})
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[Pretrain](), reflect.TypeFor[Finetune](), reflect.TypeFor[Evaluate](), reflect.TypeFor[Where](), reflect.TypeFor[Labelled](), reflect.TypeFor[Validation]()} {
+		if !seen[of] {
+			t.Errorf("%s was not looked at", of)
+		}
+	}
+	if count < 80 {
+		t.Errorf("only %d fields seen", count)
+	}
+}
