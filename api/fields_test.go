@@ -48,3 +48,47 @@ func TestEveryFieldHasANumber(t *testing.T) {
 		t.Errorf("only %d fields seen", count)
 	}
 }
+
+// A field that older programs do not know raises the level of a work that has it, and
+// says by how much: each is set alone here.
+func TestEveryLaterFieldRaisesTheLevel(t *testing.T) {
+	raised, seen := 0, map[reflect.Type]bool{}
+	for _, of := range []reflect.Type{reflect.TypeFor[Task](), reflect.TypeFor[Work]()} {
+		fieldsBelow(of, seen, func(f field.Field) {
+			if f.Was == nil {
+				return
+			}
+			first := f.Owner == reflect.TypeFor[Evaluate]() && f.Go == "Given" // it was always there, and left out
+			if f.Level < LevelFirst || f.Level > LevelTrust || (f.Level == LevelFirst) != first {
+				t.Errorf("%s.%s is of level %d: name the one that brought it", f.Owner, f.Go, f.Level)
+			}
+			if f.Level > LevelFirst {
+				raised++
+			}
+		})
+	}
+	if raised < 10 {
+		t.Errorf("only %d fields raise the level", raised)
+	}
+
+	w := Work{Task: evaluateTask(), Where: Where{Labelled: &Labelled{Validation: &Validation{}}, Synthetic: &Synthetic{}}}
+	if got := w.Level(); got != LevelFirst {
+		t.Fatalf("with all as before: level %d", got)
+	}
+	late := map[string]bool{} // of the fields that are tried
+	for _, of := range []any{w.Task.Evaluate, w.Where.Labelled} {
+		for _, f := range field.Of(reflect.TypeOf(of).Elem()) {
+			mutate(f.In(reflect.ValueOf(of).Elem()), f.Go, func(string) {
+				if f.Was != nil {
+					late[f.Go] = true
+				}
+				if got, want := w.Level(), max(LevelFirst, f.Level); got != want {
+					t.Errorf("%s.%s: level %d, want %d", f.Owner, f.Go, got, want)
+				}
+			})
+		}
+	}
+	if len(late) < 11 {
+		t.Errorf("only %v were tried", late)
+	}
+}

@@ -22,6 +22,7 @@ type Field struct {
 	Signed  bool
 	Default string
 	Was     *string // nil: never left out
+	Level   int     // of the first programs that know it; 0: it has always been there
 	Rules   Rules
 	Word    string // empty: none
 	Means   int64  // what Word stands for
@@ -110,6 +111,11 @@ func describe(owner reflect.Type, s reflect.StructField, index []int, number int
 	if was, ok := s.Tag.Lookup("was"); ok {
 		f.Was = &was
 		f.SetBefore(reflect.New(f.Type).Elem()) // or the tag is no value of it
+	}
+	if level, ok := s.Tag.Lookup("level"); ok {
+		if f.Level, err = strconv.Atoi(level); err != nil || f.Level < 1 || f.Was == nil {
+			wrong(owner, s.Name, "the level %q is none, or nothing says what was before it", level)
+		}
 	}
 	f.Key, f.Keyed = s.Tag.Lookup("key")
 	if word, means, ok := strings.Cut(s.Tag.Get("word"), "="); ok {

@@ -43,6 +43,8 @@ func TestMistakesInTags(t *testing.T) {
 		{made(number, `json:"a" f:"1" f:"2"`), `A: the tag "f" is there twice`},
 		{made(number, `json:"a" f:1`), `A: its tag cannot be read from "f:1" on`},
 		{made(number, `json:"a" was:"x"`), `A: the tag was: `},
+		{made(number, `json:"a" was:"" level:"x"`), `A: the level "x" is none`},
+		{made(number, `json:"a" level:"2"`), `A: the level "2" is none, or nothing says what was before it`},
 		{made(number, `json:"a" word:"all=x"`), `A: the word all stands for no number`},
 		{made(number, `json:"a" f:"1"`, `json:"b" f:"1"`), `B: its number is that of A`},
 		{made(number, `json:"a"`, `json:"a"`), `B: its name "a" is that of A`},
