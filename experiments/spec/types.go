@@ -92,7 +92,7 @@ type Model struct {
 type Checkpoint struct {
 	Every    Every `yaml:"every" default:"1 epoch" doc:"how often a training saves its state"`
 	Keep     int   `yaml:"keep" default:"2" rule:"min=1,max=1000000" doc:"newest checkpoints kept while a task trains; a finished one keeps its last"`
-	KeepBest bool  `yaml:"keepBest" default:"true" doc:"while a fine-tuning trains, keep beside those the one with the highest validation balanced accuracy"`
+	KeepBest bool  `yaml:"keepBest" default:"true" doc:"while a fine-tuning trains, keep beside those the end of the epoch with the highest validation balanced accuracy; one that is the best so far is saved whatever every says"`
 }
 
 // Default is the paper's spec; where the paper is silent, ours. What a spec must
