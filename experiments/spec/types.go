@@ -56,7 +56,7 @@ type Data struct {
 // Labelled says where the labelled patches are: class folders or CSV files.
 type Labelled struct {
 	Train           Paths       `yaml:"train" key:"F" doc:"folders of class folders, or CSV files"`
-	Test            Paths       `yaml:"test" key:"E" doc:"as train; with folds it may be missing"`
+	Test            Paths       `yaml:"test" key:"E" doc:"as train; with folds it may be missing, is trained on too, and enters F beside E"`
 	Validation      Validation  `yaml:"validation" key:"F" default:"{fraction: 0.15, by: group}" doc:"a part of train, by whole groups and stratified by class; or paths of its own; or none"`
 	Group           Group       `yaml:"group" key:"FE"`
 	Columns         api.Columns `yaml:"columns" key:"FE"`
