@@ -89,14 +89,14 @@ type Finetune struct {
 // follows, so that a worker needs nothing else.
 type Evaluate struct {
 	Model Finetune `json:"model" f:"1"`
-	Given Key      `json:"given,omitzero" f:"2" was:""` // evaluation whose rightly recognised positives alone are judged; zero for none
-	Data  Key      `json:"data" f:"3"`                  // fingerprint of the test images of the model's labels
+	Given Key      `json:"given,omitzero" f:"2" was:"" level:"1"` // evaluation whose rightly recognised positives alone are judged; zero for none
+	Data  Key      `json:"data" f:"3"`                            // fingerprint of the test images of the model's labels
 
 	// Metrics is the version of the statistics: 0 for the first.
-	Metrics int `json:"metrics,omitempty" f:"4" was:"0" rule:"min=0"`
+	Metrics int `json:"metrics,omitempty" f:"4" was:"0" level:"2" rule:"min=0"`
 	// What the classes are called in outputs; empty: the model's joined labels.
-	PositiveName string `json:"positiveName,omitempty" f:"5" was:""`
-	NegativeName string `json:"negativeName,omitempty" f:"6" was:""`
+	PositiveName string `json:"positiveName,omitempty" f:"5" was:"" level:"2"`
+	NegativeName string `json:"negativeName,omitempty" f:"6" was:"" level:"2"`
 }
 
 // ClassNames are what the classes are called in outputs, the positive one first.

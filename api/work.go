@@ -1,5 +1,7 @@
 package api
 
+import "g2c/internal/field"
+
 // Work is a task with what its key must not depend on: names, where the data
 // lies, and how to run it.
 type Work struct {
@@ -15,7 +17,8 @@ type Work struct {
 }
 
 // Levels of works. A work of a level above a cluster's is refused by it: some of its
-// coordinators could not read it.
+// coordinators could not read it. A release that brings fields with the tag was has a
+// level of its own, which they name.
 const (
 	LevelFirst = 1
 	// LevelTrust brought evaluations that name the version of their metrics and their
@@ -23,15 +26,10 @@ const (
 	LevelTrust = 2
 )
 
-// Level is the lowest level of a program that reads the work.
+// Level is the lowest level of a program that reads the work: that of the latest field
+// that is not as it was before there was such a field.
 func (w *Work) Level() int {
-	if e := w.Task.Evaluate; e != nil && (e.Metrics != 0 || e.PositiveName != "" || e.NegativeName != "") {
-		return LevelTrust
-	}
-	if l := w.Where.Labelled; l != nil && (l.By != "" || l.AllowDuplicates || l.Folds != 0 || l.Fold != 0 || l.Take != 0 || l.Seed != 0 || l.Named) {
-		return LevelTrust
-	}
-	return LevelFirst
+	return max(LevelFirst, field.Level(w), field.Level(&w.Task))
 }
 
 // Name is the name to show.
@@ -92,16 +90,16 @@ type Labelled struct {
 	Pattern    string      `json:"pattern,omitempty" f:"4"` // regexp with a group named patient or slide, for base names without extension
 	Columns    Columns     `json:"columns" f:"5"`
 
-	By              string `json:"by,omitempty" f:"6" was:""`              // where a pattern and a column both give groups: GroupByPattern or GroupByColumn; empty: that is an error
-	AllowDuplicates bool   `json:"allowDuplicates,omitempty" f:"7" was:""` // equal pixels in two splits or under two labels are counted, not refused
-	Folds           int    `json:"folds,omitempty" f:"8" was:""`           // group-wise folds over the images of Train and Test; 0 for none
-	Fold            int    `json:"fold,omitempty" f:"9" was:""`            // the one that is tested, from 1
-	Take            int    `json:"take,omitempty" f:"10" was:""`           // training images taken; 0 for all
-	Seed            uint32 `json:"seed,omitempty" f:"11" was:""`           // of the folds and of what is taken
+	By              string `json:"by,omitempty" f:"6" was:"" level:"2"`              // where a pattern and a column both give groups: GroupByPattern or GroupByColumn; empty: that is an error
+	AllowDuplicates bool   `json:"allowDuplicates,omitempty" f:"7" was:"" level:"2"` // equal pixels in two splits or under two labels are counted, not refused
+	Folds           int    `json:"folds,omitempty" f:"8" was:"" level:"2"`           // group-wise folds over the images of Train and Test; 0 for none
+	Fold            int    `json:"fold,omitempty" f:"9" was:"" level:"2"`            // the one that is tested, from 1
+	Take            int    `json:"take,omitempty" f:"10" was:"" level:"2"`           // training images taken; 0 for all
+	Seed            uint32 `json:"seed,omitempty" f:"11" was:"" level:"2"`           // of the folds and of what is taken
 
 	// Named says that names of columns which are not empty were written by the user.
 	// Works of older programs have the default names in place of empty ones, and do not.
-	Named bool `json:"named,omitempty" f:"12" was:""`
+	Named bool `json:"named,omitempty" f:"12" was:"" level:"2"`
 }
 
 // What a group is found by, where a pattern and a column both say it.

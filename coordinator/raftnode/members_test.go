@@ -157,6 +157,15 @@ func TestBackupAndRestore(t *testing.T) {
 	d.same()
 }
 
+// submission is an experiment of one work, old or with fields that the first level lacks.
+func submission(name string, late bool) command.Entry {
+	w := fixture.Work(name, fixture.Options{})
+	if late {
+		w.Where.Labelled = &api.Labelled{Folds: 5, Fold: 1}
+	}
+	return command.Entry{Request: name, Actor: "me", Command: command.Submit{Experiment: name, Name: name, Project: "p", Works: []api.Work{w}}}
+}
+
 // Nothing is written that one of the nodes could not read.
 func TestLevels(t *testing.T) {
 	t.Parallel()
@@ -164,12 +173,10 @@ func TestLevels(t *testing.T) {
 	c.tune = func(k *raftnode.Config) { k.Level = command.Level + 1 }
 	c.found("c1", "c2", "c3")
 	c.write(0)
-	folds := fixture.Work("HE", fixture.Options{})
-	folds.Where.Labelled = &api.Labelled{Folds: 5, Fold: 1} // fields that the first level lacks
-	submit := command.Entry{Request: "new field", Actor: "me", Command: command.Submit{Experiment: "e", Name: "e", Project: "p", Works: []api.Work{folds}}}
-	if err := c.propose(submit); !errors.Is(err, command.ErrNewer) {
-		t.Errorf("a work of level %d on a cluster of level 1: %v", folds.Level(), err)
+	if err := c.propose(submission("folds", true)); !errors.Is(err, command.ErrNewer) {
+		t.Errorf("a work of a later level on a cluster of level 1: %v", err)
 	}
+	must(t, c.propose(submission("old", false))) // the cluster is in use
 	raise := command.Entry{Actor: "me", Command: command.Raise{Level: command.Level + 1}}
 	old := c.follower()
 	c.stop(old)
@@ -193,5 +200,33 @@ func TestLevels(t *testing.T) {
 	higher := command.Entry{Command: command.Raise{Level: command.Level + 2}}
 	if err := c.propose(higher); !errors.Is(err, command.ErrNewer) {
 		t.Errorf("raised to what nobody has: %v", err)
+	}
+}
+
+// A cluster in which nothing was ever submitted is raised while one of its nodes is away,
+// and takes what the new level brings; one that is there and older forbids it.
+func TestANewClusterIsRaisedWithoutOneThatIsAway(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.tune = func(k *raftnode.Config) { k.Level = command.Level + 1 }
+	c.found("c1", "c2", "c3")
+	c.write(0)
+	raise := command.Entry{Command: command.Raise{Level: command.Level + 1}}
+	away := c.follower()
+	c.stop(away)
+	_, err := c.start(away, func(k *raftnode.Config) { k.Level = command.Level })
+	must(t, err)
+	if err := c.propose(raise); !errors.Is(err, command.ErrNewer) {
+		t.Errorf("raised over an older release: %v", err)
+	}
+	c.stop(away)
+	if err := c.propose(raise); err != nil {
+		t.Fatalf("not raised while %s is away: %v", away, err)
+	}
+	must(t, c.propose(submission("folds", true)))
+	c.restart(away)
+	c.same()
+	if got := c.nodes[away].Snapshot(); got.Level() != command.Level+1 || !got.Submitted() {
+		t.Errorf("%s is at level %d", away, got.Level())
 	}
 }

@@ -106,9 +106,12 @@ func (n *Node) refusal() error {
 }
 
 // checkLevel refuses what another replica could not read, and a level that one of
-// them does not have.
+// them does not have. One that cannot be asked may not have it either; but where nothing
+// was ever submitted nothing is lost if that one has to be of this release before it can
+// take part, and a new cluster works while one of its coordinators is still to come.
 func (n *Node) checkLevel(ctx context.Context, c command.Command) error {
-	have := n.Snapshot().Level()
+	snapshot := n.Snapshot()
+	have := snapshot.Level()
 	if need := command.LevelOf(c); need > have {
 		verb, _ := command.Describe(c)
 		return fault.New(fault.ErrUnavailable, "%w: %s needs level %d, and the cluster is at %d", command.ErrNewer, verb, need, have).
@@ -126,7 +129,13 @@ func (n *Node) checkLevel(ctx context.Context, c command.Command) error {
 			continue
 		}
 		r, err := n.askMember(ctx, s)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !snapshot.Submitted():
+			n.config.Log.Info("the level of a new cluster is raised without asking one that is not there", "level", raise.Level, "member", string(s.ID), "why", err)
+			continue
+		case err != nil:
 			return fault.New(fault.ErrUnavailable, "level %d: %s cannot be asked whether it reads it: %w", raise.Level, s.ID, err)
 		}
 		if r.Level < raise.Level {

@@ -56,21 +56,33 @@ func (s *Server) lead(ctx context.Context) {
 const raiseEvery = time.Second
 
 // raiseNew gives a cluster in which nothing was ever submitted the level of this
-// release, once every coordinator reads it. One that has been in use is raised by those
-// who run it, when no older release is to be gone back to.
+// release, once no coordinator that answers is of an older one. One that has been in use
+// is raised by those who run it, when no older release is to be gone back to.
 func (r *reign) raiseNew() {
-	for {
-		snapshot := r.cfg.Replica.Snapshot()
-		if snapshot.Level() >= command.Level || snapshot.Submitted() {
+	for said := false; ; {
+		waits, err := r.raiseFresh(r.ctx)
+		if !waits || r.ctx.Err() != nil {
 			return
 		}
-		if _, err := r.propose(r.ctx, command.Entry{Command: command.Raise{Level: command.Level}}); err != nil {
-			r.cfg.Log.Debug("a new cluster is not raised yet", "level", command.Level, "why", err)
+		if !said {
+			r.cfg.Log.Info("raising the level of a new cluster is put off", "level", command.Level, "why", err)
+			said = true
 		}
 		if !r.pause(raiseEvery) {
 			return
 		}
 	}
+}
+
+// raiseFresh raises the level of a cluster in which nothing was ever submitted. It says
+// whether the cluster still waits for that, and why.
+func (s *Server) raiseFresh(ctx context.Context) (waits bool, err error) {
+	snapshot := s.cfg.Replica.Snapshot()
+	if snapshot.Level() >= command.Level || snapshot.Submitted() {
+		return false, nil
+	}
+	_, err = s.propose(ctx, command.Entry{Command: command.Raise{Level: command.Level}})
+	return err != nil, err
 }
 
 // pause waits a while, or reports false when the reign ends.

@@ -65,6 +65,11 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 		Experiment: experimentID(in.header.Name), Name: in.header.Name, Project: in.header.Project, Priority: int(in.header.Priority),
 		Need: command.Need{Device: in.header.Device, Memory: in.header.MemoryBytes}, Works: in.works, Finished: finished,
 	}
+	// The first submission ends the time in which a cluster is raised by itself, so it is
+	// raised before; if an older coordinator forbids that, what this one reads is let in.
+	if waits, err := s.raiseFresh(ctx); waits && (!errors.Is(err, command.ErrNewer) || command.LevelOf(c) > s.cfg.Replica.Snapshot().Level()) {
+		return err
+	}
 	r, err := s.write(ctx, in.header.RequestId, c)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ type Data struct {
 // Labelled says where the labelled patches are: class folders or CSV files.
 type Labelled struct {
 	Train           Paths       `yaml:"train" key:"F" doc:"folders of class folders, or CSV files"`
-	Test            Paths       `yaml:"test" key:"E" doc:"as train; with folds it may be missing"`
+	Test            Paths       `yaml:"test" key:"E" doc:"as train; with folds it may be missing, is trained on too, and enters F beside E"`
 	Validation      Validation  `yaml:"validation" key:"F" default:"{fraction: 0.15, by: group}" doc:"a part of train, by whole groups and stratified by class; or paths of its own; or none"`
 	Group           Group       `yaml:"group" key:"FE"`
 	Columns         api.Columns `yaml:"columns" key:"FE"`
@@ -92,7 +92,7 @@ type Model struct {
 type Checkpoint struct {
 	Every    Every `yaml:"every" default:"1 epoch" doc:"how often a training saves its state"`
 	Keep     int   `yaml:"keep" default:"2" rule:"min=1,max=1000000" doc:"newest checkpoints kept while a task trains; a finished one keeps its last"`
-	KeepBest bool  `yaml:"keepBest" default:"true" doc:"while a fine-tuning trains, keep beside those the one with the highest validation balanced accuracy"`
+	KeepBest bool  `yaml:"keepBest" default:"true" doc:"while a fine-tuning trains, keep beside those the end of the epoch with the highest validation balanced accuracy; one that is the best so far is saved whatever every says"`
 }
 
 // Default is the paper's spec; where the paper is silent, ours. What a spec must

@@ -159,7 +159,7 @@ func TestEveryFieldEntersItsKeys(t *testing.T) {
 		seen[f.Path] = true
 		for _, edit := range toggles(t, base, f) {
 			after, _ := keys(t, append(slices.Clone(base), edit)...)
-			compareKeys(t, edit, f.Key, before, after)
+			compareKeys(t, edit, keysIn(&f, false), before, after)
 		}
 	}
 	for path := range edits {
@@ -168,6 +168,30 @@ func TestEveryFieldEntersItsKeys(t *testing.T) {
 		}
 	}
 	checkCoverage(t, seen)
+}
+
+// With folds the same holds: what tells names apart is what the keys depend on.
+func TestEveryFieldEntersItsKeysInFolds(t *testing.T) {
+	base := append(slices.Clone(rich), "data.labelled.folds=2")
+	before, fields := keys(t, base...)
+	tried := 0
+	for _, f := range fields {
+		if f.Key == "" || strings.HasPrefix(f.Path, "tasks[0]") { // as tasks[1]
+			continue
+		}
+		list := toggles(t, base, f)
+		if f.Path == "data.labelled.folds" {
+			list = []string{"data.labelled.folds=3"}
+		}
+		for _, edit := range list {
+			tried++
+			after, _ := keys(t, append(slices.Clone(base), edit)...)
+			compareKeys(t, edit, keysIn(&f, true), before, after)
+		}
+	}
+	if tried < 50 {
+		t.Errorf("only %d edits tried", tried)
+	}
 }
 
 // compareKeys holds what an edit changed to the keys that its field enters.

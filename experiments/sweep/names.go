@@ -97,7 +97,7 @@ func relevant(r *request) map[string]string {
 	kinds := map[api.Kind]string{api.KindPretrain: "P", api.KindFinetune: "PF", api.KindEvaluate: "PFE"}[r.item.Task.Kind]
 	out := map[string]string{}
 	for _, f := range spec.Fields(&r.variant.Spec) {
-		if strings.ContainsAny(f.Key, kinds) && !(alone(r) && onlyWithStains(f.Path)) {
+		if strings.ContainsAny(keysIn(&f, r.fold > 0), kinds) && !(alone(r) && onlyWithStains(f.Path)) {
 			out[f.Path] = f.Value
 		}
 	}
@@ -108,6 +108,15 @@ func relevant(r *request) map[string]string {
 		out["fold"] = strconv.Itoa(r.fold)
 	}
 	return out
+}
+
+// keysIn is the keys that a field enters, of P, F and E. Folds are drawn over training and
+// test images together, so with them the test images are trained on too.
+func keysIn(f *spec.Field, folds bool) string {
+	if folds && f.Path == "data.labelled.test" {
+		return "FE"
+	}
+	return f.Key
 }
 
 // onlyWithStains says whether a field decides nothing where there are no stains.

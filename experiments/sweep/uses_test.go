@@ -33,6 +33,34 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// Every field that a fold's training depends on can be swept: its name shows the value.
+func TestSweepsInFolds(t *testing.T) {
+	for axis, values := range map[string][2]string{
+		"data.labelled.test": {"x", "y"}, "data.labelled.train": {"x", "y"}, "data.seed": {"4", "5"}, "data.labelled.folds": {"2", "3"},
+		"data.labelled.take": {"7", "8"}, "data.labelled.columns.slide": {"a", "b"}, "data.labelled.validation.fraction": {"0.1", "0.2"},
+	} {
+		sets := []string{"arms=[{name: A, stains: []}]", "sweep={}", "data.labelled.folds=2", "data.labelled.group.by=pattern",
+			fmt.Sprintf("sweep={%s: [%s, %s]}", axis, values[0], values[1])}
+		p := expand(t, readBase(t), sets...)
+		for _, kind := range []api.Kind{api.KindFinetune, api.KindEvaluate} {
+			names := map[string]bool{}
+			items := 0
+			for _, item := range p.Items {
+				if item.Task.Kind == kind {
+					items++
+					names[item.Name()] = true
+					if !strings.Contains(item.Name(), "/"+strings.TrimSuffix(axis, ".fraction")+"=") { // which is a part of a value
+						t.Errorf("%s: %s does not show it", axis, item.Name())
+					}
+				}
+			}
+			if items < 4 || len(names) != items {
+				t.Errorf("%s: %d names of %d tasks", axis, len(names), items)
+			}
+		}
+	}
+}
+
 // A plan of the first format has options in names alone.
 func TestOptionsOfTheFirstFormat(t *testing.T) {
 	p := expand(t, readBase(t), "arms=[{name: A, stains: [HE]}]", "sweep={}", "sweep={finetune.lr: [0.1, 0.2]}")

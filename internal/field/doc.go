@@ -11,11 +11,17 @@
 //   - default: its value where a spec says nothing, in the spec's words.
 //   - was: what programs did before the field was there. At this value it is left out of
 //     keys, of stored tasks and of the hash of a spec, so that they stay as they were.
+//   - level: of the first programs that know the field. Older ones cannot read what has it
+//     with another value than was.
 //   - rule: what values it takes (Rules).
 //   - word: a word that stands for a number: "all=-1".
 //   - key: which keys it enters by way of the data's fingerprint, of P, F and E; of what
 //     stands in a task, the table finds that out by itself.
 //   - unit, doc: for readers.
+//
+// The tags whole, names, dots and unwritten are a spec's own. There are no others, no other
+// kinds of rule and no other options: tags are a part of the program, and one that is wrong
+// stops it when its struct is first described.
 //
 // Structs that are embedded count as their fields. The package knows nothing of tasks and
 // specs; its functions may be called from many goroutines.

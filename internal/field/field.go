@@ -22,6 +22,7 @@ type Field struct {
 	Signed  bool
 	Default string
 	Was     *string // nil: never left out
+	Level   int     // of the first programs that know it; 0: it has always been there
 	Rules   Rules
 	Word    string // empty: none
 	Means   int64  // what Word stands for
@@ -34,12 +35,14 @@ type Field struct {
 
 var known sync.Map // of []Field by reflect.Type
 
-// Of lists the fields of a struct in the order of their declaration.
+// Of lists the fields of a struct in the order of their declaration. A mistake in its
+// tags is one in the program: it panics.
 func Of(t reflect.Type) []Field {
 	if list, ok := known.Load(t); ok {
 		return list.([]Field)
 	}
 	list := collect(t, nil, 0)
+	checkNames(t, list)
 	known.Store(t, list)
 	return list
 }
@@ -55,7 +58,7 @@ func Numbered(t reflect.Type) []Field {
 	slices.SortFunc(list, func(a, b Field) int { return cmp.Compare(a.Number, b.Number) })
 	for i := 1; i < len(list); i++ {
 		if list[i].Number == list[i-1].Number {
-			panic(fmt.Sprintf("field: %s and %s of %s have one number", list[i-1].Go, list[i].Go, t))
+			wrong(t, list[i].Go, "its number is that of %s", list[i-1].Go)
 		}
 	}
 	numbered.Store(t, list)
@@ -78,8 +81,8 @@ func collect(t reflect.Type, index []int, offset int) []Field {
 	for i := range t.NumField() {
 		s := t.Field(i)
 		at := append(slices.Clone(index), i)
-		number, options, _ := strings.Cut(s.Tag.Get("f"), ",")
-		n := atoi(number, s.Tag)
+		checkTag(t, s)
+		n, signed := numberOf(t, s)
 		if s.Anonymous {
 			list = append(list, collect(s.Type, at, max(n-1, 0)+offset)...)
 			continue
@@ -88,7 +91,7 @@ func collect(t reflect.Type, index []int, offset int) []Field {
 			n += offset
 		}
 		if s.IsExported() {
-			list = append(list, describe(t, s, at, n, options == "signed"))
+			list = append(list, describe(t, s, at, n, signed))
 		}
 	}
 	return list
@@ -96,31 +99,33 @@ func collect(t reflect.Type, index []int, offset int) []Field {
 
 func describe(owner reflect.Type, s reflect.StructField, index []int, number int, signed bool) Field {
 	stored, _, _ := strings.Cut(s.Tag.Get("json"), ",")
+	rules, err := parseRules(s.Tag.Get("rule"))
+	if err != nil {
+		wrong(owner, s.Name, "%v", err)
+	}
 	f := Field{
 		Name: cmp.Or(s.Tag.Get("yaml"), stored), Stored: stored, Owner: owner, Go: s.Name, Type: s.Type, Index: index,
-		Number: number, Signed: signed, Default: s.Tag.Get("default"), Rules: parseRules(s.Tag.Get("rule")),
+		Number: number, Signed: signed, Default: s.Tag.Get("default"), Rules: rules,
 		Unit: s.Tag.Get("unit"), Doc: s.Tag.Get("doc"), Tag: s.Tag,
 	}
 	if was, ok := s.Tag.Lookup("was"); ok {
 		f.Was = &was
+		f.SetBefore(reflect.New(f.Type).Elem()) // or the tag is no value of it
+	}
+	if level, ok := s.Tag.Lookup("level"); ok {
+		if f.Level, err = strconv.Atoi(level); err != nil || f.Level < 1 || f.Was == nil {
+			wrong(owner, s.Name, "the level %q is none, or nothing says what was before it", level)
+		}
 	}
 	f.Key, f.Keyed = s.Tag.Lookup("key")
 	if word, means, ok := strings.Cut(s.Tag.Get("word"), "="); ok {
-		f.Word, f.Means = word, int64(atoi(means, s.Tag))
+		n, err := strconv.Atoi(means)
+		if err != nil {
+			wrong(owner, s.Name, "the word %s stands for no number: %v", word, err)
+		}
+		f.Word, f.Means = word, int64(n)
 	}
 	return f
-}
-
-// atoi reads a number of a tag; tags are part of the program.
-func atoi(s string, tag reflect.StructTag) int {
-	if s == "" {
-		return 0
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		panic("field: tag " + string(tag))
-	}
-	return n
 }
 
 // In is the field of a struct.
@@ -160,7 +165,7 @@ func (f *Field) SetBefore(v reflect.Value) {
 		return
 	}
 	if err := SetText(v, *f.Was); err != nil {
-		panic("field: tag was of " + f.Go + ": " + err.Error())
+		wrong(f.Owner, f.Go, "the tag was: %v", err)
 	}
 }
 

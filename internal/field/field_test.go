@@ -134,7 +134,10 @@ func TestRules(t *testing.T) {
 		"multiple=4":      {[]float64{0, 64}, []float64{66}},
 		"power=2":         {[]float64{1, 8}, []float64{0, 3, -8}},
 	} {
-		r := parseRules(tag)
+		r, err := parseRules(tag)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, v := range c.good {
 			if broken := r.Broken(v); broken != nil {
 				t.Errorf("%s: %v: want %s", tag, v, broken)

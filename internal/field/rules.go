@@ -1,6 +1,7 @@
 package field
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -19,26 +20,32 @@ type Rule struct {
 	N    float64 // Arg, if it is a number
 }
 
-// The kinds of text.
-var textKinds = map[string]bool{"name": true, "stain": true, "text": true, "label": true, "pattern": true}
+// The kinds of rule: of text, which stand alone, and of numbers; one, of choices, is
+// beside them.
+var (
+	textKinds   = map[string]bool{"name": true, "stain": true, "text": true, "label": true, "pattern": true}
+	numberKinds = map[string]bool{"min": true, "max": true, "above": true, "below": true, "multiple": true, "power": true}
+)
 
-func parseRules(tag string) Rules {
-	var r Rules
+func parseRules(tag string) (r Rules, err error) {
 	if tag == "" {
-		return r
+		return r, nil
 	}
 	for _, part := range strings.Split(tag, ",") {
-		kind, arg, _ := strings.Cut(part, "=")
+		kind, arg, given := strings.Cut(part, "=")
 		rule := Rule{Kind: kind, Arg: arg}
-		if kind != "one" && !textKinds[kind] {
-			var err error
-			if rule.N, err = strconv.ParseFloat(arg, 64); err != nil {
-				panic("field: rule " + part)
+		switch {
+		case textKinds[kind] && !given, kind == "one" && arg != "":
+		case numberKinds[kind]:
+			if rule.N, err = strconv.ParseFloat(arg, 64); err != nil || kind == "power" && rule.N != 2 {
+				return r, fmt.Errorf("the rule %q has no number to hold a value to", part)
 			}
+		default:
+			return r, fmt.Errorf("%q is no rule", part)
 		}
 		r.List = append(r.List, rule)
 	}
-	return r
+	return r, nil
 }
 
 // Text is the kind of text that the field holds, "" for any.

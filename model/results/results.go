@@ -61,10 +61,15 @@ type Evaluate struct {
 	Gap          metrics.Number   `json:"gap"`             // train less test balanced accuracy
 	// GapGiven is the same of equal populations: of the training images, too, only those
 	// that the task before got right. Of a task that is given another alone.
-	GapGiven    *metrics.Number `json:"gapGiven,omitempty"`
-	Predictions []Prediction    `json:"predictions"`
-	Stains      []string        `json:"stains"`
-	Size        int             `json:"size"`
+	GapGiven *metrics.Number `json:"gapGiven,omitempty"`
+	// GapGivenTrain is how many training images GapGiven rests on: those of this task that
+	// the task before was trained on too and got right. Where only a part of the images is
+	// taken, each task takes its own, and those that the one before never saw are not among
+	// them. 0: none, and the gap is undefined; or an older program did not count.
+	GapGivenTrain int          `json:"gapGivenTrain,omitempty"`
+	Predictions   []Prediction `json:"predictions"`
+	Stains        []string     `json:"stains"`
+	Size          int          `json:"size"`
 }
 
 // Split is the metrics of one split.

@@ -47,15 +47,25 @@ func steps(t *testing.T, repo *checkpoint.Repo) []int64 {
 }
 
 // While a fine-tuning trains, its best checkpoint by validation stays beside the newest,
-// if the spec wants it; when it is done, the last alone does.
+// if the spec wants it, also where the cadence never meets an epoch's end or misses that
+// one; when it is done, the last alone does.
 func TestKeepBest(t *testing.T) {
+	for name, cadence := range map[string]api.Checkpoint{
+		"every epoch": {EveryEpochs: 1, Keep: 1}, "epochs": {EveryEpochs: 3, Keep: 1}, "steps": {EverySteps: 1000, Keep: 1},
+	} {
+		t.Run(name, func(t *testing.T) { keepsBest(t, cadence) })
+	}
+}
+
+func keepsBest(t *testing.T, cadence api.Checkpoint) {
 	const epochs, stop = 6, 5
 	task, set := judged(t, epochs)
 	run := func(repo *checkpoint.Repo, keep bool, until int64) error {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		cadence.KeepBest = keep
 		_, err := Finetune(ctx, task, set, []*safetensors.File{}, Options{
-			Device: device(t), Repo: repo, Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 1, KeepBest: keep},
+			Device: device(t), Repo: repo, Checkpoint: cadence,
 			Progress: func(p Progress) {
 				if p.Step == until {
 					cancel()
@@ -76,13 +86,43 @@ func TestKeepBest(t *testing.T) {
 		if after := steps(t, repo); !slices.Equal(after, []int64{epochs}) {
 			t.Errorf("in the end there are checkpoints of steps %v", after)
 		}
+		best := bestOf(t, repo, task, stop)
+		if best == stop {
+			t.Fatalf("the best epoch is the one that it stopped after: the test tells nothing apart")
+		}
 		want := []int64{stop}
-		if best := bestOf(t, repo, task, stop); keep && best != stop {
+		if keep {
 			want = []int64{best, stop}
 		}
 		if !slices.Equal(during, want) {
 			t.Errorf("keepBest %v: checkpoints of steps %v, want %v", keep, during, want)
 		}
+	}
+}
+
+// The end of an epoch is worth a checkpoint of its own if it did better than all before,
+// and only where the best is kept.
+func TestBestEpochsAreDue(t *testing.T) {
+	scores := map[int64]float64{2: 0.5, 4: 0.5, 6: 0.7, 8: 0.6, 12: 0.8} // of two steps each; the fifth has none
+	s := &session{opt: Options{Checkpoint: api.Checkpoint{EverySteps: 1000, KeepBest: true}}}
+	due := func() (steps []int64) {
+		for step := int64(1); step <= 12; step++ {
+			if s.due(step, int(step-1)/2, step%2 == 0) {
+				steps = append(steps, step)
+			}
+		}
+		return steps
+	}
+	if got := due(); got != nil {
+		t.Errorf("due before anything was judged: %v", got)
+	}
+	s.scores.Store(&scores)
+	if got := due(); !slices.Equal(got, []int64{2, 6, 12}) {
+		t.Errorf("due after steps %v", got)
+	}
+	s.opt.Checkpoint.KeepBest = false
+	if got := due(); got != nil {
+		t.Errorf("the best is not to be kept, and due after %v", got)
 	}
 }
 

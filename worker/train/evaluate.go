@@ -144,14 +144,17 @@ func (e *evaluation) splits(ctx context.Context, set *dataset.Set, given *result
 		e.out.Gap = train.BalancedAccuracy - test.BalancedAccuracy
 	}
 	if ok1 && ok2 && given != nil {
-		gap := e.trainGiven(given).BalancedAccuracy - test.BalancedAccuracy
-		e.out.GapGiven = &gap
+		samples := e.trainGiven(given)
+		gap := metrics.Judge(samples).BalancedAccuracy - test.BalancedAccuracy
+		e.out.GapGiven, e.out.GapGivenTrain = &gap, len(samples)
 	}
 	return nil
 }
 
-// trainGiven judges the training images that the task before got right.
-func (e *evaluation) trainGiven(given *results.Evaluate) metrics.Binary {
+// trainGiven are the training images that the task before was trained on too, and got
+// right. One that it never saw, because each task takes a part of the images of its own,
+// is left out: whether it is right there is not known.
+func (e *evaluation) trainGiven(given *results.Evaluate) []metrics.Sample {
 	keep := rightlyPositive(given, dataset.Train)
 	var samples []metrics.Sample
 	for _, p := range e.out.Predictions {
@@ -159,7 +162,7 @@ func (e *evaluation) trainGiven(given *results.Evaluate) metrics.Binary {
 			samples = append(samples, p.Sample())
 		}
 	}
-	return metrics.Judge(samples)
+	return samples
 }
 
 // rightlyPositive keeps the images of a split that an evaluation called positive, and

@@ -311,7 +311,7 @@ func (f *finetuner) settle() error {
 }
 
 // endEpoch records the epoch, judges the validation images, keeps the best
-// weights and saves if it is time. The last epoch is saved by finish.
+// weights and saves if it is time, or if a checkpoint of the best is to stay. The last epoch is saved by finish.
 func (f *finetuner) endEpoch(epoch int, lr float64) error {
 	e := results.FinetuneEpoch{Epoch: epoch, LR: lr, Frozen: f.frozen(epoch), Loss: f.log.Sum / float64(f.perEpoch)}
 	f.log.Sum = 0

@@ -208,13 +208,33 @@ func (s *session) interrupted(step int64, fill func(b *bundle) error) error {
 		WithHint("the same command goes on from there")
 }
 
-// due reports whether a checkpoint is due after a step, by the cadence.
+// due reports whether a checkpoint is due after a step: by the cadence, or because the
+// epoch that it ends is the best so far and is to be kept, which the cadence may miss.
 func (s *session) due(step int64, epoch int, endOfEpoch bool) bool {
 	c := s.opt.Checkpoint
+	if endOfEpoch && c.KeepBest && s.best(step) {
+		return true
+	}
 	if c.EverySteps > 0 {
 		return step%int64(c.EverySteps) == 0
 	}
 	return endOfEpoch && (epoch+1)%max(c.EveryEpochs, 1) == 0
+}
+
+// best reports whether the epoch that ends with a step did better on the validation images
+// than all before it.
+func (s *session) best(step int64) bool {
+	scores := s.scores.Load()
+	if scores == nil {
+		return false
+	}
+	v, judged := (*scores)[step]
+	for at, other := range *scores {
+		if at < step && other >= v {
+			return false
+		}
+	}
+	return judged
 }
 
 func (s *session) progress(step int64, epoch int, loss float64) {
