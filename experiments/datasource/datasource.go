@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"g2c/api"
@@ -214,7 +215,11 @@ func taken(set *dataset.Set, d api.DataSet) (*dataset.Set, error) {
 	if l == nil || l.Take == 0 || set.Split(dataset.Train).Len() == 0 {
 		return set, nil
 	}
-	return set.Take(l.Take, l.Seed)
+	part, err := set.Take(l.Take, l.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("of the labels %s: %w", dataset.Show(strings.Join(d.Labels, ", ")), err)
+	}
+	return part, nil
 }
 
 // all is the labelled images of every class.

@@ -318,7 +318,7 @@ func keys(in []api.Key) []string {
 }
 
 func judged(r *results.Evaluate) Metrics {
-	return Metrics{Test: split(r.Splits["test"]), Train: split(r.Splits["train"]), Validation: split(r.Splits["validation"]), Gap: r.Gap, GapGiven: r.GapGiven}
+	return Metrics{Test: split(r.Splits["test"]), Train: split(r.Splits["train"]), Validation: split(r.Splits["validation"]), Gap: r.Gap, GapGiven: r.GapGiven, GapGivenTrain: r.GapGivenTrain}
 }
 
 func split(s results.Split) Split {

@@ -85,7 +85,8 @@ type Metrics struct {
 	Validation Split          `json:"validation"`
 	Gap        metrics.Number `json:"gap"` // train less test balanced accuracy
 	// GapGiven is the same with training images, too, that the task before got right.
-	GapGiven *metrics.Number `json:"gapGiven,omitempty"`
+	GapGiven      *metrics.Number `json:"gapGiven,omitempty"`
+	GapGivenTrain int             `json:"gapGivenTrain,omitempty"` // training images that it rests on
 }
 
 // Split is the metrics of one split; one without images is {} in JSON.

@@ -15,8 +15,9 @@ func (a *Arm) pool() {
 	if len(a.parts) == 0 {
 		return
 	}
-	a.predictions, a.LeftOut = nil, 0
+	a.predictions, a.LeftOut, a.Metrics.GapGivenTrain = nil, 0, 0
 	for _, p := range a.parts {
+		a.Metrics.GapGivenTrain += p.Metrics.GapGivenTrain
 		a.predictions = append(a.predictions, testOnly(p.predictions)...)
 		a.LeftOut += p.LeftOut
 	}

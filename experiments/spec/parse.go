@@ -2,7 +2,10 @@ package spec
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"g2c/internal/fault"
 )
@@ -51,7 +54,11 @@ func Parse(file string, text []byte, sets ...string) (*File, error) {
 
 // applySet carries out one --set flag. The value is YAML.
 func applySet(root *node, flag string) error {
-	at := Pos{File: setFlag + shorten(flag)}
+	shown := shorten(flag)
+	if !utf8.ValidString(flag) || strings.ContainsFunc(flag, unicode.IsControl) {
+		shown = strconv.QuoteToASCII(shown)
+	}
+	at := Pos{File: setFlag + shown}
 	path, text, ok := strings.Cut(flag, "=")
 	if !ok {
 		return at.fault("want path=value").WithHint("for example --set finetune.epochs=3")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -90,6 +91,9 @@ func (v *Validation) decode(n *node, path string) error {
 		*v = Validation{None: true}
 		return nil
 	}
+	if n.kind == scalarNode && !n.quoted && floatForm.MatchString(n.text) {
+		return n.pos.fault("%s: want `{fraction: …}`, paths or `none`, got %s", path, n.text).WithHint("a share of train is {fraction: %s}", n.text)
+	}
 	if n.kind != mappingNode {
 		*v = Validation{}
 		return v.Paths.decode(n, path)
@@ -167,6 +171,13 @@ var deviceForm = regexp.MustCompile(`^(auto|cpu|ref|cuda(:[0-9]{1,3}(,[0-9]{1,3}
 func (d *Device) decode(n *node, path string) error {
 	if n.kind != scalarNode || !deviceForm.MatchString(n.text) {
 		return n.pos.fault("%s: want auto, cpu, cuda, cuda:0,1 or ref, got %s", path, n.describe())
+	}
+	_, list, _ := strings.Cut(n.text, ":")
+	cards := strings.Split(list, ",")
+	for i, card := range cards {
+		if slices.Contains(cards[:i], card) {
+			return n.pos.fault("%s: card %s is there twice in %s", path, card, n.text)
+		}
 	}
 	*d = Device(n.text)
 	return nil

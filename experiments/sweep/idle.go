@@ -3,7 +3,9 @@ package sweep
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
+	"strings"
 
 	"g2c/api"
 	"g2c/experiments/spec"
@@ -28,6 +30,17 @@ func (e *expansion) notes(f *spec.File) []string {
 		if !used[stain] {
 			out = append(out, fmt.Sprintf("data.unlabelled.%s: no arm generates %s", stain, stain))
 		}
+	}
+	l := &f.Spec.Data.Labelled
+	if l.Group.By != "" && l.Group.Pattern == "" {
+		out = append(out, "data.labelled.group.by decides between a pattern and a column, and there is no pattern")
+	}
+	tables := slices.ContainsFunc(slices.Concat(l.Train, l.Test, l.Validation.Paths), func(p string) bool {
+		ext := strings.ToLower(path.Ext(p))
+		return ext == ".csv" || ext == ".tsv"
+	})
+	if l.Columns != (api.Columns{}) && !tables {
+		out = append(out, "data.labelled.columns: no table is named, and folders have no columns")
 	}
 	for _, axis := range f.Axes() {
 		if e.idle(axis) {

@@ -76,13 +76,17 @@ func (r *Report) sortSizes() {
 // names and files is in the verdict.
 func (r *Report) Notes() []string {
 	var notes []string
+	enlarged := "images were enlarged: they hold less detail than the networks see"
+	if r.Grouping == Ungrouped { // and cropped again, in training
+		enlarged = "images were enlarged to the side from which patches are cut at random"
+	}
 	for _, n := range []struct {
 		n    int
 		text string
 	}{
 		{r.Cropped, "images were cropped to their centre square"},
 		{r.Shrunk, "images were shrunk"},
-		{r.Enlarged, "images were enlarged: they hold less detail than the networks see"},
+		{r.Enlarged, enlarged},
 		{r.Grey, "images are grey and were given three equal channels"},
 		{r.Alpha, "images have transparent pixels, laid on white"},
 		{r.Deep, "images have 16 bits a channel, rounded to 8"},
