@@ -190,7 +190,11 @@ func (w *schemas) value(t reflect.Type, f *field.Field, at place, path string) (
 		return schema{"type": "object", "additionalProperties": false, "patternProperties": schema{form: item}}, true
 	case reflect.Slice:
 		item, _ := w.value(t.Elem(), f, asFile, path)
-		return schema{"type": "array", "items": item}, false
+		s := schema{"type": "array", "items": item}
+		if t.Elem().Kind() == reflect.String { // labels of a class: one at least, each once
+			s["minItems"], s["uniqueItems"] = 1, true
+		}
+		return s, false
 	case reflect.Bool:
 		return schema{"type": "boolean"}, false
 	case reflect.Uint32:

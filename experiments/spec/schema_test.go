@@ -92,6 +92,8 @@ func TestSchemaRefuses(t *testing.T) {
 		{"sweep:", "comparisons: [[PAS_ONLY]]\nsweep:"},
 		{"sweep:", "comparisons: [{a: PAS_ONLY, b: {arm: PAS_H&E, block: 3}}]\nsweep:"},
 		{"apiVersion: g2c/v1", "apiVersion: g2c/v2"},
+		{"positive: [gs]", "positive: []"},
+		{"positive: [gs]", "positive: [gs, gs]"},
 	} {
 		text := strings.Replace(string(base(t)), c[0], c[1], 1)
 		if text == string(base(t)) {
