@@ -45,7 +45,25 @@ func (c Columns) find(header []string) (at [4]int, err error) {
 			err = e
 		}
 	}
+	if err == nil {
+		err = distinct(names, at)
+	}
 	return at, err
+}
+
+// distinct refuses one column in two roles: patients that are labels or paths would put
+// on one side of a split what is none's, or keep nothing together. A patient may have one
+// slide, so those two may be one column.
+func distinct(names []string, at [4]int) error {
+	roles := DefaultColumns().list()
+	for j := range at {
+		for i := range min(j, 2) {
+			if at[i] == at[j] {
+				return fmt.Errorf("column %q is both %s and %s: name another one in data.labelled.columns", names[at[i]], roles[i], roles[j])
+			}
+		}
+	}
+	return nil
 }
 
 // findNamed finds a column that the spec names.

@@ -142,6 +142,10 @@ func TestNamedColumnsMustBeThere(t *testing.T) {
 		"the default, written out":           {"path,label", Columns{Patient: "patient"}, []string{`no column "patient"`, `"path", "label"`}},
 		"another case":                       {"path,label,Case", Columns{Patient: "case"}, []string{`no column "case"`, `"Case" differs in case`}},
 		"two of the name":                    {"path,label,patient,patient", Columns{}, []string{`column "patient" occurs twice`}},
+		"paths that are labels":              {"path,label", Columns{Path: "label"}, []string{`column "label" is both path and label`, "data.labelled.columns"}},
+		"labels that are paths":              {"path,label", Columns{Label: "path"}, []string{`column "path" is both path and label`}},
+		"every image its own patient":        {"path,label", Columns{Patient: "path"}, []string{`column "path" is both path and patient`}},
+		"a label is no slide":                {"path,label", Columns{Slide: "label"}, []string{`column "label" is both label and slide`}},
 		"two that may be it":                 {"path,label,Patient,PATIENT", Columns{}, []string{`"Patient" and "PATIENT" may both be the column patient`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,6 +166,10 @@ func TestNamedColumnsMustBeThere(t *testing.T) {
 	s.src.Columns.Patient = "case"
 	if set, r := s.must(); r.Grouping != ByPatient || set.Image(0).Patient != "p1" {
 		t.Errorf("grouped by %s, patient %q", r.Grouping, set.Image(0).Patient)
+	}
+	s.src.Columns.Slide = "case" // a slide a patient
+	if set, _ := s.must(); set.Image(0).Patient != "p1" || set.Image(0).Slide != "p1" {
+		t.Errorf("patient %q, slide %q", set.Image(0).Patient, set.Image(0).Slide)
 	}
 }
 

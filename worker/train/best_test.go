@@ -60,11 +60,12 @@ func TestKeepBest(t *testing.T) {
 func keepsBest(t *testing.T, cadence api.Checkpoint) {
 	const epochs, stop = 6, 5
 	task, set := judged(t, epochs)
+	var weights string // of the end, whatever is kept on the way
 	run := func(repo *checkpoint.Repo, keep bool, until int64) error {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		cadence.KeepBest = keep
-		_, err := Finetune(ctx, task, set, []*safetensors.File{}, Options{
+		m, err := Finetune(ctx, task, set, []*safetensors.File{}, Options{
 			Device: device(t), Repo: repo, Checkpoint: cadence,
 			Progress: func(p Progress) {
 				if p.Step == until {
@@ -72,6 +73,13 @@ func keepsBest(t *testing.T, cadence api.Checkpoint) {
 				}
 			},
 		})
+		if err == nil {
+			if got := m.WeightsSHA256(); weights != "" && got != weights {
+				t.Errorf("keepBest %v: weights %s, want %s", keep, got, weights)
+			} else if weights = got; got == "" {
+				t.Error("no weights in the end")
+			}
+		}
 		return err
 	}
 	for _, keep := range []bool{true, false} {
