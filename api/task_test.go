@@ -2,16 +2,14 @@ package api
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
-)
 
-var rewrite = flag.Bool("rewrite", false, "write the golden keys anew: only after changing what a key means")
+	"g2c/internal/golden"
+)
 
 func fill(b byte) (k Key) {
 	for i := range k {
@@ -77,19 +75,7 @@ func TestGoldenKeys(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%s\n  %d bytes, key %s\n", text, len(task.Canonical()), task.Key())
 	}
-	const path = "testdata/keys.golden"
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != string(want) {
-		t.Errorf("the keys of tasks changed:\n%swant\n%s", b.String(), want)
-	}
+	golden.Check(t, "testdata/keys.golden", b.String())
 }
 
 func TestEncodingsRoundTrip(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
-	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -12,9 +11,8 @@ import (
 	"g2c/api"
 	"g2c/experiments/spec"
 	"g2c/experiments/sweep"
+	"g2c/internal/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write golden files anew")
 
 func plan(t *testing.T, sets ...string) *sweep.Plan {
 	t.Helper()
@@ -68,18 +66,7 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, got := range map[string][]byte{"testdata/plan.txt": text.Bytes(), "testdata/plan.json": inJSON} {
-		if *rewrite {
-			if err := os.WriteFile(name, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s differs: run with -rewrite and read the diff\n%s", name, got)
-		}
+		golden.Check(t, name, string(got))
 	}
 	if want := 75 + 7300.0; l.SecondsLeft != want {
 		t.Errorf("%v seconds left, want %v", l.SecondsLeft, want)

@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,11 +18,10 @@ import (
 	"g2c/experiments/record"
 	"g2c/experiments/sweep"
 	"g2c/internal/fault"
+	"g2c/internal/golden"
 	"g2c/model/metrics"
 	"g2c/model/results"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write golden files anew")
 
 // small has one seed and two arms.
 var small = []string{"sweep.seeds=[1]", `arms=[{name: PAS_ONLY, stains: []}, {name: "PAS_H&E", stains: [HE]}]`}
@@ -42,18 +40,7 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, got := range map[string][]byte{"testdata/results.json": inJSON, "testdata/results.csv": inCSV} {
-		if *rewrite {
-			if err := os.WriteFile(name, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s differs: run with -rewrite and read the diff", name)
-		}
+		golden.Check(t, name, string(got))
 	}
 }
 

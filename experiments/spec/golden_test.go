@@ -2,7 +2,6 @@ package spec
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"slices"
 	"strings"
@@ -10,9 +9,8 @@ import (
 
 	"g2c/api"
 	"g2c/internal/fault"
+	"g2c/internal/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew; then read the diff")
 
 // errorCase is one case of errors.golden.
 type errorCase struct {
@@ -96,7 +94,7 @@ func TestErrors(t *testing.T) {
 	cases := readCases(t, path)
 	for _, c := range cases {
 		got := c.run(t, string(base))
-		if want := strings.Join(c.want, "\n"); got != want && !*rewrite {
+		if want := strings.Join(c.want, "\n"); got != want && !golden.Rewriting() {
 			t.Errorf("%s\n got: %s\nwant: %s", c.name, got, want)
 		}
 		for _, comment := range c.comments {
@@ -107,9 +105,5 @@ func TestErrors(t *testing.T) {
 	if len(cases) < 90 {
 		t.Errorf("only %d cases were read", len(cases))
 	}
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(strings.TrimSpace(out.String())+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.Check(t, path, strings.TrimSpace(out.String())+"\n")
 }

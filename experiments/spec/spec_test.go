@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"g2c/internal/fault"
+	"g2c/internal/golden"
 )
 
 func base(t testing.TB) []byte {
@@ -190,38 +191,35 @@ func TestHash(t *testing.T) {
 // file was written then, and only an edit of a spec may move its line (-rewrite). A case
 // is a file, --set edits, and the hash.
 func TestGoldenHashes(t *testing.T) {
-	golden, err := os.ReadFile("testdata/hashes.golden")
+	const path = "testdata/hashes.golden"
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
 	seen := 0
-	for line := range strings.Lines(string(golden)) {
+	for line := range strings.Lines(string(text)) {
 		words := strings.Split(strings.TrimSpace(line), "  ")
-		var text []byte
+		var file []byte
 		switch words[0] {
 		case "base":
-			text = base(t)
+			file = base(t)
 		case "everything":
-			text = []byte(strings.ReplaceAll(everything, `, "é": "1"`, ""))
+			file = []byte(strings.ReplaceAll(everything, `, "é": "1"`, ""))
 		default:
-			if text, err = os.ReadFile("../specs/" + words[0] + ".yaml"); err != nil {
+			if file, err = os.ReadFile("../specs/" + words[0] + ".yaml"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		last := len(words) - 1
-		got := parse(t, text, words[1:last]...).Hash()
-		if got != words[last] && !*rewrite {
+		got := parse(t, file, words[1:last]...).Hash()
+		if got != words[last] && !golden.Rewriting() {
 			t.Errorf("%q: %s", words, got)
 		}
 		out.WriteString(strings.Join(append(words[:last:last], got), "  ") + "\n")
 		seen++
 	}
-	if *rewrite {
-		if err := os.WriteFile("testdata/hashes.golden", []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.Check(t, path, out.String())
 	if seen < 9 {
 		t.Errorf("only %d hashes", seen)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"g2c/api"
 	"g2c/experiments/spec"
+	"g2c/internal/golden"
 )
 
 // samePrint stands for data whose pixels are the same however they are asked for.
@@ -40,17 +41,5 @@ func TestGoldenKeys(t *testing.T) {
 			}
 		}
 	}
-	const path = "testdata/keys.golden"
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != string(want) {
-		t.Errorf("got:\n%swant:\n%s", b.String(), want)
-	}
+	golden.Check(t, "testdata/keys.golden", b.String())
 }

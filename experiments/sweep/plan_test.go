@@ -3,7 +3,6 @@ package sweep
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"reflect"
@@ -14,9 +13,8 @@ import (
 	"g2c/api"
 	"g2c/experiments/spec"
 	"g2c/internal/fault"
+	"g2c/internal/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew; then read the diff")
 
 // describe lists a plan for expand.golden: a task's names, by how many requests
 // it is shared if by more than one, and what it needs.
@@ -63,16 +61,12 @@ func TestExpansions(t *testing.T) {
 			}
 		}
 		got := strings.Join(append(keep, describe(expand(t, readBase(t), sets...))), "\n")
-		if strings.TrimSpace(got) != block && !*rewrite {
+		if strings.TrimSpace(got) != block && !golden.Rewriting() {
 			t.Errorf("got:\n%s\nwant:\n%s", got, block)
 		}
 		out = append(out, strings.TrimSpace(got))
 	}
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(strings.Join(out, "\n\n")+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.Check(t, path, strings.Join(out, "\n\n")+"\n")
 }
 
 // The paper's sweep: 8 sets of stains at 4 depths ask for 48 generators and 32

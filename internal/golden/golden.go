@@ -14,6 +14,10 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write golden files anew; then read the diff")
 
+// Rewriting says whether golden files are to be written anew: for tests that hold text to
+// a part of a file.
+func Rewriting() bool { return *rewrite }
+
 // Check holds got to the file at path, and shows the first line that differs.
 func Check(t testing.TB, path, got string) {
 	t.Helper()
