@@ -166,13 +166,19 @@ func submission(name string, late bool) command.Entry {
 	return command.Entry{Request: name, Actor: "me", Command: command.Submit{Experiment: name, Name: name, Project: "p", Works: []api.Work{w}}}
 }
 
-// Nothing is written that one of the nodes could not read.
-func TestLevels(t *testing.T) {
-	t.Parallel()
+// newer is a cluster of three nodes that read one level more than the cluster is at.
+func newer(t *testing.T) *cluster {
 	c := newCluster(t)
 	c.tune = func(k *raftnode.Config) { k.Level = command.Level + 1 }
 	c.found("c1", "c2", "c3")
 	c.write(0)
+	return c
+}
+
+// Nothing is written that one of the nodes could not read.
+func TestLevels(t *testing.T) {
+	t.Parallel()
+	c := newer(t)
 	if err := c.propose(submission("folds", true)); !errors.Is(err, command.ErrNewer) {
 		t.Errorf("a work of a later level on a cluster of level 1: %v", err)
 	}
@@ -207,10 +213,7 @@ func TestLevels(t *testing.T) {
 // and takes what the new level brings; one that is there and older forbids it.
 func TestANewClusterIsRaisedWithoutOneThatIsAway(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t)
-	c.tune = func(k *raftnode.Config) { k.Level = command.Level + 1 }
-	c.found("c1", "c2", "c3")
-	c.write(0)
+	c := newer(t)
 	raise := command.Entry{Command: command.Raise{Level: command.Level + 1}}
 	away := c.follower()
 	c.stop(away)

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"g2c/api"
+	"g2c/internal/field"
 )
 
 // The encoding of a record, for snapshots and for the hash:
@@ -41,9 +42,7 @@ type encoder struct {
 }
 
 func (e *encoder) field(number int, payload []byte) {
-	e.buf = binary.AppendUvarint(e.buf, uint64(number))
-	e.buf = binary.AppendUvarint(e.buf, uint64(len(payload)))
-	e.buf = append(e.buf, payload...)
+	e.buf = field.AppendField(e.buf, number, payload)
 }
 
 func (e *encoder) uint(number int, v *uint64) {
@@ -74,12 +73,9 @@ func (e *encoder) flag(number int, v *bool) {
 }
 
 func (e *encoder) text(number int, v *string) {
-	if *v == "" {
-		return
+	if *v != "" {
+		e.buf = field.AppendField(e.buf, number, *v)
 	}
-	e.buf = binary.AppendUvarint(e.buf, uint64(number))
-	e.buf = binary.AppendUvarint(e.buf, uint64(len(*v)))
-	e.buf = append(e.buf, *v...)
 }
 
 func (e *encoder) key(number int, v *[32]byte) {
@@ -116,8 +112,7 @@ func (e *encoder) list(number, count int, item func(b []byte, i int) []byte) {
 	var b, one []byte
 	for i := range count {
 		one = item(one[:0], i)
-		b = binary.AppendUvarint(b, uint64(len(one)))
-		b = append(b, one...)
+		b = field.AppendBytes(b, one)
 	}
 	e.field(number, b)
 }
@@ -144,24 +139,13 @@ func (d *decoder) fail(format string, a ...any) {
 	d.rest = nil
 }
 
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.rest)
-	if n <= 0 {
-		d.fail("it ends inside a number")
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return v
-}
-
 func (d *decoder) bytes() []byte {
-	n := d.uvarint()
-	if n > uint64(len(d.rest)) {
-		d.fail("it ends inside a field")
+	b, rest, err := field.CutBytes(d.rest)
+	if err != nil {
+		d.fail("%w", err)
 		return nil
 	}
-	b := d.rest[:n]
-	d.rest = d.rest[n:]
+	d.rest = rest
 	return b
 }
 

@@ -23,7 +23,6 @@ import (
 // which the first half are positive.
 func row(arm string, seed uint32, stains []string, right ...bool) Arm {
 	a := Arm{Task: "t", Arm: arm, Stains: stains, Width: 8, Blocks: 3, Seed: seed, positive: "p", negative: "n"}
-	var samples []metrics.Sample
 	for i, ok := range right {
 		class := 0
 		if i >= len(right)/2 {
@@ -34,16 +33,24 @@ func row(arm string, seed uint32, stains []string, right ...bool) Arm {
 			p.P = 0.2
 		}
 		a.predictions = append(a.predictions, p)
+	}
+	a.judge()
+	return a
+}
+
+var rows int // made so far: each is an evaluation of its own
+
+// judge fills in what an evaluation of the predictions says.
+func (a *Arm) judge() {
+	var samples []metrics.Sample
+	for _, p := range a.predictions {
 		samples = append(samples, p.Sample())
 	}
 	b := metrics.Judge(samples)
 	a.Metrics.Test = Split{N: b.N, BalancedAccuracy: b.BalancedAccuracy, Confusion: b.Confusion}
 	rows++
 	a.Evaluation = api.Key{byte(rows), byte(rows >> 8)}
-	return a
 }
-
-var rows int // made so far: each is an evaluation of its own
 
 func compared(arms ...Arm) *Data {
 	d := &Data{Arms: arms}
@@ -385,19 +392,14 @@ func TestOtherTestImagesAreNotCompared(t *testing.T) {
 // judges is a row that judges some images of a task rightly or not.
 func judges(arm string, seed uint32, stains []string, right map[string]bool) Arm {
 	a := Arm{Task: "t", Arm: arm, Stains: stains, Width: 8, Blocks: 3, Seed: seed, positive: "p", negative: "n", use: sweep.Use{Arm: arm}}
-	var samples []metrics.Sample
 	for _, name := range slices.Sorted(maps.Keys(right)) {
 		p := results.Prediction{Name: name, Split: "test", Group: name, Class: int(name[0]) % 2, P: 0.9}
 		if right[name] == (p.Class == 1) {
 			p.P = 0.2
 		}
 		a.predictions = append(a.predictions, p)
-		samples = append(samples, p.Sample())
 	}
-	b := metrics.Judge(samples)
-	a.Metrics.Test = Split{N: b.N, BalancedAccuracy: b.BalancedAccuracy, Confusion: b.Confusion}
-	rows++
-	a.Evaluation = api.Key{byte(rows), byte(rows >> 8)}
+	a.judge()
 	return a
 }
 

@@ -69,13 +69,17 @@ func TestTakeIsNestedAndStratified(t *testing.T) {
 	}
 }
 
-func TestTakeRefuses(t *testing.T) {
+// rare has 20 training images of a and one of b, and a test image of b.
+func rare() *Set {
 	var images []Image
 	for i := range 20 {
 		images = append(images, Image{Name: fmt.Sprintf("a/%02d", i), Label: "a", Split: Train})
 	}
-	images = append(images, Image{Name: "b/0", Label: "b", Split: Train}, Image{Name: "b/1", Label: "b", Split: Test})
-	s := pixelless(images)
+	return pixelless(append(images, Image{Name: "b/0", Label: "b", Split: Train}, Image{Name: "b/1", Label: "b", Split: Test}))
+}
+
+func TestTakeRefuses(t *testing.T) {
+	s := rare()
 	_, err := s.Take(22, 0)
 	wantData(t, err, "data.labelled.take is 22", "21 training images")
 	_, err = s.Take(5, 0)
@@ -89,12 +93,7 @@ func TestTakeRefuses(t *testing.T) {
 
 // The verdict says what is taken of which labels, and what cannot be, once each.
 func TestTheVerdictSaysWhatIsTaken(t *testing.T) {
-	var images []Image
-	for i := range 20 {
-		images = append(images, Image{Name: fmt.Sprintf("a/%02d", i), Label: "a", Split: Train})
-	}
-	images = append(images, Image{Name: "b/0", Label: "b", Split: Train}, Image{Name: "b/1", Label: "b", Split: Test})
-	s := pixelless(images)
+	s := rare()
 	var v Verdict
 	for range 2 {
 		v.Taken(s, []string{"a", "b"}, 11, 0)

@@ -1,13 +1,11 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"image"
 	"image/jpeg"
 	"image/png"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -179,15 +177,7 @@ func TestUnwritableStore(t *testing.T) {
 func TestTwoRunsOnOneStore(t *testing.T) {
 	want, _ := reference(t)
 	store := t.TempDir()
-	first := exec.Command(program, "run", tiny, "--store", store, "--cache", t.TempDir())
-	stderr, err := first.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(stderr)
+	first, lines := start(t, "run", tiny, "--store", store, "--cache", t.TempDir())
 	if !lines.Scan() { // its first task is done, so it holds the store
 		t.Fatal("the first run says nothing")
 	}
@@ -207,15 +197,7 @@ func TestTwoRunsOnOneStore(t *testing.T) {
 func TestInterruptedRunGoesOn(t *testing.T) {
 	want, _ := reference(t)
 	store := t.TempDir()
-	c := exec.Command(program, "run", tiny, "--store", store, "--cache", t.TempDir())
-	stderr, err := c.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(stderr)
+	c, lines := start(t, "run", tiny, "--store", store, "--cache", t.TempDir())
 	if !lines.Scan() {
 		t.Fatal("the run says nothing")
 	}
@@ -227,7 +209,7 @@ func TestInterruptedRunGoesOn(t *testing.T) {
 		last = lines.Text()
 		told = told || strings.Contains(last, "stopping at the next step")
 	}
-	err = c.Wait()
+	err := c.Wait()
 	if c.ProcessState.ExitCode() != 130 || !strings.Contains(last, "state saved") {
 		t.Errorf("%v, last words %q, want exit code 130 and the state saved", err, last)
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -65,6 +66,20 @@ func run(ctx context.Context, t *testing.T, env []string, args ...string) outcom
 		t.Fatal(err)
 	}
 	return outcome{c.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// start starts the program, and scans what it says on stderr.
+func start(t *testing.T, args ...string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	c := exec.Command(program, args...)
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c, bufio.NewScanner(stderr)
 }
 
 // must runs the program and expects it to succeed.

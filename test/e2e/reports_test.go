@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bufio"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,15 +117,7 @@ func TestAFailedRunLeavesAReport(t *testing.T) {
 // An interrupted run leaves a report that says what is missing.
 func TestAnInterruptedRunLeavesAReport(t *testing.T) {
 	store := t.TempDir()
-	c := exec.Command(program, "run", tiny, "--store", store, "--cache", t.TempDir(), "--set", "pretrain.epochs=1000000")
-	stderr, err := c.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(stderr)
+	c, lines := start(t, "run", tiny, "--store", store, "--cache", t.TempDir(), "--set", "pretrain.epochs=1000000")
 	for lines.Scan() && !strings.Contains(lines.Text(), "evaluate/s-vs-noa/PAS_ONLY/b1/s1 done") {
 	}
 	if err := c.Process.Signal(syscall.SIGINT); err != nil {
