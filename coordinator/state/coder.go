@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"g2c/api"
-	"g2c/internal/field"
 )
 
 // The encoding of a record, for snapshots and for the hash:
@@ -42,7 +41,9 @@ type encoder struct {
 }
 
 func (e *encoder) field(number int, payload []byte) {
-	e.buf = field.AppendField(e.buf, number, payload)
+	e.buf = binary.AppendUvarint(e.buf, uint64(number))
+	e.buf = binary.AppendUvarint(e.buf, uint64(len(payload)))
+	e.buf = append(e.buf, payload...)
 }
 
 func (e *encoder) uint(number int, v *uint64) {
@@ -73,9 +74,12 @@ func (e *encoder) flag(number int, v *bool) {
 }
 
 func (e *encoder) text(number int, v *string) {
-	if *v != "" {
-		e.buf = field.AppendField(e.buf, number, *v)
+	if *v == "" {
+		return
 	}
+	e.buf = binary.AppendUvarint(e.buf, uint64(number))
+	e.buf = binary.AppendUvarint(e.buf, uint64(len(*v)))
+	e.buf = append(e.buf, *v...)
 }
 
 func (e *encoder) key(number int, v *[32]byte) {
@@ -112,7 +116,8 @@ func (e *encoder) list(number, count int, item func(b []byte, i int) []byte) {
 	var b, one []byte
 	for i := range count {
 		one = item(one[:0], i)
-		b = field.AppendBytes(b, one)
+		b = binary.AppendUvarint(b, uint64(len(one)))
+		b = append(b, one...)
 	}
 	e.field(number, b)
 }
@@ -139,13 +144,24 @@ func (d *decoder) fail(format string, a ...any) {
 	d.rest = nil
 }
 
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.fail("it ends inside a number")
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
 func (d *decoder) bytes() []byte {
-	b, rest, err := field.CutBytes(d.rest)
-	if err != nil {
-		d.fail("%w", err)
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail("it ends inside a field")
 		return nil
 	}
-	d.rest = rest
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
 	return b
 }
 
