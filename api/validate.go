@@ -30,16 +30,13 @@ func (c *check) that(ok bool, format string, a ...any) {
 
 // table holds the fields of a struct to the rules of their tags, by the names that they
 // have in a stored task.
-func (c *check) table(of any, prefix string) { c.fields(reflect.ValueOf(of).Elem(), prefix) }
+func (c *check) table(of any) { c.fields(reflect.ValueOf(of).Elem(), "") }
 
 func (c *check) fields(v reflect.Value, prefix string) {
 	list := field.Of(v.Type())
 	for i := range list {
 		f := &list[i]
-		name, x := f.Stored, f.In(v)
-		if prefix != "" {
-			name = prefix + name
-		}
+		name, x := prefix+f.Stored, f.In(v)
 		if x.Kind() == reflect.Pointer && !x.IsNil() {
 			x = x.Elem()
 		}
@@ -119,14 +116,19 @@ func (t Task) Validate() error {
 }
 
 func (p *Pretrain) validate(c *check) {
-	c.table(p, "")
+	c.table(p)
 	c.that(p.Stain != p.Source, "stain %s is the source itself", p.Stain)
 	c.that(p.ConstantEpochs <= p.Epochs, "constantEpochs %d exceeds epochs %d", p.ConstantEpochs, p.Epochs)
 	c.data(p.Data)
 }
 
 func (f *Finetune) validate(c *check) {
-	c.table(f, "")
+	c.table(f)
+	f.relations(c)
+}
+
+// relations are what the table does not say of single fields.
+func (f *Finetune) relations(c *check) {
 	c.sorted("stains", f.Stains)
 	c.that(!slices.Contains(f.Stains, f.Source), "stain %s is the source itself", f.Source)
 	c.that(len(f.Generators) == len(f.Stains), "%d generators for %d stains", len(f.Generators), len(f.Stains))
@@ -140,8 +142,8 @@ func (f *Finetune) validate(c *check) {
 }
 
 func (e *Evaluate) validate(c *check) {
-	c.table(e, "")
-	e.Model.validate(c)
+	c.table(e) // the model's fields too
+	e.Model.relations(c)
 	c.data(e.Data)
 	names := e.ClassNames()
 	c.text("positiveName", names[0])

@@ -33,9 +33,9 @@ func (v *Variant) checkGroup() error {
 	return nil
 }
 
-// ClassNames are what the two classes are called in outputs: the task's names,
+// classNames are what the two classes are called in outputs: the task's names,
 // or its labels, sorted and joined by a plus sign.
-func (t *Task) ClassNames() (positive, negative string) {
+func (t *Task) classNames() (positive, negative string) {
 	positive, negative = api.JoinLabels(t.Positive, t.Negative)
 	return cmp.Or(t.PositiveName, positive), cmp.Or(t.NegativeName, negative)
 }
@@ -81,7 +81,7 @@ func (v *Variant) checkLabels(t *Task, path string) error {
 			seen[label] = side.name
 		}
 	}
-	positive, negative := t.ClassNames()
+	positive, negative := t.classNames()
 	if positive == negative {
 		return v.fail(path, "both classes are called %q", shorten(positive)).WithHint("set positiveName and negativeName")
 	}

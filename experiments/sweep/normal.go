@@ -44,12 +44,11 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 
 func normalEvaluate(t *spec.Task, model api.Finetune, given, data api.Key) api.Evaluate {
 	out := api.Evaluate{Model: model, Given: given, Data: data, Metrics: metrics.Version}
-	positive, negative := t.ClassNames()
-	if positive != model.PositiveName {
-		out.PositiveName = positive
+	if t.PositiveName != model.PositiveName {
+		out.PositiveName = t.PositiveName
 	}
-	if negative != model.NegativeName {
-		out.NegativeName = negative
+	if t.NegativeName != model.NegativeName {
+		out.NegativeName = t.NegativeName
 	}
 	return out
 }

@@ -34,34 +34,13 @@ type (
 func Append(b []byte, from any) []byte { return appendStruct(b, reflect.ValueOf(from).Elem()) }
 
 // AppendField appends one field.
-func AppendField[T ~string | ~[]byte](b []byte, number int, payload T) []byte {
+func AppendField(b []byte, number int, payload []byte) []byte {
 	return AppendBytes(binary.AppendUvarint(b, uint64(number)), payload)
 }
 
 // AppendBytes appends bytes behind their length.
-func AppendBytes[T ~string | ~[]byte](b []byte, payload T) []byte {
+func AppendBytes(b, payload []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(payload))), payload...)
-}
-
-// CutUvarint reads a uvarint off the front of b.
-func CutUvarint(b []byte) (v uint64, rest []byte, err error) {
-	v, n := binary.Uvarint(b)
-	if n <= 0 {
-		return 0, nil, errors.New("it ends inside a number")
-	}
-	return v, b[n:], nil
-}
-
-// CutBytes reads bytes behind their length off the front of b.
-func CutBytes(b []byte) (payload, rest []byte, err error) {
-	n, rest, err := CutUvarint(b)
-	if err != nil {
-		return nil, nil, err
-	}
-	if n > uint64(len(rest)) {
-		return nil, nil, errors.New("it ends inside a field")
-	}
-	return rest[:n], rest[n:], nil
 }
 
 func appendStruct(b []byte, v reflect.Value) []byte {
@@ -97,13 +76,7 @@ func appendPayload(b []byte, v reflect.Value) []byte {
 	case reflect.Float64:
 		return binary.BigEndian.AppendUint64(b, math.Float64bits(v.Float()))
 	case reflect.Array:
-		if v.CanAddr() {
-			return append(b, v.Bytes()...)
-		}
-		for i := range v.Len() {
-			b = append(b, byte(v.Index(i).Uint()))
-		}
-		return b
+		return append(b, v.Bytes()...) // what is written stands behind a pointer
 	case reflect.Slice:
 		b = binary.AppendUvarint(b, uint64(v.Len()))
 		for i := range v.Len() {
@@ -146,22 +119,23 @@ func (d *decoder) fail(format string, a ...any) {
 }
 
 func (d *decoder) uvarint() uint64 {
-	v, rest, err := CutUvarint(d.rest)
-	if err != nil {
-		d.fail("%w", err)
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.fail("it ends inside a number")
 		return 0
 	}
-	d.rest = rest
+	d.rest = d.rest[n:]
 	return v
 }
 
 func (d *decoder) bytes() []byte {
-	b, rest, err := CutBytes(d.rest)
-	if err != nil {
-		d.fail("%w", err)
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail("it ends inside a field")
 		return nil
 	}
-	d.rest = rest
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
 	return b
 }
 

@@ -31,6 +31,8 @@ type Field struct {
 	Unit    string
 	Doc     string
 	Tag     reflect.StructTag
+
+	before reflect.Value // what Was says; invalid where that is the zero value
 }
 
 var known sync.Map // of []Field by reflect.Type
@@ -110,7 +112,12 @@ func describe(owner reflect.Type, s reflect.StructField, index []int, number int
 	}
 	if was, ok := s.Tag.Lookup("was"); ok {
 		f.Was = &was
-		f.SetBefore(reflect.New(f.Type).Elem()) // or the tag is no value of it
+		if was != "" {
+			f.before = reflect.New(f.Type).Elem()
+			if err := SetText(f.before, was); err != nil {
+				wrong(owner, s.Name, "the tag was: %v", err)
+			}
+		}
 	}
 	if level, ok := s.Tag.Lookup("level"); ok {
 		if f.Level, err = strconv.Atoi(level); err != nil || f.Level < 1 || f.Was == nil {
@@ -150,23 +157,22 @@ func (f *Field) AsBefore(v reflect.Value) bool {
 	if f.Was == nil {
 		return false
 	}
-	if *f.Was == "" {
-		return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+	if !f.before.IsValid() {
+		return empty(v)
 	}
-	was := reflect.New(f.Type).Elem()
-	f.SetBefore(was)
-	return v.Equal(was)
+	return v.Equal(f.before)
 }
+
+// empty says whether a value is zero or a list of nothing.
+func empty(v reflect.Value) bool { return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 }
 
 // SetBefore sets a value to what programs did before the field was there.
 func (f *Field) SetBefore(v reflect.Value) {
-	if f.Was == nil || *f.Was == "" {
+	if !f.before.IsValid() {
 		v.SetZero()
 		return
 	}
-	if err := SetText(v, *f.Was); err != nil {
-		wrong(f.Owner, f.Go, "the tag was: %v", err)
-	}
+	v.Set(f.before)
 }
 
 // SetText sets a scalar from the text of a tag.

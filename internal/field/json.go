@@ -17,7 +17,7 @@ func MarshalJSON(of any) ([]byte, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // whoever calls this chooses
 	for _, f := range Of(v.Type()) {
-		x := v.FieldByIndex(f.Index)
+		x := f.In(v)
 		if f.Stored == "" || f.LeftOut(x) || omitted(&f, x) {
 			continue
 		}
@@ -40,7 +40,7 @@ func omitted(f *Field, v reflect.Value) bool {
 	case "omitzero":
 		return v.IsZero()
 	case "omitempty":
-		return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+		return empty(v)
 	}
 	return false
 }
@@ -53,7 +53,7 @@ func UnmarshalJSON(data []byte, to any) error {
 		return err
 	}
 	for _, f := range Of(v.Type()) {
-		x := v.FieldByIndex(f.Index)
+		x := f.In(v)
 		text, ok := members[f.Stored]
 		if !ok {
 			if f.Was != nil {

@@ -11,6 +11,9 @@ import (
 // (exclusive), "multiple=4", "power=2", "one=a|b", or a kind of text.
 type Rules struct {
 	List []Rule
+
+	text    string
+	choices []string
 }
 
 // Rule is one of them.
@@ -44,29 +47,20 @@ func parseRules(tag string) (r Rules, err error) {
 			return r, fmt.Errorf("%q is no rule", part)
 		}
 		r.List = append(r.List, rule)
+		if textKinds[kind] {
+			r.text = kind
+		} else if kind == "one" {
+			r.choices = strings.Split(arg, "|")
+		}
 	}
 	return r, nil
 }
 
 // Text is the kind of text that the field holds, "" for any.
-func (r Rules) Text() string {
-	for _, rule := range r.List {
-		if textKinds[rule.Kind] {
-			return rule.Kind
-		}
-	}
-	return ""
-}
+func (r Rules) Text() string { return r.text }
 
 // Choices are the values of an enumerated field, nil for any.
-func (r Rules) Choices() []string {
-	for _, rule := range r.List {
-		if rule.Kind == "one" {
-			return strings.Split(rule.Arg, "|")
-		}
-	}
-	return nil
-}
+func (r Rules) Choices() []string { return r.choices }
 
 // Broken is the first rule that a number breaks, nil for none.
 func (r Rules) Broken(v float64) *Rule {
