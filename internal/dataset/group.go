@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"g2c/internal/fault"
@@ -177,8 +176,7 @@ func assignGroups(where string, files []file, rows []row, g *grouper, by string)
 }
 
 // checkGrouping says what the images of each split are grouped by.
-func checkGrouping(images []Image) []Check {
-	parts := bySplit(images)
+func checkGrouping(parts []part) Check {
 	kinds := map[Grouping]bool{}
 	var counts, mixed []string
 	for _, p := range parts {
@@ -209,7 +207,7 @@ func checkGrouping(images []Image) []Check {
 	default:
 		c.Text = fmt.Sprintf("Neither patients nor slides are known, so every image is its own group (%s): images of one patient may lie on both sides of a split.", strings.Join(counts, ", "))
 	}
-	return []Check{c}
+	return c
 }
 
 // part is the images of one split.
@@ -240,5 +238,5 @@ func bySplit(images []Image) []part {
 			parts = append(parts, p)
 		}
 	}
-	return slices.Clip(parts)
+	return parts
 }

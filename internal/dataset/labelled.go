@@ -195,13 +195,13 @@ func (l *lister) splits(src Labelled) ([]file, error) {
 
 // set lists the sources of one set.
 func (l *lister) set(name string, paths []string) ([]file, error) {
-	var sources []source
+	var sources [][]file
 	for _, p := range l.distinct(name, paths, &l.find) {
 		files, err := l.source(p)
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, source{p, files})
+		sources = append(sources, files)
 	}
 	return l.merge(name, sources)
 }

@@ -9,8 +9,7 @@ import (
 
 // checkLeaks compares patients, and slides where patients are not known, between every
 // two splits, whatever each is grouped by. It is linear in the images.
-func checkLeaks(images []Image) []Check {
-	parts := bySplit(images)
+func checkLeaks(parts []part) []Check {
 	if len(parts) == 1 && parts[0].split == NoSplit {
 		return []Check{{"leaks", OK, "There are no splits, so there is nothing to compare.", ""}}
 	}

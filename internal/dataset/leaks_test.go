@@ -37,14 +37,14 @@ func TestSplitsOfWhichPatientsAreKnownInPart(t *testing.T) {
 		"nothing in common":                {[]string{"/s1", "/s2"}, []string{"p3/", "p4/"}, Warn, "train knows slides alone, test knows patients"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := Verdict{Checks: checkLeaks(append(knownImages(Train, c.train...), knownImages(Test, c.test...)...))}
+			v := Verdict{Checks: checkLeaks(bySplit(append(knownImages(Train, c.train...), knownImages(Test, c.test...)...)))}
 			wantCheck(t, v, "leaks", c.state, c.says)
 			if c.state != OK && strings.Contains(v.Text(), "No ") {
 				t.Errorf("more is claimed than was compared:\n%s", v.Text())
 			}
 		})
 	}
-	v := Verdict{Checks: checkLeaks(append(knownImages(Train, "p1/", "/"), knownImages(Test, "p1/")...))}
+	v := Verdict{Checks: checkLeaks(bySplit(append(knownImages(Train, "p1/", "/"), knownImages(Test, "p1/")...)))}
 	wantCheck(t, v, "leaks", Error, "1 patient is in two splits")
 	wantCheck(t, v, "leaks", Warn, "of 1 of 3 images")
 }
@@ -58,7 +58,7 @@ func TestNamesThatLookAlike(t *testing.T) {
 		{"0", "", false}, {"", "0", false}, {"", "", false}, {"000", " ", false}, {" ", "\u3000", false}, {"0", "0", false},
 		{"000", "0", true}, {"0.0", "00", true}, {"0", "1", false}, {"p1", "P1 ", true}, {"007", "7.0", true}, {"10", "1", false},
 	} {
-		v := Verdict{Checks: checkLeaks(append(knownImages(Train, c.a+"/", "other/"), knownImages(Test, c.b+"/", "another/")...))}
+		v := Verdict{Checks: checkLeaks(bySplit(append(knownImages(Train, c.a+"/", "other/"), knownImages(Test, c.b+"/", "another/")...)))}
 		if alike := strings.Contains(v.Text(), "may be one"); alike != c.alike {
 			t.Errorf("%q and %q may be one: %v, want %v", c.a, c.b, alike, c.alike)
 		}
@@ -114,6 +114,6 @@ func BenchmarkLeaksOfNumberedSlides(b *testing.B) {
 		images = append(images, Image{Patient: fmt.Sprintf("%s%d", split, i/30), Slide: "1", Split: split})
 	}
 	for b.Loop() {
-		checkLeaks(images)
+		checkLeaks(bySplit(images))
 	}
 }

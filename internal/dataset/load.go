@@ -31,13 +31,13 @@ func Unlabelled(ctx context.Context, paths []string, opt Options) (*Set, *Report
 	r := &Report{}
 	var find finder
 	var l listing
-	var sources []source
+	var sources [][]file
 	for _, p := range l.distinct("unlabelled", paths, &find) {
 		files, err := listPath(p, &find, r)
 		if err != nil {
 			return nil, nil, err
 		}
-		sources = append(sources, source{p, files})
+		sources = append(sources, files)
 	}
 	files, err := l.merge("unlabelled", sources)
 	if err != nil {
@@ -50,8 +50,8 @@ func Unlabelled(ctx context.Context, paths []string, opt Options) (*Set, *Report
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Verdict.Counts = tally(s.images)
-	r.Verdict.Checks = append(l.checks(), checkFiles(r), checkCopies(s))
+	r.Verdict.Counts = tally(bySplit(s.images))
+	r.Verdict.Checks = append(l.checks(), checkFiles(r), checkCopies(s, s.equal()))
 	return s, r, nil
 }
 

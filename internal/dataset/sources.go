@@ -9,12 +9,6 @@ import (
 	"g2c/internal/fault"
 )
 
-// source is one folder, glob, file or table that a set is read from.
-type source struct {
-	path  string
-	files []file
-}
-
 // listing is what was found while the sources of a set were listed.
 type listing struct {
 	sources  int      // that were read
@@ -52,15 +46,15 @@ func (l *listing) distinct(set string, paths []string, find *finder) []string {
 // merge makes one list of the files of a set's sources: each file once, as the first
 // that reaches it has it, and each name once. Names stay as they are unless two
 // sources share one; then those of the n-th source become @n/name.
-func (l *listing) merge(set string, list []source) ([]file, error) {
+func (l *listing) merge(set string, list [][]file) ([]file, error) {
 	at := map[string]int{} // of real paths in all
 	var all []file
 	var from []int // the source of each
-	for n, s := range list {
-		if err := oneForm(s.files); err != nil {
+	for n, files := range list {
+		if err := oneForm(files); err != nil {
 			return nil, err
 		}
-		for _, f := range s.files {
+		for _, f := range files {
 			i, ok := at[f.real]
 			if !ok {
 				at[f.real] = len(all)

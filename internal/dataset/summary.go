@@ -22,11 +22,17 @@ type Count struct {
 
 // Summarise counts a set; r may be nil.
 func Summarise(s *Set, r *Report) Summary {
-	out := Summary{Side: s.side, Images: s.Len(), Groups: s.groups(), MeanColour: s.MeanColour(), Fingerprint: s.Fingerprint(), Report: r}
+	out := Summary{Side: s.side, Images: s.Len(), Groups: s.groups(), Fingerprint: s.Fingerprint(), Report: r}
+	var all [3]int // every image is of one split and class
 	for _, c := range s.byClass() {
 		part := s.at(c.images)
-		out.Counts = append(out.Counts, Count{c.split, c.class, part.Len(), part.groups(), part.MeanColour()})
+		sum := part.colours()
+		for i := range all {
+			all[i] += sum[i]
+		}
+		out.Counts = append(out.Counts, Count{c.split, c.class, part.Len(), part.groups(), part.mean(sum)})
 	}
+	out.MeanColour = s.mean(all)
 	return out
 }
 
@@ -78,8 +84,10 @@ func (s *Set) groups() int {
 
 // MeanColour is the mean red, green and blue over all pixels, rounded; zeros for
 // an empty set.
-func (s *Set) MeanColour() [3]int {
-	var sum [3]int
+func (s *Set) MeanColour() [3]int { return s.mean(s.colours()) }
+
+// colours is the sums of red, green and blue over all pixels.
+func (s *Set) colours() (sum [3]int) {
 	for _, p := range s.pixels {
 		for i := 0; i < len(p); i += 3 {
 			sum[0] += int(p[i])
@@ -87,6 +95,11 @@ func (s *Set) MeanColour() [3]int {
 			sum[2] += int(p[i+2])
 		}
 	}
+	return sum
+}
+
+// mean is sums over all pixels by how many there are.
+func (s *Set) mean(sum [3]int) [3]int {
 	n := s.Len() * s.side * s.side
 	if n == 0 {
 		return sum

@@ -79,7 +79,7 @@ func TestManyClasses(t *testing.T) {
 		}
 		images = append(images, Image{Name: fmt.Sprintf("%05d", i), Label: fmt.Sprintf("c%05d", i), Split: split})
 	}
-	checks := checkClasses(images)
+	checks := checkClasses(bySplit(images))
 	if len(checks) != 2 || len(checks[0].Text) > 300 || !strings.Contains(checks[0].Text, "and 2488 more have no image in train") {
 		t.Errorf("%d checks, the first %s", len(checks), checks[0].Text)
 	}

@@ -9,21 +9,23 @@ import (
 // refused unless allowed; copies beside each other are only counted.
 func checkPixels(s *Set, allow bool) []Check {
 	var splits, labels twins
-	for _, group := range s.equal() {
+	equal := s.equal()
+	for _, group := range equal {
 		splits.add(s, group, func(im Image) string { return string(im.Split) })
 		labels.add(s, group, func(im Image) string { return im.Label })
 	}
 	return []Check{
 		splits.check("pixels", "in another split", "No image has the pixels of an image in another split.", allow),
 		labels.check("labels", "under another label", "No image has the pixels of an image under another label.", allow),
-		checkCopies(s),
+		checkCopies(s, equal),
 	}
 }
 
-// checkCopies counts copies beside each other: within one split, under one label.
-func checkCopies(s *Set) Check {
+// checkCopies counts copies beside each other among groups of equal images: within one
+// split, under one label.
+func checkCopies(s *Set, equal [][]int) Check {
 	copies, example := 0, ""
-	for _, group := range s.equal() {
+	for _, group := range equal {
 		first := map[[2]string]int{}
 		for _, i := range group {
 			key := [2]string{string(s.images[i].Split), s.images[i].Label}

@@ -169,9 +169,9 @@ func (im Image) shown() string {
 }
 
 // tally counts images by split and class.
-func tally(images []Image) []Tally {
+func tally(parts []part) []Tally {
 	var all []Tally
-	for _, p := range bySplit(images) {
+	for _, p := range parts {
 		classes := map[string][]Image{}
 		for _, im := range p.images {
 			classes[im.Label] = append(classes[im.Label], im)
@@ -210,10 +210,11 @@ func Judge(s *Set) Verdict {
 // judge adds what the images of a labelled set show: groups, classes and leaks, and
 // what their pixels show where they are known.
 func (v *Verdict) judge(images []Image, pixels *Set, allow bool) {
-	v.Counts = tally(images)
-	v.Checks = append(v.Checks, checkGrouping(images)...)
-	v.Checks = append(v.Checks, checkClasses(images)...)
-	v.Checks = append(v.Checks, checkLeaks(images)...)
+	parts := bySplit(images)
+	v.Counts = tally(parts)
+	v.Checks = append(v.Checks, checkGrouping(parts))
+	v.Checks = append(v.Checks, checkClasses(parts)...)
+	v.Checks = append(v.Checks, checkLeaks(parts)...)
 	if pixels != nil {
 		v.Checks = append(v.Checks, checkPixels(pixels, allow)...)
 	}
@@ -235,8 +236,7 @@ func checkFiles(r *Report) Check {
 }
 
 // checkClasses refuses splits of which one lacks a class that another has.
-func checkClasses(images []Image) []Check {
-	parts := bySplit(images)
+func checkClasses(parts []part) []Check {
 	has := make([]map[string]bool, len(parts))
 	all := map[string]bool{}
 	for i, p := range parts {

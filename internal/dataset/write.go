@@ -106,20 +106,13 @@ func SplitTables(req SplitRequest) ([]Count, *Report, error) {
 	r.Verdict.judge(images, nil, false)
 	columns := groupColumns(images)
 	var counts []Count
-	for _, split := range Splits {
-		var part []Image
-		for _, im := range images {
-			if im.Split == split {
-				part = append(part, im)
-			}
-		}
-		if len(part) == 0 {
-			continue
-		}
-		if err := writeTable(filepath.Join(req.Out, string(split)+".csv"), part, columns); err != nil {
+	for _, p := range bySplit(images) {
+		if err := writeTable(filepath.Join(req.Out, string(p.split)+".csv"), p.images, columns); err != nil {
 			return nil, nil, err
 		}
-		counts = append(counts, countImages(split, part)...)
+	}
+	for _, t := range r.Verdict.Counts {
+		counts = append(counts, Count{Split: t.Split, Class: t.Class, Images: t.Images, Groups: t.Groups})
 	}
 	return counts, r, nil
 }
@@ -151,24 +144,4 @@ func splitFiles(files []file, req SplitRequest) ([]Image, error) {
 		return nil, fault.New(fault.ErrSpec, "neither a test nor a validation fraction is given")
 	}
 	return images, SplitGroups(pointers, parts, req.Seed)
-}
-
-func countImages(split Split, images []Image) []Count {
-	counts := map[string]*Count{}
-	groups := map[string]map[string]bool{}
-	for _, im := range images {
-		if counts[im.Label] == nil {
-			counts[im.Label] = &Count{Split: split, Class: im.Label}
-			groups[im.Label] = map[string]bool{}
-		}
-		counts[im.Label].Images++
-		groups[im.Label][im.Group] = true
-	}
-	var all []Count
-	for _, class := range sortedKeys(counts) {
-		c := counts[class]
-		c.Groups = len(groups[class])
-		all = append(all, *c)
-	}
-	return all
 }
