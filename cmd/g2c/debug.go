@@ -84,7 +84,7 @@ func (f *debugFlags) debugTask(c *cobra.Command, file *specFile, class string) (
 			return api.Task{}, err
 		}
 	} else {
-		e, err := (&experimentFlags{sets: f.sets}).expand(c.Context(), file, class, nil)
+		e, err := (&experimentFlags{}).expand(c.Context(), file, class, nil)
 		if err != nil {
 			return api.Task{}, err
 		}

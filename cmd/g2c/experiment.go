@@ -26,7 +26,6 @@ type specFile struct {
 	*spec.File
 	name string // as the user gave it
 	text string
-	sets []string
 }
 
 // experiment is a spec read and expanded.
@@ -64,7 +63,7 @@ func readSpec(name string, sets []string) (*specFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &specFile{file, name, string(text), sets}, file.CheckVersion()
+	return &specFile{file, name, string(text)}, file.CheckVersion()
 }
 
 // deviceName is what tasks are to run on: as the flag says, or else the spec.

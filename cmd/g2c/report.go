@@ -141,25 +141,29 @@ func rebuildOne(ctx context.Context, run stored, to string) (unfinished int, err
 	if err != nil {
 		return 0, err
 	}
-	data, err := writeReport(ctx, s, run.id, to)
+	data, err := collectReport(ctx, s, run.id)
+	if err == nil {
+		err = writeReport(ctx, s, run.id, to, data)
+	}
 	if err != nil {
 		return 0, err
 	}
 	return len(data.Unfinished), nil
 }
 
-// writeReport makes the report of a run from what a store holds.
-func writeReport(ctx context.Context, s store.Store, id, dir string) (*report.Data, error) {
+// collectReport reads what the report of a run is made from.
+func collectReport(ctx context.Context, s store.Store, id string) (*report.Data, error) {
 	run, err := record.Get(ctx, s, id)
 	if err != nil {
 		return nil, err
 	}
-	data, err := report.Collect(ctx, checkpoint.New(s), report.Source{ID: id, Record: run})
-	if err != nil {
-		return nil, err
-	}
+	return report.Collect(ctx, checkpoint.New(s), run)
+}
+
+// writeReport writes the report of a run, with the example patches that its store holds.
+func writeReport(ctx context.Context, s store.Store, id, dir string, data *report.Data) error {
 	data.Show(storedExamples(ctx, s, id))
-	return data, report.Write(ctx, dir, data)
+	return report.Write(ctx, dir, data)
 }
 
 // record keeps in the store what a report needs.

@@ -17,7 +17,6 @@ import (
 	"g2c/checkpoint"
 	"g2c/coordinator/local"
 	"g2c/coordinator/state"
-	"g2c/experiments/record"
 	"g2c/experiments/report"
 	"g2c/experiments/sweep"
 	"g2c/internal/fault"
@@ -204,9 +203,11 @@ const settleTime = time.Minute
 // or was interrupted, and returns how it ended.
 func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.Device, reports string, ended error) error {
 	ctx := c.Context()
+	var data *report.Data
 	if ended == nil {
-		ended = e.illustrate(ctx, repo, d)
+		data, ended = e.illustrate(ctx, repo, d)
 	}
+	var err error
 	if ended != nil { // what ends the training does not end its report
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), settleTime)
@@ -214,9 +215,12 @@ func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.D
 		if err := e.record(ctx, repo.Store()); err != nil {
 			say("warning: why tasks are not done could not be recorded: %v", err)
 		}
+		data, err = collectReport(ctx, repo.Store(), e.id)
 	}
 	dir := filepath.Join(reports, e.id)
-	data, err := writeReport(ctx, repo.Store(), e.id, dir)
+	if err == nil {
+		err = writeReport(ctx, repo.Store(), e.id, dir, data)
+	}
 	if err != nil && ended != nil {
 		say("warning: the report could not be written: %v", err)
 		return ended
@@ -227,20 +231,16 @@ func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.D
 	return cmp.Or(ended, e.show(c, data, filepath.Join(dir, report.IndexFile)))
 }
 
-// illustrate makes the patches that the report of a finished run shows.
-func (e *experiment) illustrate(ctx context.Context, repo *checkpoint.Repo, d kernels.Device) error {
-	run, err := record.Get(ctx, repo.Store(), e.id)
-	if err != nil {
-		return err
-	}
-	data, err := report.Collect(ctx, repo, report.Source{ID: e.id, Record: run})
+// illustrate collects the report of a finished run and makes the patches that it shows.
+func (e *experiment) illustrate(ctx context.Context, repo *checkpoint.Repo, d kernels.Device) (*report.Data, error) {
+	data, err := collectReport(ctx, repo.Store(), e.id)
 	if err == nil {
 		err = e.examples(ctx, repo, d, data.Requests())
 	}
 	if err != nil && ctx.Err() != nil {
-		return fault.New(fault.ErrInterrupted, "every task is done, example patches are not: %w", err).WithHint("the same command makes them")
+		err = fault.New(fault.ErrInterrupted, "every task is done, example patches are not: %w", err).WithHint("the same command makes them")
 	}
-	return err
+	return data, err
 }
 
 // show prints what a run found.

@@ -16,23 +16,17 @@ import (
 	"g2c/model/results"
 )
 
-// Source is the run to report on.
-type Source struct {
-	ID     string // of the record
-	Record *record.Experiment
-}
-
 // Collect reads the results of every finished task of a run's plan. A task without a
 // final checkpoint is listed as unfinished, with the reason that the record gives; one
 // whose final checkpoint is damaged is an error of class fault.ErrData that names the
 // damage.
-func Collect(ctx context.Context, repo *checkpoint.Repo, run Source) (*Data, error) {
-	plan := run.Record.Plan
+func Collect(ctx context.Context, repo *checkpoint.Repo, run *record.Experiment) (*Data, error) {
+	plan := run.Plan
 	c := &collector{
-		ctx: ctx, repo: repo, plan: plan, missing: run.Record.Missing, finals: map[api.Key]*checkpoint.Manifest{},
+		ctx: ctx, repo: repo, plan: plan, finals: map[api.Key]*checkpoint.Manifest{},
 		data: &Data{
 			Experiment: plan.Experiment, RunHash: plan.Hash(), SpecHash: plan.SpecHash, NumericsClass: plan.Numerics,
-			Run: run.Record, asked: plan.Comparisons, items: len(plan.Items),
+			Run: run, asked: plan.Comparisons, items: len(plan.Items),
 			Arms: []Arm{}, Generators: []Generator{}, Comparisons: []Comparison{}, Unfinished: []Unfinished{},
 		},
 	}
@@ -50,12 +44,11 @@ func Collect(ctx context.Context, repo *checkpoint.Repo, run Source) (*Data, err
 
 // collector is a collection as it goes on.
 type collector struct {
-	ctx     context.Context
-	repo    *checkpoint.Repo
-	plan    *sweep.Plan
-	data    *Data
-	finals  map[api.Key]*checkpoint.Manifest // nil for unfinished
-	missing map[string]string                // why a task is not done
+	ctx    context.Context
+	repo   *checkpoint.Repo
+	plan   *sweep.Plan
+	data   *Data
+	finals map[api.Key]*checkpoint.Manifest // nil for unfinished
 }
 
 func (c *collector) item(item *sweep.Item) error {
@@ -71,7 +64,7 @@ func (c *collector) item(item *sweep.Item) error {
 		return err
 	}
 	if m == nil {
-		c.data.Unfinished = append(c.data.Unfinished, Unfinished{Name: item.Name(), Key: item.Key, Kind: item.Task.Kind, Why: c.missing[item.Key.String()]})
+		c.data.Unfinished = append(c.data.Unfinished, Unfinished{Name: item.Name(), Key: item.Key, Kind: item.Task.Kind, Why: c.data.Run.Missing[item.Key.String()]})
 		return nil
 	}
 	switch item.Task.Kind {

@@ -289,7 +289,8 @@ func comparison(p pair, family int) Comparison {
 	c.McNemar, c.DeLong = McNemar{r.OnlyA, r.OnlyB, r.McNemar}, r.DeLong
 	over := metrics.PairedT(p.differences(), metrics.Level)
 	c.OverSeeds = SeedDifference{over.Value, over.Interval}
-	c.Claim = !r.Few() && !ungrouped(pairs, b) && !p.a.sameResults(p.b)
+	alone := ungrouped(b)
+	c.Claim = !r.Few() && !alone && !p.a.sameResults(p.b)
 	switch {
 	case !p.sameImages():
 		c.Why = "They are tested on different images, so that nothing can be compared."
@@ -297,7 +298,7 @@ func comparison(p pair, family int) Comparison {
 		c.Why = "There is no image that both judge."
 	case p.a.sameResults(p.b):
 		c.Why = "Both are the same tasks under two names."
-	case ungrouped(pairs, b):
+	case alone:
 		c.Why = "Neither patients nor slides are known, so that images count as independent: if some are of one patient, p is too small."
 	case !c.Claim:
 		class := p.b.rows[0].positive
@@ -314,13 +315,9 @@ func comparison(p pair, family int) Comparison {
 }
 
 // ungrouped says whether every image is its own group, since nobody knows better.
-func ungrouped(pairs []metrics.Pair, images []*averaged) bool {
-	for i := range pairs {
-		if images[i].Group != images[i].Name {
-			return false
-		}
-	}
-	return len(pairs) > 0
+func ungrouped(images []*averaged) bool {
+	grouped := func(at *averaged) bool { return at.Group != at.Name }
+	return len(images) > 0 && !slices.ContainsFunc(images, grouped)
 }
 
 // groupsOf is the number of different groups.

@@ -42,7 +42,6 @@ type board struct {
 
 type boardRow struct {
 	Name, Truth string
-	class       int
 	cells       []*averaged // by group; nil where it does not judge the patch
 }
 
@@ -135,9 +134,6 @@ func (d *Data) board(task string, all []exampleOf) board {
 			r := boardRow{Name: x.Name, Truth: x.Truth}
 			for i := range images {
 				r.cells = append(r.cells, images[i][x.Name])
-				if at := images[i][x.Name]; at != nil {
-					r.class = at.Class
-				}
 			}
 			b.rows = append(b.rows, r)
 		}

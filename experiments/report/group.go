@@ -20,7 +20,10 @@ type group struct {
 	label                 string // arm, with what tells it from others of the name
 	base                  *group // the baseline's group to compare with, nil for itself or none
 
+	// Made once, when asked for:
 	estimates *metrics.Estimates // of all rows together; see intervals
+	images    []*averaged        // see tested
+	summed    *Summary           // see summary
 }
 
 // group sorts the rows into groups and finds the baseline.
@@ -199,11 +202,16 @@ type spread struct {
 }
 
 func (g *group) spread(of func(*Arm) metrics.Number) spread {
+	return spreadOf(each(g.rows, of))
+}
+
+// each is a metric of rows.
+func each(rows []*Arm, of func(*Arm) metrics.Number) []metrics.Number {
 	var all []metrics.Number
-	for _, a := range g.rows {
+	for _, a := range rows {
 		all = append(all, of(a))
 	}
-	return spreadOf(all)
+	return all
 }
 
 func spreadOf(all []metrics.Number) spread {
@@ -234,6 +242,14 @@ func spreadOf(all []metrics.Number) spread {
 
 func balanced(a *Arm) metrics.Number { return a.Metrics.Test.BalancedAccuracy }
 
+// gapGiven is the gap of equal populations.
+func gapGiven(a *Arm) metrics.Number {
+	if a.Metrics.GapGiven == nil {
+		return metrics.Undefined()
+	}
+	return *a.Metrics.GapGiven
+}
+
 // intervals are the metrics of the test predictions of all seeds, by groups of images
 // (patients, slides). As every seed judges the same images, recalls and balanced accuracy
 // are the means over seeds, with intervals that cover the choice of images. What ranks
@@ -244,7 +260,7 @@ func (g *group) intervals() *metrics.Estimates {
 		for _, a := range g.rows {
 			all = append(all, a.samples()...)
 		}
-		e := metrics.IntervalsOver(all, len(g.byImage()), metrics.Level)
+		e := metrics.IntervalsOver(all, len(g.tested()), metrics.Level)
 		g.estimates = &e
 	}
 	return g.estimates

@@ -302,11 +302,11 @@ func (w *world) patches(wanted []Request) []Patches {
 }
 
 // source is the run of the world's plan.
-func (w *world) source() Source {
-	return Source{ID: w.plan.Experiment, Record: &record.Experiment{
+func (w *world) source() *record.Experiment {
+	return &record.Experiment{
 		Format: record.Version, Spec: "apiVersion: g2c/v1\n", Command: "g2c run small.yaml", Plan: w.plan,
 		Run: &record.Run{Version: "v1", Commit: "0123456789abcdef", Device: "cpu", Hardware: []string{"a processor, 2 threads"}},
-	}}
+	}
 }
 
 func (w *world) collect() *Data {

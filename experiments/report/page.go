@@ -70,7 +70,6 @@ type taskView struct {
 type rowView struct {
 	Summary
 	Label, StainsText, BlocksText, SeedsText string
-	BA, AUC, Accuracy, F1, Precision         spread
 	RecallP, RecallN                         Mean
 	Delta                                    spread // balanced accuracy less the baseline's, seed by seed
 	Base                                     bool
@@ -272,15 +271,10 @@ func (d *Data) taskView(task string, f *figures, i int) taskView {
 }
 
 func (d *Data) rowView(g *group) rowView {
-	test := func(of func(*Split) metrics.Number) spread {
-		return g.spread(func(a *Arm) metrics.Number { return of(&a.Metrics.Test) })
-	}
 	s := g.summary()
 	v := rowView{
 		Summary: s, Label: strings.TrimSpace(g.label + " " + g.optionText), StainsText: orText(strings.Join(g.stains, " "), "–"), BlocksText: "–", Base: g.label == d.baseline,
-		BA: g.spread(balanced), Delta: d.delta(g), RecallP: s.Recall[g.rows[0].positive], RecallN: s.Recall[g.rows[0].negative],
-		AUC: test(func(s *Split) metrics.Number { return s.AUC }), Accuracy: test(func(s *Split) metrics.Number { return s.Accuracy }),
-		F1: test(func(s *Split) metrics.Number { return s.F1 }), Precision: test(func(s *Split) metrics.Number { return s.Precision }),
+		Delta: d.delta(g), RecallP: s.Recall[g.rows[0].positive], RecallN: s.Recall[g.rows[0].negative],
 		SeedsText: fmt.Sprint(len(g.rows)),
 	}
 	if len(g.stains) > 0 {
@@ -340,7 +334,7 @@ func (d *Data) examplesView(e exampleOf) examplesView {
 }
 
 // spreadText is mean ± standard deviation; of one seed the mean alone.
-func spreadText(s spread) string {
+func spreadText(s Mean) string {
 	if !s.SD.Defined() {
 		return fixed(s.Mean)
 	}

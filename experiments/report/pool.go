@@ -26,12 +26,7 @@ func (a *Arm) pool() {
 	a.Metrics.Validation = meanSplit(a.parts, func(m *Metrics) *Split { return &m.Validation })
 	a.Metrics.Gap = meanOf(a.parts, func(p *Arm) metrics.Number { return p.Metrics.Gap })
 	if slices.ContainsFunc(a.parts, func(p *Arm) bool { return p.Metrics.GapGiven != nil }) {
-		gap := meanOf(a.parts, func(p *Arm) metrics.Number {
-			if p.Metrics.GapGiven == nil {
-				return metrics.Undefined()
-			}
-			return *p.Metrics.GapGiven
-		})
+		gap := meanOf(a.parts, gapGiven)
 		a.Metrics.GapGiven = &gap
 	}
 }
@@ -72,16 +67,7 @@ func meanSplit(parts []*Arm, of func(*Metrics) *Split) Split {
 
 // meanOf is the mean of what is defined.
 func meanOf(parts []*Arm, of func(*Arm) metrics.Number) metrics.Number {
-	sum, n := 0.0, 0
-	for _, p := range parts {
-		if v := of(p); v.Defined() {
-			sum, n = sum+float64(v), n+1
-		}
-	}
-	if n == 0 {
-		return metrics.Undefined()
-	}
-	return metrics.Number(sum / float64(n))
+	return spreadOf(each(parts, of)).Mean
 }
 
 // evaluated are the evaluations behind a row: its folds, or itself.
@@ -141,13 +127,23 @@ func (g *group) byImage() map[string]*averaged {
 	return out
 }
 
+// tested are the test images of a group, sorted by name.
+func (g *group) tested() []*averaged {
+	if g.images == nil {
+		all := g.byImage()
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			g.images = append(g.images, all[name])
+		}
+	}
+	return g.images
+}
+
 // meanSamples are the test images of a group, sorted by name, with their mean
 // probabilities.
 func (g *group) meanSamples() []metrics.Sample {
-	all := g.byImage()
 	var out []metrics.Sample
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, all[name].Sample())
+	for _, at := range g.tested() {
+		out = append(out, at.Sample())
 	}
 	return out
 }

@@ -209,8 +209,8 @@ func TestWhyIsShown(t *testing.T) {
 	w.all("evaluate/s-vs-noa/PAS_H&E/b3/s1")
 	run := w.source()
 	key := w.collect().Unfinished[0].Key
-	run.Record.Missing = map[string]string{key.String(): "failed: the loss is no number"}
-	run.Record.Sets = []string{"seed=1"}
+	run.Missing = map[string]string{key.String(): "failed: the loss is no number"}
+	run.Sets = []string{"seed=1"}
 	d, err := Collect(context.Background(), w.repo, run)
 	if err != nil {
 		t.Fatal(err)

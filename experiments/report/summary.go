@@ -69,18 +69,22 @@ func (d *Data) summarise() {
 	}
 }
 
+// summary is a group's summary, but for the title.
 func (g *group) summary() Summary {
+	if g.summed == nil {
+		s := g.summarise()
+		g.summed = &s
+	}
+	return *g.summed
+}
+
+func (g *group) summarise() Summary {
 	e, first := g.intervals(), g.rows[0]
 	s := Summary{
 		Task: g.task, Arm: g.arm, Stains: append([]string{}, g.stains...), Width: g.width, Blocks: g.blocks, Options: g.optionText,
 		Folds: g.folds, Groups: e.Groups, Few: e.Few(),
 	}
-	images := g.byImage()
-	s.N = len(images)
-	s.Ungrouped = s.N > 0
-	for _, at := range images {
-		s.Ungrouped = s.Ungrouped && at.Group == at.Name
-	}
+	s.N, s.Ungrouped = len(g.tested()), ungrouped(g.tested())
 	for _, row := range g.rows {
 		s.Seeds = append(s.Seeds, row.Seed)
 	}
@@ -111,7 +115,7 @@ func (g *group) summary() Summary {
 	}
 	gap := g.spread(func(a *Arm) metrics.Number { return a.Metrics.Gap })
 	s.Gap = Mean{gap.Mean, gap.SD, nil}
-	if v := g.gapGiven(); v.N > 0 {
+	if v := g.spread(gapGiven); v.N > 0 {
 		s.GapGiven = &Mean{v.Mean, v.SD, nil}
 	}
 	if patients, ok := metrics.Patients(together); ok && len(patients) < s.N {
@@ -119,14 +123,4 @@ func (g *group) summary() Summary {
 		s.ByPatient = &p
 	}
 	return s
-}
-
-// gapGiven is the gap of equal populations over seeds.
-func (g *group) gapGiven() spread {
-	return g.spread(func(a *Arm) metrics.Number {
-		if a.Metrics.GapGiven == nil {
-			return metrics.Undefined()
-		}
-		return *a.Metrics.GapGiven
-	})
 }

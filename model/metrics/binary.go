@@ -1,9 +1,6 @@
 package metrics
 
-import (
-	"math"
-	"sort"
-)
+import "sort"
 
 // Sample is one judged image.
 type Sample struct {
@@ -41,44 +38,11 @@ type Binary struct {
 
 // Judge computes the metrics of samples.
 func Judge(samples []Sample) Binary {
-	b := Binary{N: len(samples)}
-	for _, s := range samples {
-		b.Confusion[s.Class][s.Called()]++
+	c := Cluster(samples).Whole
+	return Binary{
+		N: len(samples), BalancedAccuracy: BalancedAccuracy(c), Accuracy: Accuracy(c), AUC: Area(c), F1: F1(c),
+		Recall: [2]Number{Recall(0)(c), Recall(1)(c)}, Confusion: c.Confusion,
 	}
-	c := b.Confusion
-	right := c[0][0] + c[1][1]
-	b.Accuracy = ratio(right, b.N)
-	b.Recall = [2]Number{ratio(c[0][0], c[0][0]+c[0][1]), ratio(c[1][1], c[1][0]+c[1][1])}
-	b.BalancedAccuracy = (b.Recall[0] + b.Recall[1]) / 2
-	b.F1 = ratio(2*c[0][0], 2*c[0][0]+c[0][1]+c[1][0])
-	b.AUC = AUC(samples)
-	return b
-}
-
-// AUC is the area under the receiver operating characteristic: the probability
-// that a positive sample scores above a negative one, ties counting half.
-func AUC(samples []Sample) Number {
-	sorted := append([]Sample(nil), samples...)
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i].P < sorted[j].P })
-	below, positives, twice := 0, 0, 0 // twice the number of ordered pairs
-	for i := 0; i < len(sorted); {
-		if math.IsNaN(sorted[i].P) {
-			return Undefined()
-		}
-		j, pos, neg := i, 0, 0
-		for ; j < len(sorted) && sorted[j].P == sorted[i].P; j++ {
-			if sorted[j].Class == 0 {
-				pos++
-			} else {
-				neg++
-			}
-		}
-		twice += pos * (2*below + neg)
-		below += neg
-		positives += pos
-		i = j
-	}
-	return ratio(twice, 2*positives*below)
 }
 
 // ROC is the receiver operating characteristic: false and true positive rates

@@ -62,8 +62,9 @@ func IntervalsOver(samples []Sample, images int, level float64) Estimates {
 	e := Estimates{Level: level, N: images, Groups: c.Holding()}
 	size := c.sizes()
 	both := size[0].and(size[1])
-	e.Recall, _ = c.recalls(level)
-	e.BalancedAccuracy, e.AUC = c.balanced(level), c.area(level)
+	var correlation float64
+	e.Recall, correlation = c.recalls(level)
+	e.BalancedAccuracy, e.AUC = moverMean(e.Recall, correlation), c.area(level)
 	e.F1 = c.Jackknife(F1).bounded(both, level)
 	e.Accuracy = c.Jackknife(Accuracy).bounded(both, level)
 	called := both

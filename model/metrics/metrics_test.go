@@ -53,7 +53,7 @@ func TestAUCCountsPairs(t *testing.T) {
 				}
 			}
 		}
-		got := AUC(s)
+		got := Judge(s).AUC
 		if pairs == 0 {
 			if got.Defined() {
 				t.Fatalf("AUC of one class is %g", got)

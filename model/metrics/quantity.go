@@ -30,7 +30,8 @@ func Precision(c Counts) Number {
 	return ratio(c.Confusion[0][0], c.Confusion[0][0]+c.Confusion[1][0])
 }
 
-// Area is the area under the receiver operating characteristic.
+// Area is the area under the receiver operating characteristic: the probability that a
+// positive image scores above a negative one, ties counting half.
 func Area(c Counts) Number {
 	m := c.Confusion
 	if c.unscored {
