@@ -22,14 +22,13 @@ type evaluator struct {
 	pixels []uint8
 	place  []int32
 	prob   []float32
-	image  []float32
 }
 
 func newEvaluator(s *G2CStep) *evaluator {
 	c := s.Model.Config
 	return &evaluator{
 		step: s, pixels: make([]uint8, c.EvalBatch*c.Size*c.Size*3), place: make([]int32, 4*c.EvalBatch),
-		prob: make([]float32, c.EvalBatch*c.Classifier.Classes), image: make([]float32, c.EvalBatch*c.Size*c.Size*3),
+		prob: make([]float32, c.EvalBatch*c.Classifier.Classes),
 	}
 }
 
