@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"g2c/coordinator/raftnode/journal"
+	"g2c/internal/atomicfile"
 	"g2c/internal/fault"
 )
 
@@ -120,7 +121,12 @@ func openDataDir(path, name, address string) (*dataDir, error) {
 		return nil, fault.New(fault.ErrUnavailable, "data folder %s is in use: %w", path, err).WithHint("is this coordinator running already?")
 	}
 	d := &dataDir{path: path, lock: lock}
-	if err := d.load(name, address); err != nil {
+	if _, err = atomicfile.Sweep(path); err == nil {
+		err = d.load(name, address)
+	} else {
+		err = fault.New(fault.ErrUnavailable, "data folder: %w", err)
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return d, nil
@@ -168,7 +174,7 @@ func (d *dataDir) write(i identity) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(d.path, identityFile), append(b, '\n')); err != nil {
+	if err := atomicfile.Write(filepath.Join(d.path, identityFile), atomicfile.Options{Mode: 0o600, Sync: true}, append(b, '\n')); err != nil {
 		return fault.New(fault.ErrUnavailable, "%w: %w", ErrDisk, err)
 	}
 	d.mu.Lock()
@@ -194,24 +200,3 @@ func (d *dataDir) started() error {
 }
 
 func (d *dataDir) close() error { return d.lock.Close() }
-
-// writeFile writes a file whole or not at all, and waits for the disk.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // in vain once it has its name
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}

@@ -60,7 +60,7 @@ func WritePNG(path string, m image.Image) error {
 	if err := png.Encode(&b, m); err != nil {
 		return fault.New(fault.ErrUnavailable, "encode %s: %w", path, err)
 	}
-	if err := writeAtomic(path, b.Bytes()); err != nil {
+	if err := writeFile(path, b.Bytes()); err != nil {
 		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err)
 	}
 	return nil

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 
+	"g2c/internal/atomicfile"
 	"g2c/internal/fault"
 )
 
@@ -67,10 +69,18 @@ func writeTable(path string, images []Image, groups []groupColumn) error {
 	}
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if err := errors.Join(w.WriteAll(lines), writeAtomic(path, b.Bytes())); err != nil {
+	if err := errors.Join(w.WriteAll(lines), writeFile(path, b.Bytes())); err != nil {
 		return fault.New(fault.ErrUnavailable, "write table %s: %w", path, err)
 	}
 	return nil
+}
+
+// writeFile writes a file, and makes its folder if that is missing.
+func writeFile(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, atomicfile.Options{}, data)
 }
 
 // SplitRequest says how `g2c data split` divides a labelled source.

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"g2c/internal/atomicfile"
 	"g2c/internal/fault"
 )
 
@@ -55,7 +56,7 @@ func RenewCA(dir string) error {
 // newAuthority writes the certificate first: a key that no ca.crt knows would be
 // of no use.
 func newAuthority(dir string, older []byte) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return err
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -143,7 +144,7 @@ func Issue(caDir, outDir string, r Request) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(outDir, 0o700); err != nil {
+	if err := makeFolder(outDir); err != nil {
 		return err
 	}
 	if err := replace(filepath.Join(outDir, caCert), bundle, 0o644); err != nil {
@@ -217,19 +218,24 @@ func read(path string) ([]byte, error) {
 	return b, nil
 }
 
+// makeFolder makes a folder that its owner alone may look into.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return unwritable(err)
+	}
+	return nil
+}
+
+func unwritable(err error) error {
+	return fault.New(fault.ErrUnavailable, "%w", err).WithHint("check the folder, its permissions and the space in it")
+}
+
 // replace writes a file whole or not at all.
 func replace(path string, b []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
+	if err := atomicfile.Write(path, atomicfile.Options{Mode: mode, Sync: true}, b); err != nil {
+		return unwritable(err)
 	}
-	defer os.Remove(f.Name()) // in vain once it has its name
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 func certPEM(der []byte) []byte {
