@@ -153,6 +153,24 @@ func (f *File) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// WriteAt writes somewhere in the file. After an error Commit does not fail: what failed
+// may be written again.
+func (f *File) WriteAt(p []byte, at int64) (int, error) {
+	n, err := f.out.WriteAt(p, at)
+	return n, f.because(err)
+}
+
+// ReadAt reads what was written.
+func (f *File) ReadAt(p []byte, at int64) (int, error) { return f.out.ReadAt(p, at) }
+
+// Discard takes the file's name away: what was written can be read until Abort, or for
+// good, and goes with the process.
+func (f *File) Discard() error {
+	err := f.because(removed(f.temp))
+	f.temp = ""
+	return errors.Join(err, f.unlock())
+}
+
 // Commit gives the file its name. If it fails there is no new file.
 func (f *File) Commit() error {
 	err := f.failed

@@ -39,7 +39,7 @@ func createLocked(dir string, mode fs.FileMode) (out *os.File, held io.Closer, e
 	for range attempts {
 		random := make([]byte, randomBytes)
 		rand.Read(random) // never fails
-		out, err = os.OpenFile(filepath.Join(dir, prefix+hex.EncodeToString(random)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+		out, err = os.OpenFile(filepath.Join(dir, prefix+hex.EncodeToString(random)), os.O_CREATE|os.O_EXCL|os.O_RDWR, mode)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}

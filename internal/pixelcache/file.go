@@ -1,0 +1,108 @@
+package pixelcache
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"g2c/internal/atomicfile"
+	"g2c/internal/shard"
+)
+
+// File is a shard in a file.
+type File struct {
+	c    *Cache
+	base int64 // where it begins in its file
+	side int
+
+	mu      sync.RWMutex
+	path    string
+	writing *atomicfile.File // while it is written, and for good where that failed
+	entries []shard.Entry    // while it is written it grows
+	id      [idBytes]byte    // that its name is made of; zeros for a pack's
+	whole   bool             // it is written, under its name
+
+	checked []atomic.Uint32 // bits of images whose hash was right; fixed once whole
+	spoilt  atomic.Bool     // an image of it was not what was written
+}
+
+const idBytes = 16
+
+// Entries describe the images. They may not be changed.
+func (f *File) Entries() []shard.Entry { return f.entries }
+
+// Side is the side of the images in pixels.
+func (f *File) Side() int { return f.side }
+
+// Ref is where the pixels of image i lie.
+func (f *File) Ref(i int) Ref { return Ref{file: f, slot: i} }
+
+// opened is a shard that is there.
+func (c *Cache) opened(path string, base int64, t *shard.Table) *File {
+	f := &File{c: c, base: base, side: t.Side, path: path, entries: t.Entries, whole: true}
+	f.checked = newBits(len(t.Entries))
+	return f
+}
+
+// entry describes image i.
+func (f *File) entry(i int) (shard.Entry, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if i < 0 || i >= len(f.entries) {
+		return shard.Entry{}, false
+	}
+	return f.entries[i], true
+}
+
+// lasting is the id of a file that has its name; zeros for another.
+func (f *File) lasting() (id [idBytes]byte) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.whole {
+		id = f.id
+	}
+	return id
+}
+
+// read reads an image and checks it. A file of which an image fails loses its name, and is
+// made anew by whoever reads the images next; this process reads on in it.
+func (f *File) read(to []byte, slot int) error {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	at := f.base + shard.Offset(f.side, slot)
+	if f.writing != nil {
+		_, err := f.writing.ReadAt(to, at)
+		return f.verify(to, slot, err)
+	}
+	err := f.c.pool.with(f.path, func(file *os.File) error {
+		_, err := file.ReadAt(to, at)
+		return err
+	})
+	if err = f.verify(to, slot, err); err != nil && !f.spoilt.Swap(true) {
+		f.c.note("the pixel cache is damaged, and images are read again: %s: %v", f.path, err)
+		_ = os.Remove(f.path) // it may be gone, or not ours: then it is met again
+	}
+	return err
+}
+
+// verify checks pixels that were read with err.
+func (f *File) verify(pixels []byte, slot int, err error) error {
+	if err != nil {
+		return err
+	}
+	word, bit := slot/32, uint32(1)<<(slot%32)
+	before := word < len(f.checked) && f.checked[word].Load()&bit != 0
+	if !f.entries[slot].Matches(pixels, before) {
+		return shard.ErrDamaged
+	}
+	if !before && word < len(f.checked) {
+		f.checked[word].Or(bit)
+	}
+	return nil
+}
+
+// drop removes a file that is of no use.
+func (c *Cache) drop(path string) {
+	c.pool.forget(path)
+	_ = os.Remove(path) // it may be gone, or not ours: then it is met again
+}
