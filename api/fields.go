@@ -22,7 +22,7 @@ type Origin struct {
 // View is what the networks see of an image.
 type View struct {
 	Size int    `json:"size" f:"1" default:"224" rule:"min=64,max=8192,multiple=4" unit:"pixels" doc:"side of what the networks see; never adjusted"`
-	Fit  string `json:"fit" f:"2" default:"resize" rule:"one=resize|refuse" doc:"resize: an image of another size is cropped to its centre square and resized; refuse: it is an error"`
+	Fit  string `json:"fit" f:"2" default:"resize" rule:"one=resize|enlarge|refuse" levels:"enlarge=3" doc:"resize: an image of another size is cropped to its centre square and resized, unless it has less than a quarter of the side; enlarge: however small it is; refuse: it is an error"`
 }
 
 // Random is what a task draws with and computes in.

@@ -22,8 +22,9 @@ const (
 
 // The values of the enumerated fields.
 const (
-	FitResize = "resize" // crop to the centre square, then resize
-	FitRefuse = "refuse" // an image of another size is an error
+	FitResize  = "resize"  // crop to the centre square, then resize; one far too small is an error
+	FitEnlarge = "enlarge" // the same, however small it is
+	FitRefuse  = "refuse"  // an image of another size is an error
 
 	StemInceptionV4 = "inception-v4"
 	StemConv7       = "conv7"

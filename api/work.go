@@ -17,13 +17,15 @@ type Work struct {
 }
 
 // Levels of works. A work of a level above a cluster's is refused by it: some of its
-// coordinators could not read it. A release that brings fields with the tag was has a
-// level of its own, which they name.
+// coordinators could not read it. A release that brings fields with the tag was, or
+// choices of a field, has a level of its own, which they name.
 const (
 	LevelFirst = 1
 	// LevelTrust brought evaluations that name the version of their metrics and their
 	// classes, and labelled images in folds, in part, or with duplicates.
 	LevelTrust = 2
+	// LevelEnlarge brought images enlarged however small they are.
+	LevelEnlarge = 3
 )
 
 // Level is the lowest level of a program that reads the work: that of the latest field
@@ -142,7 +144,32 @@ type DataSet struct {
 	Part   Part     `json:"part"`
 	Stain  string   `json:"stain,omitempty"` // PartUnlabelled: the other stain
 	Side   int      `json:"side"`            // pixels after resizing; round(size × load) for PartUnlabelled
+	Exact  int      `json:"exact,omitempty"` // pixels that FitRefuse wants beside Side, 0 for those alone
 	Fit    string   `json:"fit"`
 	Labels []string `json:"labels,omitempty"` // sorted; only images of these enter. Splits are drawn over all classes of the set before
 	Where  Where    `json:"where"`
 }
+
+// Pair asks for the patches of both stains of a pretraining. They are cut at random out of
+// something larger than what the networks see: that is no reason to refuse an image.
+func Pair(v View, stain string, load float64, where Where) DataSet {
+	d := DataSet{Part: PartUnlabelled, Stain: stain, Side: LoadSide(v.Size, load), Fit: v.Fit, Where: where}
+	if v.Fit == FitRefuse {
+		d.Exact = v.Size
+	}
+	return d
+}
+
+// Pair asks for the patches of both stains.
+func (p *Pretrain) Pair(where Where) DataSet { return Pair(p.View, p.Stain, p.Load, where) }
+
+// Images asks for the labelled images of a part that a fine-tuning, or an evaluation of
+// its model, reads.
+func (f *Finetune) Images(part Part, where Where) DataSet {
+	where.Generators = nil
+	return DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: where}
+}
+
+// DataName is the name in a store of data that was uploaded, by its fingerprint: shards
+// (checkpoint/FORMAT.md).
+func DataName(fingerprint Key) string { return "data/" + fingerprint.String() + ".shards" }

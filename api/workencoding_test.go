@@ -63,11 +63,19 @@ func TestLevels(t *testing.T) {
 		"a part":            {labelled(func(l *Labelled) { l.Take = 3 }), LevelTrust},
 		"named columns":     {labelled(func(l *Labelled) { l.Named = true }), LevelTrust},
 		"its seed":          {labelled(func(l *Labelled) { l.Seed = 3 }), LevelTrust},
+		"enlarged images":   {enlarged(), LevelEnlarge},
 	} {
 		if got := c.work.Level(); got != c.want {
 			t.Errorf("%s: level %d, want %d", name, got, c.want)
 		}
 	}
+}
+
+// enlarged is a work whose images are enlarged however small they are.
+func enlarged() Work {
+	w := Work{Task: aloneTask()}
+	w.Task.Finetune.Fit = FitEnlarge
+	return w
 }
 
 // A field that is added to a Work and not to its encoding would be lost on the

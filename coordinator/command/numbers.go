@@ -33,7 +33,7 @@ const (
 )
 
 // Level is the newest level that this release reads and writes.
-const Level = api.LevelTrust
+const Level = api.LevelEnlarge
 
 // LevelOf is the lowest level that reads a command: that of its number, and of the
 // works in it.

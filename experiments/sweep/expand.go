@@ -170,9 +170,7 @@ func (e *expansion) resolve(model string) (api.Key, error) {
 func (e *expansion) pretrain(v *spec.Variant, stain string) (api.Key, error) {
 	s := &v.Spec
 	where := pairWhere(s, stain)
-	print, err := e.fingerprint(api.DataSet{
-		Part: api.PartUnlabelled, Stain: stain, Side: api.LoadSide(s.Data.Size, s.Pretrain.Load), Fit: s.Data.Fit, Where: where,
-	})
+	print, err := e.fingerprint(api.Pair(s.Data.View, stain, s.Pretrain.Load, where))
 	if err != nil {
 		return api.Key{}, err
 	}

@@ -21,8 +21,9 @@ type Field struct {
 	Number  int   // in the canonical encoding; 0: not in it
 	Signed  bool
 	Default string
-	Was     *string // nil: never left out
-	Level   int     // of the first programs that know it; 0: it has always been there
+	Was     *string        // nil: never left out
+	Level   int            // of the first programs that know it; 0: it has always been there
+	Levels  map[string]int // of choices that are younger than the field
 	Rules   Rules
 	Word    string // empty: none
 	Means   int64  // what Word stands for
@@ -123,6 +124,9 @@ func describe(owner reflect.Type, s reflect.StructField, index []int, number int
 		if f.Level, err = strconv.Atoi(level); err != nil || f.Level < 1 || f.Was == nil {
 			wrong(owner, s.Name, "the level %q is none, or nothing says what was before it", level)
 		}
+	}
+	if f.Levels, err = parseLevels(s.Tag.Get("levels"), rules.Choices()); err != nil {
+		wrong(owner, s.Name, "%v", err)
 	}
 	f.Key, f.Keyed = s.Tag.Lookup("key")
 	if word, means, ok := strings.Cut(s.Tag.Get("word"), "="); ok {

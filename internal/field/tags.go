@@ -11,7 +11,7 @@ import (
 // The keys that a tag can have: those that are read here, and those of specs alone
 // (experiments/spec says what they mean). One that is misspelt would be as good as none.
 var keys = []string{
-	"yaml", "json", "f", "default", "was", "level", "rule", "word", "key", "unit", "doc",
+	"yaml", "json", "f", "default", "was", "level", "levels", "rule", "word", "key", "unit", "doc",
 	"whole", "names", "dots", "unwritten",
 }
 
