@@ -123,6 +123,10 @@ bench-coordinator: ## measure the coordinator at 10,000 slots and 100,000 tasks
 bench-coverage: ## count how often intervals and tests are right on made-up patients, and write docs/statistics.md's tables
 	$(GO) run ./bench/coverage -o docs/statistics.md
 
+.PHONY: bench-data
+bench-data: $(BIN) $(TORCH_PY) ## inspect, plan and train on 300,000 patches (N) beside a pass of PyTorch's DataLoader over them
+	$(GO) run ./bench/data -g2c $(BIN) -python $(TORCH_PY) -n $(or $(N),300000) -o bench/results/data.md
+
 .PHONY: chaos
 chaos: ## kill a cluster's leader a hundred times, lose a disk, part its network, and count what was lost
 	$(GO) test ./test/cluster -count=1 -run Survives -kills $(or $(KILLS),100) -timeout 20m -v

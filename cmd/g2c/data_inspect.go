@@ -19,9 +19,8 @@ import (
 type inspectFlags struct {
 	sets                      []string
 	split, sheet, pattern, by string
-	cache                     string
 	size                      int
-	skipBad                   bool
+	imageFlags
 }
 
 // newDataInspect is `g2c data inspect SPEC|DIR`.
@@ -39,8 +38,7 @@ func newDataInspect() *cobra.Command {
 	c.Flags().StringVar(&f.pattern, "pattern", "", "of a folder: regexp with (?P<patient>…) or (?P<slide>…) for file names")
 	c.Flags().StringVar(&f.by, "by", "", byHelp)
 	c.Flags().IntVar(&f.size, "size", 224, "of a folder: side to resize to, in pixels")
-	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
-	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
+	f.add(c)
 	return c
 }
 
@@ -92,7 +90,10 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 }
 
 func (f *inspectFlags) folder(ctx context.Context, path string) ([]inspected, error) {
-	opt := dataset.Options{Side: f.size, CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+	opt, err := f.options(f.size, dataset.Resize)
+	if err != nil {
+		return nil, err
+	}
 	set, r, err := dataset.Open(ctx, path, f.pattern, f.by, opt)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,10 @@ func (f *inspectFlags) spec(ctx context.Context, name string) ([]inspected, erro
 	if err != nil {
 		return nil, err
 	}
-	data := &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+	data, err := f.opener()
+	if err != nil {
+		return nil, err
+	}
 	reads, err := data.Experiment(ctx, works, datasource.SideSeen)
 	var all []inspected
 	for _, r := range reads {
@@ -207,7 +211,11 @@ func writeSheet(path string, all []inspected) error {
 			return fault.New(fault.ErrSpec, "the sets have images of %d and %d pixels, and a contact sheet is of one size", side, in.set.Side())
 		}
 		side = in.set.Side()
-		rows = append(rows, in.set.Rows(sheetColumns)...)
+		more, err := in.set.Rows(sheetColumns)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, more...)
 	}
 	return dataset.WritePNG(path, dataset.ContactSheet(side, rows))
 }

@@ -75,7 +75,11 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 	out.Generated = make([]uint8, set.Len()*len(f.Stains)*image)
 	for i := range set.Len() {
 		out.Names = append(out.Names, set.Image(i).Name)
-		out.Source = append(out.Source, set.Pixels(i)...)
+		pixels, err := set.Pixels(i)
+		if err != nil {
+			return nil, err
+		}
+		out.Source = append(out.Source, pixels...)
 	}
 	if len(f.Stains) == 0 {
 		return out, nil

@@ -47,9 +47,9 @@ type experiment struct {
 
 // experimentFlags are the flags that decide what an experiment is.
 type experimentFlags struct {
-	store, device, only, cache string
-	sets                       []string
-	skipBad                    bool
+	store, device, only string
+	sets                []string
+	imageFlags
 }
 
 // readSpec reads a spec from a file, or an embedded one by its name.
@@ -129,7 +129,9 @@ const reportsDir = "reports"
 func (f *experimentFlags) expand(ctx context.Context, file *specFile, class string, repo *checkpoint.Repo) (*experiment, error) {
 	var err error
 	e := &experiment{specFile: file, flags: *f}
-	e.data = &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+	if e.data, err = f.opener(); err != nil {
+		return nil, err
+	}
 	e.plan, err = sweep.Expand(file.File, sweep.Options{
 		Numerics:    class,
 		Fingerprint: func(d api.DataSet) (api.Key, error) { return e.data.Fingerprint(ctx, d) },

@@ -19,7 +19,11 @@ func (n *namedImages) path(i int) string {
 
 // openImages reads images and folders, each argument by itself, as training reads
 // its images.
-func openImages(ctx context.Context, args []string, opt dataset.Options) ([]namedImages, error) {
+func openImages(ctx context.Context, args []string, f *imageFlags, size int, fit string) ([]namedImages, error) {
+	opt, err := f.options(size, dataset.Fit(fit))
+	if err != nil {
+		return nil, err
+	}
 	var all []namedImages
 	for _, arg := range args {
 		set, r, err := dataset.Unlabelled(ctx, []string{arg}, opt)

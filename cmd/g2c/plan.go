@@ -139,7 +139,7 @@ func stepsOf(ctx context.Context, data *datasource.Opener, w *api.Work) (int64, 
 	switch w.Task.Kind {
 	case api.KindPretrain:
 		p := w.Task.Pretrain
-		d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: api.LoadSide(p.Size, p.Load), Fit: p.Fit, Where: w.Where}
+		d := p.Pair(w.Where)
 		n := 0
 		for _, stain := range []string{p.Source, p.Stain} {
 			set, err := data.Unlabelled(ctx, d, stain)
@@ -166,7 +166,5 @@ func stepsOf(ctx context.Context, data *datasource.Opener, w *api.Work) (int64, 
 
 // labelled opens the labelled images of a task, as its worker will.
 func labelled(ctx context.Context, data *datasource.Opener, w *api.Work, part api.Part, f *api.Finetune) (*dataset.Set, error) {
-	d := api.DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: w.Where}
-	d.Where.Generators = nil
-	return data.Labelled(ctx, d)
+	return data.Labelled(ctx, f.Images(part, w.Where))
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/api"
-	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/model/metrics"
 	"g2c/worker/infer"
@@ -18,19 +17,14 @@ import (
 
 // modelFlags are the flags of verbs that run a model on images.
 type modelFlags struct {
-	store, device, cache, output string
-	skipBad                      bool
+	store, device, output string
+	imageFlags
 }
 
 func (f *modelFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.store, "store", defaultStore, "store of the model's key")
 	addDevice(c, &f.device, "auto, cpu, cuda, cuda:1 or ref")
-	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
-	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
-}
-
-func (f *modelFlags) options(size int, fit string) dataset.Options {
-	return dataset.Options{Side: size, Fit: dataset.Fit(fit), CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
+	f.imageFlags.add(c)
 }
 
 // newPredict is `g2c predict MODEL PATH...`.
@@ -72,7 +66,7 @@ func predict(c *cobra.Command, model string, paths []string, f *modelFlags) erro
 		return err
 	}
 	t := m.task.Finetune
-	images, err := openImages(ctx, paths, f.options(t.Size, t.Fit))
+	images, err := openImages(ctx, paths, &f.imageFlags, t.Size, t.Fit)
 	if err != nil {
 		return err
 	}

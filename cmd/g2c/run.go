@@ -58,8 +58,7 @@ func (f *experimentFlags) add(c *cobra.Command) {
 	addSpecDevice(c, &f.device, "auto, cpu, cuda, cuda:0,1 or ref")
 	c.Flags().StringVar(&f.only, "only", "", "a task's name or the beginning of names; what they need is run too")
 	addSets(c, &f.sets)
-	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
-	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
+	f.imageFlags.add(c)
 }
 
 func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool) (err error) {

@@ -58,22 +58,14 @@ func (e *experiment) packs(ctx context.Context) (packs map[string][]*dataset.Set
 
 // dataOf is what a task reads, by fingerprint.
 func dataOf(w *api.Work) map[api.Key]api.DataSet {
-	where := w.Where
-	where.Generators = nil
-	labelled := func(part api.Part, f *api.Finetune) api.DataSet {
-		return api.DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: where}
-	}
 	switch t := &w.Task; {
 	case t.Pretrain != nil:
-		p := t.Pretrain
-		return map[api.Key]api.DataSet{
-			p.Data: {Part: api.PartUnlabelled, Stain: p.Stain, Side: api.LoadSide(p.Size, p.Load), Fit: p.Fit, Where: where},
-		}
+		return map[api.Key]api.DataSet{t.Pretrain.Data: t.Pretrain.Pair(w.Where)}
 	case t.Finetune != nil:
-		return map[api.Key]api.DataSet{t.Finetune.Data: labelled(api.PartTraining, t.Finetune)}
+		return map[api.Key]api.DataSet{t.Finetune.Data: t.Finetune.Images(api.PartTraining, w.Where)}
 	case t.Evaluate != nil:
 		m := &t.Evaluate.Model
-		return map[api.Key]api.DataSet{t.Evaluate.Data: labelled(api.PartTest, m), m.Data: labelled(api.PartTraining, m)}
+		return map[api.Key]api.DataSet{t.Evaluate.Data: m.Images(api.PartTest, w.Where), m.Data: m.Images(api.PartTraining, w.Where)}
 	}
 	return nil
 }

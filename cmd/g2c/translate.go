@@ -55,7 +55,7 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 	if err != nil {
 		return err
 	}
-	images, err := openImages(ctx, paths, f.options(generator.Size, fit))
+	images, err := openImages(ctx, paths, &f.imageFlags, generator.Size, fit)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"g2c/api/client"
 	"g2c/checkpoint"
-	"g2c/experiments/datasource"
 	"g2c/internal/fault"
 	"g2c/internal/pki"
 	"g2c/internal/pki/grpctls"
@@ -23,10 +22,10 @@ import (
 
 // workerFlags are those of `g2c worker`.
 type workerFlags struct {
-	id, server, certs, slots, cache, store string
-	skipBad                                bool
-	rehearse                               time.Duration
-	fail, broken                           string
+	id, server, certs, slots, store string
+	imageFlags
+	rehearse     time.Duration
+	fail, broken string
 }
 
 // newWorker is `g2c worker`.
@@ -59,9 +58,8 @@ failures: no data is read and nothing is stored.
 	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "directory of this worker's certificate (G2C_CERTS); without one, loopback alone")
 	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of slots: cpu:2, or cuda:2 for the first two GPUs, one a slot")
 	addDebugSync(c)
-	c.Flags().StringVar(&f.cache, "cache", "", "directory of decoded pixels (default the user's cache)")
 	c.Flags().StringVar(&f.store, "store", "runs", "directory of checkpoints")
-	c.Flags().BoolVar(&f.skipBad, "skip-bad", false, "leave out images that do not decode, and say so")
+	f.imageFlags.add(c)
 	c.Flags().DurationVar(&f.rehearse, "rehearse", 0, "pretend to train: every task takes as long")
 	c.Flags().StringVar(&f.fail, "rehearse-fail", "", "tasks whose name contains this fail")
 	c.Flags().StringVar(&f.broken, "rehearse-broken", "", "tasks whose name contains this fail for good")
@@ -134,8 +132,11 @@ func (f *workerFlags) executor(kind string, n int, log *slog.Logger) (e agent.Ex
 		return nil, "", nil, err
 	}
 	repo := checkpoint.New(store)
-	data := &datasource.Opener{CacheDir: cacheDir(f.cache), SkipBad: f.skipBad}
-	packs := &runner.Packs{Paths: data, Store: store}
+	data, err := f.opener()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	packs := &runner.Packs{Paths: data, Store: store, Cache: data.Cache}
 	var devices []kernels.Device
 	var runners []*runner.Runner
 	for _, s := range slots {

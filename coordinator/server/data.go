@@ -18,16 +18,13 @@ type data struct {
 	*Server
 }
 
-// dataKey is where the store has data.
-func dataKey(k api.Key) string { return "data/" + k.String() }
-
 // stored is how many bytes the store has under a fingerprint; ok is false if it has
 // none.
 func (s *Server) stored(ctx context.Context, k api.Key) (bytes int64, ok bool, err error) {
 	if s.cfg.Store == nil {
 		return 0, false, nil
 	}
-	info, err := s.cfg.Store.Stat(ctx, dataKey(k))
+	info, err := s.cfg.Store.Stat(ctx, api.DataName(k))
 	switch {
 	case errors.Is(err, store.ErrNotExist):
 		return 0, false, nil

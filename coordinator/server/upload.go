@@ -104,7 +104,7 @@ func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, 
 	if print != h.Fingerprint {
 		return rpcerr.New(rpcerr.BadData, "upload of %s: what came has the fingerprint %.12s", k.Short(), print)
 	}
-	if err := s.cfg.Store.Put(stream.Context(), dataKey(k), body); err != nil {
+	if err := s.cfg.Store.Put(stream.Context(), api.DataName(k), body); err != nil {
 		return storeFailed("store data "+k.Short(), err)
 	}
 	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "actor", whoOf(stream.Context()).actor)

@@ -19,21 +19,28 @@ import (
 	"g2c/experiments/synthetic"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
 	"g2c/internal/shelf"
 )
 
 // Opener opens data and keeps what it has opened last: the tasks of a sweep read the
 // same. What could not be opened is not remembered: the next to ask tries again.
 type Opener struct {
-	CacheDir string // of decoded pixels; empty for none
-	SkipBad  bool   // leave out files that do not decode
+	Cache   *pixelcache.Cache // of decoded pixels; nil: in memory
+	SkipBad bool              // leave out files that do not decode or are too small
+	Recheck bool              // read every file, also those that have not changed by their looks
+	// Progress, where set, hears of the images of a set that is read; of one set at a time
+	// by one goroutine at a time.
+	Progress func(set string, done, total int)
 	// Keep is how many bytes of pixels are kept in memory; DefaultKeep if 0. The last
-	// few sets stay whatever they take. Mapped pixels do not count.
+	// few sets stay whatever they take. Pixels in files do not count.
 	Keep int64
 
 	once  sync.Once
 	sets  *shelf.Shelf[string, *dataset.Set] // by question
 	pools *shelf.Shelf[string, *pool]        // by question without what a division is
+
+	showing sync.Mutex // one call of Progress at a time
 
 	mu    sync.Mutex
 	found map[string]*dataset.Report // what reading found, by question, errors with it
@@ -54,6 +61,9 @@ func (o *Opener) get(ctx context.Context, question string, make func() (*dataset
 func (o *Opener) open() {
 	o.once.Do(func() {
 		keep := cmp.Or(o.Keep, DefaultKeep)
+		if o.Cache == nil {
+			o.Cache = pixelcache.New(pixelcache.Options{}) // sets of the same images share them
+		}
 		o.sets = &shelf.Shelf[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: keep, Least: minKept}
 		o.pools = &shelf.Shelf[string, *pool]{Size: func(p *pool) int64 { return p.HeapBytes() }, Keep: keep, Least: 1}
 		o.found = map[string]*dataset.Report{}
@@ -69,8 +79,20 @@ func question(parts ...any) string {
 	return string(text)
 }
 
-func (o *Opener) options(side int, fit string) dataset.Options {
-	return dataset.Options{Side: side, Fit: dataset.Fit(fit), CacheDir: o.CacheDir, SkipBad: o.SkipBad}
+// options say how the images of a question are read.
+func (o *Opener) options(set string, d api.DataSet) dataset.Options {
+	o.open()
+	opt := dataset.Options{
+		Side: d.Side, Exact: d.Exact, Fit: dataset.Fit(d.Fit), Cache: o.Cache, SkipBad: o.SkipBad, Recheck: o.Recheck,
+	}
+	if o.Progress != nil {
+		opt.Progress = func(done, total int) {
+			o.showing.Lock()
+			defer o.showing.Unlock()
+			o.Progress(set, done, total)
+		}
+	}
+	return opt
 }
 
 // note remembers what reading found.
@@ -91,7 +113,7 @@ func (o *Opener) report(question string) *dataset.Report {
 
 // unlabelledQuestion asks for the patches of a stain, whatever stain they are paired with.
 func unlabelledQuestion(d api.DataSet, stain string) string {
-	return question("unlabelled", d.Side, d.Fit, domainQuestion(d, stain))
+	return question("unlabelled", d.Side, d.Exact, d.Fit, domainQuestion(d, stain))
 }
 
 // domainQuestion is an unlabelledQuestion without the side.
@@ -107,6 +129,9 @@ func pathsOf(where api.Where, stain string) []string {
 	}
 	return where.Unlabelled[i].Paths
 }
+
+// labelledName is the labelled images for people.
+func labelledName(d api.DataSet) string { return "labelled " + d.Where.Source }
 
 // labelledQuestion asks for labelled images before labels are chosen and some are taken.
 func labelledQuestion(d api.DataSet) string {
@@ -150,7 +175,7 @@ func (o *Opener) Unlabelled(ctx context.Context, d api.DataSet, stain string) (*
 		if paths == nil {
 			return nil, fault.New(fault.ErrSpec, "data.unlabelled names no images of stain %s", stain)
 		}
-		set, r, err := dataset.Unlabelled(ctx, paths, o.options(d.Side, d.Fit))
+		set, r, err := dataset.Unlabelled(ctx, paths, o.options(stain, d))
 		o.note(asked, r)
 		if err != nil {
 			return nil, fmt.Errorf("data.unlabelled.%s: %w", stain, err)
@@ -235,7 +260,7 @@ func (o *Opener) all(ctx context.Context, d api.DataSet) (*dataset.Set, error) {
 		if d.Where.Labelled == nil {
 			return nil, fault.New(fault.ErrSpec, "data.labelled is missing")
 		}
-		set, r, err := dataset.LoadLabelled(ctx, source(d.Where.Labelled), o.options(d.Side, d.Fit))
+		set, r, err := dataset.LoadLabelled(ctx, source(d.Where.Labelled), o.options(labelledName(d), d))
 		o.note(asked, r)
 		if err != nil {
 			return nil, fmt.Errorf("data.labelled: %w", err)

@@ -12,6 +12,7 @@ import (
 	"g2c/experiments/synthetic"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
 )
 
 var world = &api.Synthetic{Patients: 4, Patches: 3, Seed: 1}
@@ -61,7 +62,7 @@ func fingerprint(t *testing.T, o *Opener, d api.DataSet) api.Key {
 // among all splits are the same, and other labels are another set.
 func TestPartsHaveFingerprintsOfTheirOwn(t *testing.T) {
 	where := onDisk(t)
-	o := &Opener{CacheDir: t.TempDir()}
+	o := &Opener{Cache: pixelcache.New(pixelcache.Options{Dir: t.TempDir()})}
 	all := api.DataSet{Part: api.PartTest, Side: 64, Fit: api.FitResize, Where: where}
 	alone := all
 	alone.Where.Labelled = &api.Labelled{Pattern: where.Labelled.Pattern, Test: where.Labelled.Test}
@@ -124,7 +125,7 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 // generators have seen.
 func TestVerdicts(t *testing.T) {
 	where := onDisk(t)
-	o := &Opener{CacheDir: t.TempDir()}
+	o := &Opener{Cache: pixelcache.New(pixelcache.Options{Dir: t.TempDir()})}
 	d := api.DataSet{Part: api.PartTest, Side: 64, Fit: api.FitResize, Where: where}
 	v, err := o.Verdict(t.Context(), d)
 	if err != nil || v.Worst() != dataset.OK || !strings.Contains(v.Text(), "No patient is in two splits") {
@@ -181,7 +182,7 @@ func copied(t *testing.T, dir string) string {
 // fingerprint of their own, while the test images stay as they are.
 func TestTake(t *testing.T) {
 	where := onDisk(t)
-	o := &Opener{CacheDir: t.TempDir()}
+	o := &Opener{Cache: pixelcache.New(pixelcache.Options{Dir: t.TempDir()})}
 	d := api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Labels: []string{"gs", "noa"}, Where: where}
 	all, err := o.Labelled(t.Context(), d)
 	if err != nil {
@@ -236,7 +237,7 @@ func TestColumnsThatWereWritten(t *testing.T) {
 		d := api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Where: api.Where{
 			Source: "PAS", Labelled: &api.Labelled{Train: []string{table}, Columns: c.columns, Named: !c.ok},
 		}}
-		_, err := (&Opener{CacheDir: t.TempDir()}).Labelled(t.Context(), d)
+		_, err := (&Opener{Cache: pixelcache.New(pixelcache.Options{Dir: t.TempDir()})}).Labelled(t.Context(), d)
 		if (err == nil) != c.ok || err != nil && (!errors.Is(err, fault.ErrData) || !strings.Contains(err.Error(), "patient")) {
 			t.Errorf("%s: %v", what, err)
 		}

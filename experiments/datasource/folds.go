@@ -36,7 +36,7 @@ func (o *Opener) fold(ctx context.Context, d api.DataSet, asked string) (*datase
 	if d.Where.Synthetic != nil {
 		p, err = o.drawn(ctx, d)
 	} else {
-		p, r, err = o.read(ctx, src, o.options(d.Side, d.Fit))
+		p, r, err = o.read(ctx, src, o.options(labelledName(d), d))
 	}
 	if err != nil {
 		o.note(asked, r)

@@ -12,7 +12,7 @@ func TestFoldsAreReadOnce(t *testing.T) {
 	where := onDisk(t)
 	o := &Opener{}
 	read := 0
-	opt := o.options(64, api.FitResize)
+	opt := o.options("PAS", api.DataSet{Side: 64, Fit: api.FitResize})
 	opt.Progress = func(_, _ int) { read++ }
 	src := source(where.Labelled)
 	src.Folds = 3
@@ -79,7 +79,7 @@ func TestFoldsShareTheirPixels(t *testing.T) {
 				t.Errorf("%s: fold %d\n%s", what, r.Fold, r.Verdict.Text())
 			}
 			for i := range r.Set.Len() {
-				if &r.Set.Pixels(i)[0] != &again.Pixels(i)[0] {
+				if r.Set.Ref(i) != again.Ref(i) {
 					t.Fatalf("%s: image %d of fold %d has pixels of its own", what, i, r.Fold)
 				}
 			}

@@ -52,7 +52,7 @@ func (r *Read) taken(d api.DataSet) {
 }
 
 func (o *Opener) labelled(ctx context.Context, d api.DataSet) (Read, error) {
-	read := Read{Name: "labelled " + d.Where.Source, Labelled: true}
+	read := Read{Name: labelledName(d), Labelled: true}
 	if l := d.Where.Labelled; l != nil {
 		read.Fold = l.Fold
 	}
@@ -85,7 +85,7 @@ func (o *Opener) Experiment(ctx context.Context, work []*api.Work, side Side) ([
 	e := experiment{opener: o, side: side, read: map[string]int{}, stains: map[string]bool{}, tested: map[string]bool{}}
 	for _, w := range work {
 		if t := w.Task.Evaluate; t != nil {
-			e.tested[trainingQuestion(labelledData(api.PartTest, &t.Model, w.Where))] = true
+			e.tested[trainingQuestion(t.Model.Images(api.PartTest, w.Where))] = true
 		}
 	}
 	for _, w := range work {
@@ -112,20 +112,14 @@ type experiment struct {
 	tested     map[string]bool // trainingQuestions of what evaluations read
 }
 
-// labelledData is the labelled images that a fine-tuning, or an evaluation of its model,
-// reads.
-func labelledData(part api.Part, f *api.Finetune, where api.Where) api.DataSet {
-	return api.DataSet{Part: part, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: where}
-}
-
 func (e *experiment) task(ctx context.Context, w *api.Work) error {
 	switch t := &w.Task; {
 	case t.Pretrain != nil:
 		return e.pair(ctx, w)
 	case t.Evaluate != nil:
-		return e.labelled(ctx, labelledData(api.PartTest, &t.Evaluate.Model, w.Where))
+		return e.labelled(ctx, t.Evaluate.Model.Images(api.PartTest, w.Where))
 	case t.Finetune != nil:
-		if d := labelledData(api.PartTraining, t.Finetune, w.Where); !e.tested[trainingQuestion(d)] {
+		if d := t.Finetune.Images(api.PartTraining, w.Where); !e.tested[trainingQuestion(d)] {
 			return e.labelled(ctx, d)
 		}
 	}
@@ -135,9 +129,9 @@ func (e *experiment) task(ctx context.Context, w *api.Work) error {
 // pair opens the patches of both stains of a pretraining.
 func (e *experiment) pair(ctx context.Context, w *api.Work) error {
 	p := w.Task.Pretrain
-	d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: p.Size, Fit: p.Fit, Where: w.Where}
-	if e.side == SideLoaded {
-		d.Side = api.LoadSide(p.Size, p.Load)
+	d := p.Pair(w.Where)
+	if e.side == SideSeen {
+		d.Side = p.Size
 	}
 	for _, stain := range []string{p.Source, p.Stain} {
 		if err := e.stain(ctx, d, stain); err != nil {

@@ -31,17 +31,19 @@ func ContactSheet(side int, rows [][][]uint8) *image.RGBA {
 
 // Rows are the pixels of a contact sheet of a set: a row for each class of each
 // split, with up to columns images spread evenly over it.
-func (s *Set) Rows(columns int) [][][]uint8 {
+func (s *Set) Rows(columns int) ([][][]uint8, error) {
 	var rows [][][]uint8
 	for _, c := range s.byClass() {
-		n := min(columns, len(c.images))
-		row := make([][]uint8, n)
+		row := make([][]uint8, min(columns, len(c.images)))
 		for i := range row {
-			row[i] = s.pixels[c.images[i*len(c.images)/n]]
+			var err error
+			if row[i], err = s.Pixels(c.images[i*len(c.images)/len(row)]); err != nil {
+				return nil, err
+			}
 		}
 		rows = append(rows, row)
 	}
-	return rows
+	return rows, nil
 }
 
 // ToImage copies side*side*3 bytes into an opaque image.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
 )
 
 // study is a folder of images and tables, loaded with few words.
@@ -341,16 +342,18 @@ func TestTestImagesAmongUnlabelledPatches(t *testing.T) {
 	s.src = Labelled{Train: s.folder("train", 0, 1), Test: s.folder("test", 2, 3)}
 	set, r := s.must()
 	tree(t, s.dir, "pas/clean.png")
-	for _, cache := range []string{"", t.TempDir()} {
+	for _, dir := range []string{"", t.TempDir()} {
+		cache := pixelcache.New(pixelcache.Options{Dir: dir})
+		defer cache.Close()
 		for range 2 { // the second time out of the cache
-			patches, _, err := Unlabelled(background, []string{filepath.Join(s.dir, "pas")}, Options{Side: 11, CacheDir: cache})
+			patches, _, err := Unlabelled(background, []string{filepath.Join(s.dir, "pas")}, Options{Side: 11, Cache: cache})
 			if err != nil {
 				t.Fatal(err)
 			}
 			v := r.Verdict
 			v.Seen("PAS", set, patches)
 			wantCheck(t, v, "unlabelled", OK, "PAS")
-			dirty, _, err := Unlabelled(background, []string{filepath.Join(s.dir, "pas"), filepath.Join(s.dir, "img")}, Options{Side: 11, CacheDir: cache})
+			dirty, _, err := Unlabelled(background, []string{filepath.Join(s.dir, "pas"), filepath.Join(s.dir, "img")}, Options{Side: 11, Cache: cache})
 			if err != nil {
 				t.Fatal(err)
 			}

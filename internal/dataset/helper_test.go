@@ -90,3 +90,13 @@ func names(s *Set) []string {
 	}
 	return all
 }
+
+// pixels are those of an image of a set.
+func pixels(t testing.TB, s *Set, i int) []uint8 {
+	t.Helper()
+	p, err := s.Pixels(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

@@ -51,9 +51,9 @@ func LoadLabelled(ctx context.Context, src Labelled, opt Options) (*Set, *Report
 	s, v, err := p.Cut(src)
 	r.Verdict = v
 	if err != nil {
-		return nil, r, closeAfter(p.set, err)
+		return nil, r, err
 	}
-	s.mapped, s.lent = p.set.mapped, false // nobody else has the pool
+	s.lent = false // nobody else has the pool
 	return s, r, nil
 }
 
@@ -67,11 +67,11 @@ type Pool struct {
 
 // PoolOf makes a pool of a set that was drawn, whatever its splits were.
 func PoolOf(s *Set) *Pool {
-	all := s.keep(func(int) bool { return true })
-	for i := range all.images {
-		all.images[i].Split = Train
+	images := s.all()
+	for i := range images {
+		images[i].Split = Train
 	}
-	return &Pool{set: all, files: Check{"files", OK, fmt.Sprintf("No file was read: %s were drawn.", count(s.Len(), "image", "images")), ""}}
+	return &Pool{set: s.divided(images), files: Check{"files", OK, fmt.Sprintf("No file was read: %s were drawn.", count(s.Len(), "image", "images")), ""}}
 }
 
 // HeapBytes is how much memory the pixels take, as Set has it.
@@ -116,37 +116,38 @@ func LoadPool(ctx context.Context, src Labelled, opt Options) (*Pool, *Report, e
 // these are Fold, ValidationFraction, Seed and AllowDuplicates.
 func (p *Pool) Cut(src Labelled) (*Set, Verdict, error) {
 	v := Verdict{Checks: append(p.listed.checks(), p.files)}
-	s := p.set.keep(func(int) bool { return true })
-	s.lent = true
+	images := p.set.all()
 	if src.Folds > 0 {
 		if src.Fold < 1 || src.Fold > src.Folds {
 			return nil, v, fault.New(fault.ErrSpec, "there is no fold %d of %d", src.Fold, src.Folds)
 		}
-		folds, err := foldGroups(s.of(Train), src.Folds, src.Seed)
+		folds, err := foldGroups(of(images, Train), src.Folds, src.Seed)
 		if err != nil {
 			return nil, v, err
 		}
-		for _, im := range s.of(Train) {
+		for _, im := range of(images, Train) {
 			if folds[im.Group] == src.Fold {
 				im.Split = Test
 			}
 		}
 	}
 	if src.ValidationFraction != 0 {
-		if err := SplitGroups(s.of(Train), []Part{{Validation, src.ValidationFraction}}, src.Seed); err != nil {
+		if err := SplitGroups(of(images, Train), []Part{{Validation, src.ValidationFraction}}, src.Seed); err != nil {
 			return nil, v, err
 		}
 	}
-	v.judge(s.images, s, src.AllowDuplicates)
+	s := p.set.divided(images)
+	s.lent = true
+	v.judge(images, s, src.AllowDuplicates)
 	return s, v, v.Err()
 }
 
-// of is the images of a split, to be given another: s is not yet anyone else's.
-func (s *Set) of(split Split) []*Image {
+// of is the images of a split, to be given another.
+func of(images []Image, split Split) []*Image {
 	var all []*Image
-	for i := range s.images {
-		if s.images[i].Split == split {
-			all = append(all, &s.images[i])
+	for i := range images {
+		if images[i].Split == split {
+			all = append(all, &images[i])
 		}
 	}
 	return all

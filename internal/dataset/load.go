@@ -11,15 +11,21 @@ import (
 	"sync"
 
 	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
+	"g2c/internal/shard"
 )
 
 // Options say how images are read.
 type Options struct {
-	Side     int    // in pixels of what the networks see
-	Fit      Fit    // Resize where empty
-	CacheDir string // where decoded pixels are kept; empty: nowhere
-	SkipBad  bool   // leave out files that do not decode, and say so
-	Workers  int    // decoders at a time; 0: one for each processor
+	Side int // in pixels of what is made
+	Fit  Fit // Resize where empty
+	// Exact is the side in pixels that Refuse wants beside Side; 0: Side alone. What the
+	// networks see may be cut at random out of something larger.
+	Exact   int
+	Cache   *pixelcache.Cache // where decoded pixels are kept; nil: in memory
+	Recheck bool              // read every file, also those that have not changed by their looks
+	SkipBad bool              // leave out files that do not decode or are too small, and say so
+	Workers int               // decoders at a time; 0: one for each processor
 
 	// Progress, where set, hears of every image read; it is called by one
 	// goroutine at a time.
@@ -66,54 +72,85 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 	if len(files) == 0 {
 		return nil, fault.New(fault.ErrData, "there is no image to load")
 	}
+	if opt.Cache == nil {
+		opt.Cache = pixelcache.New(pixelcache.Options{})
+	}
 	read := readAll(ctx, files, opt)
-	s := &Set{side: opt.Side}
-	images, pixels, hashes := []Image(nil), [][]uint8(nil), [][sha256.Size]byte(nil)
+	opt.Cache.Flush()
+	l := &loaded{side: opt.Side}
 	var failed error
-	for i, x := range read {
-		if x.mapped != nil {
-			s.mapped = append(s.mapped, x.mapped)
-		}
+	for i := range read {
+		x := &read[i]
 		switch {
-		case x.err != nil && opt.SkipBad && errors.Is(x.err, errBadImage):
-			r.Skipped = append(r.Skipped, Skipped{files[i].path, x.err.Error()})
+		case x.err != nil && opt.skips(x.err):
+			r.Skipped = append(r.Skipped, Skipped{files[i].path, reason(x.err)})
 			continue
 		case x.err != nil && failed == nil:
 			failed = x.err // the first in order, whichever was found first
 		}
-		if failed != nil || x.pix == nil {
+		if failed != nil || !x.read {
 			continue
 		}
-		r.count(x.fitted, opt.Side)
-		r.Cached += x.cached
-		r.Rebuilt += x.rebuilt
+		r.count(&x.entry, opt.Side)
+		r.add(&r.Cached, x.cached)
+		r.add(&r.Opened, x.opened)
 		im := files[i].image
-		im.File, im.origin = files[i].path, x.origin
-		images, pixels, hashes = append(images, im), append(pixels, x.pix), append(hashes, x.hash)
+		im.File, im.origin = files[i].path, x.entry.Origin
+		l.add(im, &x.entry, x.ref)
 	}
 	if failed == nil {
 		failed = ctx.Err()
 	}
-	if failed == nil && len(images) == 0 {
-		failed = fault.New(fault.ErrData, "none of %d images decodes, the first is %s: %s", len(files), Show(r.Skipped[0].Path), r.Skipped[0].Reason)
+	if failed == nil && len(l.images) == 0 {
+		failed = noneLeft(files, r.Skipped)
 	}
 	if failed != nil {
-		return nil, closeAfter(s, failed)
+		return nil, failed
 	}
 	r.sortSizes()
-	sorted := newSorted(opt.Side, images, pixels, hashes)
-	sorted.mapped = s.mapped
-	return sorted, nil
+	return l.sorted(), nil
 }
 
-// errBadImage is a file whose bytes are at fault, so that SkipBad may pass over it.
-var errBadImage = errors.New("bad image")
+// noneLeft is that every image was skipped.
+func noneLeft(files []file, skipped []Skipped) error {
+	return fault.New(fault.ErrData, "none of %s can be used, the first is %s: %s", count(len(files), "image", "images"), Show(skipped[0].Path), skipped[0].Reason)
+}
+
+// Marks of errors that SkipBad may pass over.
+var (
+	errBadImage = errors.New("bad image")       // its bytes are at fault
+	errTooSmall = errors.New("image too small") // nothing of the tissue would be seen
+)
+
+// skips tells whether an error is passed over.
+func (o *Options) skips(err error) bool {
+	return o.SkipBad && (errors.Is(err, errBadImage) || errors.Is(err, errTooSmall))
+}
+
+// marked is an error with a mark.
+type marked struct {
+	error
+	mark error
+}
+
+func (m marked) Is(target error) bool { return target == m.mark }
+
+// reason is why a file was skipped: nothing is to be done any more.
+func reason(err error) string {
+	if m := (marked{}); errors.As(err, &m) {
+		return m.Error()
+	}
+	return err.Error()
+}
 
 // result is one image read, or why not; nothing at all where reading stopped first.
 type result struct {
-	fitted
-	cached, rebuilt int
-	err             error
+	entry  shard.Entry
+	ref    pixelcache.Ref
+	read   bool
+	cached bool // it was in the cache
+	opened bool // its file was opened
+	err    error
 }
 
 // readAll reads files in order on several goroutines, which end before it
@@ -139,7 +176,7 @@ func readAll(ctx context.Context, files []file, opt Options) []result {
 	finish := func(i int) {
 		mu.Lock()
 		defer mu.Unlock()
-		if err := results[i].err; err != nil && !(opt.SkipBad && errors.Is(err, errBadImage)) {
+		if err := results[i].err; err != nil && !opt.skips(err) {
 			stop = true
 		}
 		done++
@@ -164,51 +201,63 @@ func readAll(ctx context.Context, files []file, opt Options) []result {
 }
 
 // readImage reads one file through the cache.
-func readImage(f file, opt Options) result {
+func readImage(f file, opt Options) (x result) {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return result{err: f.unread(err)}
+	}
+	st := pixelcache.StatOf(info)
+	if !opt.Recheck {
+		if _, x.entry, x.ref, x.read = opt.Cache.Find(opt.Side, f.real, st); x.read {
+			x.cached = true
+			return x.checked(f, opt)
+		}
+	}
 	data, err := readFile(f.path)
 	if err != nil {
-		if p := (*fs.PathError)(nil); errors.As(err, &p) {
-			err = p.Err // the path is in the message already
-		}
-		return result{err: f.fault("image %s: %w", err)}
+		return result{err: f.unread(err)}
 	}
-	c := cache{opt.CacheDir}
-	var out result
-	path := ""
-	if c.dir != "" {
-		path = c.path(data, opt.Side)
-		cached, err := c.read(path, opt.Side)
-		switch {
-		case err == nil:
-			out.fitted, out.cached = cached, 1
-			return out.checked(f, opt)
-		case errors.Is(err, errDamaged):
-			out.rebuilt = 1
-		case !errors.Is(err, fs.ErrNotExist):
-			return result{err: fault.New(fault.ErrUnavailable, "pixel cache: %w", err).WithHint("give another cache folder")}
-		}
+	h := sha256.Sum256(data)
+	if x.entry, x.ref, x.read = opt.Cache.Content(opt.Side, h); x.read && opt.Recheck {
+		x.read = x.ref.Read(make([]byte, shard.ImageBytes(opt.Side))) == nil
 	}
+	if x.read {
+		x.cached = true
+	} else if x = fitted(f, data, h, opt); x.err != nil {
+		return x
+	}
+	x.opened = true
+	if after, err := os.Stat(f.path); err == nil && pixelcache.StatOf(after) == st { // it did not change meanwhile
+		opt.Cache.Remember(opt.Side, f.real, st, h, x.ref)
+	}
+	return x.checked(f, opt)
+}
+
+// fitted decodes an image whose bytes have a hash, and keeps it.
+func fitted(f file, data []byte, h pixelcache.Hash, opt Options) (x result) {
 	m, err := decode(data)
 	if err != nil {
-		return result{err: f.fault("image %s: %w", badImage{err})}
+		return result{err: f.fault("image %s: %w", marked{err, errBadImage})}
 	}
-	out.fitted = fitted{w: m.w, h: m.h, kind: m.kind}
-	if checked := out.checked(f, opt); checked.err != nil {
-		return checked
+	pixels := fitSquare(m, opt.Side)
+	x.entry, x.read = shard.Describe(pixels), true
+	x.entry.Origin = m.hash()
+	x.entry.Width, x.entry.Height, x.entry.Kind = uint32(m.w), uint32(m.h), uint32(m.kind)
+	x.ref = opt.Cache.Put(opt.Side, h, x.entry, pixels)
+	return x
+}
+
+// unread is that a file could not be read.
+func (f file) unread(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		err = p.Err // the path is in the message already
 	}
-	out.pix = fitSquare(m, opt.Side)
-	out.hash, out.origin = sha256.Sum256(out.pix), m.hash()
-	if c.dir != "" {
-		if err := c.write(path, opt.Side, out.fitted); err != nil {
-			return result{err: fault.New(fault.ErrUnavailable, "write pixel cache: %w", err).WithHint("give another cache folder, or free space")}
-		}
-	}
-	return out
+	return f.fault("image %s: %w", err)
 }
 
 // checked is x, or the error that its size does not fit.
 func (x result) checked(f file, opt Options) result {
-	if err := opt.Fit.fitting(x.w, x.h, opt.Side); err != nil {
+	if err := opt.fitting(int(x.entry.Width), int(x.entry.Height)); err != nil {
 		x.err = f.fault("image %s: %w", err)
 	}
 	return x
@@ -223,13 +272,11 @@ func (f file) fault(format string, err error) error {
 	if errors.Is(err, errBadImage) {
 		return e.WithHint("replace or remove it, or skip such files with --skip-bad")
 	}
+	if errors.Is(err, errTooSmall) {
+		return e.WithHint("data.fit: enlarge takes it all the same, --skip-bad leaves such images out, a smaller size fits it")
+	}
 	return e
 }
-
-// badImage marks an error of a file's bytes.
-type badImage struct{ error }
-
-func (badImage) Is(target error) bool { return target == errBadImage }
 
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
@@ -239,15 +286,7 @@ func readFile(path string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(data) > maxFileBytes {
-		err = badImage{errors.New("the file is over the limit of 512 MiB")}
+		err = marked{errors.New("the file is over the limit of 512 MiB"), errBadImage}
 	}
 	return data, err
-}
-
-// closeAfter gives a set's mappings back on the way out with err.
-func closeAfter(s *Set, err error) error {
-	if closing := s.Close(); closing != nil {
-		return errors.Join(err, closing)
-	}
-	return err
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
 )
 
 var background = context.Background()
@@ -87,11 +88,11 @@ func TestSkipBad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Len() != 2 || len(r.Skipped) != 1 || filepath.Base(r.Skipped[0].Path) != "b.png" || !strings.Contains(r.Verdict.Text(), "1 image does not decode and was skipped") {
+	if s.Len() != 2 || len(r.Skipped) != 1 || filepath.Base(r.Skipped[0].Path) != "b.png" || !strings.Contains(r.Verdict.Text(), "1 image cannot be used and was skipped") {
 		t.Errorf("images %v, skipped %v, notes %v", names(s), r.Skipped, r.Verdict.Text())
 	}
 	_, _, err = Unlabelled(background, []string{filepath.Join(dir, "b.png")}, Options{Side: 8, SkipBad: true})
-	wantData(t, err, "none of 1 images", "b.png")
+	wantData(t, err, "none of 1 image ", "b.png")
 	// A wrong size is no bad file: skipping it would hide a wrong spec.
 	_, _, err = Unlabelled(background, []string{dir}, Options{Side: 12, Fit: Refuse, SkipBad: true})
 	wantData(t, err, "a.png")
@@ -127,7 +128,7 @@ func TestFingerprintIsTheDocumentedHash(t *testing.T) {
 	pix := make([]uint8, 12)
 	pix[5] = 9
 	s := New(2, []Image{{Name: "b", Label: "gs", Group: "p1", Split: Test}, {Name: "a"}}, [][]uint8{pix, make([]uint8, 12)})
-	if names(s)[0] != "a" || s.Pixels(1)[5] != 9 {
+	if names(s)[0] != "a" || pixels(t, s, 1)[5] != 9 {
 		t.Fatal("the set is not sorted by name")
 	}
 	zero, one := sha256.Sum256(make([]uint8, 12)), sha256.Sum256(pix)
@@ -165,9 +166,24 @@ func TestFingerprintSeesEverything(t *testing.T) {
 }
 
 func TestPixelsDoNotAllocate(t *testing.T) {
-	s := New(2, []Image{{Name: "a"}}, [][]uint8{make([]uint8, 12)})
-	sum := 0
-	if n := testing.AllocsPerRun(10, func() { sum += len(s.Pixels(0)) + len(s.Image(0).Name) }); n > 0 {
-		t.Errorf("%v allocations", n)
+	kept := pixelcache.New(pixelcache.Options{Dir: t.TempDir()})
+	defer kept.Close()
+	dir := t.TempDir()
+	tree(t, dir, "a.png")
+	filed, _, err := Unlabelled(background, []string{dir}, Options{Side: 2, Cache: kept})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, s := range map[string]*Set{"memory": New(2, []Image{{Name: "a"}}, [][]uint8{make([]uint8, 12)}), "a file": filed} {
+		to, sum := make([]uint8, 12), 0
+		n := testing.AllocsPerRun(10, func() {
+			if err := s.Read(to, 0); err != nil {
+				t.Fatal(err)
+			}
+			sum += len(s.Image(0).Name)
+		})
+		if n > 0 {
+			t.Errorf("%s: %v allocations", what, n)
+		}
 	}
 }

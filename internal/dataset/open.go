@@ -38,8 +38,9 @@ func Open(ctx context.Context, path, pattern, by string, opt Options) (*Set, *Re
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Grouping = groupingOf(s.images)
+	images := s.all()
+	r.Grouping = groupingOf(images)
 	r.Verdict.Checks = append(l.checks(), checkFiles(r))
-	r.Verdict.judge(s.images, s, false)
+	r.Verdict.judge(images, s, false)
 	return s, r, nil
 }

@@ -49,7 +49,7 @@ func TestPacks(t *testing.T) {
 			t.Errorf("set %d changed", i)
 		}
 		for j := range s.Len() {
-			if !bytes.Equal(s.Pixels(j), sets[i].Pixels(j)) {
+			if !bytes.Equal(pixels(t, s, j), pixels(t, sets[i], j)) {
 				t.Errorf("pixels of %d changed", j)
 			}
 		}
@@ -81,8 +81,9 @@ func TestDamagedPacks(t *testing.T) {
 			t.Errorf("byte %d: %v", at, err)
 		}
 	}
+	first := int(PackBytes(sets[0])) // a whole pack of one set is another one
 	for n := range b {
-		if _, err := ReadPack(bytes.NewReader(b[:n])); !errors.Is(err, fault.ErrData) {
+		if got, err := ReadPack(bytes.NewReader(b[:n])); !errors.Is(err, fault.ErrData) && (n != first || len(got) != 1) {
 			t.Errorf("%d bytes of it: %v", n, err)
 		}
 	}
@@ -94,7 +95,7 @@ func TestDamagedPacks(t *testing.T) {
 func FuzzPack(f *testing.F) {
 	b, _ := packed(f)
 	f.Add(b)
-	f.Add([]byte(packMagic))
+	f.Add([]byte("g2cshard"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		sets, err := ReadPack(bytes.NewReader(b))
 		print, err2 := CheckPack(bytes.NewReader(b))

@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"g2c/internal/shard"
 )
 
 // Report says what loading found and did, for people.
 type Report struct {
 	Images   int         `json:"images"`   // in the set
 	Ignored  int         `json:"ignored"`  // files that are no images by their extension
-	Skipped  []Skipped   `json:"skipped"`  // files that did not decode, with SkipBad
+	Skipped  []Skipped   `json:"skipped"`  // files that do not decode or are too small, with SkipBad
 	Sizes    []SizeCount `json:"sizes"`    // of the files, in pixels, the most frequent first
 	Cropped  int         `json:"cropped"`  // images that were not square
 	Shrunk   int         `json:"shrunk"`   // images larger than the side
@@ -19,7 +21,7 @@ type Report struct {
 	Alpha    int         `json:"alpha"`    // images with transparent pixels, laid on white
 	Deep     int         `json:"deep"`     // images of 16 bits a channel
 	Cached   int         `json:"cached"`   // images taken from the cache
-	Rebuilt  int         `json:"rebuilt"`  // cache entries that were damaged and written anew
+	Opened   int         `json:"opened"`   // files that were opened: the others are what they were when they were read
 	Grouping Grouping    `json:"grouping"` // how images of labelled sets were grouped
 	Verdict  Verdict     `json:"-"`        // on what was found: shown by itself
 
@@ -40,29 +42,32 @@ type SizeCount struct {
 }
 
 // count takes one decoded image into the report.
-func (r *Report) count(im fitted, side int) {
+func (r *Report) count(e *shard.Entry, side int) {
+	w, h, kind := int(e.Width), int(e.Height), Kind(e.Kind)
 	r.Images++
-	i, ok := r.places[[2]int{im.w, im.h}]
+	i, ok := r.places[[2]int{w, h}]
 	if !ok {
 		if r.places == nil {
 			r.places = map[[2]int]int{}
 		}
 		i = len(r.Sizes)
-		r.places[[2]int{im.w, im.h}] = i
-		r.Sizes = append(r.Sizes, SizeCount{W: im.w, H: im.h})
+		r.places[[2]int{w, h}] = i
+		r.Sizes = append(r.Sizes, SizeCount{W: w, H: h})
 	}
 	r.Sizes[i].N++
-	add := func(n *int, is bool) {
-		if is {
-			*n++
-		}
+	r.add(&r.Cropped, w != h)
+	r.add(&r.Shrunk, min(w, h) > side)
+	r.add(&r.Enlarged, min(w, h) < side)
+	r.add(&r.Grey, kind&Grey != 0)
+	r.add(&r.Alpha, kind&Alpha != 0)
+	r.add(&r.Deep, kind&Deep != 0)
+}
+
+// add counts what is so.
+func (r *Report) add(n *int, is bool) {
+	if is {
+		*n++
 	}
-	add(&r.Cropped, im.w != im.h)
-	add(&r.Shrunk, min(im.w, im.h) > side)
-	add(&r.Enlarged, min(im.w, im.h) < side)
-	add(&r.Grey, im.kind&Grey != 0)
-	add(&r.Alpha, im.kind&Alpha != 0)
-	add(&r.Deep, im.kind&Deep != 0)
 }
 
 func (r *Report) sortSizes() {
@@ -90,7 +95,6 @@ func (r *Report) Notes() []string {
 		{r.Grey, "images are grey and were given three equal channels"},
 		{r.Alpha, "images have transparent pixels, laid on white"},
 		{r.Deep, "images have 16 bits a channel, rounded to 8"},
-		{r.Rebuilt, "cache entries were damaged and written anew"},
 	} {
 		if n.n > 0 {
 			notes = append(notes, fmt.Sprintf("%d %s", n.n, n.text))

@@ -1,31 +1,33 @@
 package dataset
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Fit is how an image of another size becomes one of the set's.
 type Fit string
 
 // The fits.
 const (
-	Resize Fit = "resize" // crop to the centre square, then resize
-	Refuse Fit = "refuse" // an error
+	Resize  Fit = "resize"  // crop to the centre square, then resize; not what is far too small
+	Enlarge Fit = "enlarge" // crop to the centre square, then resize, however small it is
+	Refuse  Fit = "refuse"  // an error
 )
 
-// fitVersion rises with any change of the pixels that fitting gives.
-const fitVersion = 1
-
-// maxEnlarge is how much smaller than the wanted side an image may be. Beyond
+// maxEnlarge is how much smaller than the wanted side an image may be for Resize. Beyond
 // it there is nothing left of the tissue to learn from; up to it, enlarging is
 // done and reported.
 const maxEnlarge = 4
 
-// fitting returns why an image of w x h pixels cannot be fitted to side, or nil.
-func (f Fit) fitting(w, h, side int) error {
+// fitting returns why an image of w x h pixels cannot be fitted, or nil.
+func (o *Options) fitting(w, h int) error {
+	exact := cmp.Or(o.Exact, o.Side)
 	switch {
-	case f == Refuse && (w != side || h != side):
-		return fmt.Errorf("it has %d x %d pixels, and fit: refuse wants %d x %d", w, h, side, side)
-	case min(w, h)*maxEnlarge < side:
-		return fmt.Errorf("it has %d x %d pixels, too few to enlarge to %d x %d", w, h, side, side)
+	case o.Fit == Refuse && (w != h || w != exact && w != o.Side):
+		return fmt.Errorf("it has %d x %d pixels, and fit: refuse wants %d x %d", w, h, exact, exact)
+	case o.Fit == Resize && min(w, h)*maxEnlarge < o.Side:
+		return marked{fmt.Errorf("it has %d x %d pixels, too few to enlarge to %d x %d", w, h, o.Side, o.Side), errTooSmall}
 	}
 	return nil
 }
@@ -53,6 +55,8 @@ type taps struct {
 // samples at (o + 1/2) n/side; the kernel is stretched by n/side where that is
 // over 1 (area-aware), cut at the border and normalised. Columns first, then
 // rows. An image of the wanted size comes back unchanged.
+//
+// Any change of the pixels that it gives raises the version in internal/pixelcache.
 func fitSquare(m rgb, side int) []uint8 {
 	n := min(m.w, m.h)
 	left, top := (m.w-n)/2, (m.h-n)/2

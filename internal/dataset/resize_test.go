@@ -65,15 +65,25 @@ func TestFitAgreesWithCatmullRom(t *testing.T) {
 
 func TestFitRules(t *testing.T) {
 	for _, c := range []struct {
-		fit        Fit
-		w, h, side int
-		ok         bool
+		opt  Options
+		w, h int
+		ok   bool
 	}{
-		{Refuse, 64, 64, 64, true}, {Refuse, 64, 65, 64, false}, {Refuse, 128, 128, 64, false},
-		{Resize, 640, 480, 64, true}, {Resize, 16, 16, 64, true}, {Resize, 15, 100, 64, false},
+		{Options{Fit: Refuse, Side: 64}, 64, 64, true},
+		{Options{Fit: Refuse, Side: 64}, 64, 65, false},
+		{Options{Fit: Refuse, Side: 64}, 128, 128, false},
+		{Options{Fit: Refuse, Side: 71, Exact: 64}, 64, 64, true}, // cut at random out of 71
+		{Options{Fit: Refuse, Side: 71, Exact: 64}, 71, 71, true},
+		{Options{Fit: Refuse, Side: 71, Exact: 64}, 64, 71, false},
+		{Options{Fit: Refuse, Side: 71, Exact: 64}, 68, 68, false},
+		{Options{Fit: Resize, Side: 64}, 640, 480, true},
+		{Options{Fit: Resize, Side: 64}, 16, 16, true},
+		{Options{Fit: Resize, Side: 64}, 15, 100, false},
+		{Options{Fit: Enlarge, Side: 64}, 15, 100, true},
+		{Options{Fit: Enlarge, Side: 64}, 1, 1, true},
 	} {
-		if err := c.fit.fitting(c.w, c.h, c.side); (err == nil) != c.ok {
-			t.Errorf("%s %d x %d to %d: %v", c.fit, c.w, c.h, c.side, err)
+		if err := c.opt.fitting(c.w, c.h); (err == nil) != c.ok {
+			t.Errorf("%+v: %d x %d: %v", c.opt, c.w, c.h, err)
 		}
 	}
 }

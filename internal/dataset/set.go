@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+
+	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
+	"g2c/internal/shard"
 )
 
 // Split is the part of a labelled set that an image belongs to.
@@ -37,14 +41,34 @@ type Image struct {
 }
 
 // Set is images of one size in the order of their names. It does not change, and
-// any number of goroutines may read it.
+// any number of goroutines may read it. Sets that were cut out of one share what was
+// loaded: they are lists of places in it.
 type Set struct {
+	*loaded
+	places []int32 // in what was loaded; nil: all
+	splits []Split // of all that was loaded; nil: as the images have them
+	lent   bool    // the pixels are those of a pool, which counts them
+}
+
+// loaded is images, what is known of their pixels, and where these lie.
+type loaded struct {
 	side   int
 	images []Image
-	pixels [][]uint8
-	hashes [][sha256.Size]byte
-	mapped [][]byte // what Close unmaps; owned by the set that was loaded
-	lent   bool     // the pixels are those of a pool, which counts them
+	sums   []sums
+	refs   []pixelcache.Ref
+}
+
+// sums is what the pixels of an image are known by: see shard.Entry.
+type sums struct {
+	hash   [sha256.Size]byte
+	crc    uint32
+	colour [3]uint32
+}
+
+// add adds an image; newSorted puts them in order.
+func (l *loaded) add(im Image, e *shard.Entry, r pixelcache.Ref) {
+	l.images, l.refs = append(l.images, im), append(l.refs, r)
+	l.sums = append(l.sums, sums{e.Sum, e.CRC, e.Colour})
 }
 
 // New makes a set of pixels in memory, each side*side*3 bytes (rows, columns,
@@ -53,100 +77,203 @@ func New(side int, images []Image, pixels [][]uint8) *Set {
 	if len(images) != len(pixels) {
 		panic("dataset: as many images as pixel slices are needed")
 	}
-	hashes := make([][sha256.Size]byte, len(pixels))
+	l := &loaded{side: side}
 	for i, p := range pixels {
 		if len(p) != side*side*3 {
 			panic(fmt.Sprintf("dataset: image %d has %d bytes, want %d", i, len(p), side*side*3))
 		}
-		hashes[i] = sha256.Sum256(p)
+		e := shard.Describe(p)
+		l.add(images[i], &e, pixelcache.InMemory(p))
 	}
-	return newSorted(side, images, pixels, hashes)
+	return l.sorted()
 }
 
-// newSorted puts images in the order of the fingerprint.
-func newSorted(side int, images []Image, pixels [][]uint8, hashes [][sha256.Size]byte) *Set {
-	order := make([]int, len(images))
+// Join is the images of several sets of one side as one.
+func Join(side int, sets ...*Set) *Set {
+	l := &loaded{side: side}
+	for _, s := range sets {
+		if s.side != side {
+			panic(fmt.Sprintf("dataset: images of %d pixels joined to images of %d", s.side, side))
+		}
+		for i := range s.Len() {
+			p := s.place(i)
+			l.images, l.sums, l.refs = append(l.images, s.Image(i)), append(l.sums, s.sums[p]), append(l.refs, s.refs[p])
+		}
+	}
+	return l.sorted()
+}
+
+// sorted is the set of what was loaded, in the order of the fingerprint.
+func (l *loaded) sorted() *Set {
+	order := make([]int, len(l.images))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return compareImages(&images[a], &images[b], &hashes[a], &hashes[b])
+		return compareImages(&l.images[a], &l.images[b], &l.sums[a].hash, &l.sums[b].hash)
 	})
-	s := &Set{side: side}
-	for _, i := range order {
-		s.images = append(s.images, images[i])
-		s.pixels = append(s.pixels, pixels[i])
-		s.hashes = append(s.hashes, hashes[i])
+	return &Set{loaded: &loaded{l.side, permuted(l.images, order), permuted(l.sums, order), permuted(l.refs, order)}}
+}
+
+func permuted[T any](all []T, order []int) []T {
+	out := make([]T, len(order))
+	for i, from := range order {
+		out[i] = all[from]
 	}
-	return s
+	return out
 }
 
 // Side is the width and height of every image in pixels.
 func (s *Set) Side() int { return s.side }
 
 // Len is the number of images.
-func (s *Set) Len() int { return len(s.images) }
+func (s *Set) Len() int {
+	if s.places == nil {
+		return len(s.images)
+	}
+	return len(s.places)
+}
 
-// HeapBytes is how much memory the pixels of a loaded set take. What is mapped is not
-// counted: the system takes it back when it needs room. What is cut out of a pool takes
-// none: the pool counts its pixels, once for all that share them.
-func (s *Set) HeapBytes() int64 {
+// place is where image i is in what was loaded.
+func (s *Set) place(i int) int {
+	if s.places == nil {
+		return i
+	}
+	return int(s.places[i])
+}
+
+// HeapBytes is how much memory the pixels of a loaded set take. What lies in files is not
+// counted. What is cut out of a pool takes none: the pool counts its pixels, once for all
+// that share them.
+func (s *Set) HeapBytes() (n int64) {
 	if s.lent {
 		return 0
 	}
-	return int64(len(s.pixels)-len(s.mapped)) * int64(s.side*s.side*3)
+	for i := range s.Len() {
+		n += s.refs[s.place(i)].HeapBytes()
+	}
+	return n
 }
 
 // Image describes image i.
-func (s *Set) Image(i int) Image { return s.images[i] }
+func (s *Set) Image(i int) Image {
+	p := s.place(i)
+	im := s.images[p]
+	if s.splits != nil {
+		im.Split = s.splits[p]
+	}
+	return im
+}
 
-// Pixels are those of image i: side*side*3 bytes, rows, columns, RGB. They are
-// not copied and must not be written to (they may be mapped read-only).
-func (s *Set) Pixels(i int) []uint8 { return s.pixels[i] }
+// all is every image of the set: a list of its own.
+func (s *Set) all() []Image {
+	all := make([]Image, s.Len())
+	for i := range all {
+		all[i] = s.Image(i)
+	}
+	return all
+}
+
+// split is that of image i.
+func (s *Set) split(i int) Split {
+	p := s.place(i)
+	if s.splits != nil {
+		return s.splits[p]
+	}
+	return s.images[p].Split
+}
+
+// Pixels copies image i: side*side*3 bytes, rows, columns, RGB. See Read.
+func (s *Set) Pixels(i int) ([]uint8, error) {
+	pixels := make([]uint8, shard.ImageBytes(s.side))
+	return pixels, s.Read(pixels, i)
+}
+
+// Read copies the pixels of image i, side*side*3 bytes: rows, columns, RGB. They are
+// those that the set's fingerprint was made of, or there is an error: what lies in the
+// cache is checked, and where it fails the image is decoded again. Nothing is allocated
+// unless it is.
+func (s *Set) Read(to []uint8, i int) error {
+	p := s.place(i)
+	err := s.refs[p].Read(to)
+	if err == nil {
+		return nil
+	}
+	return s.again(to, p, err)
+}
+
+// Ref is where the pixels of image i lie: equal for images that share them.
+func (s *Set) Ref(i int) pixelcache.Ref { return s.refs[s.place(i)] }
+
+// again decodes an image whose pixels could not be read.
+func (l *loaded) again(to []uint8, place int, cause error) error {
+	im := &l.images[place]
+	if im.File == "" {
+		return fault.New(fault.ErrUnavailable, "pixels of image %s: %w", im.shown(), cause).WithHint("run it again: what is damaged in the cache is fetched anew")
+	}
+	data, err := readFile(im.File)
+	if err != nil {
+		return fault.New(fault.ErrData, "image %s, read again: %w", im.shown(), err)
+	}
+	m, err := decode(data)
+	if err != nil {
+		return fault.New(fault.ErrData, "image %s, read again: %w", im.shown(), err)
+	}
+	pixels := fitSquare(m, l.side)
+	if sha256.Sum256(pixels) != l.sums[place].hash {
+		return fault.New(fault.ErrData, "image %s has changed since it was read", im.shown()).WithHint("plan the experiment again")
+	}
+	copy(to, pixels)
+	return nil
+}
 
 // Classes are the labels that occur, sorted.
 func (s *Set) Classes() []string {
-	var labels []string
-	for _, im := range s.images {
-		if im.Label != "" {
-			labels = append(labels, im.Label)
-		}
+	labels := map[string]bool{}
+	for i := range s.Len() {
+		labels[s.images[s.place(i)].Label] = true
 	}
-	slices.Sort(labels)
-	return slices.Compact(labels)
+	delete(labels, "")
+	return sortedKeys(labels)
 }
 
-// Select is the set of those images that keep accepts. It shares pixels with s
-// and ends with it.
+// Select is the set of those images that keep accepts. It shares what was loaded with s.
 func (s *Set) Select(keep func(Image) bool) *Set {
-	return s.keep(func(i int) bool { return keep(s.images[i]) })
+	return s.keep(func(i int) bool { return keep(s.Image(i)) })
 }
 
-// keep is the set of those images whose places are accepted.
+// keep is the set of those images whose numbers are accepted.
 func (s *Set) keep(accept func(i int) bool) *Set {
-	var places []int
-	for i := range s.images {
+	var numbers []int
+	for i := range s.Len() {
 		if accept(i) {
-			places = append(places, i)
+			numbers = append(numbers, i)
 		}
 	}
-	return s.at(places)
+	return s.at(numbers)
 }
 
-// at is the set of the images at some places, in their order.
-func (s *Set) at(places []int) *Set {
-	sub := &Set{side: s.side}
-	for _, i := range places {
-		sub.images = append(sub.images, s.images[i])
-		sub.pixels = append(sub.pixels, s.pixels[i])
-		sub.hashes = append(sub.hashes, s.hashes[i])
+// at is the set of the images of some numbers, in their order.
+func (s *Set) at(numbers []int) *Set {
+	places := make([]int32, len(numbers))
+	for i, n := range numbers {
+		places[i] = int32(s.place(n))
 	}
-	return sub
+	return &Set{loaded: s.loaded, places: places, splits: s.splits, lent: s.lent}
 }
 
-// Split is the set of the images of one split, sharing pixels with s.
+// divided is the set whose images have other splits: those of images, which are all of s.
+func (s *Set) divided(images []Image) *Set {
+	splits := make([]Split, len(s.images))
+	for i := range images {
+		splits[s.place(i)] = images[i].Split
+	}
+	return &Set{loaded: s.loaded, places: s.places, splits: splits, lent: s.lent}
+}
+
+// Split is the set of the images of one split, sharing what was loaded with s.
 func (s *Set) Split(split Split) *Set {
-	return s.Select(func(im Image) bool { return im.Split == split })
+	return s.keep(func(i int) bool { return s.split(i) == split })
 }
 
 // Fingerprint is the identity of a set, 64 hexadecimal digits: the SHA-256 of
@@ -158,9 +285,9 @@ func (s *Set) Split(split Split) *Set {
 // count, not files: another decoder or file format with the same pixels gives
 // the same fingerprint.
 func (s *Set) Fingerprint() string {
-	p := newPrinter(s.side, len(s.images))
-	for i, im := range s.images {
-		p.add(im, s.hashes[i])
+	p := newPrinter(s.side, s.Len())
+	for i := range s.Len() {
+		p.add(s.Image(i), s.sums[s.place(i)].hash)
 	}
 	return p.sum()
 }
@@ -196,17 +323,4 @@ func (p *printer) text(t string) {
 func (p *printer) sum() string {
 	p.h.Write(p.buf)
 	return hex.EncodeToString(p.h.Sum(nil))
-}
-
-// Close gives back mapped pixels of a loaded set; its pixels and those of its
-// selections must not be used afterwards.
-func (s *Set) Close() error {
-	var first error
-	for _, m := range s.mapped {
-		if err := unmapFile(m); err != nil && first == nil {
-			first = fmt.Errorf("unmap cached pixels: %w", err)
-		}
-	}
-	s.mapped = nil
-	return first
 }

@@ -26,7 +26,7 @@ func Summarise(s *Set, r *Report) Summary {
 	var all [3]int // every image is of one split and class
 	for _, c := range s.byClass() {
 		part := s.at(c.images)
-		sum := part.colours()
+		sum := part.Colours()
 		for i := range all {
 			all[i] += sum[i]
 		}
@@ -46,12 +46,12 @@ type classImages struct {
 // byClass is the images of each split and class that has any, in the order of reports.
 func (s *Set) byClass() []classImages {
 	in := map[Split]map[string][]int{}
-	for i := range s.images {
-		im := &s.images[i]
-		if in[im.Split] == nil {
-			in[im.Split] = map[string][]int{}
+	for i := range s.Len() {
+		split, label := s.split(i), s.images[s.place(i)].Label
+		if in[split] == nil {
+			in[split] = map[string][]int{}
 		}
-		in[im.Split][im.Label] = append(in[im.Split][im.Label], i)
+		in[split][label] = append(in[split][label], i)
 	}
 	var all []classImages
 	for _, split := range append([]Split{NoSplit}, Splits...) {
@@ -70,11 +70,11 @@ func (s *Set) groups() int {
 		name  string
 	}
 	seen := map[group]bool{}
-	for i := range s.images {
-		switch im := &s.images[i]; im.Group {
+	for i := range s.Len() {
+		switch im := &s.images[s.place(i)]; im.Group {
 		case "":
 		case im.Name:
-			seen[group{im.Split, im.Name}] = true
+			seen[group{s.split(i), im.Name}] = true
 		default:
 			seen[group{NoSplit, im.Group}] = true
 		}
@@ -84,15 +84,13 @@ func (s *Set) groups() int {
 
 // MeanColour is the mean red, green and blue over all pixels, rounded; zeros for
 // an empty set.
-func (s *Set) MeanColour() [3]int { return s.mean(s.colours()) }
+func (s *Set) MeanColour() [3]int { return s.mean(s.Colours()) }
 
-// colours is the sums of red, green and blue over all pixels.
-func (s *Set) colours() (sum [3]int) {
-	for _, p := range s.pixels {
-		for i := 0; i < len(p); i += 3 {
-			sum[0] += int(p[i])
-			sum[1] += int(p[i+1])
-			sum[2] += int(p[i+2])
+// Colours is the sums of red, green and blue over all pixels.
+func (s *Set) Colours() (sum [3]int) {
+	for i := range s.Len() {
+		for c, v := range s.sums[s.place(i)].colour {
+			sum[c] += int(v)
 		}
 	}
 	return sum

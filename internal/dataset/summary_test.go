@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"g2c/internal/shard"
 )
 
 func TestSummaryAndContactSheet(t *testing.T) {
@@ -21,7 +23,11 @@ func TestSummaryAndContactSheet(t *testing.T) {
 		t.Errorf("summary %+v", sum)
 	}
 	sheet := filepath.Join(dir, "out", "sheet.png")
-	if err := WritePNG(sheet, ContactSheet(8, s.Rows(4))); err != nil {
+	rows, err := s.Rows(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WritePNG(sheet, ContactSheet(8, rows)); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(sheet)
@@ -34,7 +40,7 @@ func TestSummaryAndContactSheet(t *testing.T) {
 		t.Fatalf("sheet %v, %v", m.Bounds(), err)
 	}
 	red, _, _, _ := m.At(2, 2).RGBA()
-	if uint8(red>>8) != s.Pixels(0)[0] {
+	if uint8(red>>8) != pixels(t, s, 0)[0] {
 		t.Error("the first image is not where it should be")
 	}
 }
@@ -84,8 +90,11 @@ func TestManyClasses(t *testing.T) {
 		t.Errorf("%d checks, the first %s", len(checks), checks[0].Text)
 	}
 	s := pixelless(images)
-	if sum := Summarise(s, nil); len(sum.Counts) != n || sum.Counts[1].Class != "c00003" || sum.Counts[1].Split != Train || len(s.Rows(3)) != n {
+	if sum := Summarise(s, nil); len(sum.Counts) != n || sum.Counts[1].Class != "c00003" || sum.Counts[1].Split != Train {
 		t.Errorf("%d classes", len(sum.Counts))
+	}
+	if rows, err := s.Rows(3); err != nil || len(rows) != n {
+		t.Errorf("%d rows, %v", len(rows), err)
 	}
 }
 
@@ -94,10 +103,10 @@ func TestManySizes(t *testing.T) {
 	var r Report
 	for range 2 {
 		for i := range 3000 {
-			r.count(fitted{w: 100 + i, h: 200}, 64)
+			r.count(&shard.Entry{Width: uint32(100 + i), Height: 200}, 64)
 		}
 	}
-	r.count(fitted{w: 3099, h: 200}, 64)
+	r.count(&shard.Entry{Width: 3099, Height: 200}, 64)
 	r.sortSizes()
 	if len(r.Sizes) != 3000 || r.Sizes[0] != (SizeCount{3099, 200, 3}) || r.Sizes[1] != (SizeCount{100, 200, 2}) {
 		t.Errorf("%d sizes, the first %+v", len(r.Sizes), r.Sizes[:2])
@@ -116,7 +125,7 @@ func BenchmarkSummaryOfManyClasses(b *testing.B) {
 		Summarise(s, nil)
 		var r Report
 		for i := range images {
-			r.count(fitted{w: i, h: 200}, 64)
+			r.count(&shard.Entry{Width: uint32(i), Height: 200}, 64)
 		}
 	}
 }

@@ -20,8 +20,8 @@ import (
 func (s *Set) Take(n int, seed uint32) (*Set, error) {
 	classes := map[string][]int{}
 	all := 0
-	for i, im := range s.images {
-		if im.Split == Train {
+	for i := range s.Len() {
+		if im := &s.images[s.place(i)]; s.split(i) == Train {
 			classes[im.Label] = append(classes[im.Label], i)
 			all++
 		}
@@ -61,7 +61,7 @@ func (s *Set) Take(n int, seed uint32) (*Set, error) {
 				WithHint("take at least %d", slices.Max(first))
 		}
 	}
-	sub := s.keep(func(i int) bool { return s.images[i].Split != Train || taken[i] })
+	sub := s.keep(func(i int) bool { return s.split(i) != Train || taken[i] })
 	return sub, nil
 }
 

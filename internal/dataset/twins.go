@@ -28,14 +28,14 @@ func checkCopies(s *Set, equal [][]int) Check {
 	for _, group := range equal {
 		first := map[[2]string]int{}
 		for _, i := range group {
-			key := [2]string{string(s.images[i].Split), s.images[i].Label}
+			key := [2]string{string(s.split(i)), s.images[s.place(i)].Label}
 			j, ok := first[key]
 			if !ok {
 				first[key] = i
 				continue
 			}
 			if copies == 0 {
-				example = fmt.Sprintf("%s and %s", s.images[j].shown(), s.images[i].shown())
+				example = fmt.Sprintf("%s and %s", s.images[s.place(j)].shown(), s.images[s.place(i)].shown())
 			}
 			copies++
 		}
@@ -52,7 +52,8 @@ func (s *Set) equal() [][]int {
 	at := map[[sha256.Size]byte]int{} // the first image
 	group := map[int]int{}            // by that, a place in all
 	var all [][]int
-	for i, h := range s.hashes {
+	for i := range s.Len() {
+		h := s.sums[s.place(i)].hash
 		first, ok := at[h]
 		if !ok {
 			at[h] = i
@@ -77,9 +78,9 @@ type twins struct {
 
 // add counts a group of equal images if they do not all have the same key.
 func (t *twins) add(s *Set, group []int, key func(Image) string) {
-	a := s.images[group[0]]
+	a := s.Image(group[0])
 	for _, i := range group {
-		b := s.images[i]
+		b := s.Image(i)
 		if key(b) == key(a) {
 			continue
 		}

@@ -139,19 +139,21 @@ func (v *Verdict) Paired(stain, other string, patches, others *Set) {
 // with an example. It is not known for images that came from no file.
 func among(s, other *Set) (n int, known bool, example string) {
 	at := map[[32]byte]int{}
-	for i, im := range other.images {
-		if _, ok := at[im.origin]; !ok && im.origin != ([32]byte{}) {
-			at[im.origin] = i
+	for i := range other.Len() {
+		origin := other.images[other.place(i)].origin
+		if _, ok := at[origin]; !ok && origin != ([32]byte{}) {
+			at[origin] = i
 		}
 	}
-	for _, im := range s.images {
+	for i := range s.Len() {
+		im := &s.images[s.place(i)]
 		if im.origin == ([32]byte{}) || len(at) == 0 {
 			continue
 		}
 		known = true
-		if i, ok := at[im.origin]; ok {
+		if j, ok := at[im.origin]; ok {
 			if n == 0 {
-				example = fmt.Sprintf("%s is %s", im.shown(), other.images[i].shown())
+				example = fmt.Sprintf("%s is %s", im.shown(), other.images[other.place(j)].shown())
 			}
 			n++
 		}
@@ -203,7 +205,7 @@ func tally(parts []part) []Tally {
 // Judge is the verdict on a set that was not read from files.
 func Judge(s *Set) Verdict {
 	v := Verdict{}
-	v.judge(s.images, s, false)
+	v.judge(s.all(), s, false)
 	return v
 }
 
@@ -227,7 +229,7 @@ func checkFiles(r *Report) Check {
 		parts = append(parts, count(r.Ignored, "file is no image and was ignored", "files are no images and were ignored"))
 	}
 	if len(r.Skipped) > 0 {
-		parts = append(parts, count(len(r.Skipped), "image does not decode and was skipped", "images do not decode and were skipped")+", the first "+Show(r.Skipped[0].Path))
+		parts = append(parts, count(len(r.Skipped), "image cannot be used and was skipped", "images cannot be used and were skipped")+", the first "+Show(r.Skipped[0].Path))
 	}
 	if len(parts) == 0 {
 		return Check{"files", OK, fmt.Sprintf("No file was passed over: %s.", count(r.Images, "image", "images")), ""}

@@ -14,11 +14,16 @@ import (
 
 // WriteFolder writes every image of a set as a PNG below dir, under its name.
 func WriteFolder(dir string, s *Set) error {
-	for i, im := range s.images {
+	for i := range s.Len() {
+		im := s.Image(i)
 		if !filepath.IsLocal(filepath.FromSlash(im.Name)) {
 			return fault.New(fault.ErrData, "image name %q leaves its folder", im.Name)
 		}
-		if err := WritePNG(filepath.Join(dir, filepath.FromSlash(im.Name)), ToImage(s.side, s.pixels[i])); err != nil {
+		pixels, err := s.Pixels(i)
+		if err != nil {
+			return err
+		}
+		if err := WritePNG(filepath.Join(dir, filepath.FromSlash(im.Name)), ToImage(s.side, pixels)); err != nil {
 			return err
 		}
 	}

@@ -69,7 +69,9 @@ func (s *session) each(ctx context.Context, set *dataset.Set, done func(first, n
 			return fault.New(fault.ErrInterrupted, "stopped at image %d of %d: %w", first, set.Len(), err)
 		}
 		for i := range s.batch {
-			copy(s.pixels[i*image:][:image], set.Pixels(min(first+i, set.Len()-1)))
+			if err := set.Read(s.pixels[i*image:][:image], min(first+i, set.Len()-1)); err != nil {
+				return err
+			}
 		}
 		if err := s.state.PutU8(s.pixelSlot, s.pixels); err != nil {
 			return err

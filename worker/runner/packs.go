@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"g2c/api"
 	"g2c/checkpoint/store"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
 	"g2c/internal/shelf"
 )
 
@@ -18,6 +20,7 @@ import (
 type Packs struct {
 	Paths Data
 	Store store.Reader
+	Cache *pixelcache.Cache // where packs are kept; nil: in memory
 
 	once sync.Once
 	kept *shelf.Shelf[api.Key, []*dataset.Set]
@@ -66,22 +69,68 @@ func (p *Packs) get(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
 	return sets, err
 }
 
-func (p *Packs) read(ctx context.Context, k api.Key) (sets []*dataset.Set, err error) {
-	r, err := p.Store.Get(ctx, "data/"+k.String())
+// read reads a pack: into a file of the cache, or where there is none into memory.
+func (p *Packs) read(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
+	if p.Cache != nil {
+		sets, err := p.filed(ctx, k)
+		if !errors.Is(err, pixelcache.ErrNoFolder) {
+			return sets, err
+		}
+	}
+	var sets []*dataset.Set
+	err := p.fetch(ctx, k, func(r io.Reader) (print string, err error) {
+		if sets, err = dataset.ReadPack(r); err != nil {
+			return "", err
+		}
+		return dataset.PackFingerprint(sets...), nil
+	})
+	return sets, err
+}
+
+// filed is a pack as a file of the cache.
+func (p *Packs) filed(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
+	info, err := p.Store.Stat(ctx, api.DataName(k))
 	if errors.Is(err, store.ErrNotExist) {
 		return nil, errNoPack
 	}
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", k.Short(), err)
 	}
+	files, err := p.Cache.Pack(k.String(), info.SizeBytes, func(w io.Writer) error {
+		return p.fetch(ctx, k, func(r io.Reader) (string, error) { return dataset.CheckPack(io.TeeReader(r, w)) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	sets, err := dataset.PackSets(files)
+	if err == nil && dataset.PackFingerprint(sets...) != k.String() {
+		err = fault.New(fault.ErrUnavailable, "data %s in the cache is other data", k.Short()).WithHint("run it again: it is fetched anew")
+	}
+	if err != nil {
+		p.Cache.DropPack(k.String())
+	}
+	return sets, err
+}
+
+// fetch has a pack of the store read, and holds what reading finds to be its fingerprint to
+// its name.
+func (p *Packs) fetch(ctx context.Context, k api.Key, read func(io.Reader) (print string, err error)) (err error) {
+	r, err := p.Store.Get(ctx, api.DataName(k))
+	if errors.Is(err, store.ErrNotExist) {
+		return errNoPack
+	}
+	if err != nil {
+		return fmt.Errorf("data %s: %w", k.Short(), err)
+	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if sets, err = dataset.ReadPack(r); err != nil {
-		return nil, fmt.Errorf("data %s in the store: %w", k.Short(), err)
+	print, err := read(r)
+	if err != nil {
+		return fmt.Errorf("data %s in the store: %w", k.Short(), err)
 	}
-	if print := dataset.PackFingerprint(sets...); print != k.String() {
-		return nil, fault.New(fault.ErrData, "data %s in the store has the fingerprint %.12s", k.Short(), print).WithHint("delete it there and submit again")
+	if print != k.String() {
+		return fault.New(fault.ErrData, "data %s in the store has the fingerprint %.12s", k.Short(), print).WithHint("delete it there and submit again")
 	}
-	return sets, nil
+	return nil
 }
 
 // packed is the data of one task, as far as it lies in packs.
@@ -106,14 +155,7 @@ func (d *packed) Labelled(ctx context.Context, q api.DataSet) (*dataset.Set, err
 	if len(d.training) == 0 {
 		return d.Data.Labelled(ctx, q)
 	}
-	var images []dataset.Image
-	var pixels [][]uint8
-	for _, s := range append(d.training[:1:1], d.test...) {
-		for i := range s.Len() {
-			images, pixels = append(images, s.Image(i)), append(pixels, s.Pixels(i))
-		}
-	}
-	return dataset.New(d.training[0].Side(), images, pixels), nil
+	return dataset.Join(d.training[0].Side(), append(d.training[:1:1], d.test...)...), nil
 }
 
 // Fingerprint implements Data: a pack was checked when it was read.

@@ -66,7 +66,7 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 		if keys[part], err = here.Fingerprint(ctx, q); err != nil {
 			t.Fatal(err)
 		}
-		if err := store.Put(ctx, "data/"+keys[part].String(), bytes.NewReader(b.Bytes())); err != nil {
+		if err := store.Put(ctx, api.DataName(keys[part]), bytes.NewReader(b.Bytes())); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 		t.Errorf("half of it in packs: %v, want that the folders are asked", err)
 	}
 	bad := api.Key{2}
-	if err := store.Put(ctx, "data/"+bad.String(), bytes.NewReader([]byte("garbage"))); err != nil {
+	if err := store.Put(ctx, api.DataName(bad), bytes.NewReader([]byte("garbage"))); err != nil {
 		t.Fatal(err)
 	}
 	w.Task = api.FinetuneTask(api.ClassCPU, api.Finetune{Data: bad})

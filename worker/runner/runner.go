@@ -106,7 +106,7 @@ func (r *Runner) check(ctx context.Context, d api.DataSet, want api.Key) error {
 
 func (r *Runner) pretrain(ctx context.Context, w api.Work, opt train.Options) error {
 	p := w.Task.Pretrain
-	d := api.DataSet{Part: api.PartUnlabelled, Stain: p.Stain, Side: api.LoadSide(p.Size, p.Load), Fit: p.Fit, Where: w.Where}
+	d := p.Pair(w.Where)
 	if err := r.check(ctx, d, p.Data); err != nil {
 		return err
 	}
@@ -127,8 +127,7 @@ func (r *Runner) pretrain(ctx context.Context, w api.Work, opt train.Options) er
 
 func (r *Runner) finetune(ctx context.Context, w api.Work, opt train.Options) error {
 	f := w.Task.Finetune
-	d := api.DataSet{Part: api.PartTraining, Side: f.Size, Fit: f.Fit, Labels: f.Labels(), Where: w.Where}
-	d.Where.Generators = nil
+	d := f.Images(api.PartTraining, w.Where)
 	if err := r.check(ctx, d, f.Data); err != nil {
 		return err
 	}
@@ -148,8 +147,7 @@ func (r *Runner) finetune(ctx context.Context, w api.Work, opt train.Options) er
 
 func (r *Runner) evaluate(ctx context.Context, w api.Work, opt train.Options) error {
 	e := w.Task.Evaluate
-	d := api.DataSet{Part: api.PartTest, Side: e.Model.Size, Fit: e.Model.Fit, Labels: e.Model.Labels(), Where: w.Where}
-	d.Where.Generators = nil
+	d := e.Model.Images(api.PartTest, w.Where)
 	if err := r.check(ctx, d, e.Data); err != nil {
 		return err
 	}

@@ -56,9 +56,12 @@ func between(from, to float32, w uint32) float32 {
 }
 
 // gather copies images into a batch.
-func gather(to []uint8, set *dataset.Set, index func(place int) int) {
+func gather(to []uint8, set *dataset.Set, index func(place int) int) error {
 	size := set.Side() * set.Side() * 3
 	for place := 0; place*size < len(to); place++ {
-		copy(to[place*size:][:size], set.Pixels(index(place)))
+		if err := set.Read(to[place*size:][:size], index(place)); err != nil {
+			return err
+		}
 	}
+	return nil
 }

@@ -24,7 +24,7 @@ func judged(t *testing.T, epochs int) (api.Task, *dataset.Set) {
 	f.Stains, f.Generators, f.Generator, f.Epochs, f.LR = []string{}, []api.Key{}, nil, epochs, 0.2
 	images, pixels := make([]dataset.Image, all.Len()), make([][]uint8, all.Len())
 	for i := range images {
-		images[i], pixels[i] = all.Image(i), all.Pixels(i)
+		images[i], pixels[i] = all.Image(i), pixelsOf(all, i)
 		if i >= all.Len()/2 {
 			images[i].Split = dataset.Validation
 		}

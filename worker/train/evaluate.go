@@ -34,7 +34,9 @@ func newEvaluator(s *G2CStep) *evaluator {
 
 // run evaluates one batch from an index on; the last image fills it up.
 func (e *evaluator) run(set *dataset.Set, from int) error {
-	gather(e.pixels, set, func(i int) int { return min(from+i, set.Len()-1) })
+	if err := gather(e.pixels, set, func(i int) int { return min(from+i, set.Len()-1) }); err != nil {
+		return err
+	}
 	s := e.step.state
 	if err := s.PutU8(g2c.EvalPixels, e.pixels); err != nil {
 		return err

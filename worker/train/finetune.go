@@ -270,7 +270,9 @@ func (f *finetuner) feed(at int, t int64) error {
 	f.fed = -1
 	batch := f.f.Batch
 	index := func(i int) int { return int(f.order[at*batch+i]) }
-	gather(f.batch, f.train, index)
+	if err := gather(f.batch, f.train, index); err != nil {
+		return err
+	}
 	for i := range f.labels {
 		f.labels[i] = int32(classOf(f.f, f.train.Image(index(i)).Label))
 	}

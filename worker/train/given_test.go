@@ -18,7 +18,7 @@ func TestTheGapGivenCountsItsImages(t *testing.T) {
 	task, all := judged(t, 1)
 	images, pixels := make([]dataset.Image, all.Len()), make([][]uint8, all.Len())
 	for i := range images {
-		images[i], pixels[i] = all.Image(i), all.Pixels(i)
+		images[i], pixels[i] = all.Image(i), pixelsOf(all, i)
 		if images[i].Split == dataset.Validation {
 			images[i].Split = dataset.Test
 		}

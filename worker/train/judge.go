@@ -35,7 +35,9 @@ func (p *pretrainer) judge() (results.Generator, error) {
 			}
 			if p.data.Truth != nil {
 				truth := make([]float32, image)
-				centreImage(truth, p.data.Truth, from+i, size)
+				if err := centreImage(truth, p.data.Truth, from+i, size); err != nil {
+					return m, err
+				}
 				ssim += metrics.SSIM(y, truth, size, size)
 				psnr += metrics.PSNR(y, truth)
 			}
@@ -57,7 +59,9 @@ func (p *pretrainer) translate(set *dataset.Set, from int, fake, back []float32)
 	image := p.p.Size * p.p.Size * 3
 	real = make([]float32, p.p.Batch*image)
 	for i := range p.p.Batch {
-		centreImage(real[i*image:][:image], set, min(from+i, set.Len()-1), p.p.Size)
+		if err := centreImage(real[i*image:][:image], set, min(from+i, set.Len()-1), p.p.Size); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.step.state.PutF32(cyclegan.A, real); err != nil {
 		return nil, err
@@ -72,27 +76,26 @@ func (p *pretrainer) translate(set *dataset.Set, from int, fake, back []float32)
 }
 
 // centreImage is the middle of an image of a set, in [0,1].
-func centreImage(to []float32, set *dataset.Set, i, size int) {
+func centreImage(to []float32, set *dataset.Set, i, size int) error {
 	side := set.Side()
 	at := (side - size) / 2
-	pixels := set.Pixels(i)
+	pixels, err := set.Pixels(i)
+	if err != nil {
+		return err
+	}
 	for y := range size {
 		row := pixels[((y+at)*side+at)*3:][:size*3]
 		for x, v := range row {
 			to[y*size*3+x] = float32(v) / 255
 		}
 	}
+	return nil
 }
 
 // setColour is the mean colour of a set.
 func setColour(set *dataset.Set) (c [3]float64) {
-	for i := range set.Len() {
-		for k, v := range set.Pixels(i) {
-			c[k%3] += float64(v)
-		}
-	}
-	for k := range c {
-		c[k] /= 255 * float64(set.Len()*set.Side()*set.Side())
+	for k, sum := range set.Colours() {
+		c[k] = float64(sum) / (255 * float64(set.Len()*set.Side()*set.Side()))
 	}
 	return c
 }

@@ -314,7 +314,7 @@ func tuning(d kernels.Device, frozen int) (api.Task, *dataset.Set) {
 	for i := range images {
 		images[i] = base.Image(i)
 		images[i].Label, images[i].Group, images[i].Split = []string{"p", "n"}[i%2], images[i].Name, dataset.Train
-		pixels[i] = base.Pixels(i)
+		pixels[i] = pixelsOf(base, i)
 	}
 	return task, dataset.New(64, images, pixels)
 }
@@ -383,4 +383,13 @@ func TestFrozenGeneratorsStandStill(t *testing.T) {
 	if slices.Equal(generators, read(g2c.GroupGenerators)) {
 		t.Error("a joint step left the generators")
 	}
+}
+
+// pixelsOf are those of an image in memory.
+func pixelsOf(set *dataset.Set, i int) []uint8 {
+	pixels, err := set.Pixels(i)
+	if err != nil {
+		panic(err) // nothing can fail there
+	}
+	return pixels
 }

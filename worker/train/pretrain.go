@@ -249,11 +249,15 @@ func (p *pretrainer) one(epoch, at int, lr float64) error {
 // feed brings in the batch of step t, which is the one at a place of an epoch.
 func (p *pretrainer) feed(epoch, at int, t int64) error {
 	batch := p.p.Batch
-	gather(p.a.batch, p.a.set, func(i int) int { return int(p.order[(at*batch+i)%len(p.order)]) })
-	gather(p.b.batch, p.b.set, func(i int) int {
+	if err := gather(p.a.batch, p.a.set, func(i int) int { return int(p.order[(at*batch+i)%len(p.order)]) }); err != nil {
+		return err
+	}
+	if err := gather(p.b.batch, p.b.set, func(i int) int {
 		w := philox.Words(p.p.Seed, philox.OrderB, [4]uint32{uint32(epoch), uint32(at*batch + i), 0, 0})
 		return philox.Below(w[0], p.b.set.Len())
-	})
+	}); err != nil {
+		return err
+	}
 	for _, d := range []*domain{&p.a, &p.b} {
 		d.placer.draw(t, batch)
 		if err := p.put(d); err != nil {

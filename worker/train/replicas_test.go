@@ -53,7 +53,7 @@ func shared(d kernels.Device, batch int) (api.Task, *dataset.Set) {
 	base := noise(2*batch, 64, 3)
 	images, pixels := make([]dataset.Image, base.Len()), make([][]uint8, base.Len())
 	for i := range images {
-		images[i], pixels[i] = base.Image(i), base.Pixels(i)
+		images[i], pixels[i] = base.Image(i), pixelsOf(base, i)
 		images[i].Label, images[i].Group, images[i].Split = []string{"p", "n"}[i%2], images[i].Name, dataset.Train
 	}
 	return task, dataset.New(64, images, pixels)
@@ -91,7 +91,9 @@ func openShared(t *testing.T, devices []kernels.Device, f *api.Finetune) *replic
 // sharedBatch is the batch of a step.
 func sharedBatch(f *api.Finetune, set *dataset.Set, step int) trainingBatch {
 	b := trainingBatch{pixels: make([]uint8, f.Batch*f.Size*f.Size*3), labels: make([]int32, f.Batch)}
-	gather(b.pixels, set, func(i int) int { return step%2*f.Batch + i })
+	if err := gather(b.pixels, set, func(i int) int { return step%2*f.Batch + i }); err != nil {
+		panic(err) // they are in memory
+	}
 	for i := range b.labels {
 		b.labels[i] = int32(i+step) % 2
 	}

@@ -97,7 +97,9 @@ func (s *showcase) restore(f *safetensors.File, shown []int) error {
 // on, cropped from the centre.
 func (p *pretrainer) sampleBoth(from int) error {
 	for _, d := range []*domain{&p.a, &p.b} {
-		gather(d.batch, d.set, func(i int) int { return (from + i) % d.set.Len() })
+		if err := gather(d.batch, d.set, func(i int) int { return (from + i) % d.set.Len() }); err != nil {
+			return err
+		}
 		centre(d.placer.place, d.placer.margin/2)
 		if err := p.put(d); err != nil {
 			return err
