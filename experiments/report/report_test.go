@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/experiments/record"
 	"g2c/experiments/sweep"
+	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/golden"
 	"g2c/model/metrics"
@@ -234,6 +236,32 @@ func TestWhyIsShown(t *testing.T) {
 	}
 	if again := string(written(t, dir, d)[filepath.Join(dir, IndexFile)]); again != page {
 		t.Error("the run's own report was not written again")
+	}
+}
+
+// What was skipped is counted and named, as far as a page can hold it.
+func TestSkippedImagesAreNamed(t *testing.T) {
+	w := newWorld(t, plan(t, small...))
+	w.all("")
+	run := w.source()
+	r := &dataset.Report{}
+	for i := range 1200 {
+		r.Skipped = append(r.Skipped, dataset.Skipped{Path: fmt.Sprintf("img/bad-%d.png", i), Reason: "it has <12> x 50 pixels"})
+	}
+	run.Data = []record.Data{{Name: "labelled PAS", Summary: dataset.Summary{Report: r}}}
+	d, err := Collect(context.Background(), w.repo, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "r")
+	page := string(written(t, dir, d)[filepath.Join(dir, IndexFile)])
+	for text, want := range map[string]bool{
+		"1200 skipped of labelled PAS": true, "img/bad-0.png": true, "img/bad-999.png": true, "img/bad-1000.png": false,
+		"it has &lt;12&gt; x 50 pixels": true, "The first 1,000": true,
+	} {
+		if strings.Contains(page, text) != want {
+			t.Errorf("the page has %q: want %v", text, want)
+		}
 	}
 }
 
