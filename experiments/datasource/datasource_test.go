@@ -299,3 +299,56 @@ func TestAnOpenerTriesAgain(t *testing.T) {
 	}
 	fingerprint(t, o, d)
 }
+
+// The images of an experiment are decoded once, however many of its tasks read them.
+func TestTasksShareTheirImages(t *testing.T) {
+	o := &Opener{}
+	where := onDisk(t)
+	training := where
+	l := *where.Labelled
+	l.Test = nil
+	training.Labelled = &l
+	a, err := o.Labelled(t.Context(), api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Where: training})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := o.Labelled(t.Context(), api.DataSet{Part: api.PartTest, Side: 64, Fit: api.FitResize, Where: where})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs := map[string]pixelcache.Ref{}
+	for i := range b.Len() {
+		refs[b.Image(i).File] = b.Ref(i)
+	}
+	for i := range a.Len() {
+		if refs[a.Image(i).File] != a.Ref(i) {
+			t.Errorf("%s is there twice", a.Image(i).Name)
+		}
+	}
+}
+
+// Patches of the size that the networks see are not refused for being cut out of something
+// larger.
+func TestRefusedSizesAreThoseThatAreSeen(t *testing.T) {
+	where := onDisk(t)
+	p := api.Pretrain{Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitRefuse}, CycleGAN: api.CycleGAN{Load: 1.117}}
+	exact, _, err := dataset.Unlabelled(t.Context(), pathsOf(where, "HE"), dataset.Options{Side: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := dataset.WriteFolder(dir, exact); err != nil {
+		t.Fatal(err)
+	}
+	for i := range where.Unlabelled {
+		where.Unlabelled[i].Paths = []string{dir}
+	}
+	set, err := (&Opener{}).Unlabelled(t.Context(), p.Pair(where), "HE")
+	if err != nil || set.Side() != 71 {
+		t.Errorf("patches of 64 pixels for a pretraining at 64: %v", err)
+	}
+	p.Size = 68
+	if _, err := (&Opener{}).Unlabelled(t.Context(), p.Pair(where), "HE"); !errors.Is(err, fault.ErrData) {
+		t.Errorf("patches of 64 pixels for a pretraining at 68: %v", err)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"g2c/experiments/datasource"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/pixelcache"
 	"g2c/kernels"
 )
 
@@ -75,18 +76,35 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := api.Work{Task: api.EvaluateTask(api.ClassCPU, api.Evaluate{Model: api.Finetune{Data: keys[api.PartTraining]}, Data: keys[api.PartTest]}), Where: q.Where}
+	cached := pixelcache.New(pixelcache.Options{Dir: t.TempDir()})
+	defer cached.Close()
 	packs := &Packs{Paths: nowhere{}, Store: store}
-	d, err := packs.For(ctx, w)
-	if err != nil {
-		t.Fatal(err)
+	for what, p := range map[string]*Packs{
+		"in memory": packs, "fetched": {Paths: nowhere{}, Store: store, Cache: cached}, "kept": {Paths: nowhere{}, Store: store, Cache: cached},
+	} {
+		d, err := p.For(ctx, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.Labelled(ctx, q)
+		if err != nil || got.Fingerprint() != want.Fingerprint() || (got.HeapBytes() == 0) != (p.Cache != nil) {
+			t.Fatalf("%s: the packs have %s, the folders %s; %v", what, got.Fingerprint(), want.Fingerprint(), err)
+		}
+		for i := range got.Len() {
+			a, err := got.Pixels(i)
+			b, err2 := want.Pixels(i)
+			if err != nil || err2 != nil || !bytes.Equal(a, b) {
+				t.Errorf("%s: image %d has other pixels, %v, %v", what, i, err, err2)
+			}
+		}
+		if k, err := d.Fingerprint(ctx, q); err != nil || k != keys[api.PartTest] {
+			t.Errorf("%s: fingerprint %s, %v", what, k, err)
+		}
 	}
-	got, err := d.Labelled(ctx, q)
-	if err != nil || got.Fingerprint() != want.Fingerprint() {
-		t.Errorf("the packs have %s, the folders %s; %v", got.Fingerprint(), want.Fingerprint(), err)
+	if n := pixelcache.Measure(cached.Dir()); n.Files != 2 {
+		t.Errorf("the cache has %+v, want two packs", n)
 	}
-	if k, err := d.Fingerprint(ctx, q); err != nil || k != keys[api.PartTest] {
-		t.Errorf("fingerprint %s, %v", k, err)
-	}
+	var d Data
 	w.Task.Evaluate.Data = api.Key{1}
 	if d, err = packs.For(ctx, w); err != nil {
 		t.Fatal(err)
