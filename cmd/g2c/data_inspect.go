@@ -6,11 +6,13 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"g2c/experiments/datasource"
+	"g2c/experiments/specs"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 )
@@ -19,6 +21,7 @@ import (
 type inspectFlags struct {
 	sets                      []string
 	split, sheet, pattern, by string
+	fit                       string
 	size                      int
 	imageFlags
 }
@@ -38,6 +41,7 @@ func newDataInspect() *cobra.Command {
 	c.Flags().StringVar(&f.pattern, "pattern", "", "of a folder: regexp with (?P<patient>…) or (?P<slide>…) for file names")
 	c.Flags().StringVar(&f.by, "by", "", byHelp)
 	c.Flags().IntVar(&f.size, "size", 224, "of a folder: side to resize to, in pixels")
+	c.Flags().StringVar(&f.fit, "fit", string(dataset.Resize), "of a folder: resize, enlarge (also what is far too small) or refuse, as data.fit")
 	f.add(c)
 	return c
 }
@@ -57,6 +61,8 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 	var err error
 	if info, e := os.Stat(name); e == nil && (info.IsDir() || dataset.IsTable(name)) {
 		all, err = f.folder(c.Context(), name)
+	} else if _, builtIn := specs.Lookup(name); os.IsNotExist(e) && !builtIn {
+		err = fault.New(fault.ErrNotFound, "there is no folder, table or spec %s", dataset.Show(name)).WithHint("built in are the specs %s", strings.Join(specs.Names(), ", "))
 	} else {
 		all, err = f.spec(c.Context(), name)
 	}
@@ -90,7 +96,11 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 }
 
 func (f *inspectFlags) folder(ctx context.Context, path string) ([]inspected, error) {
-	opt, err := f.options(f.size, dataset.Resize)
+	fit := dataset.Fit(f.fit)
+	if fit != dataset.Resize && fit != dataset.Enlarge && fit != dataset.Refuse {
+		return nil, fault.New(fault.ErrSpec, "--fit is %q, and must be resize, enlarge or refuse", f.fit)
+	}
+	opt, err := f.options(f.size, fit)
 	if err != nil {
 		return nil, err
 	}

@@ -301,7 +301,7 @@ func TestImagesTooSmall(t *testing.T) {
 		t.Errorf("enlarged %+v, %v", r, err)
 	}
 	_, _, err = Unlabelled(background, []string{filepath.Join(dir, "tiny.png")}, Options{Side: 8, SkipBad: true})
-	wantData(t, err, "none of 1 image", "too few")
+	wantData(t, err, "none of 1 image", "too few", "1 is too small", "fit: enlarge")
 	if strings.Contains(err.Error(), "--skip-bad") {
 		t.Errorf("advice that was taken: %v", err)
 	}

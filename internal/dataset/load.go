@@ -79,11 +79,15 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 	opt.Cache.Flush()
 	l := &loaded{side: opt.Side}
 	var failed error
+	small := 0 // images skipped for their size
 	for i := range read {
 		x := &read[i]
 		switch {
 		case x.err != nil && opt.skips(x.err):
 			r.Skipped = append(r.Skipped, Skipped{files[i].path, reason(x.err)})
+			if errors.Is(x.err, errTooSmall) {
+				small++
+			}
 			continue
 		case x.err != nil && failed == nil:
 			failed = x.err // the first in order, whichever was found first
@@ -102,7 +106,7 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 		failed = ctx.Err()
 	}
 	if failed == nil && len(l.images) == 0 {
-		failed = noneLeft(files, r.Skipped)
+		failed = noneLeft(files, r.Skipped, small)
 	}
 	if failed != nil {
 		return nil, failed
@@ -111,9 +115,13 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 	return l.sorted(), nil
 }
 
-// noneLeft is that every image was skipped.
-func noneLeft(files []file, skipped []Skipped) error {
-	return fault.New(fault.ErrData, "none of %s can be used, the first is %s: %s", count(len(files), "image", "images"), Show(skipped[0].Path), skipped[0].Reason)
+// noneLeft is that every image was skipped, some for their size.
+func noneLeft(files []file, skipped []Skipped, small int) error {
+	e := fault.New(fault.ErrData, "none of %s can be used, the first is %s: %s", count(len(files), "image", "images"), Show(skipped[0].Path), skipped[0].Reason)
+	if small > 0 {
+		return e.WithHint("%s too small: data.fit: enlarge (of a folder --fit enlarge) takes them all the same, and a smaller size fits them", count(small, "is", "are"))
+	}
+	return e
 }
 
 // Marks of errors that SkipBad may pass over.
@@ -273,7 +281,7 @@ func (f file) fault(format string, err error) error {
 		return e.WithHint("replace or remove it, or skip such files with --skip-bad")
 	}
 	if errors.Is(err, errTooSmall) {
-		return e.WithHint("data.fit: enlarge takes it all the same, --skip-bad leaves such images out, a smaller size fits it")
+		return e.WithHint("data.fit: enlarge (of a folder --fit enlarge) takes it all the same, --skip-bad leaves such images out, a smaller size fits it")
 	}
 	return e
 }
