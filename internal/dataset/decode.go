@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	_ "image/jpeg" // the formats a user may bring
-	_ "image/png"
+	"image/jpeg"
+	"image/png"
 	"path/filepath"
 	"strings"
 
-	_ "golang.org/x/image/tiff"
+	"g2c/internal/dataset/tiff"
+	"g2c/internal/filekind"
 )
 
 // Limits of one image file, against files that would eat the memory of the
@@ -27,12 +28,18 @@ type Kind uint32
 
 // Bits of Kind.
 const (
-	Grey  Kind = 1 << iota // one channel, copied to three
-	Alpha                  // transparent pixels, laid on white
-	Deep                   // 16 bits a channel, rounded to 8
+	Grey     Kind = 1 << iota // one channel, copied to three
+	Alpha                     // transparent pixels, laid on white
+	Deep                      // 16 bits a channel, rounded to 8
+	Dim                       // 16 bits a channel of which the upper are not used: almost black
+	Turned                    // turned or mirrored, as its orientation says
+	Extra                     // more channels than colours and alpha, left out
+	Animated                  // several pictures, of which the default one was read
+	Mended                    // a PNG with damaged chunks beside its pixels, passed over
 )
 
-// rgb is a decoded image: h rows of w pixels of 3 bytes.
+// rgb is a decoded image: h rows of w pixels of 3 bytes. Where the pixels of any file come
+// out otherwise than before, the version in internal/pixelcache rises.
 type rgb struct {
 	w, h int
 	pix  []uint8
@@ -52,25 +59,15 @@ func (m rgb) hash() [sha256.Size]byte {
 // isImageName tells by its extension whether a file should be an image.
 func isImageName(name string) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
-	case ".jpg", ".jpeg", ".png", ".tif", ".tiff":
+	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff":
 		return true
 	}
 	return false
 }
 
-// decode reads a JPEG, PNG or TIFF file, by its content. The error says why, not
-// which file.
+// decode reads a JPEG, PNG or TIFF file, by its content, turned upright. The error says
+// why, not which file.
 func decode(data []byte) (out rgb, err error) {
-	config, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return rgb{}, fmt.Errorf("it is not a JPEG, PNG or TIFF image: %w", err)
-	}
-	if config.Width < 1 || config.Height < 1 {
-		return rgb{}, fmt.Errorf("its size is %d x %d pixels", config.Width, config.Height)
-	}
-	if config.Width > maxPixels/config.Height {
-		return rgb{}, fmt.Errorf("its size, %d x %d pixels, is over the limit of %d", config.Width, config.Height, maxPixels)
-	}
 	// The decoders read what anyone may have written; a panic in one of them is
 	// one more bad file, not the end of the run.
 	defer func() {
@@ -78,74 +75,108 @@ func decode(data []byte) (out rgb, err error) {
 			out, err = rgb{}, fmt.Errorf("its decoder failed: %v", p)
 		}
 	}()
-	m, _, err := image.Decode(bytes.NewReader(data))
-	if err != nil {
-		return rgb{}, fmt.Errorf("it does not decode: %w", err)
-	}
-	return flatten(m), nil
-}
-
-// flatten makes 8-bit RGB of any image, transparent parts on white.
-func flatten(m image.Image) rgb {
-	b := m.Bounds()
-	out := rgb{w: b.Dx(), h: b.Dy(), pix: make([]uint8, b.Dx()*b.Dy()*3), kind: kindOf(m)}
-	switch m := m.(type) {
-	case *image.YCbCr:
-		flattenYCbCr(m, out.pix)
-	case *image.Gray:
-		for y, i := b.Min.Y, 0; y < b.Max.Y; y++ {
-			row := m.Pix[m.PixOffset(b.Min.X, y):][:out.w]
-			for _, v := range row {
-				out.pix[i], out.pix[i+1], out.pix[i+2] = v, v, v
-				i += 3
-			}
-		}
-	case *image.RGBA:
-		if !m.Opaque() {
-			flattenAny(m, out.pix)
-			break
-		}
-		for y, i := b.Min.Y, 0; y < b.Max.Y; y++ {
-			row := m.Pix[m.PixOffset(b.Min.X, y):][:4*out.w]
-			for x := 0; x < len(row); x += 4 {
-				copy(out.pix[i:i+3], row[x:x+3])
-				i += 3
-			}
-		}
+	var m decoded
+	switch kind := filekind.Of(data); kind {
+	case filekind.JPEG:
+		m, err = decodeJPEG(data)
+	case filekind.PNG:
+		m, err = decodePNG(data)
+	case filekind.TIFF:
+		m, err = decodeTIFF(data)
 	default:
-		flattenAny(m, out.pix)
+		return rgb{}, notAnImage(kind)
 	}
-	return out
+	if err != nil {
+		return rgb{}, err
+	}
+	out = flatten(m.Image)
+	out.kind |= m.kind
+	if out.kind&Deep != 0 && dim(m.Image) {
+		out.kind |= Dim
+	}
+	return out.turn(m.orientation), nil
 }
 
-func flattenYCbCr(m *image.YCbCr, pix []uint8) {
-	b := m.Bounds()
-	i := 0
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			c := m.COffset(x, y)
-			pix[i], pix[i+1], pix[i+2] = color.YCbCrToRGB(m.Y[m.YOffset(x, y)], m.Cb[c], m.Cr[c])
-			i += 3
-		}
-	}
+// decoded is an image as its decoder has it.
+type decoded struct {
+	image.Image
+	orientation int // 1 to 8, as in EXIF
+	kind        Kind
 }
 
-// flattenAny goes through 16-bit premultiplied colour and rounds to nearest.
-func flattenAny(m image.Image, pix []uint8) {
-	const full = 0xffff
-	b := m.Bounds()
-	i := 0
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			red, green, blue, alpha := m.At(x, y).RGBA()
-			white := full - alpha
-			for _, v := range [3]uint32{red, green, blue} {
-				pix[i] = uint8((min(v+white, full)*255 + full/2) / full)
-				i++
-			}
-		}
+// notAnImage says what a file is that is none of the images that are read.
+func notAnImage(kind filekind.Kind) error {
+	switch {
+	case !kind.Known():
+		return errors.New("it is not a JPEG, PNG or TIFF image, nor of any other known kind")
+	case kind.Remedy != "":
+		return fmt.Errorf("it is %s, not a JPEG, PNG or TIFF image: %s", kind.Name, kind.Remedy)
 	}
+	return fmt.Errorf("it is %s, not a JPEG, PNG or TIFF image", kind.Name)
 }
+
+// checkSize refuses images that are too large, before memory is taken for them.
+func checkSize(c image.Config) error {
+	if c.Width < 1 || c.Height < 1 {
+		return fmt.Errorf("its size is %d x %d pixels", c.Width, c.Height)
+	}
+	if c.Width > maxPixels/c.Height {
+		return fmt.Errorf("its size, %d x %d pixels, is over the limit of %d: cut it into patches", c.Width, c.Height, maxPixels)
+	}
+	return nil
+}
+
+func decodeJPEG(data []byte) (decoded, error) {
+	head := scanJPEG(data)
+	if head.refused != "" {
+		return decoded{}, fmt.Errorf("it is %s, which is not read: save it as a usual JPEG, or as PNG", head.refused)
+	}
+	c, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return decoded{}, damaged(err)
+	}
+	if err := checkSize(c); err != nil {
+		return decoded{}, err
+	}
+	m, err := jpeg.Decode(bytes.NewReader(data))
+	if err != nil {
+		return decoded{}, damaged(err)
+	}
+	return decoded{m, head.orientation, 0}, nil
+}
+
+func decodePNG(data []byte) (decoded, error) {
+	clean := cleanPNG(data)
+	c, err := png.DecodeConfig(bytes.NewReader(clean.data))
+	if err != nil {
+		return decoded{}, damaged(err)
+	}
+	if err := checkSize(c); err != nil {
+		return decoded{}, err
+	}
+	m, err := png.Decode(bytes.NewReader(clean.data))
+	if err != nil {
+		return decoded{}, damaged(err)
+	}
+	return decoded{m, clean.orientation, clean.kind}, nil
+}
+
+func decodeTIFF(data []byte) (decoded, error) {
+	m, err := tiff.Decode(data, maxPixels)
+	if refused := tiff.Refusal(""); errors.As(err, &refused) {
+		return decoded{}, fmt.Errorf("it is %w", refused)
+	}
+	if err != nil {
+		return decoded{}, damaged(err)
+	}
+	d := decoded{m.Image, m.Orientation, 0}
+	if m.LeftOut > 0 {
+		d.kind = Extra
+	}
+	return d, nil
+}
+
+func damaged(err error) error { return fmt.Errorf("it does not decode: %w", err) }
 
 func kindOf(m image.Image) Kind {
 	var k Kind
@@ -161,4 +192,27 @@ func kindOf(m image.Image) Kind {
 		k |= Alpha
 	}
 	return k
+}
+
+// dim tells an image of 16 bits a channel in which no number reaches a quarter of the most:
+// a camera's 10, 12 or 14 bits that nobody stretched.
+func dim(m image.Image) bool {
+	const quarter = 1 << 14
+	var top uint16
+	take := func(pix []uint8, step, colours int) {
+		for i := 0; i+step <= len(pix); i += step {
+			for c := range colours {
+				top = max(top, binary.BigEndian.Uint16(pix[i+2*c:]))
+			}
+		}
+	}
+	switch m := m.(type) {
+	case *image.Gray16:
+		take(m.Pix, 2, 1)
+	case *image.RGBA64:
+		take(m.Pix, 8, 3)
+	case *image.NRGBA64:
+		take(m.Pix, 8, 3)
+	}
+	return top > 0 && top < quarter
 }

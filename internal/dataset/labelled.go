@@ -3,12 +3,14 @@ package dataset
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"g2c/internal/fault"
+	"g2c/internal/filekind"
 )
 
 // Labelled says where labelled images lie. Each path is a folder of class
@@ -259,13 +261,18 @@ func listClasses(dir string, r *Report) ([]file, error) {
 		return nil, missing(dir, err)
 	}
 	var all []file
+	unread := map[string]int{}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
+		if passedOver(e.Name()) {
+			continue
+		}
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
 			return nil, missing(path, err)
-		case strings.HasPrefix(e.Name(), "."):
+		case info.IsDir() && e.Type()&fs.ModeSymlink != 0 && holds(realPath(path), realPath(dir)):
+			r.Loops = append(r.Loops, path)
 		case info.IsDir():
 			if err := checkText("the name of class folder", e.Name()); err != nil {
 				return nil, err
@@ -281,9 +288,15 @@ func listClasses(dir string, r *Report) ([]file, error) {
 		case isImageName(e.Name()):
 			return nil, fault.New(fault.ErrData, "image %s lies beside the class folders, so it has no class", Show(path)).
 				WithHint("move it into the folder of its class")
+		case filekind.Image(e.Name()):
+			unread[filekind.Ext(e.Name())]++
 		default:
 			r.Ignored++
 		}
+	}
+	r.addUnread(unread)
+	if len(all) == 0 && len(unread) > 0 {
+		return nil, noImage(dir, unread)
 	}
 	if len(all) == 0 {
 		return nil, fault.New(fault.ErrData, "labelled data %s has no class folder", Show(dir)).WithHint("put the images of each class into a folder of its name, or give a CSV")

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"g2c/internal/fault"
+	"g2c/internal/filekind"
 )
 
 // file is one image file found, before it is read.
@@ -23,6 +24,9 @@ type file struct {
 
 // newFile is the file at path, named relative to root.
 func newFile(root, path, real string) (file, error) {
+	if filekind.Slide(path) {
+		return file{}, fault.New(fault.ErrData, "data %s is a whole slide, and slides are not read whole", Show(path)).WithHint("cut it into patches")
+	}
 	name := relative(root, path)
 	if err := checkText("the name of image", name); err != nil {
 		return file{}, err
@@ -31,8 +35,8 @@ func newFile(root, path, real string) (file, error) {
 }
 
 // listPath finds the images of a folder, a glob or a single file, sorted by name. A
-// folder is searched to any depth; hidden files are passed over. It adds what is no
-// image to the report's count.
+// folder is searched to any depth, linked folders too; hidden files, and what systems
+// leave, are passed over. It adds what is no image to the report's counts.
 func listPath(path string, find *finder, r *Report) ([]file, error) {
 	if strings.Contains(path, "://") {
 		return nil, fault.New(fault.ErrData, "data %s: only folders, globs and files of this machine can be read", Show(path)).
@@ -56,94 +60,48 @@ func listPath(path string, find *finder, r *Report) ([]file, error) {
 	return listGlob(given, find, r)
 }
 
-func isGlob(path string) bool { return strings.ContainsAny(path, "*?[") }
-
-// listGlob takes names below the part of the pattern before its first special
-// character.
-func listGlob(pattern string, find *finder, r *Report) ([]file, error) {
-	fixed := pattern[:strings.IndexAny(pattern, "*?[")]
-	if dir := filepath.Dir(fixed + "x"); find.find(dir) != dir { // its folder has another Unicode form
-		pattern = filepath.Join(find.find(dir), pattern[strings.LastIndexByte(fixed, filepath.Separator)+1:])
-	}
-	matches, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil, fault.New(fault.ErrData, "data %s: %w", Show(pattern), err)
-	}
-	root := filepath.Dir(pattern[:strings.IndexAny(pattern, "*?[")] + "x")
-	var all []file
-	for _, m := range matches {
-		if strings.HasPrefix(filepath.Base(m), ".") {
-			continue
-		}
-		info, err := os.Stat(m)
-		if err != nil {
-			return nil, missing(m, err)
-		}
-		switch {
-		case info.IsDir():
-			found, err := listFolder(m, root, r)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, found...)
-		case isImageName(m):
-			f, err := newFile(root, m, find.real(m))
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, f)
-		default:
-			r.Ignored++
-		}
-	}
-	if len(all) == 0 {
-		return nil, fault.New(fault.ErrData, "data %s: no image matches", Show(pattern)).WithHint("JPEG, PNG and TIFF files are read")
-	}
-	sortFiles(all)
-	return all, nil
-}
+// readHint ends messages on what holds no image.
+const readHint = "JPEG, PNG and TIFF files are read"
 
 // listFolder finds the images below dir, named relative to root, sorted by name.
 func listFolder(dir, root string, r *Report) ([]file, error) {
-	real, err := filepath.EvalSymlinks(dir) // WalkDir does not enter a linked folder
-	if err != nil {
-		return nil, missing(dir, err)
-	}
-	whole := realPath(real)
-	var all []file
-	err = filepath.WalkDir(real, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return missing(p, err)
-		}
-		hidden := strings.HasPrefix(d.Name(), ".") && p != real
-		switch {
-		case hidden && d.IsDir():
-			return fs.SkipDir
-		case d.IsDir() || hidden:
-		case isImageName(p):
-			below := relative(real, p)
-			target := filepath.Join(whole, below)
-			if d.Type()&fs.ModeSymlink != 0 {
-				target = realPath(p)
-			}
-			f, err := newFile(root, filepath.Join(dir, below), target)
-			if err != nil {
-				return err
-			}
-			all = append(all, f)
-		default:
-			r.Ignored++
-		}
-		return nil
-	})
-	if err != nil {
+	w := &walker{root: root, r: r}
+	if err := w.walk(dir, true); err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
-		return nil, fault.New(fault.ErrData, "data folder %s holds no image", Show(dir)).WithHint("JPEG, PNG and TIFF files are read")
+	if len(w.found) == 0 {
+		return nil, noImage(dir, w.unread)
 	}
-	sortFiles(all)
-	return all, nil
+	sortFiles(w.found)
+	return w.found, nil
+}
+
+// noImage says that a folder holds nothing that is read, and what it holds instead.
+func noImage(dir string, unread map[string]int) error {
+	if len(unread) == 0 {
+		return fault.New(fault.ErrData, "data folder %s holds no image", Show(dir)).WithHint("%s", readHint)
+	}
+	hint := "convert such images to PNG or TIFF"
+	for ext := range unread {
+		if filekind.Slide(ext) {
+			hint = "slides are not read whole: cut them into patches"
+		}
+	}
+	return fault.New(fault.ErrData, "data folder %s holds no image that is read: %s", Show(dir), unreadText(unread)).WithHint("%s", hint)
+}
+
+// unreadText counts images of kinds that are not read, by extension.
+func unreadText(unread map[string]int) string {
+	var parts []string
+	for _, ext := range sortedKeys(unread) {
+		n := unread[ext]
+		if filekind.Slide(ext) {
+			parts = append(parts, count(n, Show(ext)+" file is a whole slide, which is not read", Show(ext)+" files are whole slides, which are not read"))
+			continue
+		}
+		parts = append(parts, count(n, Show(ext)+" file is an image of a kind that is not read", Show(ext)+" files are images of a kind that is not read"))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func sortFiles(all []file) {

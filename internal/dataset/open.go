@@ -2,8 +2,9 @@ package dataset
 
 import (
 	"context"
+	"io/fs"
 	"os"
-	"strings"
+	"path/filepath"
 )
 
 // Open loads whatever lies at path for looking at it: a CSV, a folder of folders
@@ -18,7 +19,7 @@ func Open(ctx context.Context, path, pattern, by string, opt Options) (*Set, *Re
 			return nil, nil, missing(path, err)
 		}
 		for _, e := range entries {
-			labelled = labelled || e.IsDir() && !strings.HasPrefix(e.Name(), ".")
+			labelled = labelled || !passedOver(e.Name()) && leadsToFolder(path, e)
 		}
 	}
 	if !labelled {
@@ -43,4 +44,15 @@ func Open(ctx context.Context, path, pattern, by string, opt Options) (*Set, *Re
 	r.Verdict.Checks = append(l.checks(), checkFiles(r))
 	r.Verdict.judge(images, s, false)
 	return s, r, nil
+}
+
+// leadsToFolder tells whether an entry is a folder of its own, or a link to one that does
+// not hold the link.
+func leadsToFolder(dir string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	path := filepath.Join(dir, e.Name())
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir() && !holds(realPath(path), realPath(dir))
 }

@@ -10,20 +10,27 @@ import (
 
 // Report says what loading found and did, for people.
 type Report struct {
-	Images   int         `json:"images"`   // in the set
-	Ignored  int         `json:"ignored"`  // files that are no images by their extension
-	Skipped  []Skipped   `json:"skipped"`  // files that do not decode or are too small, with SkipBad
-	Sizes    []SizeCount `json:"sizes"`    // of the files, in pixels, the most frequent first
-	Cropped  int         `json:"cropped"`  // images that were not square
-	Shrunk   int         `json:"shrunk"`   // images larger than the side
-	Enlarged int         `json:"enlarged"` // images smaller than the side
-	Grey     int         `json:"grey"`     // images of one channel
-	Alpha    int         `json:"alpha"`    // images with transparent pixels, laid on white
-	Deep     int         `json:"deep"`     // images of 16 bits a channel
-	Cached   int         `json:"cached"`   // images taken from the cache
-	Opened   int         `json:"opened"`   // files that were opened: the others are what they were when they were read
-	Grouping Grouping    `json:"grouping"` // how images of labelled sets were grouped
-	Verdict  Verdict     `json:"-"`        // on what was found: shown by itself
+	Images   int            `json:"images"`           // in the set
+	Ignored  int            `json:"ignored"`          // files that are no images by their extension
+	Skipped  []Skipped      `json:"skipped"`          // files that do not decode or are too small, with SkipBad
+	Unread   map[string]int `json:"unread,omitempty"` // images of kinds that are not read, by extension
+	Loops    []string       `json:"loops,omitempty"`  // linked folders that hold their link, or were read already
+	Sizes    []SizeCount    `json:"sizes"`            // of the files, in pixels, the most frequent first
+	Cropped  int            `json:"cropped"`          // images that were not square
+	Shrunk   int            `json:"shrunk"`           // images larger than the side
+	Enlarged int            `json:"enlarged"`         // images smaller than the side
+	Grey     int            `json:"grey"`             // images of one channel
+	Alpha    int            `json:"alpha"`            // images with transparent pixels, laid on white
+	Deep     int            `json:"deep"`             // images of 16 bits a channel
+	Dim      int            `json:"dim"`              // of those, images that use the lower bits alone
+	Turned   int            `json:"turned"`           // images turned or mirrored, as their orientation says
+	Extra    int            `json:"extra"`            // images with channels that were left out
+	Animated int            `json:"animated"`         // animations, read as their default picture
+	Mended   int            `json:"mended"`           // PNG files with damage beside their pixels
+	Cached   int            `json:"cached"`           // images taken from the cache
+	Opened   int            `json:"opened"`           // files that were opened: the others are what they were when they were read
+	Grouping Grouping       `json:"grouping"`         // how images of labelled sets were grouped
+	Verdict  Verdict        `json:"-"`                // on what was found: shown by itself
 
 	places map[[2]int]int // of sizes in Sizes, while images are counted: each may have its own
 }
@@ -61,12 +68,27 @@ func (r *Report) count(e *shard.Entry, side int) {
 	r.add(&r.Grey, kind&Grey != 0)
 	r.add(&r.Alpha, kind&Alpha != 0)
 	r.add(&r.Deep, kind&Deep != 0)
+	r.add(&r.Dim, kind&Dim != 0)
+	r.add(&r.Turned, kind&Turned != 0)
+	r.add(&r.Extra, kind&Extra != 0)
+	r.add(&r.Animated, kind&Animated != 0)
+	r.add(&r.Mended, kind&Mended != 0)
 }
 
 // add counts what is so.
 func (r *Report) add(n *int, is bool) {
 	if is {
 		*n++
+	}
+}
+
+// addUnread takes over counts of images of kinds that are not read.
+func (r *Report) addUnread(unread map[string]int) {
+	for ext, n := range unread {
+		if r.Unread == nil {
+			r.Unread = map[string]int{}
+		}
+		r.Unread[ext] += n
 	}
 }
 
@@ -95,6 +117,10 @@ func (r *Report) Notes() []string {
 		{r.Grey, "images are grey and were given three equal channels"},
 		{r.Alpha, "images have transparent pixels, laid on white"},
 		{r.Deep, "images have 16 bits a channel, rounded to 8"},
+		{r.Turned, "images were turned or mirrored, as their orientation tag says"},
+		{r.Extra, "images have channels beside their colours, which were left out"},
+		{r.Animated, "images are animations, read as their default picture"},
+		{r.Mended, "PNG files are damaged beside their pixels, which are whole"},
 	} {
 		if n.n > 0 {
 			notes = append(notes, fmt.Sprintf("%d %s", n.n, n.text))

@@ -231,10 +231,21 @@ func checkFiles(r *Report) Check {
 	if len(r.Skipped) > 0 {
 		parts = append(parts, count(len(r.Skipped), "image cannot be used and was skipped", "images cannot be used and were skipped")+", the first "+Show(r.Skipped[0].Path))
 	}
+	if len(r.Unread) > 0 {
+		parts = append(parts, unreadText(r.Unread))
+	}
+	if n := len(r.Loops); n > 0 {
+		parts = append(parts, count(n, "linked folder was not followed, since it was read already or holds its link", "linked folders were not followed, since they were read already or hold their links")+", the first "+Show(r.Loops[0]))
+	}
+	state := Note
+	if r.Dim > 0 {
+		parts = append(parts, count(r.Dim, "image uses only the lower of its 16 bits a channel, and is almost black", "images use only the lower of their 16 bits a channel, and are almost black"))
+		state = Warn
+	}
 	if len(parts) == 0 {
 		return Check{"files", OK, fmt.Sprintf("No file was passed over: %s.", count(r.Images, "image", "images")), ""}
 	}
-	return Check{"files", Note, strings.Join(parts, "; ") + ".", ""}
+	return Check{"files", state, strings.Join(parts, "; ") + ".", ""}
 }
 
 // checkClasses refuses splits of which one lacks a class that another has.
