@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,14 +53,16 @@ type experimentFlags struct {
 	imageFlags
 }
 
-// readSpec reads a spec from a file, or an embedded one by its name.
+// readSpec reads a spec from a file, from standard input where it is called -, or an
+// embedded one by its name.
 // It is one that this version can carry out.
 func readSpec(name string, sets []string) (*specFile, error) {
 	text, err := specText(name)
 	if err != nil {
 		return nil, err
 	}
-	file, err := spec.Parse(name, text, sets...)
+	home, _ := os.UserHomeDir() // without one, ~/ is refused
+	file, err := spec.ParseHome(home, name, text, sets...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func readSpec(name string, sets []string) (*specFile, error) {
 func (s *specFile) deviceName(flag string) string { return cmp.Or(flag, string(s.Spec.Device)) }
 
 func specText(name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
+	text, err := readStart(name)
 	if os.IsNotExist(err) && filepath.Base(name) == name {
 		if embedded, ok := specs.Lookup(name); ok {
 			return embedded, nil
@@ -83,6 +86,22 @@ func specText(name string) ([]byte, error) {
 		return nil, fault.New(fault.ErrUnavailable, "read spec: %w", err)
 	}
 	return text, nil
+}
+
+// maxSpecBytes is more than a spec can have: what is larger is some other file.
+const maxSpecBytes = 1 << 20
+
+// readStart reads a file's beginning, once: it may be a pipe.
+func readStart(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(os.Stdin, maxSpecBytes))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSpecBytes))
 }
 
 // storePath is the store's directory: the flag's, or the spec's.

@@ -34,11 +34,11 @@ func newRoot() *cobra.Command {
 		newData(), newCache(), newCkpt(), newDoctor(), newDebug(), newVersion(),
 		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newTop(), newStatus(),
 		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken())
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
 		if err := c.ValidateRequiredFlags(); err != nil {
 			return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())
 		}
-		return nil
+		return expandPaths(c, args)
 	}
 	asGroup(root)
 	return root

@@ -32,6 +32,14 @@ type Variant struct {
 // Parse reads a spec, applies the edits (each path=value, the --set flags) and
 // checks every variant. file is the name that errors give.
 func Parse(file string, text []byte, sets ...string) (*File, error) {
+	return ParseHome("", file, text, sets...)
+}
+
+// ParseHome is Parse for a user with a home directory, where paths that begin with ~/ lie.
+func ParseHome(home, file string, text []byte, sets ...string) (*File, error) {
+	if err := checkKind(file, text); err != nil {
+		return nil, err
+	}
 	root, err := read(file, text)
 	if err != nil {
 		return nil, err
@@ -49,6 +57,7 @@ func Parse(file string, text []byte, sets ...string) (*File, error) {
 			return nil, err
 		}
 	}
+	expandHome(root, home)
 	return build(root)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"g2c/internal/fault"
+	"g2c/internal/filekind"
 )
 
 // Limits of a document. The YAML library recurses, and takes quadratic time on
@@ -59,6 +60,25 @@ func read(file string, text []byte) (root *node, err error) {
 		return convert(file, bodies[0], 0)
 	}
 	return nil, position(file, bodies[1]).fault("a second document").WithHint("one file holds one spec")
+}
+
+// checkKind refuses files that are no text, by their name.
+func checkKind(file string, text []byte) error {
+	start := Pos{file, 1, 1}
+	switch kind := filekind.Of(text); kind {
+	case filekind.Text, filekind.JSON, filekind.Empty, filekind.Kind{}:
+	default:
+		err := start.fault("it is %s, not a spec", kind.Name)
+		if kind.Remedy != "" {
+			return err.WithHint("%s", kind.Remedy)
+		}
+		return err
+	}
+	const wide = 4
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) || bytes.IndexByte(text[:min(len(text), wide)], 0) >= 0 {
+		return start.fault("it is UTF-16 text, and specs are UTF-8").WithHint("save it as UTF-8")
+	}
+	return nil
 }
 
 func checkText(file string, text []byte) error {

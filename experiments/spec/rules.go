@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"g2c/internal/fault"
 	"g2c/internal/field"
 )
 
@@ -67,18 +66,4 @@ func checkNumber(at Pos, path string, v float64, rules field.Rules) error {
 		return err.WithHint("%d or %d", low, low+n)
 	}
 	return err
-}
-
-// checkLocal refuses what a shell would have made another path of: nothing here reads the
-// environment, so that one spec means the same everywhere.
-func checkLocal(at Pos, path, s string) *fault.Error {
-	switch {
-	case strings.HasPrefix(s, "~"):
-		return at.fault("%s: %s: a spec does not know whose home directory that is", path, shorten(s)).
-			WithHint("write the path out, or relative to where g2c runs; a file of that name is ./%s", shorten(s))
-	case strings.HasPrefix(s, "$"):
-		return at.fault("%s: %s: a spec does not read environment variables", path, shorten(s)).
-			WithHint("write the path out; --set \"%s=...\" lets the shell do it; a file of that name is ./%s", path, shorten(s))
-	}
-	return nil
 }

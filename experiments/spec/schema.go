@@ -23,8 +23,8 @@ const (
 	asAxis              // the sweep: the same, and each value is a list of values
 )
 
-// localText is what begins a path that no shell would have changed.
-const localText = `^[^~$]`
+// localText is what begins a path that needs no shell.
+const localText = `^([^~$]|~($|[/\\]))`
 
 // Schema is the JSON Schema (draft 2020-12) of a spec, for editors and other programs.
 // What it refuses is no spec; what it accepts may still be an impossible one.

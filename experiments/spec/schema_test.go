@@ -86,7 +86,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{"model.classifier.attention: false", "model: {classifier.atention: false}"},
 		{"seeds: [1, 2, 3]", "seed: 1"},
 		{"seeds: [1, 2, 3]", "finetune.momentum: [0.1, 1]"},
-		{"train: data", "train: ~/data"},
+		{"train: data", "train: ~ada/data"},
 		{"validation: {fraction: 0.15, by: group}", "validation: {fraction: 0.15, by: image}"},
 		{"stains: [HE],", ""},
 		{"sweep:", "comparisons: [[PAS_ONLY]]\nsweep:"},
