@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"g2c/internal/fault"
+	"g2c/internal/userpath"
 )
 
 // Columns are the names of a table's columns. One that is given must be there, by
@@ -177,7 +178,7 @@ func parseTable(data []byte, columns Columns) (table, error) {
 		return table{}, err
 	}
 	if len(header) == 1 {
-		return table{}, fmt.Errorf("line %d: the header is the one cell %q: cells are separated by commas, semicolons or tabs", c.line(), header[0])
+		return table{}, fmt.Errorf("line %d: the header is the one cell %q: a table begins with its header, whose cells are separated by commas, semicolons or tabs", c.line(), header[0])
 	}
 	at, err := columns.find(header)
 	if err != nil {
@@ -191,6 +192,9 @@ func parseTable(data []byte, columns Columns) (table, error) {
 		}
 		if err != nil {
 			return table{}, err
+		}
+		if slices.Equal(fields, header) {
+			return table{}, fmt.Errorf("line %d: it is the header again: leave out such lines where tables are joined", c.line())
 		}
 		x, err := parseRow(c.line(), fields, len(header), at)
 		if err != nil {
@@ -211,8 +215,11 @@ func parseTable(data []byte, columns Columns) (table, error) {
 
 // parseRow takes the wanted cells out of a row.
 func parseRow(line int, fields []string, width int, at [4]int) (row, error) {
-	if len(fields) != width {
-		return row{}, fmt.Errorf("it has %d cells, the header has %d", len(fields), width)
+	switch n := count(len(fields), "cell", "cells"); {
+	case len(fields) < width:
+		return row{}, fmt.Errorf("it has %s, the header has %d", n, width)
+	case len(fields) > width:
+		return row{}, fmt.Errorf("it has %s, the header has %d: a cell that holds a separator stands in double quotes", n, width)
 	}
 	var cell [4]string
 	for i, what := range DefaultColumns().list() {
@@ -230,8 +237,11 @@ func parseRow(line int, fields []string, width int, at [4]int) (row, error) {
 	switch {
 	case cell[0] == "" || cell[1] == "":
 		return row{}, errors.New("the path or the label is empty")
-	case strings.ContainsRune(cell[0], 0):
-		return row{}, errors.New("the path holds a zero byte")
+	}
+	for i, what := range DefaultColumns().list() {
+		if strings.ContainsRune(cell[i], 0) {
+			return row{}, fmt.Errorf("the %s holds a zero byte", what)
+		}
 	}
 	return row{line, cell[0], cell[1], cell[2], cell[3]}, nil
 }
@@ -282,6 +292,23 @@ func IsTable(path string) bool {
 	return strings.EqualFold(ext, ".csv") || strings.EqualFold(ext, ".tsv")
 }
 
+// foreign is why a path that leads nowhere cannot be meant for this machine; nil where it
+// can.
+func foreign(path string) error {
+	const remedy = "write the path out, or relative to the table"
+	_, err := userpath.Expand(path, "")
+	bad := (*userpath.Error)(nil)
+	switch {
+	case strings.Contains(path, "://"):
+		return errors.New("it is an address: only files of this machine can be read")
+	case strings.HasPrefix(path, "~"):
+		return errors.New("a table does not know whose home directory that is: " + remedy)
+	case errors.As(err, &bad):
+		return errors.New(bad.Why + ": " + remedy)
+	}
+	return nil
+}
+
 // tableFiles are the images of a table; paths are relative to its folder.
 func tableFiles(path string, columns Columns, find *finder) ([]file, table, error) {
 	t, err := readTable(path, columns)
@@ -297,6 +324,9 @@ func tableFiles(path string, columns Columns, find *finder) ([]file, table, erro
 			full = filepath.Join(dir, full)
 		}
 		full = find.find(full)
+		if err := foreign(x.path); err != nil && !exists(full) {
+			return nil, t, fault.New(fault.ErrData, "table %s: line %d: the path %s: %w", Show(path), x.line, Show(x.path), err)
+		}
 		if first, ok := seen[full]; ok {
 			return nil, t, fault.New(fault.ErrData, "table %s: lines %d and %d name the same image %s", Show(path), first, x.line, Show(x.path))
 		}

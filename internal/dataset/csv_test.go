@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,10 @@ func TestTheFormsOfTables(t *testing.T) {
 		"a column more":    "path;label;patient;note, or \"\"\nimg/a,1.png;n\u00e9crose;p1;\nb.png;sain;p2;x\n",
 		"decomposed":       strings.ReplaceAll(comma, "\u00e9", "e\u0301"),
 		"an index":         ",path,label,patient\n0,\"img/a,1.png\",n\u00e9crose,p1\n1,b.png,sain,p2\n",
+		"bars":             strings.ReplaceAll(semicolon, ";", "|"),
+		"quoted sep=":      "\"sep=;\"\n" + semicolon,
+		"mixed lines":      strings.Replace(comma, "\n", "\r", 2),
+		"twice Windows":    strings.ReplaceAll(comma, "\n", "\r\r\n"),
 		"sep= a bar":       "sep=|\n" + strings.ReplaceAll(semicolon, ";", "|"),
 		"SEP= a semicolon": "\ufeffSEP=;\r\n" + semicolon,
 		"sep= a tab":       "sep=\t\n" + tab,
@@ -110,7 +115,7 @@ func TestTheFormsOfTables(t *testing.T) {
 			continue
 		}
 		rows := slices.Clone(got.rows)
-		if strings.HasPrefix(strings.ToLower(strings.TrimPrefix(text, "\ufeff")), "sep=") {
+		if strings.HasPrefix(strings.ToLower(strings.TrimLeft(text, "\ufeff\"")), "sep=") {
 			for i := range rows {
 				rows[i].line-- // a line more stands above
 			}
@@ -126,7 +131,15 @@ func TestTablesOfOtherKinds(t *testing.T) {
 	for text, says := range map[string]string{
 		"PK\x03\x04\x14\x00":                           "it is a workbook",
 		"p\x00a\x00t\x00h\x00,\x00":                    "UTF-16 without a mark",
-		"path|label\na|b\n":                            `one cell "path|label": cells are separated by commas, semicolons or tabs`,
+		"path/label\na/b\n":                            `one cell "path/label": a table begins with its header, whose cells are separated by commas, semicolons or tabs`,
+		"path,label\na,b\npath,label\nc,d\n":           "line 3: it is the header again",
+		"path,label\na\n":                              "line 2: it has 1 cell, the header has 2",
+		"path,label\na.png,tu\x00mor\n":                "the label holds a zero byte",
+		"p\x00\x00\x00a\x00\x00\x00":                   "UTF-16 without a mark",
+		"\xff\xfe\x00\x00p\x00\x00\x00":                "it is UTF-32",
+		"<!DOCTYPE html><html>":                        "it is a web page, not a table of text",
+		"version https://git-lfs.github.com/spec/v1\n": "a Git LFS pointer, not a table of text: `git lfs pull`",
+		"\x1f\x8b\x08\x00":                             "it is a gzip file",
 		"file;label\na;b\n":                            "separated by semicolons",
 		"sep=ab\npath,label\na,b\n":                    "names no separator",
 		"sep=;\npath;label\na;b\nc;\n":                 "line 4",
@@ -146,5 +159,23 @@ func TestTablesOfOtherKinds(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "\x00") {
 			t.Errorf("%q: the message holds zero bytes", text)
 		}
+	}
+}
+
+func TestPathsOfATableThatAreNoneHere(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, "~a.png", "b c.png")
+	table := filepath.Join(dir, "t.csv")
+	for path, says := range map[string]string{
+		"~/x.png": "whose home directory", "$HOME/x.png": "environment variables", `C:\x.png`: "a path of Windows", "https://a.org/x.png": "an address", "file:///x.png": "an address",
+	} {
+		write(t, table, []byte("path,label\nb c.png,a\n"+path+",b\n"))
+		_, _, err := Open(background, table, "", "", small)
+		wantData(t, err, "line 3", says)
+	}
+	write(t, table, []byte("\"path\", \"label\"\n\"~a.png\", \"a\"\n\".\\b c.png\", \"b\"\n")) // the first is there by its name
+	s, _, err := Open(background, table, "", "", small)
+	if err != nil || s.Len() != 2 || !slices.Equal(s.Classes(), []string{"a", "b"}) {
+		t.Errorf("%v", err)
 	}
 }

@@ -7,19 +7,26 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/unicode"
+	utf "golang.org/x/text/encoding/unicode"
+
+	"g2c/internal/filekind"
 )
 
 // tableText is a table's bytes as UTF-8 without a mark, its lines ended as
 // encoding/csv wants them. Spreadsheets write all of these.
 func tableText(data []byte) ([]byte, error) {
-	switch {
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+	switch kind := filekind.Of(data); {
+	case kind == filekind.Zip:
 		return nil, errors.New("it is a workbook, not a table of text: save it as CSV in UTF-8")
+	case kind.Known() && kind != filekind.Text && kind != filekind.Empty:
+		return nil, fmt.Errorf("it is %s, not a table of text%s", kind.Name, remedyText(kind))
+	case bytes.HasPrefix(data, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(data, []byte("\x00\x00\xfe\xff")):
+		return nil, errors.New("it is UTF-32: save it as UTF-8")
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
-		text, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Bytes(data)
+		text, err := utf.UTF16(utf.LittleEndian, utf.UseBOM).NewDecoder().Bytes(data)
 		if err != nil {
 			return nil, fmt.Errorf("it is damaged UTF-16, save it as UTF-8: %w", err)
 		}
@@ -28,14 +35,24 @@ func tableText(data []byte) ([]byte, error) {
 		return nil, errors.New("it is UTF-16 without a mark: save it as UTF-8")
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if bytes.IndexByte(data, '\n') < 0 {
-		data = bytes.ReplaceAll(data, []byte{'\r'}, []byte{'\n'}) // the old Mac's lines
+	if bytes.IndexByte(data, '\r') >= 0 { // Windows' lines, those that were made so twice, and the old Mac's
+		for _, end := range []string{"\r\r\n", "\r\n", "\r"} {
+			data = bytes.ReplaceAll(data, []byte(end), []byte{'\n'})
+		}
 	}
 	return data, nil
 }
 
+// remedyText is what to do with a file of a kind, behind what it is.
+func remedyText(kind filekind.Kind) string {
+	if kind.Remedy == "" {
+		return ""
+	}
+	return ": " + kind.Remedy
+}
+
 // separators are tried in this order.
-var separators = []rune{',', ';', '\t'}
+var separators = []rune{',', ';', '\t', '|'}
 
 // cells reads a table of one separator, row by row, and passes over rows without
 // content.
@@ -49,7 +66,7 @@ type cells struct {
 func openCells(text []byte, columns Columns) (*cells, []string, error) {
 	tried, skipped := separators, 0
 	line, rest, _ := bytes.Cut(text, []byte{'\n'})
-	if first := strings.TrimRight(string(line), "\r"); len(first) > 4 && strings.EqualFold(first[:4], "sep=") {
+	if first := strings.Trim(string(line), `"`); len(first) > 4 && strings.EqualFold(first[:4], "sep=") {
 		named, size := utf8.DecodeRuneInString(first[4:])
 		if size != len(first[4:]) || !usable(named) {
 			return nil, nil, fmt.Errorf("line 1: %q names no separator", first)
@@ -62,6 +79,7 @@ func openCells(text []byte, columns Columns) (*cells, []string, error) {
 	for _, comma := range tried {
 		c := &cells{r: csv.NewReader(bytes.NewReader(text)), skipped: skipped}
 		c.r.Comma, c.r.FieldsPerRecord = comma, -1
+		c.r.TrimLeadingSpace = !unicode.IsSpace(comma) // a space before a quote is none of the cell's
 		header, err := c.next()
 		if err != nil {
 			if failed == nil {
