@@ -158,7 +158,7 @@ func printInspected(all []inspected) error {
 	fmt.Fprintln(w, "set\tsplit\tclass\timages\tgroups\tmean colour")
 	for _, in := range all {
 		for _, n := range in.Summary.Counts {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t#%02x%02x%02x\n", setName(in.Name, in.Fold), orDash(string(n.Split)), orDash(n.Class), n.Images, n.Groups,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t#%02x%02x%02x\n", visible(setName(in.Name, in.Fold)), orDash(string(n.Split)), visible(orDash(n.Class)), n.Images, n.Groups,
 				n.MeanColour[0], n.MeanColour[1], n.MeanColour[2])
 		}
 	}
@@ -166,7 +166,7 @@ func printInspected(all []inspected) error {
 		return err
 	}
 	for _, in := range all {
-		fmt.Printf("\n%s: %d images of %d × %d, fingerprint %.12s\n", setName(in.Name, in.Fold), in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
+		fmt.Printf("\n%s: %d images of %d × %d, fingerprint %.12s\n", visible(setName(in.Name, in.Fold)), in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
 		if r := in.Summary.Report; r != nil {
 			for _, s := range r.Sizes {
 				fmt.Printf("  %d files of %d × %d pixels\n", s.N, s.W, s.H)
@@ -179,7 +179,7 @@ func printInspected(all []inspected) error {
 			}
 		}
 		for _, line := range in.Verdict.Lines() {
-			fmt.Printf("  %s\n", line)
+			fmt.Printf("  %s\n", visible(line))
 		}
 	}
 	return nil

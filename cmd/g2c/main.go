@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -25,7 +24,7 @@ func main() {
 	told()
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "g2c:", err)
+		say("g2c: %v", err)
 	}
 	os.Exit(fault.ExitCode(err))
 }

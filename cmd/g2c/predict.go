@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"g2c/api"
 	"g2c/internal/fault"
@@ -117,7 +118,11 @@ func writePredictions(c *cobra.Command, output string, table [][]string, all []p
 		return err
 	}
 	if output == "" {
-		_, err := os.Stdout.Write(out.Bytes())
+		text := out.String()
+		if term.IsTerminal(int(os.Stdout.Fd())) {
+			text = visible(text)
+		}
+		_, err := os.Stdout.WriteString(text)
 		return err
 	}
 	return writeOutput(output, out.Bytes())

@@ -112,7 +112,7 @@ func printJSON(v any) error {
 }
 
 // say writes a line for people to standard error.
-func say(format string, a ...any) { fmt.Fprintf(os.Stderr, format+"\n", a...) }
+func say(format string, a ...any) { fmt.Fprintln(os.Stderr, visible(fmt.Sprintf(format, a...))) }
 
 // listOf is a list as JSON has it: empty, and never null.
 func listOf[T any](list []T) []T {
