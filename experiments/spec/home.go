@@ -2,7 +2,9 @@ package spec
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"g2c/internal/fault"
 	"g2c/internal/userpath"
@@ -46,6 +48,10 @@ func (n *node) expandHome(path, home string) {
 
 // checkLocal refuses what only a shell, or another system, makes a path of.
 func checkLocal(at Pos, path, s string) *fault.Error {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return at.fault("%s: %s holds a control character", path, strconv.Quote(shorten(s))).
+			WithHint(`in double quotes \t and the like mean one: write / between folders, or single quotes`)
+	}
 	_, err := userpath.Expand(s, "")
 	if e, ok := err.(*userpath.Error); ok {
 		return at.fault("%s: %s: %s", path, shorten(s), e.Why).WithHint("%s", e.Remedy)

@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -35,7 +36,7 @@ const (
 	Turned                    // turned or mirrored, as its orientation says
 	Extra                     // more channels than colours and alpha, left out
 	Animated                  // several pictures, of which the default one was read
-	Mended                    // a PNG with damaged chunks beside its pixels, passed over
+	Mended                    // a file with damage beside its pixels, passed over
 )
 
 // rgb is a decoded image: h rows of w pixels of 3 bytes. Where the pixels of any file come
@@ -139,10 +140,15 @@ func decodeJPEG(data []byte) (decoded, error) {
 		return decoded{}, err
 	}
 	m, err := jpeg.Decode(bytes.NewReader(data))
+	kind := Kind(0)
+	if errors.Is(err, io.ErrUnexpectedEOF) && head.oneScan { // if the mark of the end alone is missing, the pixels are whole
+		kind = Mended
+		m, err = jpeg.Decode(io.MultiReader(bytes.NewReader(data), bytes.NewReader([]byte{0xff, jpegEnd})))
+	}
 	if err != nil {
 		return decoded{}, damaged(err)
 	}
-	return decoded{m, head.orientation, 0}, nil
+	return decoded{m, head.orientation, kind}, nil
 }
 
 func decodePNG(data []byte) (decoded, error) {
@@ -155,6 +161,12 @@ func decodePNG(data []byte) (decoded, error) {
 		return decoded{}, err
 	}
 	m, err := png.Decode(bytes.NewReader(clean.data))
+	if err == png.FormatError("too much pixel data") {
+		if cut, ok := cutPNG(clean.data); ok {
+			clean.kind |= Mended
+			m, err = png.Decode(bytes.NewReader(cut))
+		}
+	}
 	if err != nil {
 		return decoded{}, damaged(err)
 	}

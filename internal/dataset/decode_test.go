@@ -101,6 +101,8 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(tif.Bytes())
+	f.Add(withEXIF(encodeJPEG(f, picture(9, 4, 2)), 6))
+	f.Add(withChunks(encodePNG(f, picture(5, 3, 1)), chunk("eXIf", exif(8), false), chunk("tEXt", []byte("a"), true)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := decode(data)
 		if err == nil && (m.w < 1 || m.h < 1 || len(m.pix) != m.w*m.h*3) {

@@ -72,7 +72,10 @@ func (p *pattern) reaches(folder string) bool {
 // character. A pattern that nothing matches may have been written on Windows.
 func listGlob(given string, find *finder, r *Report) ([]file, error) {
 	for _, text := range []string{given, strings.ReplaceAll(given, `\`, "/")} {
-		all, err := listPattern(text, find, r)
+		all, unread, err := listPattern(text, find, r)
+		if err == nil && len(all) == 0 && len(unread) > 0 {
+			return nil, noImage("data "+Show(given), unread)
+		}
 		if err != nil || len(all) > 0 {
 			sortFiles(all)
 			return all, err
@@ -81,17 +84,18 @@ func listGlob(given string, find *finder, r *Report) ([]file, error) {
 	return nil, fault.New(fault.ErrData, "data %s: no image matches", Show(given)).WithHint("%s", readHint)
 }
 
-func listPattern(text string, find *finder, r *Report) ([]file, error) {
+// listPattern lists what a pattern matches, and counts images of kinds that are not read.
+func listPattern(text string, find *finder, r *Report) ([]file, map[string]int, error) {
 	fixed := text[:strings.IndexAny(text, special)]
 	root := find.find(filepath.Dir(fixed + "x"))
 	p, err := newPattern(text[strings.LastIndexByte(fixed, filepath.Separator)+1:])
 	if err != nil {
-		return nil, fault.New(fault.ErrData, "data %s: %w", Show(text), err).WithHint(`a special character of a name is written with a backslash before it`)
+		return nil, nil, fault.New(fault.ErrData, "data %s: %w", Show(text), err).WithHint(`a special character of a name is written with a backslash before it`)
 	}
 	if info, err := os.Stat(root); err != nil || !info.IsDir() {
-		return nil, nil
+		return nil, nil, nil
 	}
 	w := &walker{root: root, pattern: p, r: r}
 	err = w.walk(root, false)
-	return w.found, err
+	return w.found, w.unread, err
 }

@@ -11,6 +11,7 @@ import (
 type jpegHead struct {
 	orientation int
 	refused     string // what it is, where that is not read
+	oneScan     bool   // all pixels are in the first scan
 }
 
 // Markers of a JPEG.
@@ -20,12 +21,14 @@ const (
 	jpegScan     = 0xda
 	jpegAPP1     = 0xe1
 	jpegLossless = 0xc3
+	jpegExtended = 0xc1 // the last of the frames whose scans are whole
 )
 
 // scanJPEG looks through the segments up to the first scan. What it does not understand
 // it leaves to the decoder.
 func scanJPEG(data []byte) jpegHead {
 	head := jpegHead{orientation: 1}
+	var frame, channels byte
 	for at := 2; at+4 <= len(data); {
 		if data[at] != 0xff {
 			return head
@@ -35,7 +38,7 @@ func scanJPEG(data []byte) jpegHead {
 			at++
 			continue
 		}
-		if marker == jpegScan || marker == jpegEnd {
+		if marker == jpegEnd {
 			return head
 		}
 		size := int(binary.BigEndian.Uint16(data[at+2:]))
@@ -44,12 +47,17 @@ func scanJPEG(data []byte) jpegHead {
 		}
 		body := data[at+4 : at+2+size]
 		at += 2 + size
+		if marker == jpegScan {
+			head.oneScan = frame != 0 && frame <= jpegExtended && len(body) > 0 && body[0] == channels
+			return head
+		}
 		if exif, ok := bytes.CutPrefix(body, []byte("Exif\x00\x00")); ok && marker == jpegAPP1 && head.orientation == 1 {
 			head.orientation = tiff.Orientation(exif)
 		}
-		if !startsFrame(marker) || len(body) == 0 {
+		if !startsFrame(marker) || len(body) < 6 {
 			continue
 		}
+		frame, channels = marker, body[5]
 		switch {
 		case marker == jpegLossless:
 			head.refused = "a lossless JPEG"

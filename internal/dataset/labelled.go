@@ -296,7 +296,7 @@ func listClasses(dir string, r *Report) ([]file, error) {
 	}
 	r.addUnread(unread)
 	if len(all) == 0 && len(unread) > 0 {
-		return nil, noImage(dir, unread)
+		return nil, noImage("data folder "+Show(dir), unread)
 	}
 	if len(all) == 0 {
 		return nil, fault.New(fault.ErrData, "labelled data %s has no class folder", Show(dir)).WithHint("put the images of each class into a folder of its name, or give a CSV")

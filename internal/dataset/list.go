@@ -70,16 +70,16 @@ func listFolder(dir, root string, r *Report) ([]file, error) {
 		return nil, err
 	}
 	if len(w.found) == 0 {
-		return nil, noImage(dir, w.unread)
+		return nil, noImage("data folder "+Show(dir), w.unread)
 	}
 	sortFiles(w.found)
 	return w.found, nil
 }
 
-// noImage says that a folder holds nothing that is read, and what it holds instead.
-func noImage(dir string, unread map[string]int) error {
+// noImage says that a folder or pattern holds nothing that is read, and what it holds instead.
+func noImage(where string, unread map[string]int) error {
 	if len(unread) == 0 {
-		return fault.New(fault.ErrData, "data folder %s holds no image", Show(dir)).WithHint("%s", readHint)
+		return fault.New(fault.ErrData, "%s holds no image", where).WithHint("%s", readHint)
 	}
 	hint := "convert such images to PNG or TIFF"
 	for ext := range unread {
@@ -87,7 +87,7 @@ func noImage(dir string, unread map[string]int) error {
 			hint = "slides are not read whole: cut them into patches"
 		}
 	}
-	return fault.New(fault.ErrData, "data folder %s holds no image that is read: %s", Show(dir), unreadText(unread)).WithHint("%s", hint)
+	return fault.New(fault.ErrData, "%s holds no image that is read: %s", where, unreadText(unread)).WithHint("%s", hint)
 }
 
 // unreadText counts images of kinds that are not read, by extension.
@@ -135,6 +135,9 @@ func relative(root, path string) string {
 }
 
 func missing(path string, err error) error {
+	if info, e := os.Lstat(path); e == nil && info.Mode()&fs.ModeSymlink != 0 && errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.ErrData, "data %s is a link that leads nowhere", Show(path)).WithHint("mend or remove it")
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.ErrData, "data %s: there is no such file or folder", Show(path)).
 			WithHint("relative paths are relative to the working directory")

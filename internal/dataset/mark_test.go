@@ -2,10 +2,12 @@ package dataset
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
 	"image/color"
+	"io"
 	"strings"
 	"testing"
 )
@@ -39,6 +41,77 @@ func withEXIF(jpg []byte, orientation byte) []byte {
 	return append(append(bytes.Clone(jpg[:2]), segment...), jpg[2:]...)
 }
 
+// moreRows is a PNG with more pixels than its size has.
+func moreRows(t *testing.T, png []byte) []byte {
+	t.Helper()
+	const signature = 8
+	out, rest := bytes.Clone(png[:signature]), png[signature:]
+	for {
+		c, after, ok := takeChunk(rest)
+		if !ok {
+			return out
+		}
+		if c.name == "IDAT" {
+			r, err := zlib.NewReader(bytes.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var again bytes.Buffer
+			w := zlib.NewWriter(&again)
+			if _, err := io.Copy(w, io.MultiReader(r, bytes.NewReader(make([]byte, 50)))); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, chunk("IDAT", again.Bytes(), false)...)
+		} else {
+			out = append(out, c.all...)
+		}
+		rest = after
+	}
+}
+
+func TestJPEGWithoutItsEnd(t *testing.T) {
+	whole := encodeJPEG(t, picture(24, 17, 3))
+	want, err := decode(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := decode(whole[:len(whole)-2])
+	if err != nil || !bytes.Equal(m.pix, want.pix) || m.kind != Mended {
+		t.Errorf("without its end: kind %d, %v", m.kind, err)
+	}
+	for cut := 5; cut < 60; cut += 5 {
+		if _, err := decode(whole[:len(whole)-cut]); err == nil {
+			t.Errorf("without %d bytes it was read", cut)
+		}
+	}
+}
+
+// TestCutPNG knows the length of interlaced pixels, of any size and depth.
+func TestCutPNG(t *testing.T) {
+	for _, c := range []struct {
+		h    header
+		want int
+	}{
+		{header{w: 9, h: 5, depth: 8, colour: 2}, 5 * (1 + 27)}, {header{w: 9, h: 2, depth: 1, colour: 0}, 2 * (1 + 2)}, {header{w: 3, h: 1, depth: 16, colour: 6}, 1 + 24},
+		{header{w: 8, h: 8, depth: 8, colour: 0, interlaced: 1}, 64 + 15}, {header{w: 1, h: 1, depth: 8, colour: 0, interlaced: 1}, 2},
+		{header{w: 5, h: 5, depth: 8, colour: 3, interlaced: 1}, 25 + 11},
+	} {
+		if got := c.h.rawBytes(); got != c.want {
+			t.Errorf("%+v: %d bytes, want %d", c.h, got, c.want)
+		}
+	}
+	whole := moreRows(t, encodePNG(t, picture(9, 5, 1)))
+	whole[len(whole)-12-5] ^= 1 // in the checksum of the packed pixels
+	body := bytes.LastIndex(whole, []byte("IDAT"))
+	binary.BigEndian.PutUint32(whole[len(whole)-16:], crc32.ChecksumIEEE(whole[body:len(whole)-16]))
+	if _, err := decode(whole); err == nil {
+		t.Error("pixels whose checksum is wrong were read")
+	}
+}
+
 func TestDamageBesideThePixelsIsPassedOver(t *testing.T) {
 	whole := encodePNG(t, picture(9, 5, 1))
 	want, err := decode(whole)
@@ -55,7 +128,8 @@ func TestDamageBesideThePixelsIsPassedOver(t *testing.T) {
 		"content of a profile":     {withChunks(whole, chunk("iCCP", []byte("no profile"), false)), 0},
 		"checksum of transparency": {withChunks(whole, chunk("tRNS", make([]byte, 6), true)), Mended},
 		"bytes behind the end":     {append(bytes.Clone(whole), make([]byte, 300)...), 0},
-		"no end":                   {whole[:len(whole)-12], 0},
+		"no end":                   {whole[:len(whole)-12], Mended},
+		"rows behind the last":     {moreRows(t, whole), Mended},
 		"an animation":             {withChunks(whole, chunk("acTL", frames, false)), Animated},
 		"an animation of one":      {withChunks(whole, chunk("acTL", append(binary.BigEndian.AppendUint32(nil, 1), 0, 0, 0, 0), false)), 0},
 	} {

@@ -14,6 +14,9 @@ type cleaned struct {
 	kind        Kind
 }
 
+// pngSignature is the length of what a PNG begins with.
+const pngSignature = 8
+
 // endOfPNG is a PNG's last chunk.
 const endOfPNG = "\x00\x00\x00\x00IEND\xae\x42\x60\x82"
 
@@ -22,37 +25,58 @@ const endOfPNG = "\x00\x00\x00\x00IEND\xae\x42\x60\x82"
 // the image is an animation, whose default picture stands where any image has its pixels.
 // A file whose chunks do not follow each other goes to the decoder as it is from there.
 func cleanPNG(data []byte) cleaned {
-	const signature, frame = 8, 12 // a chunk's length, type and checksum
 	c := cleaned{data: make([]byte, 0, len(data)), orientation: 1}
-	c.data = append(c.data, data[:signature]...)
-	at := signature
-	for at+frame <= len(data) {
-		n := binary.BigEndian.Uint32(data[at:])
-		if uint64(n) > uint64(len(data)-at-frame) {
+	c.data = append(c.data, data[:pngSignature]...)
+	rest := data[pngSignature:]
+	for {
+		k, after, ok := takeChunk(rest)
+		if !ok {
 			break
 		}
-		chunk := data[at : at+frame+int(n)]
-		at += len(chunk)
-		body, whole := chunk[8:8+n], crc32.ChecksumIEEE(chunk[4:8+n]) == binary.BigEndian.Uint32(chunk[8+n:])
+		rest = after
 		const small = 1 << 5
-		name := string(chunk[4:8])
 		switch {
-		case name[0]&small == 0, name == "tRNS" && whole:
-			c.data = append(c.data, chunk...)
-		case !whole:
+		case k.name[0]&small == 0, k.name == "tRNS" && k.whole:
+			c.data = append(c.data, k.all...)
+		case !k.whole:
 			c.kind |= Mended
-		case name == "eXIf":
-			c.orientation = tiff.Orientation(body)
-		case name == "acTL" && n >= 4 && binary.BigEndian.Uint32(body) > 1:
+		case k.name == "eXIf":
+			c.orientation = tiff.Orientation(k.body)
+		case k.name == "acTL" && len(k.body) >= 4 && binary.BigEndian.Uint32(k.body) > 1:
 			c.kind |= Animated
 		}
-		if name == "IEND" {
+		if k.name == "IEND" {
 			return c
 		}
 	}
-	c.data = append(c.data, data[at:]...)
-	if at == len(data) { // nothing is missing but the mark of the end
+	c.data = append(c.data, rest...)
+	if len(rest) == 0 { // nothing is missing but the mark of the end
 		c.data = append(c.data, endOfPNG...)
+		c.kind |= Mended
 	}
 	return c
+}
+
+// pngChunk is a chunk of a PNG.
+type pngChunk struct {
+	name  string
+	body  []byte
+	all   []byte // with its length, name and checksum
+	whole bool   // its checksum is right
+}
+
+// takeChunk reads the first chunk; not ok where it is cut off.
+func takeChunk(data []byte) (c pngChunk, rest []byte, ok bool) {
+	const frame = 12 // length, name and checksum
+	if len(data) < frame {
+		return c, data, false
+	}
+	n := binary.BigEndian.Uint32(data)
+	if uint64(n) > uint64(len(data)-frame) {
+		return c, data, false
+	}
+	c.all = data[:frame+int(n)]
+	c.name, c.body = string(c.all[4:8]), c.all[8:8+n]
+	c.whole = crc32.ChecksumIEEE(c.all[4:8+n]) == binary.BigEndian.Uint32(c.all[8+n:])
+	return c, data[len(c.all):], true
 }

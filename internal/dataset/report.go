@@ -26,7 +26,7 @@ type Report struct {
 	Turned   int            `json:"turned"`           // images turned or mirrored, as their orientation says
 	Extra    int            `json:"extra"`            // images with channels that were left out
 	Animated int            `json:"animated"`         // animations, read as their default picture
-	Mended   int            `json:"mended"`           // PNG files with damage beside their pixels
+	Mended   int            `json:"mended"`           // files with damage beside their pixels
 	Cached   int            `json:"cached"`           // images taken from the cache
 	Opened   int            `json:"opened"`           // files that were opened: the others are what they were when they were read
 	Grouping Grouping       `json:"grouping"`         // how images of labelled sets were grouped
@@ -120,7 +120,7 @@ func (r *Report) Notes() []string {
 		{r.Turned, "images were turned or mirrored, as their orientation tag says"},
 		{r.Extra, "images have channels beside their colours, which were left out"},
 		{r.Animated, "images are animations, read as their default picture"},
-		{r.Mended, "PNG files are damaged beside their pixels, which are whole"},
+		{r.Mended, "files are damaged beside their pixels, which are whole"},
 	} {
 		if n.n > 0 {
 			notes = append(notes, fmt.Sprintf("%d %s", n.n, n.text))
