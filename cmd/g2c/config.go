@@ -37,7 +37,10 @@ func readConfig(c *cobra.Command) error {
 	if err != nil {
 		return fault.New(fault.ErrUnavailable, "read configuration: %w", err)
 	}
-	return setFlags(c.Flags(), path, text)
+	if err := setFlags(c.Flags(), path, bytes.TrimPrefix(text, []byte("\ufeff"))); err != nil {
+		return err
+	}
+	return expandPaths(c, nil)
 }
 
 // setFlags reads lines of `name: value`. Empty lines and those that begin with # say

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"g2c/experiments/specs"
 	"g2c/internal/fault"
 )
@@ -69,5 +71,25 @@ func TestSpecFromStandardInput(t *testing.T) {
 	}
 	if _, err := readSpec(os.DevNull, nil); !errors.Is(err, fault.ErrSpec) {
 		t.Errorf("nothing: %v", err)
+	}
+}
+
+// A file of flags is read by no shell.
+func TestPathsOfAConfiguration(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	path := filepath.Join(t.TempDir(), "worker.conf")
+	for text, want := range map[string]string{"\ufeffstore: ~/runs\r\n": filepath.Join(home, "runs"), "store: $HOME/runs\n": ""} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := &cobra.Command{Use: "x", SilenceErrors: true, SilenceUsage: true, RunE: func(*cobra.Command, []string) error { return nil }}
+		store := c.Flags().String("store", "", "")
+		addConfig(c)
+		c.SetArgs([]string{"--config", path})
+		err := c.ExecuteContext(t.Context())
+		if want == "" && !errors.Is(err, fault.ErrSpec) || want != "" && (err != nil || *store != want) {
+			t.Errorf("%q: the store is %s, %v", text, *store, err)
+		}
 	}
 }

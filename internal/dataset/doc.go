@@ -18,6 +18,12 @@
 // their source's place before the name, @1/name, @2/name. A name that is no UTF-8 is
 // refused.
 //
+// Reading: a folder is walked to any depth, each real folder once, links last (walker); what
+// systems leave is no data (internal/residue). An image is decoded by what its bytes are
+// (internal/filekind), turned upright, and laid on white; what was done to it is its Kind.
+// dataset/tiff reads TIFF. What is damaged beside the pixels alone is passed over; whatever
+// may hide pixels, as several pages do, is refused by name.
+//
 // The gate: LoadLabelled makes a Verdict of every labelled set, and refuses one with an
 // error in it. Patients are compared between every two splits, and equal pixels between
 // splits and between labels, whatever each part is grouped by.
