@@ -45,7 +45,7 @@ func read(file string, text []byte) (root *node, err error) {
 	}
 	doc, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		return nil, syntaxFault(start, err)
+		return nil, syntaxFault(start, err, text)
 	}
 	var bodies []ast.Node
 	for _, d := range doc.Docs {
@@ -120,7 +120,7 @@ func checkFlowDepth(file string, text []byte) error {
 
 // syntaxFault takes place and words from the library's error, without its
 // drawing of the source.
-func syntaxFault(start Pos, err error) error {
+func syntaxFault(start Pos, err error, text []byte) error {
 	var ye yaml.Error
 	if !errors.As(err, &ye) {
 		return start.fault("not YAML: %w", err)
@@ -129,7 +129,13 @@ func syntaxFault(start Pos, err error) error {
 	if t := ye.GetToken(); t != nil && t.Position != nil {
 		at.Line, at.Column = t.Position.Line, t.Position.Column
 	}
-	return at.fault("not YAML: %s", ye.GetMessage())
+	failed := at.fault("not YAML: %s", ye.GetMessage())
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		if at := bytes.IndexAny(line, "\u00a0\u200b\u202f\u2007"); at >= 0 {
+			return failed.WithHint("line %d has a space of another kind than YAML's at column %d: type it again", i+1, at+1)
+		}
+	}
+	return failed
 }
 
 func position(file string, n ast.Node) Pos {

@@ -295,7 +295,7 @@ func IsTable(path string) bool {
 // foreign is why a path that leads nowhere cannot be meant for this machine; nil where it
 // can.
 func foreign(path string) error {
-	const remedy = "write the path out, or relative to the table"
+	const remedy = "write where that lies on this machine, or relative to the table"
 	_, err := userpath.Expand(path, "")
 	bad := (*userpath.Error)(nil)
 	switch {
