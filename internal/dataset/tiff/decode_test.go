@@ -123,6 +123,26 @@ func TestPaletteOfEightBitsInSixteen(t *testing.T) {
 	}
 }
 
+// TestFillOrder reads bits of which the lowest of a byte comes first.
+func TestFillOrder(t *testing.T) {
+	bit := rgb(8, 1).with(tagPhotometric, blackIsZero).with(tagSamples, 1).with(tagBits, 1)
+	for order, at := range map[uint32]int{1: 6, 2: 1} {
+		m, err := Decode(build([]byte{0x02}, "", bit.with(tagFillOrder, order)), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for x := range 8 {
+			want := color.Gray{}
+			if x == at {
+				want.Y = 255
+			}
+			if m.At(x, 0) != want {
+				t.Errorf("order %d: pixel %d is %v", order, x, m.At(x, 0))
+			}
+		}
+	}
+}
+
 // TestOldLZW reads codes with their lowest bit first, as before TIFF 5.0.
 func TestOldLZW(t *testing.T) {
 	pixels := ramp(40 * 30 * 3)
