@@ -152,7 +152,7 @@ func TestSkippedFilesGiveReasonsAndNoAdviceThatWasTaken(t *testing.T) {
 		write(t, filepath.Join(dir, name), []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"))
 	}
 	_, _, err := Unlabelled(background, []string{dir}, Options{Side: 8, SkipBad: true})
-	wantError(t, fault.ErrData, err, "none of 2 images decodes", "a Git LFS pointer", "git lfs pull")
+	wantError(t, fault.ErrData, err, "none of 2 images can be used", "a Git LFS pointer", "git lfs pull")
 	if strings.Contains(err.Error(), "--skip-bad") {
 		t.Errorf("%q advises what was done", err)
 	}
