@@ -13,13 +13,17 @@ import (
 type finder struct {
 	folders map[string]map[string]string // entries by their name in NFC
 	reals   map[string]string            // folders without links
+
+	last     string // the path that was found last: who finds it asks for its links next
+	lastLink bool
 }
 
 // find is a path that exists: the given one where it does, else with backslashes as
 // slashes, each part in whatever Unicode form is there. It is the given one where
 // nothing is found.
 func (f *finder) find(path string) string {
-	if exists(path) {
+	if info, err := os.Lstat(path); err == nil {
+		f.last, f.lastLink = path, info.Mode()&fs.ModeSymlink != 0
 		return path
 	}
 	for _, p := range []string{path, strings.ReplaceAll(path, `\`, "/")} {
@@ -77,7 +81,12 @@ func (f *finder) entries(dir string) map[string]string {
 
 // real is a file's path without links, for telling files apart.
 func (f *finder) real(path string) string {
-	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink != 0 {
+	link := f.lastLink
+	if path != f.last {
+		info, err := os.Lstat(path)
+		link = err != nil || info.Mode()&fs.ModeSymlink != 0
+	}
+	if link {
 		return realPath(path)
 	}
 	dir := filepath.Dir(path)
