@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -56,7 +55,7 @@ func newCkptLs() *cobra.Command {
 			if wantJSON(c) {
 				return printJSON(all)
 			}
-			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+			w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "KEY\tKIND\tCLASS\tSTEP\tCHECKPOINTS\tSTATE\tMIB")
 			for _, t := range all {
 				state := "going on"
@@ -124,12 +123,12 @@ func showManifests(c *cobra.Command, manifests []checkpoint.Manifest) error {
 		return printJSON(manifests)
 	}
 	for _, m := range manifests {
-		fmt.Println(m)
+		fmt.Fprintln(stdout, m)
 		for _, name := range m.PayloadNames() {
 			p := m.Payloads[name]
-			fmt.Printf("  %-10s %s %d bytes\n", name, p.SHA256, p.Bytes)
+			fmt.Fprintf(stdout, "  %-10s %s %d bytes\n", name, p.SHA256, p.Bytes)
 		}
-		fmt.Printf("  %s\n", m.Description)
+		fmt.Fprintf(stdout, "  %s\n", m.Description)
 	}
 	return nil
 }
@@ -179,15 +178,15 @@ func printAudit(c *cobra.Command, a audit) error {
 		return printJSON(a)
 	}
 	for _, d := range a.Damage {
-		fmt.Println("damaged:", d)
+		fmt.Fprintln(stdout, "damaged:", d)
 	}
 	for _, k := range a.Strays {
-		fmt.Println("stray:", k)
+		fmt.Fprintln(stdout, "stray:", k)
 	}
 	if n := len(a.Unnamed); n > 0 {
-		fmt.Printf("%d objects that no manifest names; `g2c ckpt gc` collects them\n", n)
+		fmt.Fprintf(stdout, "%d objects that no manifest names; `g2c ckpt gc` collects them\n", n)
 	}
-	fmt.Printf("%d manifests, %d objects, %d bytes read, %d damaged\n", a.Manifests, a.Objects, a.Bytes, len(a.Damage))
+	fmt.Fprintf(stdout, "%d manifests, %d objects, %d bytes read, %d damaged\n", a.Manifests, a.Objects, a.Bytes, len(a.Damage))
 	return nil
 }
 
@@ -243,7 +242,7 @@ func collect(c *cobra.Command, dir string, policy checkpoint.Policy, yes bool) (
 			return err
 		}
 	} else {
-		fmt.Print(plan)
+		fmt.Fprint(stdout, plan)
 	}
 	if !yes {
 		say("nothing was deleted; --yes deletes")

@@ -39,7 +39,12 @@ their folder are taken up without a restart, at once on SIGHUP.
 
 ` + exitCodes,
 		Args: usage(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error { return runCoordinator(c.Context(), &f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.certs == "" { // with certificates, a hangup says to read them again
+				defer stopOnHangup(c)()
+			}
+			return runCoordinator(c.Context(), &f)
+		},
 	}
 	d := server.DefaultConfig()
 	c.Flags().StringVar(&f.id, "id", "", "name of this coordinator, as in its certificate")

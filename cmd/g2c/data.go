@@ -46,8 +46,8 @@ func newDataSynth() *cobra.Command {
 			if wantJSON(c) {
 				return printJSON(map[string]any{"dir": args[0], "patients": config.Patients, "patches": config.Patches, "seed": config.Seed, "size": size, "pattern": synthetic.GroupPattern})
 			}
-			fmt.Printf("%s: %d labelled patches of %d patients\n", args[0], config.Patients*config.Patches, config.Patients)
-			fmt.Printf("in a spec: data.labelled.group: {pattern: '%s'}\n", synthetic.GroupPattern)
+			fmt.Fprintf(stdout, "%s: %d labelled patches of %d patients\n", args[0], config.Patients*config.Patches, config.Patients)
+			fmt.Fprintf(stdout, "in a spec: data.labelled.group: {pattern: '%s'}\n", synthetic.GroupPattern)
 			return nil
 		},
 	}
@@ -89,7 +89,7 @@ neither copied nor decoded.
 			if err := printCounts(counts); err != nil {
 				return err
 			}
-			fmt.Printf("tables: %s\n", filepath.Join(req.Out, "*.csv"))
+			fmt.Fprintf(stdout, "tables: %s\n", filepath.Join(req.Out, "*.csv"))
 			return nil
 		},
 	}
@@ -108,7 +108,7 @@ const byHelp = "pattern or column: which wins where both give groups"
 
 // printCounts prints a line for each class of each split.
 func printCounts(counts []dataset.Count) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "split\tclass\timages\tgroups")
 	for _, n := range counts {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", orDash(string(n.Split)), orDash(n.Class), n.Images, n.Groups)

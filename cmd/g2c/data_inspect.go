@@ -154,7 +154,7 @@ func setName(name string, fold int) string {
 }
 
 func printInspected(all []inspected) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "set\tsplit\tclass\timages\tgroups\tmean colour")
 	for _, in := range all {
 		for _, n := range in.Summary.Counts {
@@ -166,20 +166,20 @@ func printInspected(all []inspected) error {
 		return err
 	}
 	for _, in := range all {
-		fmt.Printf("\n%s: %d images of %d × %d, fingerprint %.12s\n", visible(setName(in.Name, in.Fold)), in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
+		fmt.Fprintf(stdout, "\n%s: %d images of %d × %d, fingerprint %.12s\n", visible(setName(in.Name, in.Fold)), in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
 		if r := in.Summary.Report; r != nil {
 			for _, s := range r.Sizes {
-				fmt.Printf("  %d files of %d × %d pixels\n", s.N, s.W, s.H)
+				fmt.Fprintf(stdout, "  %d files of %d × %d pixels\n", s.N, s.W, s.H)
 			}
 			for _, n := range r.Notes() {
-				fmt.Printf("  %s\n", n)
+				fmt.Fprintf(stdout, "  %s\n", n)
 			}
 			for _, s := range r.Skipped {
-				fmt.Printf("  skipped %s: %s\n", dataset.Show(s.Path), s.Reason)
+				fmt.Fprintf(stdout, "  skipped %s: %s\n", dataset.Show(s.Path), s.Reason)
 			}
 		}
 		for _, line := range in.Verdict.Lines() {
-			fmt.Printf("  %s\n", visible(line))
+			fmt.Fprintf(stdout, "  %s\n", visible(line))
 		}
 	}
 	return nil

@@ -154,7 +154,7 @@ func debugStep(c *cobra.Command, name string, f *debugFlags) error {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%s %.9g\n", t.Name, v[0])
+			fmt.Fprintf(stdout, "%s %.9g\n", t.Name, v[0])
 		}
 	}
 	if f.output == "" {
@@ -172,7 +172,7 @@ func debugLockstep(device kernels.Device, task api.Task, weights, batch *safeten
 	}
 	failed := 0
 	for _, r := range reports {
-		fmt.Print(r)
+		fmt.Fprint(stdout, r)
 		failed += len(r.Failures())
 	}
 	if failed > 0 {

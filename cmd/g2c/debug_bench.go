@@ -132,20 +132,20 @@ func peakRSS() float64 {
 }
 
 func (i *benchInfo) print() {
-	fmt.Printf("%s on %s: %.1f ms a step (least %.1f), %.2f images/s, %.2f GFLOP, %.1f GFLOP/s",
+	fmt.Fprintf(stdout, "%s on %s: %.1f ms a step (least %.1f), %.2f images/s, %.2f GFLOP, %.1f GFLOP/s",
 		i.Task, i.Class, i.MS, i.MinMS, i.ImagesPerS, i.GFLOP, i.GFLOPS)
 	if i.PeakGFLOPS > 0 {
-		fmt.Printf("; ceilings: %.0f GFLOP/s of products, %.0f GB/s of copies", i.PeakGFLOPS, i.CopyGBPerS)
+		fmt.Fprintf(stdout, "; ceilings: %.0f GFLOP/s of products, %.0f GB/s of copies", i.PeakGFLOPS, i.CopyGBPerS)
 	}
-	fmt.Printf("\ninput: %.2f ms a step, %.1f %% of it: images are decoded before the first", i.InputMS, 100*i.InputMS/i.MS)
-	fmt.Printf("\nmemory: peak %.0f MiB; state %.1f, arena %.1f (side by side %.1f), workspace %.1f\n\n",
+	fmt.Fprintf(stdout, "\ninput: %.2f ms a step, %.1f %% of it: images are decoded before the first", i.InputMS, 100*i.InputMS/i.MS)
+	fmt.Fprintf(stdout, "\nmemory: peak %.0f MiB; state %.1f, arena %.1f (side by side %.1f), workspace %.1f\n\n",
 		i.PeakRSSMiB, i.StateMiB, i.ArenaMiB, i.NaiveMiB, i.WorkMiB)
-	fmt.Printf("%-24s %6s %9s %6s %9s %8s %7s\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s", "ceiling")
+	fmt.Fprintf(stdout, "%-24s %6s %9s %6s %9s %8s %7s\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s", "ceiling")
 	total := 0.0
 	for _, o := range i.Ops {
 		total += o.MS
 	}
 	for _, o := range i.Ops {
-		fmt.Printf("%-24s %6d %9.2f %5.1f%% %9.1f %8.1f %6.0f%%\n", o.Name, o.Calls, o.MS, 100*o.MS/total, o.GFLOPS, o.GBPerS, 100*o.Share)
+		fmt.Fprintf(stdout, "%-24s %6d %9.2f %5.1f%% %9.1f %8.1f %6.0f%%\n", o.Name, o.Calls, o.MS, 100*o.MS/total, o.GFLOPS, o.GBPerS, 100*o.Share)
 	}
 }

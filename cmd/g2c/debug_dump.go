@@ -47,11 +47,11 @@ func dumpPrograms(programs []*kernels.Program, rewrites bool) error {
 		}
 	}
 	for _, p := range programs {
-		fmt.Println(p)
+		fmt.Fprintln(stdout, p)
 		for _, r := range rules {
 			before := len(p.Instrs)
 			p = rewrite.Apply(p, []rewrite.Rule{r})
-			fmt.Printf("# %s: %s: %d instructions become %d\n%s\n", r.Name, r.Does, before, len(p.Instrs), p)
+			fmt.Fprintf(stdout, "# %s: %s: %d instructions become %d\n%s\n", r.Name, r.Does, before, len(p.Instrs), p)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -50,7 +49,7 @@ func describeTask(c *cobra.Command, cluster *client.Client, id string) error {
 		})
 	}
 	t := d.Task
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(w, "%s\t%s\n", name, value)
@@ -106,7 +105,7 @@ func describeExperiment(c *cobra.Command, cluster *client.Client, id string) err
 	if wantJSON(c) {
 		return printJSON(experimentInfoOf(e))
 	}
-	fmt.Printf("%s\n%s, project %s, priority %d, submitted %s by %s, %s%s\n\n", countsOf(e), e.Name, e.Project, e.Priority, when(e.SubmittedMs), e.Owner,
+	fmt.Fprintf(stdout, "%s\n%s, project %s, priority %d, submitted %s by %s, %s%s\n\n", countsOf(e), e.Name, e.Project, e.Priority, when(e.SubmittedMs), e.Owner,
 		word(e.State, "EXPERIMENT_STATE_"), colon(e.Reason))
 	return psTasks(c, cluster, id)
 }

@@ -72,9 +72,9 @@ func printFindings(c *cobra.Command, all []finding) error {
 		if wantJSON(c) {
 			continue
 		}
-		fmt.Printf("%-4s  %-10s %s\n", f.Verdict, f.Check, f.Found)
+		fmt.Fprintf(stdout, "%-4s  %-10s %s\n", f.Verdict, f.Check, f.Found)
 		if f.Do != "" {
-			fmt.Printf("%18s%s\n", "", f.Do)
+			fmt.Fprintf(stdout, "%18s%s\n", "", f.Do)
 		}
 	}
 	if wantJSON(c) {

@@ -36,7 +36,7 @@ bench/peers/model.py loads either.
 			if wantJSON(c) {
 				return printJSON(map[string]any{"file": output, "format": format, "bytes": len(data)})
 			}
-			fmt.Printf("%s: %d bytes\n", output, len(data))
+			fmt.Fprintf(stdout, "%s: %d bytes\n", output, len(data))
 			return nil
 		},
 	}

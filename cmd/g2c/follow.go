@@ -20,7 +20,7 @@ func newWatch() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
-		return await(c.Context(), cluster, args[0], func(format string, a ...any) { fmt.Printf(format+"\n", a...) })
+		return await(c.Context(), cluster, args[0], func(format string, a ...any) { fmt.Fprintf(stdout, format+"\n", a...) })
 	})
 	f.add(c)
 	return c
@@ -63,7 +63,7 @@ func printLines(c *cobra.Command, m *apiv1.ReadLogsResponse) error {
 			}
 			continue
 		}
-		if _, err := fmt.Printf("%s %s: %s\n", when(l.AtMs), l.Worker, l.Text); err != nil {
+		if _, err := fmt.Fprintf(stdout, "%s %s: %s\n", when(l.AtMs), l.Worker, l.Text); err != nil {
 			return err
 		}
 	}

@@ -94,7 +94,7 @@ func importModel(c *cobra.Command, path, output string, o foreign.Options) error
 	if wantJSON(c) {
 		return printJSON(imported{output, manifest.Task, string(manifest.Kind), manifest.WeightsSHA256(), append([]string{}, m.Notices...)})
 	}
-	fmt.Printf("%s: %s\n", output, manifest)
+	fmt.Fprintf(stdout, "%s: %s\n", output, manifest)
 	return nil
 }
 

@@ -14,13 +14,14 @@ import (
 )
 
 func main() {
+	outliveStderr()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once: nothing that is stored needs more.
 	told := context.AfterFunc(ctx, func() {
 		stop()
 		say("stopping at the next step and saving; once more to stop at once")
 	})
-	err := newRoot().ExecuteContext(ctx)
+	err := stdout.settle(newRoot().ExecuteContext(ctx))
 	told()
 	stop()
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -56,13 +55,13 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 	list := planned.List(e.plan, known)
 	list.Data = e.sets
 	if !wantJSON(c) {
-		return list.Text(os.Stdout)
+		return list.Text(stdout)
 	}
 	text, err := list.JSON()
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.Write(text)
+	_, err = stdout.Write(text)
 	return err
 }
 

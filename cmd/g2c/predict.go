@@ -122,7 +122,7 @@ func writePredictions(c *cobra.Command, output string, table [][]string, all []p
 		if term.IsTerminal(int(os.Stdout.Fd())) {
 			text = visible(text)
 		}
-		_, err := os.Stdout.WriteString(text)
+		_, err := stdout.Write([]byte(text))
 		return err
 	}
 	return writeOutput(output, out.Bytes())

@@ -130,7 +130,7 @@ func rebuild(c *cobra.Command, all []stored, out string) error {
 		if r.Unfinished > 0 {
 			say("note: not finished of %s: %s", r.Experiment, plural(r.Unfinished, "task"))
 		}
-		fmt.Printf("report: %s\n", filepath.Join(r.Dir, report.IndexFile))
+		fmt.Fprintf(stdout, "report: %s\n", filepath.Join(r.Dir, report.IndexFile))
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fault.New(fault.ErrSpec, "%w", flagError{err}).WithHint("see `%s --help`", c.CommandPath())
 	})
+	root.SetOut(stdout)
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newRun(), newPlan(), newSpec(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
 		newData(), newCache(), newCkpt(), newDoctor(), newDebug(), newVersion(),
@@ -105,7 +106,7 @@ func wantJSON(c *cobra.Command) bool {
 
 // printJSON writes a result to standard output.
 func printJSON(v any) error {
-	out := json.NewEncoder(os.Stdout)
+	out := json.NewEncoder(stdout)
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false)
 	return out.Encode(v)

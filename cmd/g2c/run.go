@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"text/tabwriter"
@@ -37,7 +36,8 @@ func newRun() *cobra.Command {
 
 SPEC is a file, or the name of a built-in spec such as quickstart. Interrupted at
 any point, the same command goes on from the last checkpoint and ends in the same
-bits.
+bits. A closed terminal stops it as Ctrl-C does, with its state saved; under nohup it
+goes on.
 
 On several GPUs (--device cuda:0,1) tasks run side by side, and a fine-tuning runs on
 as many as finetune.shards and gang.max allow: a power of two. The bits are those of
@@ -62,6 +62,7 @@ func (f *experimentFlags) add(c *cobra.Command) {
 }
 
 func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool) (err error) {
+	defer stopOnHangup(c)()
 	ctx := c.Context()
 	file, err := readSpec(name, f.sets)
 	if err != nil {
@@ -247,12 +248,12 @@ func (e *experiment) show(c *cobra.Command, data *report.Data, page string) erro
 	if wantJSON(c) {
 		text, err := data.JSON()
 		if err == nil {
-			_, err = os.Stdout.Write(text)
+			_, err = stdout.Write(text)
 		}
 		return err
 	}
 	printArms(data)
-	fmt.Printf("report: %s\n", page)
+	fmt.Fprintf(stdout, "report: %s\n", page)
 	if n := len(data.Unfinished); n > 0 {
 		say("the report is partial: %s not finished", plural(n, "task"))
 	}
@@ -264,7 +265,7 @@ func printArms(d *report.Data) {
 	if len(d.Arms) == 0 { // only generators were asked for
 		return
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	folds := slices.ContainsFunc(d.Arms, func(a report.Arm) bool { return a.Fold > 0 })
 	head := "task\tarm\tseed\t"
 	if folds {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"g2c/experiments/spec"
@@ -51,7 +49,7 @@ func newSpecShow() *cobra.Command {
 			if wantJSON(c) {
 				return printJSON(file.JSON())
 			}
-			_, err = os.Stdout.Write(file.Canonical())
+			_, err = stdout.Write(file.Canonical())
 			return err
 		},
 	}
@@ -66,7 +64,7 @@ func newSpecSchema() *cobra.Command {
 		Short: "Print the JSON Schema of specs, from which editors complete and check",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := os.Stdout.Write(spec.Schema())
+			_, err := stdout.Write(spec.Schema())
 			return err
 		},
 	}

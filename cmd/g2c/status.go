@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -92,9 +91,9 @@ func printStatus(c *cobra.Command, s *apiv1.StatusResponse) error {
 	if wantJSON(c) {
 		return printJSON(info)
 	}
-	fmt.Printf("leader %s, term %d, index %d, state %.12s (as %s sees it)\n", nameOr(s.Leader, "none"), s.Term, s.Applied, s.StateHash, s.Node)
-	fmt.Printf("%s\n\n", countsOfCluster(s))
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(stdout, "leader %s, term %d, index %d, state %.12s (as %s sees it)\n", nameOr(s.Leader, "none"), s.Term, s.Applied, s.StateHash, s.Node)
+	fmt.Fprintf(stdout, "%s\n\n", countsOfCluster(s))
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "COORDINATOR\tADDRESS\tROLE\tHEALTH")
 	for _, n := range info.Nodes {
 		health := "silent"

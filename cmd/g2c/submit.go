@@ -82,7 +82,7 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	if wantJSON(c) {
 		err = printJSON(map[string]any{"experiment": r.Experiment, "tasks": r.Tasks, "done": r.Done})
 	} else {
-		_, err = fmt.Println(r.Experiment)
+		_, err = fmt.Fprintln(stdout, r.Experiment)
 	}
 	if err != nil || !f.wait {
 		return err

@@ -51,7 +51,7 @@ members. A token for a project sees that project alone.`,
 		if wantJSON(c) {
 			return printJSON(map[string]any{"id": resp.Token.Id, "token": token})
 		}
-		_, err = fmt.Println(token)
+		_, err = fmt.Fprintln(stdout, token)
 		return err
 	})
 	f.add(c)

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"g2c/api/client"
 	apiv1 "g2c/api/v1"
@@ -37,11 +35,11 @@ that once.
 		Args: cobra.NoArgs,
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, _ []string) error {
-		if wantJSON(c) || !term.IsTerminal(int(os.Stdout.Fd())) {
+		if wantJSON(c) || !stdout.isTerminal() {
 			return printTop(c, cluster)
 		}
 		for {
-			fmt.Print("\x1b[H\x1b[2J")
+			fmt.Fprint(stdout, "\x1b[H\x1b[2J")
 			if err := printTop(c, cluster); err != nil {
 				return err
 			}
@@ -72,7 +70,7 @@ func printTop(c *cobra.Command, cluster *client.Client) error {
 			"pending": s.Pending, "running": s.Running, "tasks": at,
 		})
 	}
-	fmt.Printf("leader %s; %s\n\n", nameOr(s.Leader, "none"), countsOfCluster(s))
+	fmt.Fprintf(stdout, "leader %s; %s\n\n", nameOr(s.Leader, "none"), countsOfCluster(s))
 	var rows [][]string
 	for _, t := range at {
 		rate, left := "", ""

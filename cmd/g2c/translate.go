@@ -87,7 +87,7 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 	if wantJSON(c) {
 		return printJSON(done)
 	}
-	fmt.Printf("%d images in %s\n", len(done), f.output)
+	fmt.Fprintf(stdout, "%d images in %s\n", len(done), f.output)
 	return nil
 }
 

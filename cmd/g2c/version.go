@@ -38,7 +38,7 @@ func newVersion() *cobra.Command {
 			if wantJSON(c) {
 				return printJSON(info)
 			}
-			fmt.Printf("g2c %s (commit %s, %s)\ncpu: %s\nref: %s\n", info.Version, info.Commit, info.Go, info.Backends["cpu"], info.Backends["ref"])
+			fmt.Fprintf(stdout, "g2c %s (commit %s, %s)\ncpu: %s\nref: %s\n", info.Version, info.Commit, info.Go, info.Backends["cpu"], info.Backends["ref"])
 			return nil
 		},
 	}

@@ -51,7 +51,12 @@ failures: no data is read and nothing is stored.
 
 ` + exitCodes,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runWorker(c.Context(), &f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.certs == "" { // with certificates, a hangup says to read them again
+				defer stopOnHangup(c)()
+			}
+			return runWorker(c.Context(), &f)
+		},
 	}
 	c.Flags().StringVar(&f.id, "id", "", "name of this worker, as in its certificate")
 	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of each coordinator, with commas between them (G2C_SERVER)")
