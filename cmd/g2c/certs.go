@@ -57,7 +57,8 @@ func newCertsIssue() *cobra.Command {
 		Short: "Issue a certificate by the authority in a folder",
 		Long: `Issue a certificate by the authority in a folder. Its role and name are what its
 holder is: a coordinator and a worker have those of --id. Issued into the folder of a
-running process, it is taken up without a restart.`,
+running process, it is taken up without a restart. The identity of somebody else is
+replaced only with --force.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Role, r.Valid = pki.Role(role), time.Duration(days)*24*time.Hour
@@ -77,6 +78,7 @@ running process, it is taken up without a restart.`,
 	c.Flags().StringVar(&r.Name, "name", "", "name of its holder")
 	c.Flags().StringSliceVar(&r.Hosts, "host", nil, "name or address under which others reach it (repeatable)")
 	c.Flags().IntVar(&days, "days", int(pki.LeafValid/(24*time.Hour)), "how long it is valid")
+	addForce(c, &r.Force)
 	c.Flags().StringVarP(&out, "out", "o", "", "folder for the certificate")
 	return c
 }

@@ -69,6 +69,9 @@ func newDataSplit() *cobra.Command {
 validation.csv and test.csv, which data.labelled of a spec can name. Images are
 neither copied nor decoded.
 
+Tables that are there and say something else are replaced only with --force, and the
+one that is split never.
+
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -94,6 +97,7 @@ neither copied nor decoded.
 		},
 	}
 	c.Flags().StringVarP(&req.Out, "output", "o", "", "folder for the tables")
+	addForce(c, &req.Force)
 	c.Flags().Float64Var(&req.Test, "test", req.Test, "share of the test part, 0 for none")
 	c.Flags().Float64Var(&req.Validation, "validation", req.Validation, "share of the validation part, 0 for none")
 	c.Flags().Uint32Var(&req.Seed, "seed", req.Seed, "seed of the split")

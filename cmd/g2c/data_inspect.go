@@ -24,6 +24,7 @@ type inspectFlags struct {
 	fit                       string
 	size                      int
 	imageFlags
+	force bool
 }
 
 // newDataInspect is `g2c data inspect SPEC|DIR`.
@@ -37,6 +38,7 @@ func newDataInspect() *cobra.Command {
 	}
 	addSets(c, &f.sets)
 	c.Flags().StringVar(&f.split, "split", "", "CSV file to write: name,label,group,split of every labelled image")
+	addForce(c, &f.force)
 	c.Flags().StringVar(&f.sheet, "sheet", "", "PNG file to write: a contact sheet, a row for each set and class")
 	c.Flags().StringVar(&f.pattern, "pattern", "", "of a folder: regexp with (?P<patient>…) or (?P<slide>…) for file names")
 	c.Flags().StringVar(&f.by, "by", "", byHelp)
@@ -70,12 +72,12 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 		return err
 	}
 	if f.split != "" {
-		if err := writeSplit(f.split, all); err != nil {
+		if err := f.writeSplit(name, all); err != nil {
 			return err
 		}
 	}
 	if f.sheet != "" {
-		if err := writeSheet(f.sheet, all); err != nil {
+		if err := f.writeSheet(name, all); err != nil {
 			return err
 		}
 	}
@@ -187,7 +189,7 @@ func printInspected(all []inspected) error {
 
 // writeSplit writes the labelled images of the first labelled set: arms that
 // differ in their data share no table.
-func writeSplit(path string, all []inspected) error {
+func (f *inspectFlags) writeSplit(source string, all []inspected) error {
 	lines := [][]string{{"name", "label", "group", "split"}}
 	sets := 0
 	for _, in := range all {
@@ -207,13 +209,17 @@ func writeSplit(path string, all []inspected) error {
 	if err := csv.NewWriter(&b).WriteAll(lines); err != nil {
 		return err
 	}
-	return writeOutput(path, b.Bytes())
+	out := output{path: f.split, force: f.force, begins: []string{"name,label,group,split\n"}}
+	return out.write(b.Bytes(), filesRead(source, all)...)
 }
 
 // sheetColumns is how many images a row of a contact sheet shows.
 const sheetColumns = 12
 
-func writeSheet(path string, all []inspected) error {
+// sheetMaker is whose a contact sheet is.
+const sheetMaker = "g2c data inspect"
+
+func (f *inspectFlags) writeSheet(source string, all []inspected) error {
 	var rows [][][]uint8
 	side := 0
 	for _, in := range all {
@@ -227,5 +233,18 @@ func writeSheet(path string, all []inspected) error {
 		}
 		rows = append(rows, more...)
 	}
-	return dataset.WritePNG(path, dataset.ContactSheet(side, rows))
+	out := output{path: f.sheet, force: f.force, begins: []string{string(dataset.PNGMark(sheetMaker))}, at: dataset.PNGMarkAt}
+	if err := out.check(filesRead(source, all)...); err != nil {
+		return err
+	}
+	return dataset.WriteMarkedPNG(f.sheet, dataset.ContactSheet(side, rows), sheetMaker)
+}
+
+// filesRead are the files that what was inspected comes from.
+func filesRead(source string, all []inspected) []string {
+	var sets []namedImages
+	for _, in := range all {
+		sets = append(sets, namedImages{in.set})
+	}
+	return filesOf(sets, source)
 }

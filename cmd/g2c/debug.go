@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -31,7 +31,7 @@ type debugFlags struct {
 	task, device   string
 	sets           []string
 	weights, batch string
-	output         string
+	out            output
 	steps          int
 	lockstep       bool
 	shapes         bool
@@ -58,14 +58,16 @@ Augmentation is off, the image pool is empty, the learning rate is that of epoch
 layouts of PyTorch: weights in, batch in, expected out. With --device ref
 everything is float64.
 
-` + exitCodes,
+` + outputHelp + "\n\n" + exitCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return debugStep(c, args[0], &f) },
 	}
 	f.add(c)
 	c.Flags().StringVar(&f.weights, "weights", "", "safetensors file of weights")
 	c.Flags().StringVar(&f.batch, "batch", "", "safetensors file of one batch")
-	c.Flags().StringVarP(&f.output, "output", "o", "", "safetensors file to write")
+	f.out.begins, f.out.at = []string{`{"__metadata__":{"g2c":"debug step"}`}, 8 // behind the length
+	c.Flags().StringVarP(&f.out.path, "output", "o", "", "safetensors file to write")
+	addForce(c, &f.out.force)
 	c.Flags().BoolVar(&f.lockstep, "lockstep", false, "hold each instruction to the reference, from the reference's rounded inputs")
 	for _, name := range []string{"weights", "batch"} {
 		_ = c.MarkFlagRequired(name) // the flag exists
@@ -123,6 +125,11 @@ func (f *debugFlags) open(c *cobra.Command, name string) (kernels.Device, api.Ta
 }
 
 func debugStep(c *cobra.Command, name string, f *debugFlags) error {
+	if f.out.path != "" {
+		if err := f.out.check(name, f.weights, f.batch); err != nil {
+			return err
+		}
+	}
 	device, task, err := f.open(c, name)
 	if err != nil {
 		return err
@@ -157,10 +164,17 @@ func debugStep(c *cobra.Command, name string, f *debugFlags) error {
 			fmt.Fprintf(stdout, "%s %.9g\n", t.Name, v[0])
 		}
 	}
-	if f.output == "" {
+	if f.out.path == "" {
 		return nil
 	}
-	return writeTensors(f.output, out)
+	encoded, err := safetensors.Encode(out, map[string]string{"g2c": "debug step"})
+	if err != nil {
+		return err
+	}
+	return f.out.stream(func(w io.Writer) error {
+		_, err := encoded.WriteTo(w)
+		return err
+	})
 }
 
 // debugLockstep prints each program's worst instructions and fails if one is over
@@ -195,26 +209,4 @@ func readTensors(path string) (*safetensors.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
-}
-
-// writeTensors writes a safetensors file.
-func writeTensors(path string, tensors []safetensors.Tensor) (err error) {
-	encoded, err := safetensors.Encode(tensors, nil)
-	if err != nil {
-		return err
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return fault.New(fault.ErrUnavailable, "write tensors: %w", err)
-	}
-	defer func() {
-		if e := f.Close(); err == nil && e != nil {
-			err = fault.New(fault.ErrUnavailable, "write tensors: %w", e)
-		}
-	}()
-	w := bufio.NewWriter(f)
-	if _, err := encoded.WriteTo(w); err != nil {
-		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err)
-	}
-	return w.Flush()
 }

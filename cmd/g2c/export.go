@@ -13,7 +13,8 @@ import (
 
 // newExport is `g2c export MODEL`.
 func newExport() *cobra.Command {
-	var storeDir, format, output string
+	var storeDir, format string
+	var out output
 	c := &cobra.Command{
 		Use:   "export MODEL --format safetensors|torch -o FILE",
 		Short: "Write a model's weights for other programs",
@@ -23,6 +24,8 @@ safetensors is the weights as they are stored, byte for byte. torch is a state d
 that torch.load(FILE, weights_only=True) opens. Names and layouts are PyTorch's;
 bench/peers/model.py loads either.
 
+A file that is there is replaced only with --force, unless it holds the same bytes.
+
 ` + modelHelp + "\n\n" + exitCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -30,19 +33,20 @@ bench/peers/model.py loads either.
 			if err != nil {
 				return err
 			}
-			if err := writeOutput(output, data); err != nil {
+			if err := out.write(data, args[0]); err != nil {
 				return err
 			}
 			if wantJSON(c) {
-				return printJSON(map[string]any{"file": output, "format": format, "bytes": len(data)})
+				return printJSON(map[string]any{"file": out.path, "format": format, "bytes": len(data)})
 			}
-			fmt.Fprintf(stdout, "%s: %d bytes\n", output, len(data))
+			fmt.Fprintf(stdout, "%s: %d bytes\n", out.path, len(data))
 			return nil
 		},
 	}
 	c.Flags().StringVar(&storeDir, "store", defaultStore, "store of the model's key")
 	c.Flags().StringVar(&format, "format", "safetensors", "safetensors or torch")
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write")
+	c.Flags().StringVarP(&out.path, "output", "o", "", "file to write")
+	addForce(c, &out.force)
 	_ = c.MarkFlagRequired("output") // the flag exists
 	return c
 }

@@ -17,6 +17,17 @@ func (n *namedImages) path(i int) string {
 	return filepath.ToSlash(filepath.Clean(n.set.Image(i).File))
 }
 
+// filesOf are the files that images were read from, and others.
+func filesOf(images []namedImages, others ...string) []string {
+	files := others
+	for _, group := range images {
+		for i := range group.set.Len() {
+			files = append(files, group.set.Image(i).File)
+		}
+	}
+	return files
+}
+
 // openImages reads images and folders, each argument by itself, as training reads
 // its images.
 func openImages(ctx context.Context, args []string, f *imageFlags, size int, fit string) ([]namedImages, error) {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"g2c/api"
-	"g2c/internal/fault"
 	"g2c/model/metrics"
 	"g2c/worker/infer"
 )
@@ -20,6 +19,7 @@ import (
 type modelFlags struct {
 	store, device, output string
 	imageFlags
+	force bool
 }
 
 func (f *modelFlags) add(c *cobra.Command) {
@@ -40,12 +40,13 @@ The result is a table, path,label,p_CLASS..., an image a line: the path as given
 the class that the model calls it, and the probability of each class. Images are
 cropped and resized as they were for training.
 
-` + modelHelp + "\n\n" + exitCodes,
+` + outputHelp + "\n\n" + modelHelp + "\n\n" + exitCodes,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return predict(c, args[0], args[1:], &f) },
 	}
 	f.add(c)
 	c.Flags().StringVarP(&f.output, "output", "o", "", "CSV file to write (default standard output)")
+	addForce(c, &f.force)
 	return c
 }
 
@@ -70,6 +71,12 @@ func predict(c *cobra.Command, model string, paths []string, f *modelFlags) erro
 	images, err := openImages(ctx, paths, &f.imageFlags, t.Size, t.Fit)
 	if err != nil {
 		return err
+	}
+	out := predictionsFile(f)
+	if f.output != "" {
+		if err := out.check(filesOf(images, append(paths, model)...)...); err != nil {
+			return err
+		}
 	}
 	device, err := openDevice(f.device)
 	if err != nil {
@@ -99,13 +106,18 @@ func predict(c *cobra.Command, model string, paths []string, f *modelFlags) erro
 			table = append(table, []string{group.path(i), label, shortest(p[0]), shortest(p[1])})
 		}
 	}
-	return writePredictions(c, f.output, table, all)
+	return writePredictions(c, out, table, all)
 }
 
 // shortest is a number in as many digits as tell it from every other float32.
 func shortest(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 
-func writePredictions(c *cobra.Command, output string, table [][]string, all []prediction) error {
+// predictionsFile is the file of -o. Either form of a table gives way to the other.
+func predictionsFile(f *modelFlags) *output {
+	return &output{path: f.output, force: f.force, begins: []string{"path,label,p_", "path,label,\"p_", "[\n  {\n    \"path\": ", "[]\n"}}
+}
+
+func writePredictions(c *cobra.Command, to *output, table [][]string, all []prediction) error {
 	var out bytes.Buffer
 	if wantJSON(c) {
 		e := json.NewEncoder(&out)
@@ -117,7 +129,7 @@ func writePredictions(c *cobra.Command, output string, table [][]string, all []p
 	} else if err := csv.NewWriter(&out).WriteAll(table); err != nil {
 		return err
 	}
-	if output == "" {
+	if to.path == "" {
 		text := out.String()
 		if term.IsTerminal(int(os.Stdout.Fd())) {
 			text = visible(text)
@@ -125,13 +137,5 @@ func writePredictions(c *cobra.Command, output string, table [][]string, all []p
 		_, err := stdout.Write([]byte(text))
 		return err
 	}
-	return writeOutput(output, out.Bytes())
-}
-
-// writeOutput writes a file that a flag names.
-func writeOutput(path string, data []byte) error {
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err).WithHint("check the folder, its permissions and the space in it")
-	}
-	return nil
+	return to.write(out.Bytes())
 }

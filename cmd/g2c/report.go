@@ -166,6 +166,19 @@ func writeReport(ctx context.Context, s store.Store, id, dir string, data *repor
 	return report.Write(ctx, dir, data)
 }
 
+// reportable refuses a run whose report would not find its place: before it trains, and
+// not after.
+func (e *experiment) reportable(ctx context.Context, s store.Store, dir string) error {
+	if _, err := os.Lstat(dir); err != nil {
+		return nil // there is nothing
+	}
+	data, err := collectReport(ctx, s, e.id)
+	if err != nil {
+		return err
+	}
+	return data.Replaceable(dir)
+}
+
 // record keeps in the store what a report needs.
 func (e *experiment) record(ctx context.Context, s store.Store) (err error) {
 	e.id, err = record.Put(ctx, s, record.Experiment{

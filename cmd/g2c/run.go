@@ -104,6 +104,9 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err := e.record(ctx, store); err != nil {
 		return untouched(ctx, err)
 	}
+	if err := e.reportable(ctx, store, filepath.Join(path, reportsDir, e.id)); err != nil {
+		return untouched(ctx, err)
+	}
 	view := newDisplay()
 	if n := len(devices); n > 1 {
 		say("%d devices of class %s: tasks run side by side, and a fine-tuning on up to %d together", n, devices[0].Class(), train.Together(n, n))

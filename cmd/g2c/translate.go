@@ -30,6 +30,9 @@ For each image a PNG of the model's size is written below DIR, under the image's
 path below its argument. A pretrained model has one stain; of a fine-tuned one,
 --to chooses.
 
+No image is written over one that is read, or into a folder that one is read from.
+Images of earlier translations are replaced; other files only with --force.
+
 ` + modelHelp + "\n\n" + exitCodes,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return translate(c, args[0], args[1:], to, &f) },
@@ -37,6 +40,7 @@ path below its argument. A pretrained model has one stain; of a fine-tuned one,
 	f.add(c)
 	c.Flags().StringVar(&to, "to", "", "stain to translate to (may be left out where there is one)")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "folder to write to")
+	addForce(c, &f.force)
 	_ = c.MarkFlagRequired("output") // the flag exists
 	return c
 }
@@ -59,7 +63,10 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 	if err != nil {
 		return err
 	}
-	targets, err := pngNames(images)
+	targets, err := pngNames(f.output, images)
+	if err == nil {
+		err = checkTargets(images, targets, f.force)
+	}
 	if err != nil {
 		return err
 	}
@@ -76,9 +83,9 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 	done := []translated{}
 	for g, group := range images {
 		err := t.Translate(ctx, group.set, func(i int, pixels []uint8) error {
-			target := filepath.Join(f.output, filepath.FromSlash(targets[g][i]))
+			target := targets[g][i]
 			done = append(done, translated{group.path(i), target})
-			return dataset.WritePNG(target, dataset.ToImage(generator.Size, pixels))
+			return dataset.WriteMarkedPNG(target, dataset.ToImage(generator.Size, pixels), imageMaker)
 		})
 		if err != nil {
 			return err
@@ -124,9 +131,9 @@ func noStain(m *storedModel, to string, stains []string) error {
 	return fault.New(fault.ErrSpec, "model %s does not translate to %s", m, to).WithHint("it translates to %s", strings.Join(stains, ", "))
 }
 
-// pngNames are the files to write, by argument and image; two images may not
-// become one file.
-func pngNames(images []namedImages) ([][]string, error) {
+// pngNames are the files to write below a folder, by argument and image; two images may
+// not become one file.
+func pngNames(dir string, images []namedImages) ([][]string, error) {
 	from := map[string]string{}
 	all := make([][]string, len(images))
 	for g := range images {
@@ -141,7 +148,7 @@ func pngNames(images []namedImages) ([][]string, error) {
 				return nil, errors.Join(fault.ErrData, fmt.Errorf("image name %q leaves its folder", name))
 			}
 			from[name] = images[g].path(i)
-			all[g] = append(all[g], name)
+			all[g] = append(all[g], filepath.Join(dir, filepath.FromSlash(name)))
 		}
 	}
 	return all, nil

@@ -43,11 +43,11 @@ func Write(ctx context.Context, dir string, d *Data) error {
 	if err != nil {
 		return err
 	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real // a link stays one
-	}
-	if err := d.replaceable(dir); err != nil {
+	if err := d.Replaceable(dir); err != nil {
 		return err
+	}
+	if dir, err = placeOf(dir); err != nil {
+		return unwritable(dir, err)
 	}
 	parent := filepath.Dir(filepath.Clean(dir))
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -109,8 +109,26 @@ func writeFile(path string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
-// replaceable refuses a directory that holds anything but this run's report.
-func (d *Data) replaceable(dir string) error {
+// placeOf is where a directory lies: a link to it stays one.
+func placeOf(dir string) (string, error) {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return filepath.Abs(dir)
+}
+
+// Replaceable refuses a directory that holds anything but this run's report, or in which
+// this process works.
+func (d *Data) Replaceable(dir string) error {
+	dir, err := placeOf(dir)
+	if err != nil {
+		return unwritable(dir, err)
+	}
+	if here, err := os.Stat("."); err == nil {
+		if there, err := os.Stat(dir); err == nil && os.SameFile(here, there) {
+			return fault.New(fault.ErrSpec, "%s is the working directory, and a report replaces its directory", dir).WithHint("give it one of its own")
+		}
+	}
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || (err == nil && len(entries) == 0) {
 		return nil

@@ -95,12 +95,33 @@ func (f *File) resolve() (there fs.FileInfo, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if !filepath.IsAbs(to) { // the folder's own links count before a .. does
-			to = filepath.Dir(f.target) + string(filepath.Separator) + to
-		}
-		f.target = to
+		f.target = beside(f.target, to)
 	}
 	return nil, syscall.ELOOP
+}
+
+// beside is where a link leads. The links of its folder count before a .. does.
+func beside(link, to string) string {
+	if filepath.IsAbs(to) {
+		return to
+	}
+	return filepath.Dir(link) + string(filepath.Separator) + to
+}
+
+// IsDescriptor says whether a path means a descriptor of this process, such as /dev/stdout,
+// which is written on whatever it is open on.
+func IsDescriptor(path string) bool {
+	for range maxLinks {
+		if _, ok := descriptor(path); ok {
+			return true
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			return false
+		}
+		path = beside(path, to)
+	}
+	return false
 }
 
 // mayWrite says whether a file may be written: one that is protected is not replaced

@@ -11,6 +11,9 @@ import (
 // tryLock cannot lock here: Sweep goes by age.
 var tryLock = func(*os.File) (bool, error) { return false, errors.ErrUnsupported }
 
+// descriptor knows no paths of descriptors here.
+func descriptor(string) (int, bool) { return 0, false }
+
 // openDescriptor knows no paths of descriptors here.
 func openDescriptor(string) (*os.File, bool) { return nil, false }
 

@@ -34,16 +34,22 @@ var tryLock = func(f *os.File) (free bool, err error) {
 	return false, err // ENOSYS and ENOTSUP are errors.ErrUnsupported already
 }
 
-// openDescriptor opens a path that means a descriptor of this process, such as /dev/stdout:
-// what it is open on goes on where it is, also if that is a file.
-func openDescriptor(path string) (*os.File, bool) {
+// descriptor is the number of a descriptor of this process that a path means.
+func descriptor(path string) (int, bool) {
 	clean := filepath.Clean(path)
 	number, ok := strings.CutPrefix(clean, "/proc/self/fd/")
 	if !ok {
 		number, ok = strings.CutPrefix(clean, "/dev/fd/")
 	}
 	n, err := strconv.Atoi(number)
-	if !ok || err != nil {
+	return n, ok && err == nil
+}
+
+// openDescriptor opens a path that means a descriptor of this process: what it is open on
+// goes on where it is, also if that is a file.
+func openDescriptor(path string) (*os.File, bool) {
+	n, ok := descriptor(path)
+	if !ok {
 		return nil, false
 	}
 	fd, err := unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 0)

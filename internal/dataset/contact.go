@@ -1,13 +1,9 @@
 package dataset
 
 import (
-	"bytes"
 	"image"
 	"image/color"
 	"image/draw"
-	"image/png"
-
-	"g2c/internal/fault"
 )
 
 // ContactSheet lays images of equal side out in rows, a gap of white around each.
@@ -54,16 +50,4 @@ func ToImage(side int, pix []uint8) *image.RGBA {
 		m.Pix[j+3] = 0xff
 	}
 	return m
-}
-
-// WritePNG writes an image whole or not at all.
-func WritePNG(path string, m image.Image) error {
-	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
-		return fault.New(fault.ErrUnavailable, "encode %s: %w", path, err)
-	}
-	if err := writeFile(path, b.Bytes()); err != nil {
-		return fault.New(fault.ErrUnavailable, "write %s: %w", path, err)
-	}
-	return nil
 }

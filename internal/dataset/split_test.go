@@ -1,12 +1,14 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"g2c/internal/fault"
 	"g2c/internal/philox"
 )
 
@@ -115,8 +117,30 @@ func TestSplitTables(t *testing.T) {
 	_, _, err = SplitTables(both)
 	wantData(t, err, "both.csv", "data.labelled.group.by")
 	both.By = FromPattern
-	if _, r, err := SplitTables(both); err != nil || r.Grouping != ByPatient {
-		t.Errorf("by %s: %v", r.Grouping, err)
+	if _, _, err := SplitTables(both); !errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("over tables that say something else: %v", err)
+	}
+	if again, err := os.ReadFile(filepath.Join(dir, "tables", "test.csv")); err != nil || string(again) != string(text) {
+		t.Errorf("a refused split changed a table: %q, %v", again, err)
+	}
+	both.Force = true
+	for range 2 { // the second time the same, so that nothing need be forced
+		_, r, err := SplitTables(both)
+		if err != nil || r.Grouping != ByPatient {
+			t.Fatalf("by %v: %v", r, err)
+		}
+		both.Force = false
+	}
+	// The table that is split is never written over, also where a link leads to it.
+	if err := os.Rename(both.Source, filepath.Join(dir, "train.csv")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	both.Source, both.Out, both.Force = filepath.Join(dir, "train.csv"), filepath.Join(dir, "link"), true
+	if _, _, err := SplitTables(both); !errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "which is split") {
+		t.Errorf("over the table that is split: %v", err)
 	}
 	req.Validation, req.Test = 0, 0
 	if _, _, err := SplitTables(req); err == nil {

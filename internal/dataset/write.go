@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,17 @@ func groupColumns(images []Image) []groupColumn {
 }
 
 func writeTable(path string, images []Image, groups []groupColumn) error {
+	text, err := encodeTable(images, groups)
+	if err == nil {
+		err = writeFile(path, text)
+	}
+	if err != nil {
+		return fault.New(fault.ErrUnavailable, "write table %s: %w", path, err)
+	}
+	return nil
+}
+
+func encodeTable(images []Image, groups []groupColumn) ([]byte, error) {
 	d := DefaultColumns()
 	header := []string{d.Path, d.Label}
 	for _, c := range groups {
@@ -73,19 +85,16 @@ func writeTable(path string, images []Image, groups []groupColumn) error {
 		lines = append(lines, line)
 	}
 	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	if err := errors.Join(w.WriteAll(lines), writeFile(path, b.Bytes())); err != nil {
-		return fault.New(fault.ErrUnavailable, "write table %s: %w", path, err)
-	}
-	return nil
+	err := csv.NewWriter(&b).WriteAll(lines)
+	return b.Bytes(), err
 }
 
 // writeFile writes a file, and makes its folder if that is missing.
-func writeFile(path string, data []byte) error {
+func writeFile(path string, parts ...[]byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return atomicfile.Write(path, atomicfile.Options{}, data)
+	return atomicfile.Write(path, atomicfile.Options{}, parts...)
 }
 
 // SplitRequest says how `g2c data split` divides a labelled source.
@@ -96,6 +105,7 @@ type SplitRequest struct {
 	Validation, Test float64 // fractions by group; 0: no such part
 	Seed             uint32
 	Out              string // folder for train.csv, validation.csv and test.csv
+	Force            bool   // replaces tables that are there and say something else
 }
 
 // SplitTables divides a labelled source by group and writes a table for each
@@ -119,17 +129,60 @@ func SplitTables(req SplitRequest) ([]Count, *Report, error) {
 	r.Grouping = groupingOf(images)
 	r.Verdict.Checks = append(l.checks(), checkFiles(r))
 	r.Verdict.judge(images, nil, false)
-	columns := groupColumns(images)
-	var counts []Count
-	for _, p := range bySplit(images) {
-		if err := writeTable(filepath.Join(req.Out, string(p.split)+".csv"), p.images, columns); err != nil {
-			return nil, nil, err
-		}
+	if err := req.write(images); err != nil {
+		return nil, nil, err
 	}
+	var counts []Count
 	for _, t := range r.Verdict.Counts {
 		counts = append(counts, Count{Split: t.Split, Class: t.Class, Images: t.Images, Groups: t.Groups})
 	}
 	return counts, r, nil
+}
+
+// write writes a table for each part, once none of them would hide what is there.
+func (req *SplitRequest) write(images []Image) error {
+	columns := groupColumns(images)
+	tables := map[string][]byte{}
+	var paths []string
+	for _, p := range bySplit(images) {
+		path := filepath.Join(req.Out, string(p.split)+".csv")
+		text, err := encodeTable(p.images, columns)
+		if err != nil {
+			return fault.New(fault.ErrUnavailable, "write table %s: %w", path, err)
+		}
+		if err := req.replaceable(path, text); err != nil {
+			return err
+		}
+		tables[path], paths = text, append(paths, path)
+	}
+	for _, path := range paths {
+		if err := writeFile(path, tables[path]); err != nil {
+			return fault.New(fault.ErrUnavailable, "%w", err)
+		}
+	}
+	return nil
+}
+
+// replaceable refuses to write a table over the one that is split, whatever is asked for, and
+// over a file that says something else unless that is.
+func (req *SplitRequest) replaceable(path string, text []byte) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fault.New(fault.ErrUnavailable, "write table: %w", err)
+	}
+	if source, err := os.Stat(req.Source); err == nil && os.SameFile(source, info) {
+		return fault.New(fault.ErrSpec, "%s would be written over %s, which is split", path, req.Source).WithHint("give another folder")
+	}
+	if req.Force || !info.Mode().IsRegular() {
+		return nil
+	}
+	if there, err := os.ReadFile(path); err != nil || !bytes.Equal(there, text) {
+		return fault.New(fault.ErrSpec, "%s is there, and says something else", path).WithHint("give another folder, or replace it with --force")
+	}
+	return nil
 }
 
 // splitFiles returns the images with their splits, named relative to req.Out.

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -36,8 +37,10 @@ const (
 // InitCA makes a certificate authority in a folder. It refuses a folder that has
 // one.
 func InitCA(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, caKey)); err == nil {
-		return fault.New(fault.ErrSpec, "%s has a certificate authority already", dir).WithHint("issue from it, or name another folder")
+	for _, name := range []string{caKey, caCert} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return fault.New(fault.ErrSpec, "%s has a certificate authority already, or a part of one: %s", dir, name).WithHint("issue from it, or name another folder")
+		}
 	}
 	return newAuthority(dir, nil)
 }
@@ -95,6 +98,7 @@ type Request struct {
 	Hosts []string      // names and addresses under which others reach it
 	Valid time.Duration // LeafValid if zero
 	From  time.Time     // now if zero
+	Force bool          // replaces the identity of somebody else, or what is none
 }
 
 // Issue makes a certificate by the authority of one folder and writes an identity
@@ -144,6 +148,9 @@ func Issue(caDir, outDir string, r Request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.replaceable(outDir, bundle); err != nil {
+		return err
+	}
 	if err := makeFolder(outDir); err != nil {
 		return err
 	}
@@ -151,6 +158,41 @@ func Issue(caDir, outDir string, r Request) error {
 		return err
 	}
 	return replace(filepath.Join(outDir, leaf), append(certPEM(der), k...), 0o600)
+}
+
+// replaceable refuses to hide what is in a folder, unless it is an older identity of the
+// same holder, or is to be replaced by force.
+func (r *Request) replaceable(dir string, bundle []byte) error {
+	if r.Force {
+		return nil
+	}
+	path := filepath.Join(dir, leaf)
+	old, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		path = filepath.Join(dir, caCert)
+		if old, err = os.ReadFile(path); errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Equal(old, bundle) {
+			return nil
+		}
+		if err == nil {
+			return fault.New(fault.ErrSpec, "%s is there, and is not that of this authority", path).WithHint("name another folder, or replace it with --force")
+		}
+	}
+	if err != nil {
+		return unwritable(err)
+	}
+	if len(old) == 0 { // nothing is lost
+		return nil
+	}
+	what := "no identity of a cluster"
+	if all, err := certificates(path, old); err == nil {
+		if p, err := peerIn(all[0]); err == nil {
+			if p.Role == r.Role && p.Name == r.Name {
+				return nil
+			}
+			what = "that of " + p.String()
+		}
+	}
+	return fault.New(fault.ErrSpec, "%s is there, and is %s", path, what).WithHint("name another folder, or replace it with --force")
 }
 
 // loadAuthority reads an authority: the certificate that fits its key, the key,

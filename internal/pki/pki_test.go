@@ -237,7 +237,12 @@ func TestReloadKeepsWhatItHad(t *testing.T) {
 	if err := me.Reload(); err == nil {
 		t.Error("garbage loads")
 	}
-	must(t, pki.Issue(dir, own, pki.Request{Role: pki.Client, Name: "you"}))
+	you := pki.Request{Role: pki.Client, Name: "you"}
+	if err := pki.Issue(dir, own, you); fault.ExitCode(err) != fault.ExitSpec {
+		t.Errorf("a file that is no identity is replaced: %v", err)
+	}
+	you.Force = true
+	must(t, pki.Issue(dir, own, you))
 	if err := me.Reload(); err == nil || !strings.Contains(err.Error(), "client/you") {
 		t.Errorf("another identity is taken up: %v", err)
 	}
