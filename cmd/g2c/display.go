@@ -2,37 +2,53 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
+	"github.com/rivo/uniseg"
 
 	"g2c/api"
 	"g2c/coordinator/state"
 	"g2c/worker/train"
 )
 
-// plainEvery is how often progress is printed where there is no terminal.
-const plainEvery = 5 * time.Second
+const (
+	// plainEvery is how often progress is printed where there is no terminal.
+	plainEvery = 5 * time.Second
+	// drawEvery is how often it is drawn where there is one.
+	drawEvery = 100 * time.Millisecond
+	// leastBar is the narrowest bar that is worth its cells.
+	leastBar = 8
+)
 
-// display shows progress with rate and time left: a bar on a terminal, plain
-// lines every few seconds elsewhere. It may be called from several goroutines.
+// progress is how far a long work is.
+type progress struct {
+	name        string // of the work; another name is another work, and counts anew
+	done, total int64  // total is zero where nobody knows it
+	unit        string // what is counted, in the singular: step, image
+	note        string // what else there is to say
+	// each is how many things one of done stands for, and things what the rate counts. Zero
+	// counts done itself.
+	each   int
+	things string
+}
+
+// display shows progress with rate and time left: a line that is drawn over on a terminal,
+// plain lines every few seconds elsewhere. It may be called from several goroutines.
 type display struct {
 	mu       sync.Mutex
 	terminal bool
-	bar      *progressbar.ProgressBar
 	key      api.Key // of the task that is shown
 	name     string
 	began    time.Time
-	first    int64 // steps done when began was taken
-	printed  time.Time
+	first    int64 // what was done when began was taken
+	shown    time.Time
 	status   map[api.Key]state.Status
 }
 
 func newDisplay() *display {
-	return &display{terminal: term.IsTerminal(int(os.Stderr.Fd())), status: map[api.Key]state.Status{}}
+	return &display{terminal: onTerminal(), status: map[api.Key]state.Status{}}
 }
 
 // tasks reports tasks that changed.
@@ -45,7 +61,6 @@ func (d *display) tasks(s *state.Snapshot) {
 		}
 		d.status[t.Work.Key] = t.Status
 		if t.Status == state.Done && t.Attempts > 0 || t.Status == state.Failed || t.Status == state.Cancelled {
-			d.clear()
 			reason := ""
 			if t.Reason != "" {
 				reason = ": " + t.Reason
@@ -59,58 +74,107 @@ func (d *display) tasks(s *state.Snapshot) {
 func (d *display) step(w api.Work, p train.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now()
 	if at := d.status[d.key]; d.key != w.Key && (at == state.Placed || at == state.Running) {
 		return // tasks run side by side, and one is shown until it ends
 	}
 	d.key = w.Key
-	if d.name != w.Name() || p.Step <= d.first { // another task, or another attempt
-		d.clear()
-		d.name, d.began, d.first, d.printed = w.Name(), now, p.Step, now
-	}
-	if d.terminal {
-		d.draw(p)
-		return
-	}
-	if now.Sub(d.printed) < plainEvery {
-		return
-	}
-	d.printed = now
-	rate := float64(p.Step-d.first) / now.Sub(d.began).Seconds()
-	left := time.Duration(float64(p.Steps-p.Step) / rate * float64(time.Second)).Round(time.Second)
-	say("%s: step %d/%d, epoch %d/%d, loss %.4f, %.1f images/s, %v left",
-		d.name, p.Step, p.Steps, p.Epoch+1, p.Epochs, p.Loss, rate*float64(p.Samples), left)
+	d.show(progress{
+		name: w.Name(), done: p.Step, total: p.Steps, unit: "step",
+		note: fmt.Sprintf("epoch %d/%d, loss %.4f", p.Epoch+1, p.Epochs, p.Loss),
+		each: p.Samples, things: "image",
+	}, time.Now())
 }
 
-func (d *display) draw(p train.Progress) {
-	if d.bar == nil {
-		d.bar = progressbar.NewOptions64(p.Steps,
-			progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowIts(), progressbar.OptionShowCount(),
-			progressbar.OptionSetItsString("steps"), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
-	}
-	d.bar.Describe(fmt.Sprintf("%s epoch %d/%d loss %.4f", d.name, p.Epoch+1, p.Epochs, p.Loss))
-	_ = d.bar.Set64(p.Step) // drawing cannot fail in a way that matters
-}
-
-// clear takes the bar off the terminal.
-func (d *display) clear() {
-	if d.bar != nil {
-		_ = d.bar.Clear()
-		d.bar = nil
-	}
-}
-
-// say writes a line above the bar.
-func (d *display) say(line string) {
+// report shows how far a long work is that is no task. It may be called as often as there
+// is something to say.
+func (d *display) report(p progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.clear()
-	say("%s", line)
+	d.show(p, time.Now())
 }
 
-func (d *display) close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.clear()
+func (d *display) show(p progress, now time.Time) {
+	if d.name != p.name || p.done <= d.first { // another work, or it began anew
+		d.name, d.began, d.first, d.shown = p.name, now, p.done, now
+		if d.terminal {
+			d.shown = time.Time{}
+		}
+	}
+	since := now.Sub(d.shown)
+	rate := 0.0
+	if now.After(d.began) {
+		rate = float64(p.done-d.first) / now.Sub(d.began).Seconds()
+	}
+	switch {
+	case d.terminal && (since >= drawEvery || p.done == p.total):
+		d.shown = now
+		lastLine.draw(func(cells int) string { return p.line(rate, cells) })
+	case !d.terminal && since >= plainEvery:
+		d.shown = now
+		say("%s", p.text(rate))
+	}
 }
+
+// text is a line of a log.
+func (p *progress) text(rate float64) string {
+	parts := []string{printable(p.name) + ": " + p.count()}
+	if p.note != "" {
+		parts = append(parts, printable(p.note))
+	}
+	return strings.Join(append(parts, p.pace(rate)...), ", ")
+}
+
+func (p *progress) count() string {
+	if p.total == 0 {
+		return fmt.Sprintf("%s %d", p.unit, p.done)
+	}
+	return fmt.Sprintf("%s %d/%d", p.unit, p.done, p.total)
+}
+
+// pace is rate and time left, as far as they are known; the rate is of done in a second.
+func (p *progress) pace(rate float64) []string {
+	if rate <= 0 {
+		return nil
+	}
+	shown, things := rate, p.unit
+	if p.each > 0 {
+		shown, things = rate*float64(p.each), p.things
+	}
+	parts := []string{fmt.Sprintf("%.1f %ss/s", shown, things)}
+	if left := float64(p.total-p.done) / rate; p.total > 0 && left < maxLeft.Seconds() {
+		parts = append(parts, fmt.Sprintf("%v left", time.Duration(left*float64(time.Second)).Round(time.Second)))
+	}
+	return parts
+}
+
+// maxLeft is more than anybody waits: the time left of a work that hardly moves is not said.
+const maxLeft = 10000 * time.Hour
+
+// line is the line of a terminal, in so many cells. What is told least goes first where
+// there is little room: the bar, the note, then the end of the name.
+func (p *progress) line(rate float64, cells int) string {
+	parts := []string{p.count()}
+	if p.total > 0 {
+		parts = append(parts, fmt.Sprintf("%d%%", 100*p.done/p.total))
+	}
+	end := strings.Join(append(parts, p.pace(rate)...), ", ")
+	name, note := printable(p.name), printable(p.note)
+	room := cells - uniseg.StringWidth(end) - 1 // for everything before it, and a blank
+	if full := name + " " + note; note != "" && uniseg.StringWidth(full) <= room {
+		name = full
+	}
+	if room < 1 {
+		return cut(end, cells)
+	}
+	name = cut(name, room)
+	if bar := room - uniseg.StringWidth(name) - 3; p.total > 0 && bar >= leastBar { // a blank, and brackets
+		full := int(int64(bar) * min(p.done, p.total) / p.total)
+		name += " [" + strings.Repeat("=", full) + strings.Repeat(" ", bar-full) + "]"
+	}
+	return name + " " + end
+}
+
+// say writes a line above the progress.
+func (d *display) say(line string) { say("%s", line) }
+
+func (d *display) close() { lastLine.erase() }

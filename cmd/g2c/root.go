@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 
@@ -113,7 +112,7 @@ func printJSON(v any) error {
 }
 
 // say writes a line for people to standard error.
-func say(format string, a ...any) { fmt.Fprintln(os.Stderr, visible(fmt.Sprintf(format, a...))) }
+func say(format string, a ...any) { lastLine.above(visible(fmt.Sprintf(format, a...))) }
 
 // listOf is a list as JSON has it: empty, and never null.
 func listOf[T any](list []T) []T {

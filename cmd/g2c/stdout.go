@@ -30,6 +30,7 @@ func (s *standardOutput) Write(p []byte) (int, error) {
 	if s.failed != nil {
 		return 0, s.failed
 	}
+	lastLine.erase()
 	n, err := os.Stdout.Write(p)
 	if err != nil {
 		var at *os.PathError

@@ -48,7 +48,6 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":         {"cmd"},
 	"github.com/goccy/go-yaml":       {"experiments/spec"},
 	"golang.org/x/image":             {"internal/dataset", "experiments/report"},
-	"github.com/schollz/progressbar": {"cmd"},
 	"google.golang.org/grpc":         {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "test", "worker/agent"},
 	"github.com/prometheus":          {"cmd", "coordinator/server"},
 }
