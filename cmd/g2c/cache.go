@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +75,7 @@ func showCache(c *cobra.Command, f *cacheFlags) error {
 	if wantJSON(c) {
 		return printJSON(map[string]any{"dir": dir, "files": u.Files, "bytes": u.Bytes, "limit": limit})
 	}
-	_, err = fmt.Fprintf(os.Stdout, "%s: %s in %d files, of at most %s\n", dir, size(u.Bytes), u.Files, size(limit))
+	_, err = fmt.Fprintf(stdout, "%s: %s in %d files, of at most %s\n", dir, size(u.Bytes), u.Files, size(limit))
 	return err
 }
 
@@ -96,7 +95,7 @@ func pruneCache(c *cobra.Command, f *cacheFlags) error {
 	if wantJSON(c) {
 		return printJSON(map[string]any{"dir": dir, "removed": removed, "left": u})
 	}
-	_, err = fmt.Fprintf(os.Stdout, "removed %s in %d files; %s in %d files are left\n", size(removed.Bytes), removed.Files, size(u.Bytes), u.Files)
+	_, err = fmt.Fprintf(stdout, "removed %s in %d files; %s in %d files are left\n", size(removed.Bytes), removed.Files, size(u.Bytes), u.Files)
 	return err
 }
 

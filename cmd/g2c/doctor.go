@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +28,7 @@ type finding struct {
 
 // newDoctor is `g2c doctor`.
 func newDoctor() *cobra.Command {
-	var storeDir, tuned string
+	var storeDir, cache, tuned string
 	var f clientFlags
 	c := &cobra.Command{
 		Use:   "doctor",
@@ -51,12 +48,13 @@ compiled in, and part of the numerics class: nothing changes by this.
 			}
 			all := []finding{checkFeatures()}
 			all = append(all, checkCPU()...)
-			all = append(append(all, checkCUDA()...), checkMemory(), checkStore(storeDir), checkCache(), checkClock(time.Now()))
+			all = append(append(all, checkCUDA()...), checkMemory(), checkStore(storeDir), checkCache(cache), checkClock(time.Now()))
 			all = append(all, checkCluster(c.Context(), &f)...)
 			return printFindings(c, all)
 		},
 	}
 	c.Flags().StringVar(&storeDir, "store", defaultStore, "store to check")
+	c.Flags().StringVar(&cache, "cache", "", "directory of decoded pixels to check (default the user's cache)")
 	c.Flags().StringVar(&tuned, "tune", "", "measure the kernels that serve this spec on the first GPU, and propose a table")
 	c.Flags().Lookup("tune").NoOptDefVal = "paper"
 	f.add(c)
@@ -94,26 +92,14 @@ func checkStore(dir string) finding {
 	if err := noBucket(dir); err != nil {
 		return finding{"store", fails, err.Error(), "give a directory with --store"}
 	}
-	place := dir
-	for {
-		info, err := os.Stat(place)
-		if errors.Is(err, os.ErrNotExist) && filepath.Dir(place) != place {
-			place = filepath.Dir(place)
-			continue
-		}
-		if err != nil || !info.IsDir() {
-			return finding{"store", fails, fmt.Sprintf("%s: %s is not a directory that can be used", dir, place), "give another directory with --store"}
-		}
-		break
+	place, err := standing(dir)
+	if err != nil {
+		return finding{"store", fails, err.Error(), "give another directory with --store"}
 	}
 	if place != dir {
 		f.Found = fmt.Sprintf("%s does not exist yet, and can be made", dir)
 	}
-	probe, err := os.CreateTemp(place, ".doctor-*")
-	if err == nil {
-		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
-	}
-	if err != nil {
+	if err := tryFolder(place); err != nil {
 		return finding{"store", fails, fmt.Sprintf("%s: %v", dir, err), "check permissions and space, or give another directory with --store"}
 	}
 	if free, known := freeBytes(place); known {
@@ -125,13 +111,13 @@ func checkStore(dir string) finding {
 	return f
 }
 
-// checkCache looks for the place of decoded pixels.
-func checkCache() finding {
-	dir := cacheDir("")
-	if dir == "" {
-		return finding{"cache", warns, "this user has no cache directory", "images are decoded in every run; give --cache DIR to keep them"}
+// checkCache tries the place of decoded pixels.
+func checkCache(flag string) finding {
+	dir, err := cachePlace(flag)
+	if err != nil {
+		return finding{"cache", warns, err.Error(), "images are decoded in every run; give --cache DIR to keep them"}
 	}
-	return finding{Check: "cache", Verdict: passes, Found: dir}
+	return finding{Check: "cache", Verdict: passes, Found: dir + " can be written"}
 }
 
 // earliest is before any release of this program, so a clock that says less is

@@ -112,19 +112,6 @@ func (f *experimentFlags) storePath(file *specFile) string {
 	return file.Spec.Store
 }
 
-// cacheDir is where decoded pixels are kept, as a flag says or with the user's
-// other caches; empty where the machine has no place for it.
-func cacheDir(flag string) string {
-	if flag != "" {
-		return flag
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "g2c", "pixels")
-}
-
 // openStore opens a directory store for writing.
 func openStore(path string) (*filestore.Store, error) {
 	if err := noBucket(path); err != nil {

@@ -100,7 +100,7 @@ func TestACacheThatFailsIsANote(t *testing.T) {
 		if got := parseInspection(t, string(out)).Summary.Fingerprint; got != want {
 			t.Errorf("%s: fingerprint %s, want %s", what, got, want)
 		}
-		if !strings.Contains(notes.String(), "note: ") || !strings.Contains(notes.String(), "memory") {
+		if !strings.Contains(notes.String(), "note: ") || !strings.Contains(notes.String(), "decoded") {
 			t.Errorf("%s: it says %q", what, notes.String())
 		}
 	}

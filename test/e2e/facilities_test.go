@@ -143,3 +143,34 @@ func TestAClosedTerminal(t *testing.T) {
 	}
 	sameBits(t, "after a closed terminal", hashes(t, store), want)
 }
+
+// A cache saves time, and is worth no error: without a place for one everything goes on,
+// with a note, and doctor says why.
+func TestNoPlaceForACache(t *testing.T) {
+	dir := world(t)
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, []byte("no folder"))
+	spec := filepath.Join(dir, "spec.yaml")
+	write(t, spec, []byte(specFor(dir)))
+	for name, env := range map[string][]string{
+		"no home":                 {"HOME=", "XDG_CACHE_HOME="},
+		"a home below a file":     {"HOME=" + file, "XDG_CACHE_HOME="},
+		"a cache that is no path": {"XDG_CACHE_HOME=relative"},
+	} {
+		o := must(t, env, "plan", spec, "--store", filepath.Join(dir, "none"))
+		if strings.Count(o.stderr, "note: nothing is cached") != 1 {
+			t.Errorf("%s: no note on the cache, or several\n%s", name, o.stderr)
+		}
+		if o := must(t, env, "doctor"); !regexp.MustCompile(`(?m)^warn  cache `).MatchString(o.stdout) {
+			t.Errorf("%s: doctor says\n%s", name, o.stdout)
+		}
+	}
+	cache := t.TempDir()
+	o := must(t, nil, "doctor", "--cache", cache)
+	if !strings.Contains(o.stdout, cache+" can be written") {
+		t.Errorf("doctor says\n%s", o.stdout)
+	}
+	if left, err := os.ReadDir(cache); err != nil || len(left) > 0 {
+		t.Errorf("doctor left %v, %v", left, err)
+	}
+}
