@@ -9,7 +9,9 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +35,9 @@ type Config struct {
 	// Credentials of a connection; nil for plain text, over loopback alone.
 	Credentials credentials.TransportCredentials
 	Token       string // empty for none
+	// Proxy names the proxy by which a server is dialled, as the environment says; empty,
+	// or nil, for none.
+	Proxy func(server string) string
 
 	Patience time.Duration // how long a call is repeated whose context has no deadline
 	Attempt  time.Duration // how long one coordinator may take to answer once
@@ -96,7 +101,11 @@ func New(cfg Config) (*Client, error) {
 		grpc.WithDisableServiceConfig(),
 	}, cfg.Options...)
 	for _, s := range cfg.Servers {
-		conn, err := grpc.NewClient("passthrough:///"+s, options...)
+		own := options
+		if cfg.Proxy == nil || cfg.Proxy(s) == "" {
+			own = append(slices.Clip(own), grpc.WithNoProxy())
+		}
+		conn, err := grpc.NewClient("passthrough:///"+s, own...)
 		if err != nil {
 			return nil, errors.Join(fault.New(fault.ErrSpec, "server %s: %w", s, err), c.Close())
 		}
@@ -116,6 +125,15 @@ func Loopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
+}
+
+// hostOf is the host of an address host:port.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
 }
 
 // Close ends all connections.
@@ -243,6 +261,12 @@ func (c *Client) unreachable(err error) error {
 
 // doubt is what may be wrong where no coordinator answers.
 func (c *Client) doubt() string {
+	for _, s := range c.cfg.Servers {
+		if c.cfg.Proxy == nil || c.cfg.Proxy(s) == "" {
+			continue
+		}
+		return fmt.Sprintf("it was asked by way of the proxy %s, as the environment says: if the cluster needs none, set NO_PROXY=%s", c.cfg.Proxy(s), hostOf(s))
+	}
 	if c.cfg.Credentials == nil {
 		return "is it running there? If it has certificates, set --certs or G2C_CERTS to the folder of yours"
 	}

@@ -168,6 +168,32 @@ func TestNobodyAnswers(t *testing.T) {
 }
 
 // Who waits for long hears why, once a call, before the patience is over.
+// A proxy that stands before a server that does not answer is named, with what leaves it out.
+func TestAProxyIsNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for proxy, says := range map[string]bool{"http://proxy.example.org:3128": true, "": false} {
+		c := dial(t, func(cfg *client.Config) {
+			cfg.Patience = 100 * time.Millisecond
+			cfg.Proxy = func(server string) string {
+				if server != l.Addr().String() {
+					t.Errorf("asked for the proxy of %s", server)
+				}
+				return proxy
+			}
+		}, &fake{address: l.Addr().String()})
+		_, err := c.Cluster().Status(t.Context(), &apiv1.StatusRequest{})
+		if err == nil || strings.Contains(err.Error(), "the proxy http://proxy.example.org:3128") != says || strings.Contains(err.Error(), "NO_PROXY=127.0.0.1") != says {
+			t.Errorf("proxy %q: %v", proxy, err)
+		}
+	}
+}
+
 func TestWaitingIsTold(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -33,6 +33,7 @@ func (f *clientFlags) dial() (*client.Client, error) {
 			cfg.Servers = append(cfg.Servers, s)
 		}
 	}
+	cfg.Proxy = proxyOf
 	var err error
 	if cfg.Token, err = readToken(f.token); err != nil {
 		return nil, err

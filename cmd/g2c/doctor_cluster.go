@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	apiv1 "g2c/api/v1"
@@ -23,6 +24,11 @@ func checkCluster(ctx context.Context, f *clientFlags) []finding {
 	var out []finding
 	if f.certs != "" {
 		out = append(out, checkCertificate(f.certs, time.Now()))
+	}
+	for s := range strings.SplitSeq(f.server, ",") {
+		if p := proxyOf(strings.TrimSpace(s)); p != "" {
+			out = append(out, finding{"proxy", warns, fmt.Sprintf("%s is asked by way of the proxy %s", s, p), "if the cluster needs none, add its hosts to NO_PROXY"})
+		}
 	}
 	bad := func(err error) []finding {
 		return append(out, finding{"cluster", fails, err.Error(), "start its coordinators, or correct --server, --certs and --token"})

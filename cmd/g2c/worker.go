@@ -105,7 +105,12 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 // it changes, at once on SIGHUP, so that it can be replaced while the worker runs.
 func (f *workerFlags) dial(ctx context.Context, log *slog.Logger) (*client.Client, error) {
 	cfg := client.DefaultConfig()
-	cfg.Servers = strings.Split(f.server, ",")
+	cfg.Servers, cfg.Proxy = strings.Split(f.server, ","), proxyOf
+	for _, s := range cfg.Servers {
+		if p := proxyOf(s); p != "" {
+			log.Warn("a coordinator is dialled by way of a proxy: NO_PROXY=HOST leaves it out", "server", s, "proxy", p)
+		}
+	}
 	if f.certs != "" {
 		id, err := pki.Load(f.certs)
 		if err != nil {
