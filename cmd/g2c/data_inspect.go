@@ -102,7 +102,7 @@ func (f *inspectFlags) folder(ctx context.Context, path string) ([]inspected, er
 	if fit != dataset.Resize && fit != dataset.Enlarge && fit != dataset.Refuse {
 		return nil, fault.New(fault.ErrSpec, "--fit is %q, and must be resize, enlarge or refuse", f.fit)
 	}
-	opt, err := f.options(f.size, fit)
+	opt, err := f.options(path, f.size, fit)
 	if err != nil {
 		return nil, err
 	}

@@ -140,7 +140,10 @@ func (p *progress) pace(rate float64) []string {
 	if p.each > 0 {
 		shown, things = rate*float64(p.each), p.things
 	}
-	parts := []string{fmt.Sprintf("%.1f %ss/s", shown, things)}
+	if !strings.HasSuffix(things, "iB") {
+		things += "s"
+	}
+	parts := []string{fmt.Sprintf("%.1f %s/s", shown, things)}
 	if left := float64(p.total-p.done) / rate; p.total > 0 && left < maxLeft.Seconds() {
 		parts = append(parts, fmt.Sprintf("%v left", time.Duration(left*float64(time.Second)).Round(time.Second)))
 	}

@@ -43,13 +43,27 @@ func (f *imageFlags) open() (*pixelcache.Cache, error) {
 // opener opens what the tasks of an experiment read.
 func (f *imageFlags) opener() (*datasource.Opener, error) {
 	cache, err := f.open()
-	return &datasource.Opener{Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck}, err
+	return &datasource.Opener{Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck, Progress: readingOf(newDisplay())}, err
 }
 
-// options are for images of one side.
-func (f *imageFlags) options(size int, fit dataset.Fit) (dataset.Options, error) {
+// options are for images of one side, below a path.
+func (f *imageFlags) options(path string, size int, fit dataset.Fit) (dataset.Options, error) {
 	cache, err := f.open()
-	return dataset.Options{Side: size, Fit: fit, Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck}, err
+	show := readingOf(newDisplay())
+	return dataset.Options{
+		Side: size, Fit: fit, Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck,
+		Progress: func(done, total int) { show(path, done, total) },
+	}, err
+}
+
+// readingOf shows how far the reading of a set is, until all of it is read.
+func readingOf(d *display) func(set string, done, total int) {
+	return func(set string, done, total int) {
+		d.report(progress{name: "reading " + set, done: int64(done), total: int64(total), unit: "image"})
+		if done == total {
+			d.close()
+		}
+	}
 }
 
 // units are of sizes.

@@ -31,7 +31,7 @@ func filesOf(images []namedImages, others ...string) []string {
 // openImages reads images and folders, each argument by itself, as training reads
 // its images.
 func openImages(ctx context.Context, args []string, f *imageFlags, size int, fit string) ([]namedImages, error) {
-	opt, err := f.options(size, dataset.Fit(fit))
+	opt, err := f.options("images", size, dataset.Fit(fit))
 	if err != nil {
 		return nil, err
 	}

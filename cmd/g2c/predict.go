@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"g2c/api"
 	"g2c/model/metrics"
@@ -131,7 +129,7 @@ func writePredictions(c *cobra.Command, to *output, table [][]string, all []pred
 	}
 	if to.path == "" {
 		text := out.String()
-		if term.IsTerminal(int(os.Stdout.Fd())) {
+		if stdout.isTerminal() {
 			text = visible(text)
 		}
 		_, err := stdout.Write([]byte(text))

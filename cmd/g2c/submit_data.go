@@ -26,13 +26,35 @@ func (e *experiment) upload(ctx context.Context, cluster *client.Client) error {
 			continue
 		}
 		sets := packs[d.Fingerprint]
-		say("uploading data %.12s, %.1f MiB", d.Fingerprint, float64(dataset.PackBytes(sets...))/(1<<20))
-		err := cluster.Upload(ctx, d.Fingerprint, dataset.PackBytes(sets...), func(w io.Writer) error { return dataset.WritePack(w, sets...) })
+		bytes := dataset.PackBytes(sets...)
+		say("uploading data %.12s, %s", d.Fingerprint, size(bytes))
+		shown := newDisplay()
+		err := cluster.Upload(ctx, d.Fingerprint, bytes, func(w io.Writer) error {
+			return dataset.WritePack(&counted{w: w, shown: shown, name: "uploading " + d.Fingerprint[:12], total: bytes}, sets...)
+		})
+		shown.close()
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// counted shows how far the writing of something is.
+type counted struct {
+	w     io.Writer
+	shown *display
+	name  string
+	total int64
+	done  int64
+}
+
+// Write implements io.Writer.
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.done += int64(n)
+	c.shown.report(progress{name: c.name, done: c.done >> 20, total: c.total >> 20, unit: "MiB"})
+	return n, err
 }
 
 // packs are the sets that the plan's tasks read from files, by fingerprint.
