@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	abortOnCrash()
 	outliveStderr()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the program at once: nothing that is stored needs more.
@@ -21,7 +22,7 @@ func main() {
 		stop()
 		say("stopping at the next step and saving; once more to stop at once")
 	})
-	err := stdout.settle(newRoot().ExecuteContext(ctx))
+	err := stdout.settle(runVerb(ctx))
 	told()
 	stop()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // exitCodes is the help that every verb shares.
 const exitCodes = `Exit codes: 0 done; 1 training or a check failed; 2 the command or the spec is
 wrong; 3 the data is wrong; 4 not found; 5 unavailable or not permitted;
-130 interrupted with state saved.`
+130 interrupted with state saved. A crash of g2c itself is 1, or 134 (SIGABRT).`
 
 // newRoot is the command line. Each verb has a file of its own.
 func newRoot() *cobra.Command {

@@ -146,7 +146,7 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 	err := local.Run(ctx, local.Options{
 		Experiment: e.plan.Experiment,
 		Works:      works,
-		Workers:    []local.Worker{worker},
+		Workers:    []local.Worker{guarded{worker}},
 		Finished: func(ctx context.Context, k api.Key) (bool, error) {
 			m, damage, err := repo.Final(ctx, k.String(), checkpoint.Present)
 			for _, d := range damage {

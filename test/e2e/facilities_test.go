@@ -174,3 +174,40 @@ func TestNoPlaceForACache(t *testing.T) {
 		t.Errorf("doctor left %v, %v", left, err)
 	}
 }
+
+// What ends the program by no wish of its own is never exit code 2, which is a wrong spec.
+func TestNoCrashIsAWrongSpec(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGSEGV} {
+		dir := t.TempDir()
+		c := exec.CommandContext(t.Context(), program, "coordinator", "--single", "--id", "c1", "--listen", "127.0.0.1:0")
+		c.Dir = dir
+		stderr, err := c.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stderr)
+		if !lines.Scan() {
+			t.Fatal("it says nothing")
+		}
+		if err := c.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		stacks := false
+		for lines.Scan() {
+			stacks = stacks || strings.HasPrefix(lines.Text(), "goroutine ")
+		}
+		_ = c.Wait() // it is known how that ends
+		if w := c.ProcessState.Sys().(syscall.WaitStatus); !w.Signaled() || w.Signal() != syscall.SIGABRT || w.CoreDump() {
+			t.Errorf("%v: %v, want SIGABRT and no core", s, c.ProcessState)
+		}
+		if !stacks {
+			t.Errorf("%v: there is nothing to report", s)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%v left %v, %v", s, left, err)
+		}
+	}
+}
