@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"g2c/checkpoint"
@@ -17,6 +19,7 @@ import (
 
 const (
 	killDir  = "G2C_TEST_KILL_DIR"
+	killLack = "G2C_TEST_KILL_LACK" // operations that the file system does not have
 	killLast = 6
 	kills    = 8
 )
@@ -37,6 +40,10 @@ func TestMain(m *testing.M) {
 // it has read a byte, so that its parent kills it between any two of them.
 func trainUntilKilled(dir string) error {
 	disk := diskfault.New()
+	disk.Lacks = map[string]error{}
+	for _, op := range strings.Fields(os.Getenv(killLack)) {
+		disk.Lacks[op] = syscall.EPERM
+	}
 	in := bufio.NewReader(os.Stdin)
 	disk.Before = func(op, _ string) {
 		fmt.Println(op)
@@ -53,10 +60,10 @@ func trainUntilKilled(dir string) error {
 
 // runAndKill runs a child and kills it -9 at its n-th file operation; it
 // reports whether the child came to its end before.
-func runAndKill(t *testing.T, dir string, n int) (finished bool) {
+func runAndKill(t *testing.T, dir, lacks string, n int) (finished bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), killDir+"="+dir)
+	cmd.Env = append(os.Environ(), killDir+"="+dir, killLack+"="+lacks)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -90,14 +97,22 @@ func runAndKill(t *testing.T, dir string, n int) (finished bool) {
 	return true
 }
 
+// On every kind of file system a kill leaves checkpoints whole: with hard links, with
+// renames that replace nothing, and with neither.
 func TestKillMinusNine(t *testing.T) {
+	for _, lacks := range []string{"", "link", "link renamenew"} {
+		t.Run(lacks, func(t *testing.T) { killMinusNine(t, lacks) })
+	}
+}
+
+func killMinusNine(t *testing.T, lacks string) {
 	const seed = 1
 	random := rand.New(rand.NewPCG(seed, 0))
 	dir := filepath.Join(t.TempDir(), "store")
 	before := int64(0)
 	for range kills {
 		n := random.IntN(40)
-		if runAndKill(t, dir, n) {
+		if runAndKill(t, dir, lacks, n) {
 			break
 		}
 		reader, err := filestore.OpenRead(dir)
@@ -111,7 +126,7 @@ func TestKillMinusNine(t *testing.T) {
 		before = step
 	}
 	const never = 1 << 30
-	if !runAndKill(t, dir, never) {
+	if !runAndKill(t, dir, lacks, never) {
 		t.Fatal("the last run did not finish")
 	}
 	mustFinish(t, openRepo(t, dir), killLast, "after kills")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"g2c/checkpoint/store"
@@ -49,6 +50,32 @@ func (r *Repo) Record(ctx context.Context, task, name string, value any) (bool, 
 		return false, fault.New(fault.ErrData, "record %s: %w", key, err)
 	}
 	return true, nil
+}
+
+// bestRecord names the checkpoint of a task that did best on its validation images, so
+// that a collection can keep it.
+const bestRecord = "best"
+
+// bestStep is the best record. There is no best where it is missing.
+type bestStep struct {
+	Step int64 `json:"step"`
+}
+
+func (r *Repo) putBest(ctx context.Context, m Manifest) error {
+	if known, err := r.best(ctx, m.Task); err != nil || known == m.Step {
+		return err
+	}
+	return r.PutRecord(ctx, m.Task, bestRecord, bestStep{m.Step})
+}
+
+// best is the step of a task's best checkpoint, negative for none that is known.
+func (r *Repo) best(ctx context.Context, task string) (int64, error) {
+	best := bestStep{Step: -1}
+	_, err := r.Record(ctx, task, bestRecord, &best)
+	if errors.Is(err, fault.ErrData) { // a record may be damaged
+		return -1, nil
+	}
+	return best.Step, err
 }
 
 func recordKey(task, name string) (string, error) {

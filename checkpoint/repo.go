@@ -21,12 +21,13 @@ type Repo struct {
 	store store.Store
 	// saving keeps a collection (writer) from deleting an object between its
 	// put and the commit of the manifest that names it (readers), within one
-	// process; between processes the times of objects do (see Execute).
+	// process; between processes the lock of the same name does.
 	saving sync.RWMutex
+	made   made
 }
 
 // New makes a Repo over a store.
-func New(s store.Store) *Repo { return &Repo{store: s} }
+func New(s store.Store) *Repo { return &Repo{store: s, made: newMade()} }
 
 // Store is the store beneath.
 func (r *Repo) Store() store.Store { return r.store }
@@ -64,19 +65,21 @@ func (r *Repo) Save(ctx context.Context, s Snapshot) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, fmt.Errorf("save checkpoint: %w", err)
 	}
-	r.saving.RLock()
-	defer r.saving.RUnlock()
-	for _, name := range m.PayloadNames() {
-		// Put even what may be there: that heals a damaged copy, and makes an
-		// old one young, so that no collection takes it from under us.
-		if err := r.store.Put(ctx, m.Payloads[name].Key(), s.Payloads[name]); err != nil {
-			return Manifest{}, fmt.Errorf("save checkpoint of step %d, payload %s: %w", m.Step, name, err)
+	err = r.whileSaving(ctx, func() error {
+		for _, name := range m.PayloadNames() {
+			if err := r.keep(ctx, m.Task, m.Payloads[name], s.Payloads[name]); err != nil {
+				return fmt.Errorf("payload %s: %w", name, err)
+			}
 		}
-	}
-	if err := r.commit(ctx, m.Key(), data); err != nil {
+		return r.commit(ctx, m.Key(), data)
+	})
+	if err != nil {
 		return Manifest{}, fmt.Errorf("save checkpoint of step %d: %w", m.Step, err)
 	}
-	return Decode(data)
+	if m, err = Decode(data); err == nil {
+		r.made.saved(m)
+	}
+	return m, err
 }
 
 // commit puts a manifest where there is none, or an equal or a damaged one.

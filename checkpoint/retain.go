@@ -41,6 +41,7 @@ type Candidate struct {
 	Age      time.Duration // since it was stored
 	Best     bool          // the task's best, in its caller's judgement
 	Running  bool          // its task is running elsewhere: everything is kept
+	Unwanted bool          // no experiment wants its task any more, and the policy may drop it
 	Damaged  bool          // a payload is missing or short: it saves nobody
 }
 
@@ -78,6 +79,8 @@ func Retain(candidates []Candidate, p Policy) []Verdict {
 func judge(c Candidate, p Policy, newerWhole int) Verdict {
 	keep := func(format string, a ...any) Verdict { return Verdict{c, false, fmt.Sprintf(format, a...)} }
 	switch {
+	case c.Unwanted && !c.Running && !p.spares(c.Age):
+		return Verdict{c, true, "no experiment wants its task"}
 	case c.Manifest.Final:
 		return keep("final")
 	case newerWhole < p.Keep && c.Damaged:
@@ -96,19 +99,19 @@ func judge(c Candidate, p Policy, newerWhole int) Verdict {
 
 // Object is a stored object on which collection decides.
 type Object struct {
-	Key      string
-	Bytes    int64
-	Age      time.Duration // since it was last put
-	Modified time.Time     // carried into the plan, to see that nobody put it since
+	Key     string
+	Bytes   int64
+	Age     time.Duration // since it was last put
+	Version string        // carried into the plan, to see that nobody put it since
 }
 
 // Action is one line of a plan.
 type Action struct {
-	Key      string
-	Bytes    int64
-	Modified time.Time // zero for manifests, which never change
-	Delete   bool
-	Why      string
+	Key     string
+	Bytes   int64
+	Version string // empty for manifests, which never change
+	Delete  bool
+	Why     string
 }
 
 // Plan is what a collection will do: deletions in order, manifests before
@@ -135,7 +138,7 @@ func Collect(verdicts []Verdict, objects []Object, unreadable []Damage, p Policy
 	sorted := slices.Clone(objects)
 	slices.SortFunc(sorted, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
 	for _, o := range sorted {
-		a := Action{Key: o.Key, Bytes: o.Bytes, Modified: o.Modified}
+		a := Action{Key: o.Key, Bytes: o.Bytes, Version: o.Version}
 		switch {
 		case named[o.Key] != "":
 			a.Why = "named by " + named[o.Key]

@@ -181,7 +181,7 @@ func TestGCOfTheWholeStore(t *testing.T) {
 	}
 	plan := func(now time.Time, running func(string) bool) checkpoint.Plan {
 		t.Helper()
-		p, err := repo.PlanGC(t.Context(), checkpoint.DefaultPolicy(), now, nil, running)
+		p, err := repo.PlanGC(t.Context(), checkpoint.DefaultPolicy(), now, checkpoint.Judge{Running: running})
 		if err != nil {
 			t.Fatal(err)
 		}

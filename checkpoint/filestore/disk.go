@@ -18,6 +18,8 @@ type Disk interface {
 	Create(path string) (File, error)
 	// Link gives the file a second name; a name that is taken is fs.ErrExist.
 	Link(from, to string) error
+	// RenameNew gives the file another name; one that is taken is fs.ErrExist.
+	RenameNew(from, to string) error
 	// Rename replaces the name to, in one step.
 	Rename(from, to string) error
 	// Remove takes a name away.
@@ -58,13 +60,18 @@ func (OSDisk) Create(path string) (File, error) {
 // claim locks a new temporary file. The cleaner of another process can have
 // taken it for an orphan in the moment before; errSwept then asks for another.
 func claim(f *os.File, path string) error {
-	got, err := tryFlock(f)
+	got, err := tryFlock(f, syscall.LOCK_EX)
 	if err != nil {
 		return err
 	}
 	if !got {
 		return errSwept
 	}
+	return stillNamed(f, path)
+}
+
+// stillNamed is errSwept where a path no longer names an open file.
+func stillNamed(f *os.File, path string) error {
 	named, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return errSwept
@@ -85,6 +92,14 @@ func claim(f *os.File, path string) error {
 // Link implements Disk.
 func (OSDisk) Link(from, to string) error { return os.Link(from, to) }
 
+// RenameNew implements Disk.
+func (OSDisk) RenameNew(from, to string) error {
+	if err := renameNew(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
 // Rename implements Disk.
 func (OSDisk) Rename(from, to string) error { return os.Rename(from, to) }
 
@@ -104,11 +119,11 @@ func (OSDisk) SyncDir(path string) error {
 	return d.Close()
 }
 
-// tryFlock takes the exclusive lock of an open file if nobody has it. The
-// kernel drops it when the last descriptor goes, kill -9 included.
-func tryFlock(f *os.File) (bool, error) {
+// tryFlock takes the lock of an open file, alone or shared, if nobody's keeps it
+// away. The kernel drops it when the last descriptor goes, kill -9 included.
+func tryFlock(f *os.File, how int) (bool, error) {
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		switch {
 		case err == nil:
 			return true, nil

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"g2c/checkpoint/store"
@@ -25,6 +27,20 @@ func unavailable(doing, what string, err error) error {
 			WithHint("make the directory writable or give another with --store")
 	}
 	return fault.New(fault.ErrUnavailable, "%s %s: %w", doing, what, err).WithHint("check the disk or the network mount")
+}
+
+// unavailable is an error of a store that was opened: besides what an error of the
+// operating system says, its folder may be gone, or have no locks.
+func (s *Store) unavailable(doing, what string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Op == "flock" && (lacks(err) || errors.Is(err, syscall.ENOLCK)) {
+		return noLocks(s.root, err)
+	}
+	if _, gone := os.Stat(filepath.Join(s.root, tmpName)); s.disk != nil && absent(gone) && absent(err) {
+		return fault.New(fault.ErrUnavailable, "%s %s: store %s is gone: deleted, moved or unmounted since it was opened: %w", doing, what, s.root, err).
+			WithHint("bring it back and start again: what was saved before goes on")
+	}
+	return unavailable(doing, what, err)
 }
 
 // chain is one error that is both, on one line.

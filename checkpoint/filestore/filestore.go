@@ -1,15 +1,19 @@
 // Package filestore keeps objects as files under one directory. It is a
 // store.Store and a store.Locker for one machine or a shared file system with
-// hard links and flock; it knows nothing of what the objects mean.
+// flock; it knows nothing of what the objects mean.
 //
-//	DIR/<key>       one object, its key as the path
-//	DIR/.tmp/       files being written; a writer holds the lock of its file
-//	DIR/.lock       the store lock; the holder's process and host inside
+//	DIR/<key>         one object, its key as the path
+//	DIR/.tmp/         files being written; a writer holds the lock of its file
+//	DIR/.lock         the lock of the whole store
+//	DIR/.locks/<name> the other locks; who holds one alone has its process and host inside
 //
 // An object is written to a temporary file, flushed, given its name in one
 // step (rename to replace, hard link to create), and its directory flushed:
 // a kill or a power cut leaves the whole object or none. What a killed writer
 // left in .tmp is removed by the next Open; files of living writers are kept.
+// Open tries what the file system can do; where it has no hard links, files are
+// created in another way (see creation), and where it cannot flush folders, they
+// are not flushed.
 //
 // A Store may be used by many goroutines, and a directory by many Stores in
 // many processes.
@@ -21,14 +25,17 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 
 	"g2c/checkpoint/store"
 	"g2c/internal/fault"
+	"g2c/internal/residue"
 )
 
 const (
-	tmpName  = ".tmp"
-	lockName = ".lock"
+	tmpName   = ".tmp"
+	lockName  = ".lock"
+	locksName = ".locks"
 )
 
 // Store is a directory of objects.
@@ -36,11 +43,15 @@ type Store struct {
 	root     string
 	disk     Disk // nil: read-only
 	sequence atomic.Int64
+
+	// Found when it was opened:
+	can     Abilities
+	creates creation
 }
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Locker = (*Store)(nil)
+	_ store.Creator = (*Store)(nil)
+	_ store.Locker  = (*Store)(nil)
 )
 
 // Open opens a directory for reading and writing, makes it if need be, proves
@@ -83,19 +94,16 @@ func (s *Store) prepare() error {
 		return notDirectory(s.root)
 	}
 	tmp := filepath.Join(s.root, tmpName)
-	if err := s.mkdirAll(tmp); err != nil {
-		return unavailable("make store", s.root, err)
+	for _, dir := range []string{tmp, filepath.Join(s.root, locksName)} {
+		if err := s.mkdirAll(dir); err != nil {
+			return s.unavailable("make store", s.root, err)
+		}
 	}
 	if err := s.sweep(tmp); err != nil {
-		return unavailable("clear leftovers in store", s.root, err)
+		return s.unavailable("clear leftovers in store", s.root, err)
 	}
-	// An existing directory may be read-only: better now than an epoch later.
-	f, path, err := s.createTemp()
-	if err != nil {
-		return unavailable("write to store", s.root, err)
-	}
-	if err := errors.Join(s.disk.Remove(path), f.Close()); err != nil {
-		return unavailable("write to store", s.root, err)
+	if err := s.probe(); err != nil {
+		return s.unavailable("write to store", s.root, err)
 	}
 	return nil
 }
@@ -121,7 +129,7 @@ func (s *Store) mkdirAll(dir string) error {
 	if err := s.disk.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return s.disk.SyncDir(parent)
+	return s.syncDir(parent)
 }
 
 // sweep removes temporary files whose writer is gone: those whose lock is free.
@@ -131,6 +139,9 @@ func (s *Store) sweep(tmp string) error {
 		return err
 	}
 	for _, e := range entries {
+		if e.IsDir() || residue.Is(e.Name()) {
+			continue // not ours
+		}
 		if err := s.sweepOne(filepath.Join(tmp, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -144,7 +155,7 @@ func (s *Store) sweepOne(path string) error {
 		return err
 	}
 	defer f.Close() // read by nobody; closing only drops the lock
-	orphan, err := tryFlock(f)
+	orphan, err := tryFlock(f, syscall.LOCK_EX)
 	if err != nil || !orphan {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,7 +17,10 @@ import (
 	"g2c/internal/fault"
 )
 
-const lockDir = "G2C_TEST_LOCK_DIR"
+const (
+	lockDir  = "G2C_TEST_LOCK_DIR"
+	heldLock = "task-a"
+)
 
 // TestMain lets the test binary stand in for another process: it holds the
 // lock until its standard input ends.
@@ -36,7 +40,7 @@ func holdLock(dir string) error {
 	if err != nil {
 		return err
 	}
-	release, err := s.Lock(context.Background(), false)
+	release, err := s.Lock(context.Background(), heldLock, false, false)
 	if err != nil {
 		return err
 	}
@@ -74,14 +78,14 @@ func TestLockAcrossProcesses(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	cmd, in := holder(t, dir)
-	_, err := s.Lock(t.Context(), false)
+	_, err := s.Lock(t.Context(), heldLock, false, false)
 	if !errors.Is(err, fault.ErrUnavailable) || !errors.Is(err, store.ErrLocked) ||
 		!strings.Contains(err.Error(), fmt.Sprintf("process %d ", cmd.Process.Pid)) {
 		t.Errorf("second lock: %v", err)
 	}
 	got := make(chan error, 1)
 	go func() {
-		release, err := s.Lock(context.Background(), true)
+		release, err := s.Lock(context.Background(), heldLock, false, true)
 		if err == nil {
 			err = release()
 		}
@@ -110,7 +114,7 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 	if err := cmd.Wait(); err == nil {
 		t.Fatal("the holder ended well, but was killed")
 	}
-	release, err := s.Lock(t.Context(), false)
+	release, err := s.Lock(t.Context(), heldLock, false, false)
 	if err != nil {
 		t.Fatalf("after kill -9: %v", err)
 	}
@@ -122,26 +126,91 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 func TestLockWithinOneProcess(t *testing.T) {
 	dir := t.TempDir()
 	a, b := open(t, dir), open(t, dir)
-	release, err := a.Lock(t.Context(), false)
+	release, err := a.Lock(t.Context(), heldLock, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Lock(t.Context(), false); !errors.Is(err, store.ErrLocked) {
+	if _, err := b.Lock(t.Context(), heldLock, false, false); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("second lock: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.Lock(ctx, true); !errors.Is(err, fault.ErrInterrupted) {
+	if _, err := b.Lock(ctx, heldLock, false, true); !errors.Is(err, fault.ErrInterrupted) {
 		t.Errorf("cancelled wait: %v", err)
 	}
 	if err := release(); err != nil {
 		t.Error(err)
 	}
-	release, err = b.Lock(t.Context(), false)
+	release, err = b.Lock(t.Context(), heldLock, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := release(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who shares a lock keeps away those who want it alone, and they keep away those who
+// share it; other locks are no matter.
+func TestLocksAreSharedOrNot(t *testing.T) {
+	s := open(t, t.TempDir())
+	take := func(name string, shared bool) (func() error, bool) {
+		t.Helper()
+		release, err := s.Lock(t.Context(), name, shared, false)
+		if err != nil && !errors.Is(err, store.ErrLocked) {
+			t.Fatal(err)
+		}
+		return release, err == nil
+	}
+	for _, name := range []string{store.WholeStore, "saving"} {
+		first, ok1 := take(name, true)
+		second, ok2 := take(name, true)
+		if _, ok := take(name, false); !ok1 || !ok2 || ok {
+			t.Fatalf("%q: shared %v and %v, then alone %v", name, ok1, ok2, ok)
+		}
+		if err := errors.Join(first(), second()); err != nil {
+			t.Fatal(err)
+		}
+		alone, ok := take(name, false)
+		if _, shared := take(name, true); !ok || shared {
+			t.Fatalf("%q: alone %v, then shared %v", name, ok, shared)
+		}
+		other, ok := take("other", false)
+		if !ok {
+			t.Errorf("%q keeps away those who want another", name)
+		}
+		if err := errors.Join(alone(), other()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Lock(t.Context(), "../x", false, false); !errors.Is(err, store.ErrBadKey) {
+		t.Errorf("a lock outside of the store: %v", err)
+	}
+}
+
+// Who looks at a lock, also in a store that may only be read, sees who holds it.
+func TestHolderOfALock(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	reader, err := filestore.OpenRead(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, held, err := reader.Holder(heldLock); held || err != nil {
+		t.Errorf("nobody holds it: %q, %v", name, err)
+	}
+	cmd, in := holder(t, dir)
+	name, held, err := reader.Holder(heldLock)
+	if err != nil || !held || !strings.Contains(name, fmt.Sprintf("process %d ", cmd.Process.Pid)) {
+		t.Errorf("%q, %v, %v", name, held, err)
+	}
+	if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	if name, held, err := reader.Holder(heldLock); held || err != nil {
+		t.Errorf("it was given back: %q, %v", name, err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, ".locks")); err != nil || len(entries) > 0 {
+		t.Errorf("left in the folder of locks: %v, %v", entries, err)
 	}
 }

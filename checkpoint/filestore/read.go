@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"g2c/checkpoint/store"
+	"g2c/internal/residue"
 )
 
 // Get implements store.Reader.
@@ -50,7 +53,7 @@ func (s *Store) open(ctx context.Context, key string) (*os.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	f, err := os.Open(path)
+	f, err := openWhole(path)
 	if err != nil {
 		return nil, s.readError(key, path, err)
 	}
@@ -64,6 +67,23 @@ func (s *Store) open(ctx context.Context, key string) (*os.File, error) {
 		return nil, fmt.Errorf("read %s: %w", key, store.ErrNotExist)
 	}
 	return f, nil
+}
+
+// openTries bounds the attempts to open a file that is being replaced.
+const openTries = 20
+
+// openWhole opens a file. Where renames are several steps beneath (exFAT by FUSE), one
+// that is replaced meanwhile is not there for a moment.
+func openWhole(path string) (f *os.File, err error) {
+	for range openTries {
+		if f, err = os.Open(path); !absent(err) {
+			return f, err
+		}
+		if _, there := os.Lstat(path); there != nil {
+			return nil, err
+		}
+	}
+	return nil, err
 }
 
 func (s *Store) readError(key, path string, err error) error {
@@ -86,11 +106,21 @@ func (s *Store) Stat(_ context.Context, key string) (store.Info, error) {
 	if !info.Mode().IsRegular() {
 		return store.Info{}, fmt.Errorf("read %s: %w", key, store.ErrNotExist)
 	}
-	return store.Info{Key: key, SizeBytes: info.Size(), Modified: info.ModTime()}, nil
+	return infoOf(key, info), nil
+}
+
+// infoOf describes a file. Its inode is another after every put, as long as those that
+// it replaced last have theirs.
+func infoOf(key string, info fs.FileInfo) store.Info {
+	version := strconv.FormatInt(info.ModTime().UnixNano(), 36)
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		version += "-" + strconv.FormatUint(stat.Ino, 36)
+	}
+	return store.Info{Key: key, SizeBytes: info.Size(), Modified: info.ModTime(), Version: version}
 }
 
 // List implements store.Reader. Files whose names are no keys are not objects
-// and are left out.
+// and are left out, as is what operating systems leave in folders.
 func (s *Store) List(ctx context.Context, prefix string) ([]store.Info, error) {
 	var infos []store.Info
 	folder, _ := splitPrefix(prefix)
@@ -110,7 +140,7 @@ func (s *Store) List(ctx context.Context, prefix string) ([]store.Info, error) {
 			return err
 		}
 		key := filepath.ToSlash(relative)
-		if store.CheckKey(key) != nil {
+		if store.CheckKey(key) != nil || residue.Is(e.Name()) {
 			if e.IsDir() {
 				return fs.SkipDir
 			}
@@ -123,7 +153,7 @@ func (s *Store) List(ctx context.Context, prefix string) ([]store.Info, error) {
 		if err != nil {
 			return ignoreAbsent(err)
 		}
-		infos = append(infos, store.Info{Key: key, SizeBytes: info.Size(), Modified: info.ModTime()})
+		infos = append(infos, infoOf(key, info))
 		return nil
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,11 +21,13 @@ const (
 	copyBytes = 1 << 20
 	// createTries bounds the search for a free temporary name.
 	createTries = 100
+	// creating is the lock of those who create by a look and a rename.
+	creating = "creating"
 )
 
 // Put implements store.Store.
 func (s *Store) Put(ctx context.Context, key string, body store.Body) error {
-	_, err := s.put(ctx, key, body, func(tmp, path string) (bool, error) {
+	_, _, err := s.put(ctx, key, body, func(tmp, path string) (bool, error) {
 		return true, s.disk.Rename(tmp, path)
 	})
 	return err
@@ -32,36 +35,73 @@ func (s *Store) Put(ctx context.Context, key string, body store.Body) error {
 
 // PutIfAbsent implements store.Store.
 func (s *Store) PutIfAbsent(ctx context.Context, key string, body store.Body) (bool, error) {
-	return s.put(ctx, key, body, func(tmp, path string) (bool, error) {
-		err := s.disk.Link(tmp, path)
-		if errors.Is(err, fs.ErrExist) {
-			return false, s.disk.Remove(tmp)
-		}
-		if err != nil {
-			return false, err
-		}
-		return true, s.disk.Remove(tmp)
-	})
+	won, _, err := s.Create(ctx, key, body)
+	return won, err
+}
+
+// Create implements store.Creator.
+func (s *Store) Create(ctx context.Context, key string, body store.Body) (won bool, made store.Info, err error) {
+	return s.put(ctx, key, body, func(tmp, path string) (bool, error) { return s.create(ctx, tmp, path) })
+}
+
+// create names a finished file, unless the name is taken.
+func (s *Store) create(ctx context.Context, tmp, path string) (bool, error) {
+	var err error
+	switch s.creates {
+	case byLink:
+		err = s.disk.Link(tmp, path)
+	case byRename:
+		err = s.disk.RenameNew(tmp, path)
+	case byLock:
+		err = s.createLocked(ctx, tmp, path)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return false, s.disk.Remove(tmp)
+	}
+	if err == nil && s.creates == byLink {
+		err = s.disk.Remove(tmp)
+	}
+	return err == nil, err
+}
+
+// createLocked renames a file to a name that it found free. The lock keeps others who
+// create in this way from looking meanwhile, and ends with the process.
+func (s *Store) createLocked(ctx context.Context, tmp, path string) (err error) {
+	release, err := s.Lock(ctx, creating, false, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return cmp.Or(err, fs.ErrExist)
+	}
+	return s.disk.Rename(tmp, path)
 }
 
 // put writes body to a temporary file and lets commit name it. The file stays
-// open, and so locked against sweepers, until it has its name.
-func (s *Store) put(ctx context.Context, key string, body store.Body, commit func(tmp, path string) (bool, error)) (bool, error) {
+// open, and so locked against sweepers, until it has its name. made is the file that
+// was written, as it was named.
+func (s *Store) put(ctx context.Context, key string, body store.Body, commit func(tmp, path string) (bool, error)) (won bool, made store.Info, err error) {
 	path, err := s.path(key)
 	if err != nil {
-		return false, err
+		return false, made, err
 	}
 	if s.disk == nil {
-		return false, readOnly(s.root)
+		return false, made, readOnly(s.root)
 	}
-	if err := s.mkdirAll(filepath.Dir(path)); err != nil {
-		return false, unavailable("store", path, err)
-	}
+	// The temporary file comes first: a folder that was unmounted is not made again.
 	f, tmp, err := s.createTemp()
 	if err != nil {
-		return false, unavailable("store", path, err)
+		return false, made, s.unavailable("store", path, err)
 	}
-	won, err := s.fill(ctx, f, tmp, path, body, commit)
+	won, err = s.fill(ctx, f, tmp, path, body, func(tmp, path string) (bool, error) {
+		info, err := os.Stat(tmp)
+		if err != nil {
+			return false, err
+		}
+		made = infoOf(key, info)
+		return commit(tmp, path)
+	})
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
@@ -70,18 +110,21 @@ func (s *Store) put(ctx context.Context, key string, body store.Body, commit fun
 		// is nothing under the name, and what stays the next Open sweeps.
 		_ = s.disk.Remove(tmp)
 		if cause := ctx.Err(); cause != nil && errors.Is(err, cause) {
-			return false, fmt.Errorf("store %s: %w", path, err)
+			return false, made, fmt.Errorf("store %s: %w", path, err)
 		}
-		return false, unavailable("store", path, err)
+		return false, made, s.unavailable("store", path, err)
 	}
-	return won, nil
+	return won, made, nil
 }
 
 func (s *Store) fill(ctx context.Context, f File, tmp, path string, body store.Body, commit func(tmp, path string) (bool, error)) (bool, error) {
+	if err := s.mkdirAll(filepath.Dir(path)); err != nil {
+		return false, err
+	}
 	if err := copyBody(ctx, f, body); err != nil {
 		return false, err
 	}
-	if err := f.Sync(); err != nil {
+	if err := f.Sync(); err != nil && !lacks(err) {
 		return false, err
 	}
 	won, err := commit(tmp, path)
@@ -89,7 +132,7 @@ func (s *Store) fill(ctx context.Context, f File, tmp, path string, body store.B
 		return false, err
 	}
 	// A loser flushes too: its caller will build on the winner's object.
-	return won, s.disk.SyncDir(filepath.Dir(path))
+	return won, s.syncDir(filepath.Dir(path))
 }
 
 func copyBody(ctx context.Context, w io.Writer, body store.Body) error {
@@ -144,10 +187,10 @@ func (s *Store) Delete(_ context.Context, key string) error {
 		return nil
 	}
 	if err != nil {
-		return unavailable("delete", path, err)
+		return s.unavailable("delete", path, err)
 	}
-	if err := s.disk.SyncDir(filepath.Dir(path)); err != nil {
-		return unavailable("delete", path, err)
+	if err := s.syncDir(filepath.Dir(path)); err != nil {
+		return s.unavailable("delete", path, err)
 	}
 	return nil
 }

@@ -28,8 +28,8 @@ var (
 	ErrRange = errors.New("range outside the object")
 	// ErrBadKey is a key that CheckKey refuses.
 	ErrBadKey = errors.New("bad object key")
-	// ErrLocked is a store that another process holds.
-	ErrLocked = errors.New("store is locked")
+	// ErrLocked is a lock that another process holds.
+	ErrLocked = errors.New("locked")
 )
 
 // Info describes one object.
@@ -39,6 +39,8 @@ type Info struct {
 	// Modified is when the object was last put, by the store's clock. It
 	// serves garbage collection and never enters a result.
 	Modified time.Time
+	// Version differs after every put.
+	Version string
 }
 
 // Body is the content of an object to be put. Reading at offsets lets a
@@ -81,9 +83,25 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Locker is a store that one process can have to itself.
+// Creator is a Store that describes what it created, as it left it: another may have
+// put it again before the caller can look.
+type Creator interface {
+	Store
+	// Create is PutIfAbsent; made is the object of a writer that won.
+	Create(ctx context.Context, key string, body Body) (won bool, made Info, err error)
+}
+
+// WholeStore is the name of the lock that programs of releases before the names
+// hold alone while they run: who shares it keeps them out.
+const WholeStore = ""
+
+// Locker is a store whose users can keep out of each other's way, in whatever
+// process they are. A lock has a name, as a segment of a key, or WholeStore.
 type Locker interface {
-	// Lock takes the store, or waits for it, or returns ErrLocked with the
-	// holder's name. The lock ends with release or with the process.
-	Lock(ctx context.Context, wait bool) (release func() error, err error)
+	// Lock takes a lock alone, or shared with others who share it. It waits, or
+	// returns ErrLocked with the holder's name. The lock ends with release or with
+	// the process.
+	Lock(ctx context.Context, name string, shared, wait bool) (release func() error, err error)
+	// Holder names who holds a lock alone.
+	Holder(name string) (holder string, held bool, err error)
 }

@@ -1,7 +1,8 @@
 package main
 
 import (
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -190,65 +191,112 @@ func printAudit(c *cobra.Command, a audit) error {
 	return nil
 }
 
+// collection is what `g2c ckpt gc` is asked for.
+type collection struct {
+	policy        checkpoint.Policy
+	unwanted, yes bool
+}
+
 func newCkptGC() *cobra.Command {
-	policy := checkpoint.DefaultPolicy()
-	var yes bool
+	g := collection{policy: checkpoint.DefaultPolicy()}
 	c := &cobra.Command{
 		Use:   "gc STORE",
 		Short: "Plan what can be deleted, and with --yes delete it",
 		Long: `Plan what can be deleted, and with --yes delete it: checkpoints older than a task's
-newest ones, and objects that no manifest names. Finished results stay, and so does
-whatever is younger than --spare.
+newest ones, except the one that did best on its validation images, and objects that no
+manifest names. Finished results stay, and so does whatever is younger than --spare, or
+belongs to a task that is running.
+
+--unwanted takes finished work too: of tasks whose experiment was forgotten
+(` + "`g2c forget`" + `), if no experiment of the store wants them. Experiments of a cluster are
+not recorded in the store, so a task that one of them shares with a forgotten one goes.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return collect(c, args[0], policy, yes) },
+		RunE: func(c *cobra.Command, args []string) error { return g.run(c, args[0]) },
 	}
-	c.Flags().IntVar(&policy.Keep, "keep", policy.Keep, "newest checkpoints of each task that stay")
-	c.Flags().DurationVar(&policy.Spare, "spare", policy.Spare, "what is younger stays")
-	c.Flags().BoolVar(&yes, "yes", false, "delete; without it the plan is only printed")
+	c.Flags().IntVar(&g.policy.Keep, "keep", g.policy.Keep, "newest checkpoints of each task that stay")
+	c.Flags().DurationVar(&g.policy.Spare, "spare", g.policy.Spare, "what is younger stays")
+	c.Flags().BoolVar(&g.unwanted, "unwanted", false, "also what only forgotten experiments wanted")
+	c.Flags().BoolVar(&g.yes, "yes", false, "delete; without it the plan is only printed")
 	return c
 }
 
-// collect plans before it opens for writing, and deletes only in a store that no
-// run holds.
-func collect(c *cobra.Command, dir string, policy checkpoint.Policy, yes bool) (err error) {
-	if err := policy.Validate(); err != nil {
+// run plans, and deletes only while nobody saves or begins an experiment.
+func (g *collection) run(c *cobra.Command, dir string) (err error) {
+	ctx := c.Context()
+	if err := g.policy.Validate(); err != nil {
 		return fault.New(fault.ErrSpec, "%w", err)
 	}
 	read, err := openRead(dir)
 	if err != nil {
 		return err
 	}
-	repo := checkpoint.New(read)
-	if yes {
-		s, err := openStore(dir)
+	if !g.yes {
+		repo := checkpoint.New(read)
+		judge, err := g.judge(ctx, repo)
 		if err != nil {
 			return err
 		}
-		release, err := s.Lock(c.Context(), false)
+		plan, err := repo.PlanGC(ctx, g.policy, time.Now(), judge)
+		if err == nil {
+			err = showPlan(c, plan)
+		}
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, release()) }()
-		repo = checkpoint.New(s)
-	}
-	plan, err := repo.PlanGC(c.Context(), policy, time.Now(), nil, nil)
-	if err != nil {
-		return err
-	}
-	if wantJSON(c) {
-		if err := printJSON(actions(plan)); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprint(stdout, plan)
-	}
-	if !yes {
 		say("nothing was deleted; --yes deletes")
 		return nil
 	}
-	return repo.Execute(c.Context(), plan)
+	s, err := openStore(dir)
+	if err != nil {
+		return err
+	}
+	repo := checkpoint.New(s)
+	release, err := repo.Use(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, release()) }()
+	return locked(ctx, s, checkpoint.RecordsLock, func() error {
+		judge, err := g.judge(ctx, repo)
+		if err != nil {
+			return err
+		}
+		return repo.GC(ctx, g.policy, time.Now(), judge, func(p checkpoint.Plan) error { return showPlan(c, p) })
+	})
+}
+
+// judge knows which tasks run, and which nobody wants.
+func (g *collection) judge(ctx context.Context, repo *checkpoint.Repo) (checkpoint.Judge, error) {
+	judge := checkpoint.Judge{Running: func(task string) bool {
+		_, running, err := repo.Running(task)
+		return running || err != nil
+	}}
+	if !g.unwanted {
+		return judge, nil
+	}
+	keys, err := wanted(ctx, repo.Store(), "")
+	if err != nil {
+		return judge, err
+	}
+	judge.Unwanted = func(task string) bool {
+		if keys[task] {
+			return false
+		}
+		var note map[string]string
+		forgotten, err := repo.Record(ctx, task, forgottenRecord, &note)
+		return forgotten && err == nil
+	}
+	return judge, nil
+}
+
+func showPlan(c *cobra.Command, plan checkpoint.Plan) error {
+	if wantJSON(c) {
+		return printJSON(actions(plan))
+	}
+	_, err := fmt.Fprint(stdout, plan)
+	return err
 }
 
 // gcAction is a line of `g2c ckpt gc --json`.

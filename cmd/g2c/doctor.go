@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"g2c/checkpoint/filestore"
 	"g2c/internal/fault"
 )
 
@@ -99,8 +100,12 @@ func checkStore(dir string) finding {
 	if place != dir {
 		f.Found = fmt.Sprintf("%s does not exist yet, and can be made", dir)
 	}
-	if err := tryFolder(place); err != nil {
+	can, err := filestore.Probe(place)
+	if err != nil {
 		return finding{"store", fails, fmt.Sprintf("%s: %v", dir, err), "check permissions and space, or give another directory with --store"}
+	}
+	for _, n := range can.Notes() {
+		f.Found += "; " + n
 	}
 	if free, known := freeBytes(place); known {
 		f.Found += fmt.Sprintf("; %.1f GiB free", float64(free)/gib)

@@ -12,7 +12,6 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint"
-	"g2c/checkpoint/filestore"
 	"g2c/experiments/datasource"
 	"g2c/experiments/record"
 	"g2c/experiments/spec"
@@ -110,22 +109,6 @@ func (f *experimentFlags) storePath(file *specFile) string {
 		return f.store
 	}
 	return file.Spec.Store
-}
-
-// openStore opens a directory store for writing.
-func openStore(path string) (*filestore.Store, error) {
-	if err := noBucket(path); err != nil {
-		return nil, err
-	}
-	return filestore.Open(path)
-}
-
-// noBucket refuses stores that are not directories.
-func noBucket(path string) error {
-	if strings.Contains(path, "://") {
-		return fault.New(fault.ErrUnavailable, "this build keeps stores in directories only, not in %s", path)
-	}
-	return nil
 }
 
 // reportsDir is the folder of reports in a store.

@@ -8,16 +8,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"g2c/checkpoint"
-	"g2c/checkpoint/filestore"
 	"g2c/checkpoint/safetensors"
 	"g2c/checkpoint/store"
 	"g2c/checkpoint/torchfile"
 	"g2c/internal/fault"
+	"g2c/internal/residue"
 	"g2c/worker/foreign"
 )
 
@@ -129,7 +130,7 @@ func saveModel(ctx context.Context, dir string, m *foreign.Model) (checkpoint.Ma
 	if err := mustBeNew(dir); err != nil {
 		return checkpoint.Manifest{}, err
 	}
-	s, err := filestore.Open(dir)
+	s, err := openStore(dir)
 	if err != nil {
 		return checkpoint.Manifest{}, err
 	}
@@ -143,9 +144,10 @@ func saveModel(ctx context.Context, dir string, m *foreign.Model) (checkpoint.Ma
 	})
 }
 
-// mustBeNew refuses a folder with anything in it.
+// mustBeNew refuses a folder with anything in it but what systems leave.
 func mustBeNew(dir string) error {
 	entries, err := os.ReadDir(dir)
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return residue.Is(e.Name()) })
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && len(entries) == 0:
 		return nil

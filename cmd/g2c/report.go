@@ -180,10 +180,12 @@ func (e *experiment) reportable(ctx context.Context, s store.Store, dir string) 
 }
 
 // record keeps in the store what a report needs.
-func (e *experiment) record(ctx context.Context, s store.Store) (err error) {
-	e.id, err = record.Put(ctx, s, record.Experiment{
-		Spec: e.text, Sets: e.flags.sets, Command: e.command(), Notes: e.notes, Plan: e.plan,
-		Part: e.flags.only != "", Run: e.run, Data: e.sets, Missing: e.missing,
+func (e *experiment) record(ctx context.Context, s store.Store) error {
+	return locked(ctx, s, checkpoint.RecordsLock, func() (err error) {
+		e.id, err = record.Put(ctx, s, record.Experiment{
+			Spec: e.text, Sets: e.flags.sets, Command: e.command(), Notes: e.notes, Plan: e.plan,
+			Part: e.flags.only != "", Run: e.run, Data: e.sets, Missing: e.missing,
+		})
+		return err
 	})
-	return err
 }

@@ -31,7 +31,7 @@ func newRoot() *cobra.Command {
 	root.SetOut(stdout)
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newRun(), newPlan(), newSpec(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
-		newData(), newCache(), newCkpt(), newDoctor(), newDebug(), newVersion(),
+		newData(), newCache(), newLs(), newForget(), newCkpt(), newDoctor(), newDebug(), newVersion(),
 		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newTop(), newStatus(),
 		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken())
 	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {

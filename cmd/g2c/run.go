@@ -39,6 +39,9 @@ any point, the same command goes on from the last checkpoint and ends in the sam
 bits. A closed terminal stops it as Ctrl-C does, with its state saved; under nohup it
 goes on.
 
+Several runs may share a store. A task that another process is running is waited for,
+and is then done; an experiment that is running already is refused without --wait.
+
 On several GPUs (--device cuda:0,1) tasks run side by side, and a fine-tuning runs on
 as many as finetune.shards and gang.max allow: a power of two. The bits are those of
 one.
@@ -48,7 +51,7 @@ one.
 		RunE: func(c *cobra.Command, args []string) error { return runExperiment(c, args[0], &f, wait) },
 	}
 	f.add(c)
-	c.Flags().BoolVar(&wait, "wait", false, "wait for another run on the same store to end, instead of refusing")
+	c.Flags().BoolVar(&wait, "wait", false, "begin also if another process is running a task of this experiment, and wait for it")
 	return c
 }
 
@@ -73,7 +76,8 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err != nil {
 		return err
 	}
-	release, err := store.Lock(ctx, wait)
+	repo := checkpoint.New(store)
+	release, err := repo.Use(ctx, wait)
 	if err != nil {
 		return err
 	}
@@ -87,13 +91,17 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 		return err
 	}
 	defer closeDevices(devices)
-	repo := checkpoint.New(store)
 	e, err := f.expand(ctx, file, devices[0].Class(), repo)
 	if err != nil {
 		return untouched(ctx, err)
 	}
 	for _, n := range e.notes {
 		say("note: %s", n)
+	}
+	if !wait { // more likely than not it was started twice
+		if err := refuseRunning(repo, e.plan, "wait for it to end; with --wait this run begins, and waits for tasks that others have"); err != nil {
+			return err
+		}
 	}
 	if err := e.bringModels(ctx, repo); err != nil {
 		return err
@@ -153,6 +161,9 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 				view.say("warning: " + d.String())
 			}
 			return m != nil, err
+		},
+		Take: func(ctx context.Context, w api.Work) (func() error, error) {
+			return takeTask(ctx, repo, w.Key.String(), w.Name(), view)
 		},
 		Changed: func(s *state.Snapshot) {
 			last = s
@@ -222,7 +233,7 @@ func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.D
 	}
 	dir := filepath.Join(reports, e.id)
 	if err == nil {
-		err = writeReport(ctx, repo.Store(), e.id, dir, data)
+		err = locked(ctx, repo.Store(), checkpoint.RecordsLock, func() error { return writeReport(ctx, repo.Store(), e.id, dir, data) })
 	}
 	if err != nil && ended != nil {
 		say("warning: the report could not be written: %v", err)

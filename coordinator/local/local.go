@@ -6,6 +6,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ type Options struct {
 	Workers    []Worker
 	// Finished says whether a task has its final manifest.
 	Finished func(ctx context.Context, k api.Key) (bool, error)
+	// Take, if set, takes a task before it runs, so that no other process has it, and
+	// waits for one that has.
+	Take func(ctx context.Context, w api.Work) (release func() error, err error)
 	// Changed, if set, hears of the state after every change.
 	Changed func(s *state.Snapshot)
 }
@@ -123,9 +127,25 @@ func (e *executor) place(ctx context.Context) error {
 		w := e.worker(part.Worker)
 		report := command.Report{Task: p.Task, Worker: part.Worker, Generation: p.Generation}
 		e.running++
-		go func() { e.ended <- outcome{report, w.Run(ctx, work, part.Slots)} }()
+		go func() { e.ended <- outcome{report, e.run(ctx, w, work, part.Slots)} }()
 	}
 	return nil
+}
+
+// run has a worker run a task that is taken. Another process that had it may have done it.
+func (e *executor) run(ctx context.Context, on Worker, w api.Work, slots int) (err error) {
+	if e.opt.Take == nil {
+		return on.Run(ctx, w, slots)
+	}
+	release, err := e.opt.Take(ctx, w)
+	if err != nil {
+		return err
+	}
+	done, err := e.opt.Finished(ctx, w.Key)
+	if err == nil && !done {
+		err = on.Run(ctx, w, slots)
+	}
+	return cmp.Or(err, release())
 }
 
 func (e *executor) plan() *scheduler.Plan {

@@ -119,3 +119,51 @@ func TestInterruptedRunSaysSo(t *testing.T) {
 		t.Errorf("ran %v", f.ran)
 	}
 }
+
+// A task is taken before it runs and given back when it has; one that another process
+// did meanwhile is not run, and one that cannot be taken is not either.
+func TestTasksAreTaken(t *testing.T) {
+	a, b := pretrain("a"), pretrain("b")
+	var mu sync.Mutex
+	held, elsewhere := map[api.Key]bool{}, map[api.Key]bool{}
+	f := &fake{answer: func(_ context.Context, name string, _ int) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if !held[map[string]api.Key{"a": a.Key, "b": b.Key}[name]] {
+			t.Errorf("%s runs without being taken", name)
+		}
+		return nil
+	}}
+	refused := fault.New(fault.ErrUnavailable, "the store is gone")
+	opt := Options{
+		Experiment: "e", Works: []api.Work{a, b}, Workers: []Worker{f},
+		Finished: func(_ context.Context, k api.Key) (bool, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return elsewhere[k], nil
+		},
+		Take: func(_ context.Context, w api.Work) (func() error, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			held[w.Key] = true
+			elsewhere[b.Key] = true // done while we waited for it
+			return func() error {
+				mu.Lock()
+				defer mu.Unlock()
+				held[w.Key] = false
+				return nil
+			}, nil
+		},
+	}
+	if err := Run(t.Context(), opt); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(f.ran, []string{"a"}) || held[a.Key] || held[b.Key] {
+		t.Errorf("ran %v, still held %v", f.ran, held)
+	}
+	clear(elsewhere)
+	opt.Take = func(context.Context, api.Work) (func() error, error) { return nil, refused }
+	if err := Run(t.Context(), opt); err == nil || len(f.ran) != 1 {
+		t.Errorf("not taken: %v, ran %v", err, f.ran)
+	}
+}

@@ -12,7 +12,7 @@
 // experiments/NAME/HASH.json; example patches lie beside it, as .examples.
 //
 // The functions may be called from many goroutines; two runs that begin under one new
-// name at the same instant may both take the plain name, so callers hold the store's lock.
+// name at the same instant may both take the plain name, so callers hold a lock of the store.
 package record
 
 import (
@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"g2c/checkpoint/store"
 	"g2c/experiments/sweep"
@@ -218,6 +219,49 @@ func IDs(ctx context.Context, s store.Reader) ([]string, error) {
 		}
 	}
 	return ids, nil
+}
+
+// Keys are the keys of what a store has of a run.
+func Keys(ctx context.Context, s store.Reader, id string) ([]string, error) {
+	var keys []string
+	for _, suffix := range []string{suffix, examples} {
+		key, err := key(id, suffix)
+		if err != nil {
+			return nil, err
+		}
+		_, err = s.Stat(ctx, key)
+		if err != nil && !errors.Is(err, store.ErrNotExist) {
+			return nil, err
+		}
+		if err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// Delete drops what a store has of a run: the record last, since it names the rest.
+func Delete(ctx context.Context, s store.Store, id string) error {
+	for _, suffix := range []string{examples, suffix} {
+		key, err := key(id, suffix)
+		if err != nil {
+			return err
+		}
+		if err := s.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// When is the time at which a run was last recorded, by the store's clock.
+func When(ctx context.Context, s store.Reader, id string) (time.Time, error) {
+	key, err := key(id, suffix)
+	if err != nil {
+		return time.Time{}, err
+	}
+	info, err := s.Stat(ctx, key)
+	return info.Modified, err
 }
 
 // key is the key of an object of a run: experiments/NAME.json, experiments/NAME/HASH.json.

@@ -22,9 +22,12 @@ var ErrStopped = errors.New("diskfault: the process has stopped")
 // Disk counts operations and fails the ones it is told to.
 type Disk struct {
 	// Before, if set, is told of every operation just before it is done:
-	// its name ("create", "write", "sync", "close", "link", "rename",
+	// its name ("create", "write", "sync", "close", "link", "renamenew", "rename",
 	// "remove", "mkdir", "syncdir") and path. It is set before the first use.
 	Before func(op, path string)
+	// Lacks are operations that the file system does not have, by name, and what it
+	// answers. It is set before the first use.
+	Lacks map[string]error
 
 	mu       sync.Mutex
 	real     filestore.OSDisk
@@ -122,6 +125,9 @@ func (d *Disk) do(op, path string, change func() error) error {
 	if last {
 		return ErrStopped
 	}
+	if err := d.Lacks[op]; err != nil {
+		return &os.PathError{Op: op, Path: path, Err: err}
+	}
 	return change()
 }
 
@@ -165,17 +171,24 @@ func (d *Disk) Link(from, to string) error {
 	})
 }
 
+// RenameNew implements filestore.Disk.
+func (d *Disk) RenameNew(from, to string) error {
+	return d.do("renamenew", to, func() error { return d.renamed(d.real.RenameNew, from, to) })
+}
+
 // Rename implements filestore.Disk. A power cut takes a replaced file with it,
 // which is harsher than the file systems we know.
 func (d *Disk) Rename(from, to string) error {
-	return d.do("rename", to, func() error {
-		if err := d.real.Rename(from, to); err != nil {
-			return err
-		}
-		d.moved(from, to)
-		d.named(to)
-		return nil
-	})
+	return d.do("rename", to, func() error { return d.renamed(d.real.Rename, from, to) })
+}
+
+func (d *Disk) renamed(rename func(from, to string) error, from, to string) error {
+	if err := rename(from, to); err != nil {
+		return err
+	}
+	d.moved(from, to)
+	d.named(to)
+	return nil
 }
 
 // Remove implements filestore.Disk.
