@@ -84,7 +84,8 @@ func Snapshot(s State, names []string, dst [][]float32) (wait func() error, err 
 // MemoryUse is what an Exec occupies beside its State, in bytes.
 type MemoryUse struct {
 	Arena     int64 // temporaries, planned
-	Workspace int64 // scratch of kernels, packed weights, tables
+	Workspace int64 // scratch of kernels, and packed weights and tables where they are not Own
+	Own       int64 // packed weights and tables that other programs of the State have no use for
 	Sum       int64 // all temporaries side by side, had nothing been planned
 	// Shared says that all programs of a State take turns in one arena and one workspace:
 	// the largest count once.

@@ -24,7 +24,7 @@ type benchInfo struct {
 	GFLOPS     float64   `json:"gflops"`
 	PeakGFLOPS float64   `json:"peakGFLOPS"` // measured; 0 where the device does not say
 	CopyGBPerS float64   `json:"copyGBPerSecond"`
-	PeakRSSMiB float64   `json:"peakRSSMiB"` // of the process
+	PeakRSSMiB float64   `json:"peakRSSMiB"` // of the process, which evaluates and saves too, as a task does
 	StateMiB   float64   `json:"stateMiB"`
 	ArenaMiB   float64   `json:"arenaMiB"`
 	NaiveMiB   float64   `json:"naiveMiB"` // all temporaries side by side
@@ -53,7 +53,7 @@ func newDebugBench() *cobra.Command {
 	var f debugFlags
 	c := &cobra.Command{
 		Use:   "bench SPEC",
-		Short: "Time a training step: median, rate, memory, and a table by operation",
+		Short: "Time a training step: median, rate, memory of a whole task, and a table by operation",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			device, task, err := f.open(c, args[0])

@@ -67,8 +67,20 @@ func (d *Device) Class() string { return d.isa.class() }
 
 // NewState implements kernels.Device.
 func (d *Device) NewState(spec *kernels.StateSpec) (kernels.State, error) {
-	return host.NewState[float32](spec), nil
+	return host.NewState[float32](spec)
 }
+
+// Open implements kernels.Opener.
+func (d *Device) Open(spec *kernels.StateSpec, beside int64, programs ...*kernels.Program) (kernels.State, error) {
+	return host.Open[float32](spec, beside, d.rewrite, programs...)
+}
+
+// Room implements kernels.Planner.
+func (d *Device) Room(spec *kernels.StateSpec, programs ...*kernels.Program) (kernels.Room, error) {
+	return host.Room[float32](spec, programs...), nil
+}
+
+func (d *Device) rewrite(p *kernels.Program) *kernels.Program { return rewrite.Apply(p, d.rewrites) }
 
 // Load implements kernels.Device.
 func (d *Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error) {
@@ -81,7 +93,7 @@ func (d *Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error)
 			return nil, fault.New(fault.ErrUnavailable, "cpu: program %s computes in bf16", p.Name).WithHint("set precision: fp32, or train on a GPU")
 		}
 	}
-	return host.Load(rewrite.Apply(p, d.rewrites), state, d.table())
+	return host.Load(p, state, d.table(), d.rewrite)
 }
 
 // Close implements kernels.Device. No program may run on the device any more.

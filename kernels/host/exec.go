@@ -17,8 +17,8 @@ type Kernel[T Float] func(c Call[T]) (run func(), err error)
 type Call[T Float] struct {
 	Op      kernels.Op
 	In, Out []Tensor[T]
-	// Scratch is memory shared by all kernels of the program: its content is lost
-	// between runs.
+	// Scratch is memory shared by all kernels of all programs of a state: its content is
+	// lost between runs.
 	Scratch *Scratch[T]
 
 	packs *packs[T]
@@ -57,15 +57,28 @@ type Exec[T Float] struct {
 	memory  kernels.MemoryUse
 }
 
-// Load plans the arena and prepares a kernel for each instruction.
-func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T]) (*Exec[T], error) {
+// Load plans the arena and prepares a kernel for each instruction of a program, as rewrite
+// gives it.
+func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T], rewrite func(*kernels.Program) *kernels.Program) (*Exec[T], error) {
+	if s.closed {
+		return nil, errClosed
+	}
+	ready, known := s.ready[p]
+	delete(s.ready, p)
+	if !known {
+		to := rewrite(p)
+		ready = planned{to, kernels.NewPlan(to, layout[T]())}
+	}
+	p, plan := ready.program, ready.plan
 	if err := p.Check(s.spec); err != nil {
 		return nil, err
 	}
-	plan := kernels.NewPlan(p, layout[T]())
 	e := &Exec[T]{program: p, values: make([]Tensor[T], len(p.Values)), state: s}
 	e.packs = packs[T]{byKey: map[packKey[T]]*Pack[T]{}, slots: map[*T]bool{}}
-	arena := Aligned(plan.Arena)
+	arena, err := s.room(plan.Arena)
+	if err != nil {
+		return nil, fmt.Errorf("program %s: %w", p.Name, err)
+	}
 	for id, v := range p.Values {
 		switch {
 		case v.Slot != "":
@@ -80,13 +93,16 @@ func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T]) 
 			e.values[id] = view[T](v.Type, arena[plan.Offsets[id]:])
 		}
 	}
-	scratch := &Scratch[T]{}
-	if err := e.prepare(table, scratch); err != nil {
+	s.scratch.kept = 0
+	if err := e.prepare(table, &s.scratch); err != nil {
 		return nil, err
 	}
-	scratch.mem = AlignedFloats[T](scratch.n)
+	if err := s.grow(); err != nil {
+		return nil, fmt.Errorf("program %s: %w", p.Name, err)
+	}
 	size := int64(layout[T]().F32)
-	e.memory = kernels.MemoryUse{Arena: plan.Arena, Sum: plan.Sum, Workspace: int64(scratch.n)*size + scratch.kept + e.packs.settle(e)}
+	own := s.scratch.kept + e.packs.settle(e)
+	e.memory = kernels.MemoryUse{Arena: plan.Arena, Sum: plan.Sum, Workspace: int64(s.scratch.n) * size, Own: own, Shared: true}
 	return e, nil
 }
 
@@ -131,6 +147,9 @@ func (e *Exec[T]) Program() *kernels.Program { return e.program }
 
 // Run implements kernels.Exec.
 func (e *Exec[T]) Run() error {
+	if e.state.closed {
+		return errClosed
+	}
 	e.packs.forget()
 	e.execute(0, len(e.runs))
 	return nil
@@ -148,6 +167,9 @@ func (e *Exec[T]) execute(from, to int) {
 
 // RunSegment implements kernels.Exec.
 func (e *Exec[T]) RunSegment(i int) error {
+	if e.state.closed {
+		return errClosed
+	}
 	s := e.program.Segments[i]
 	if i == 0 || e.packs.seen != e.state.version {
 		e.packs.forget()
@@ -158,6 +180,9 @@ func (e *Exec[T]) RunSegment(i int) error {
 
 // RunInstr implements kernels.Exec.
 func (e *Exec[T]) RunInstr(i int) error {
+	if e.state.closed {
+		return errClosed
+	}
 	e.packs.forget()
 	e.execute(i, i+1)
 	return nil
@@ -213,6 +238,9 @@ func (e *Exec[T]) PutValue(id int, src []float64) error {
 }
 
 func (e *Exec[T]) value(id, n int) (Tensor[T], error) {
+	if e.state.closed {
+		return Tensor[T]{}, errClosed
+	}
 	if id < 0 || id >= len(e.values) || e.values[id].Type.Shape.Len() != n {
 		return Tensor[T]{}, fmt.Errorf("program %s: value %%%d does not have %d elements", e.program.Name, id, n)
 	}

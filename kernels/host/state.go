@@ -1,39 +1,98 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 
 	"g2c/kernels"
 )
 
-// State holds the slots of one StateSpec, a piece of memory a group.
+// errClosed is the use of a state after its end.
+var errClosed = errors.New("state: it is closed")
+
+// State holds the slots of one StateSpec, a piece of memory a group, and the arena and the
+// scratch that the programs over it take turns in.
 type State[T Float] struct {
-	spec   *kernels.StateSpec
-	groups [][]byte
+	spec    *kernels.StateSpec
+	groups  [][]byte
+	blocks  []block // of groups, arenas and scratch
+	arena   []byte
+	scratch Scratch[T]
+	ready   map[*kernels.Program]planned // those that Open was told of, until they are loaded
+	closed  bool
 	// version rises with everything that may write slots: a Put, a run of a program.
 	version uint64
 }
 
 // NewState allocates zeroed slots.
-func NewState[T Float](spec *kernels.StateSpec) *State[T] {
+func NewState[T Float](spec *kernels.StateSpec) (*State[T], error) {
 	s := &State[T]{spec: spec}
-	l := layout[T]()
 	for _, g := range spec.Groups {
 		t, _ := spec.Type(g.Name)
-		s.groups = append(s.groups, Aligned(l.Bytes(t)))
+		b, err := s.take(layout[T]().Bytes(t))
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.groups = append(s.groups, b)
 	}
-	return s
+	return s, nil
+}
+
+// take allocates memory that lives as long as the state.
+func (s *State[T]) take(n int64) ([]byte, error) {
+	b, err := newBlock(n)
+	if err != nil {
+		return nil, err
+	}
+	s.blocks = append(s.blocks, b)
+	return b.bytes, nil
+}
+
+// room is the arena of a program. One that is larger than those before gets a new one,
+// and they keep theirs: Open is told beforehand what the largest will be.
+func (s *State[T]) room(n int64) ([]byte, error) {
+	if n > int64(len(s.arena)) {
+		b, err := s.take(n)
+		if err != nil {
+			return nil, err
+		}
+		s.arena = b
+	}
+	return s.arena[:n], nil
+}
+
+// grow gives the scratch what kernels have reserved; it is taken anew at every run.
+func (s *State[T]) grow() error {
+	n := s.scratch.n
+	if n <= len(s.scratch.mem) {
+		return nil
+	}
+	b, err := s.take(int64(n * layout[T]().F32))
+	if err == nil {
+		s.scratch.mem = view[T](kernels.Real(n), b).F
+	}
+	return err
 }
 
 // Spec implements kernels.State.
 func (s *State[T]) Spec() *kernels.StateSpec { return s.spec }
 
-// Close implements kernels.State.
-func (s *State[T]) Close() error { return nil }
+// Close implements kernels.State. Programs over the state do not run any more.
+func (s *State[T]) Close() error {
+	var errs []error
+	for _, b := range s.blocks {
+		errs = append(errs, b.free())
+	}
+	s.groups, s.blocks, s.arena, s.scratch, s.closed = nil, nil, nil, Scratch[T]{}, true
+	return errors.Join(errs...)
+}
 
 // Tensor is a view of a slot or group.
 func (s *State[T]) Tensor(name string) (Tensor[T], error) {
 	g, offset, _, ok := s.spec.Place(name)
+	if s.closed {
+		return Tensor[T]{}, errClosed
+	}
 	if !ok {
 		return Tensor[T]{}, fmt.Errorf("state: no slot %q", name)
 	}

@@ -55,15 +55,3 @@ func layout[T Float]() kernels.Layout {
 	var x T
 	return kernels.Layout{F32: int(unsafe.Sizeof(x)), I32: 4, U8: 1, BF16: int(unsafe.Sizeof(x))}
 }
-
-// Aligned allocates n zero bytes that start on a cache line.
-func Aligned(n int64) []byte {
-	b := make([]byte, n+kernels.ArenaAlign)
-	off := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) & (kernels.ArenaAlign - 1)
-	return b[off : int64(off)+n : int64(off)+n]
-}
-
-// AlignedFloats allocates n zeros that start on a cache line.
-func AlignedFloats[T Float](n int) []T {
-	return view[T](kernels.Real(max(n, 1)), Aligned(int64(max(n, 1)*layout[T]().F32))).F[:n:n]
-}

@@ -28,8 +28,21 @@ func (*Device) Close() error { return nil }
 
 // NewState implements kernels.Device.
 func (*Device) NewState(spec *kernels.StateSpec) (kernels.State, error) {
-	return host.NewState[float64](spec), nil
+	return host.NewState[float64](spec)
 }
+
+// Open implements kernels.Opener.
+func (*Device) Open(spec *kernels.StateSpec, beside int64, programs ...*kernels.Program) (kernels.State, error) {
+	return host.Open[float64](spec, beside, asIs, programs...)
+}
+
+// Room implements kernels.Planner.
+func (*Device) Room(spec *kernels.StateSpec, programs ...*kernels.Program) (kernels.Room, error) {
+	return host.Room[float64](spec, programs...), nil
+}
+
+// asIs is a program that nothing rewrites.
+func asIs(p *kernels.Program) *kernels.Program { return p }
 
 // Load implements kernels.Device.
 func (*Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error) {
@@ -37,7 +50,7 @@ func (*Device) Load(p *kernels.Program, s kernels.State) (kernels.Exec, error) {
 	if !ok {
 		return nil, fmt.Errorf("ref: state %T was made by another device", s)
 	}
-	return host.Load(p, state, table)
+	return host.Load(p, state, table, asIs)
 }
 
 // call and tensor are this backend's own.

@@ -28,6 +28,16 @@ func NewInference(c Config) (*Model, error) {
 	return m, err
 }
 
+// NewEvaluation is NewInference in the precision of the configuration: Evaluate and
+// EvalInput are New's.
+func NewEvaluation(c Config) (*Model, error) {
+	m, err := NewInference(c)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.mix()
+}
+
 func (m *Model) inferenceSlots() (*kernels.StateSpec, error) {
 	c := m.Config
 	var nets []string

@@ -195,3 +195,28 @@ func TestEveryGradient(t *testing.T) {
 		}
 	}
 }
+
+// What judges a model alone is what judges it while it trains, in either precision, over a
+// state without gradients and moments.
+func TestEvaluationIsThatOfTraining(t *testing.T) {
+	for name, c := range variants() {
+		for _, c.BF16 = range []bool{false, true} {
+			whole := build(t, c)
+			alone, err := NewEvaluation(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if alone.Evaluate.String() != whole.Evaluate.String() || alone.EvalInput.String() != whole.EvalInput.String() {
+				t.Errorf("%s, bf16 %v: the programs differ", name, c.BF16)
+			}
+			for _, g := range []string{GroupGeneratorsGrad, GroupGeneratorsMoment, GroupClassifierGrad, GroupClassifierMoment} {
+				if _, ok := alone.State.Type(g); ok {
+					t.Errorf("%s: an evaluation has %s", name, g)
+				}
+			}
+			if alone.Input != nil || alone.Frozen != nil || alone.Joint != nil {
+				t.Errorf("%s: an evaluation has programs of training", name)
+			}
+		}
+	}
+}

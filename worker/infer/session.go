@@ -24,7 +24,7 @@ type session struct {
 
 // open loads programs and weights. rename maps a parameter's name to the file's.
 func open(d kernels.Device, spec *kernels.StateSpec, programs []*kernels.Program, catalog *nn.Catalog, w *safetensors.File, rename func(string) string) (*session, error) {
-	state, err := d.NewState(spec)
+	state, err := kernels.Open(d, spec, 0, programs...)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"g2c/api"
@@ -52,6 +53,7 @@ func (r *Runner) Class() string { return r.Device.Class() }
 
 // Run brings a task to its final manifest.
 func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
+	defer debug.FreeOSMemory() // the next task is not to pay for this one
 	opt := train.Options{Device: r.Device, Others: r.Others, Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now}
 	if r.Progress != nil {
 		opt.Progress = func(p train.Progress) { r.Progress(w, p) }

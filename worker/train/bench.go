@@ -1,15 +1,18 @@
 package train
 
 import (
+	"io"
 	"sort"
 	"time"
 
 	"g2c/api"
+	"g2c/checkpoint/safetensors"
 	"g2c/internal/fault"
 	"g2c/internal/philox"
 	"g2c/kernels"
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
+	"g2c/model/nn"
 )
 
 // Bench is what a training step costs on a device.
@@ -39,6 +42,9 @@ type benchStep interface {
 	benchExecs() []kernels.Exec
 	benchInput() error
 	benchRun(t int64) error
+	// benchRest does what else a task does, for the memory that it takes: it judges images,
+	// draws samples, and describes two checkpoints.
+	benchRest() error
 	Close() error
 }
 
@@ -54,6 +60,54 @@ func (s *GANStep) benchRun(t int64) error {
 		return err
 	}
 	return s.Discriminator(lr, t)
+}
+
+func (s *GANStep) benchRest() error {
+	if err := s.sample.Run(); err != nil {
+		return err
+	}
+	return s.benchSave(func(b *bundle) ([]safetensors.Tensor, error) {
+		return b.exportGroup(b.groups, cyclegan.GroupG, nn.ByNet(s.catalog.Params, cyclegan.GAB), func(n string) string { return n })
+	}, pretrainGroups...)
+}
+
+func (s *G2CStep) benchRest() error {
+	if err := s.Train(0, true); err != nil {
+		return err
+	}
+	for _, e := range []kernels.Exec{s.evalInput, s.evaluate} {
+		if err := e.Run(); err != nil {
+			return err
+		}
+	}
+	return s.benchSave(func(b *bundle) ([]safetensors.Tensor, error) {
+		return b.exportGroup(b.groups, g2c.GroupClassifier, nn.ByNet(s.catalog.Params, g2c.ClassifierNet), func(n string) string { return n })
+	}, finetuneGroups...)
+}
+
+// benchSave makes the two sets of buffers of a task, and reads a checkpoint of each as a
+// store would.
+func (s *step) benchSave(weights func(b *bundle) ([]safetensors.Tensor, error), groups ...string) error {
+	var both [2]*bundle
+	for i := range both {
+		both[i] = newBundle(s.state.Spec(), groups...)
+		both[i].weights = weights
+	}
+	for _, b := range both {
+		if err := b.capture(s.state, nil); err != nil {
+			return err
+		}
+		payloads, err := b.payloads()
+		if err != nil {
+			return err
+		}
+		for _, body := range payloads {
+			if _, err := io.Copy(io.Discard, io.NewSectionReader(body, 0, body.Size())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (s *G2CStep) benchExecs() []kernels.Exec {
@@ -101,7 +155,11 @@ func RunBench(d kernels.Device, task api.Task, steps int, shapes bool, now func(
 		} else {
 			b.ArenaBytes, b.WorkBytes = b.ArenaBytes+m.Arena, b.WorkBytes+m.Workspace
 		}
+		b.WorkBytes += m.Own
 		b.NaiveBytes += m.Sum
+	}
+	if err := s.benchRest(); err != nil { // before operations run alone, on whatever they find
+		return nil, err
 	}
 	return b, b.timeOps(s.benchExecs(), shapes, now)
 }

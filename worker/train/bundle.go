@@ -35,6 +35,16 @@ type bundle struct {
 	results []byte
 }
 
+// copies is what the bundles of a task take: one is filled while the other is saved.
+func copies(spec *kernels.StateSpec, groups []string) (n int64) {
+	const real = 4
+	for _, g := range groups {
+		t, _ := spec.Type(g)
+		n += 2 * real * int64(t.Shape.Len())
+	}
+	return n
+}
+
 func newBundle(spec *kernels.StateSpec, groups ...string) *bundle {
 	b := &bundle{spec: spec, groups: map[string][]float32{}, reals: map[string][]float32{}, images: map[string][]uint8{}}
 	for _, g := range groups {

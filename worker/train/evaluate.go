@@ -91,7 +91,7 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 			WithHint("plan the experiment again with this program")
 	}
 	f := &task.Evaluate.Model
-	step, err := openG2C(opt.Device, f)
+	step, err := openEvaluation(opt.Device, f)
 	if err != nil {
 		return nil, err
 	}

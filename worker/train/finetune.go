@@ -136,7 +136,7 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 			WithHint("set gradients: fp32; precision: bf16 works on GPUs")
 	}
 	var err error
-	if f.devices, err = openReplicas(append([]kernels.Device{opt.Device}, opt.Others...), c); err != nil {
+	if f.devices, err = openReplicas(append([]kernels.Device{opt.Device}, opt.Others...), c, finetuneGroups...); err != nil {
 		return nil, err
 	}
 	f.step = f.devices.first()

@@ -18,8 +18,11 @@ type G2CStep struct {
 }
 
 // NewG2CStep loads the programs of fine-tuning.
-func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) {
-	base, err := newStep(d, m.State, &m.Catalog)
+func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) { return newG2CStep(d, m, nil) }
+
+// newG2CStep is NewG2CStep where groups of the state are copied for checkpoints.
+func newG2CStep(d kernels.Device, m *g2c.Model, saved []string) (*G2CStep, error) {
+	base, err := newStep(d, m.State, &m.Catalog, copies(m.State, saved), m.Input, m.Frozen, m.Joint, m.EvalInput, m.Evaluate)
 	s := &G2CStep{step: base, Model: m}
 	if err == nil {
 		err = s.loadAll(
@@ -27,8 +30,11 @@ func NewG2CStep(d kernels.Device, m *g2c.Model) (*G2CStep, error) {
 			loading{&s.evalInput, m.EvalInput}, loading{&s.evaluate, m.Evaluate},
 		)
 	}
+	if err != nil && m.Frozen == nil { // an evaluation, whose batch is no choice
+		return nil, err
+	}
 	if err != nil {
-		return nil, noRoom(err, d, m.Config.Batch, m.Config.Shards, g2cPrograms(m.Config))
+		return nil, noRoom(err, d, copies(m.State, saved), m.Config.Batch, m.Config.Shards, g2cPrograms(m.Config))
 	}
 	s.alone, s.together = newTraining(s.frozen, g2c.Loss), newTraining(s.joint, g2c.Loss)
 	return s, nil
@@ -49,6 +55,15 @@ func g2cPrograms(c g2c.Config) batched {
 // openG2C builds a fine-tuning's programs and loads them.
 func openG2C(d kernels.Device, f *api.Finetune) (*G2CStep, error) {
 	m, err := g2c.New(ModelConfig(f))
+	if err != nil {
+		return nil, err
+	}
+	return NewG2CStep(d, m)
+}
+
+// openEvaluation builds the programs that judge a fine-tuned model, and no others.
+func openEvaluation(d kernels.Device, f *api.Finetune) (*G2CStep, error) {
+	m, err := g2c.NewEvaluation(ModelConfig(f))
 	if err != nil {
 		return nil, err
 	}

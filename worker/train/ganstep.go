@@ -28,8 +28,11 @@ func GANLosses(c cyclegan.Config) []string {
 }
 
 // NewGANStep loads a CycleGAN's programs.
-func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
-	base, err := newStep(d, m.State, &m.Catalog)
+func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) { return newGANStep(d, m, nil) }
+
+// newGANStep is NewGANStep where groups of the state are copied for checkpoints.
+func newGANStep(d kernels.Device, m *cyclegan.Model, saved []string) (*GANStep, error) {
+	base, err := newStep(d, m.State, &m.Catalog, copies(m.State, saved), m.Input, m.Generator, m.Discriminator, m.Samples)
 	s := &GANStep{step: base, Model: m}
 	if err == nil {
 		err = s.loadAll(
@@ -38,7 +41,7 @@ func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) {
 		)
 	}
 	if err != nil {
-		return nil, noRoom(err, d, m.Config.Batch, 1, ganPrograms(m.Config))
+		return nil, noRoom(err, d, copies(m.State, saved), m.Config.Batch, 1, ganPrograms(m.Config))
 	}
 	var slots []string
 	for _, n := range GANLosses(m.Config) {
@@ -61,13 +64,13 @@ func ganPrograms(c cyclegan.Config) batched {
 	}
 }
 
-// openGAN builds a pretraining's programs and loads them.
-func openGAN(d kernels.Device, p *api.Pretrain) (*GANStep, error) {
+// openGAN builds a pretraining's programs and loads them; groups are saved.
+func openGAN(d kernels.Device, p *api.Pretrain, saved ...string) (*GANStep, error) {
 	m, err := cyclegan.New(ganConfig(p))
 	if err != nil {
 		return nil, err
 	}
-	return NewGANStep(d, m)
+	return newGANStep(d, m, saved)
 }
 
 // Initialise draws the weights of all four networks.

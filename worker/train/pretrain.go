@@ -102,7 +102,7 @@ func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Op
 			return nil, fault.New(fault.ErrData, "%d unlabelled images are fewer than a batch of %d", d.Len(), c.Batch)
 		}
 	}
-	step, err := openGAN(opt.Device, task.Pretrain)
+	step, err := openGAN(opt.Device, task.Pretrain, pretrainGroups...)
 	if err != nil {
 		return nil, err
 	}

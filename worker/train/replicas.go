@@ -69,8 +69,8 @@ func SameClass(devices ...kernels.Device) error {
 }
 
 // openReplicas loads a fine-tuning's programs on as many of the devices as there are
-// shards for. The first evaluates too.
-func openReplicas(devices []kernels.Device, c g2c.Config) (*replicas, error) {
+// shards for. The first evaluates too, and groups of its state are saved.
+func openReplicas(devices []kernels.Device, c g2c.Config, saved ...string) (*replicas, error) {
 	if err := SameClass(devices...); err != nil {
 		return nil, err
 	}
@@ -82,10 +82,11 @@ func openReplicas(devices []kernels.Device, c g2c.Config) (*replicas, error) {
 	}
 	r := &replicas{end: func() {}}
 	for _, d := range devices {
-		s, err := NewG2CStep(d, m)
+		s, err := newG2CStep(d, m, saved)
 		if err != nil {
 			return nil, errors.Join(err, r.Close())
 		}
+		saved = nil // one of them saves
 		r.all = append(r.all, &replica{G2CStep: s, work: make(chan job), done: make(chan error)})
 		m = trainingAlone(m)
 	}

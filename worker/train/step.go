@@ -25,8 +25,10 @@ type step struct {
 	exchange *exchange
 }
 
-func newStep(d kernels.Device, spec *kernels.StateSpec, catalog *nn.Catalog) (*step, error) {
-	state, err := d.NewState(spec)
+// newStep makes the state of a model's programs. Copies of it in main memory, for
+// checkpoints, will take so many bytes.
+func newStep(d kernels.Device, spec *kernels.StateSpec, catalog *nn.Catalog, copies int64, programs ...*kernels.Program) (*step, error) {
+	state, err := kernels.Open(d, spec, copies, programs...)
 	if err != nil {
 		return nil, err
 	}
