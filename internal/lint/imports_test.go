@@ -37,19 +37,19 @@ var layers = map[string][]string{
 
 // homes lists heavy dependencies and the only folders that may import them.
 var homes = map[string][]string{
-	"gorgonia.org/gorgonia":          {"model/graph"},
-	"gorgonia.org/tensor":            {"model/graph"},
-	"gorgonia.org/cu":                {"kernels/cuda", "kernels/emu"}, // the emulator is tested through the binding
-	"github.com/hashicorp/raft":      {"coordinator/raftnode"},
-	"github.com/minio/minio-go":      {"checkpoint/s3store"},
-	"k8s.io":                         {"k8s"},
-	"github.com/mmcloughlin/avo":     {"kernels/cpu/internal"},
-	"gonum.org/v1/plot":              {"experiments/report"},
-	"github.com/spf13/cobra":         {"cmd"},
-	"github.com/goccy/go-yaml":       {"experiments/spec"},
-	"golang.org/x/image":             {"internal/dataset", "experiments/report"},
-	"google.golang.org/grpc":         {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "test", "worker/agent"},
-	"github.com/prometheus":          {"cmd", "coordinator/server"},
+	"gorgonia.org/gorgonia":      {"model/graph"},
+	"gorgonia.org/tensor":        {"model/graph"},
+	"gorgonia.org/cu":            {"kernels/cuda", "kernels/emu"}, // the emulator is tested through the binding
+	"github.com/hashicorp/raft":  {"coordinator/raftnode"},
+	"github.com/minio/minio-go":  {"checkpoint/s3store"},
+	"k8s.io":                     {"k8s"},
+	"github.com/mmcloughlin/avo": {"kernels/cpu/internal"},
+	"gonum.org/v1/plot":          {"experiments/report"},
+	"github.com/spf13/cobra":     {"cmd"},
+	"github.com/goccy/go-yaml":   {"experiments/spec"},
+	"golang.org/x/image":         {"internal/dataset", "experiments/report"},
+	"google.golang.org/grpc":     {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "test", "worker/agent"},
+	"github.com/prometheus":      {"cmd", "coordinator/server"},
 }
 
 // only lists packages of ours that few may import: model and coordinator never

@@ -260,9 +260,14 @@ func read(path string) ([]byte, error) {
 	return b, nil
 }
 
-// makeFolder makes a folder that its owner alone may look into.
+// makeFolder makes a folder that its owner alone may look into, without what a killed
+// process left: it may be a key.
 func makeFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		_, err = atomicfile.Sweep(dir)
+	}
+	if err != nil {
 		return unwritable(err)
 	}
 	return nil
