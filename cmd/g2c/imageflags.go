@@ -10,6 +10,7 @@ import (
 	"g2c/experiments/datasource"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/memlimit"
 	"g2c/internal/pixelcache"
 )
 
@@ -37,8 +38,16 @@ func (f *imageFlags) open() (*pixelcache.Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pixelcache.New(pixelcache.Options{Dir: cacheDir(f.cache), Limit: limit, Note: func(text string) { say("note: %s", text) }}), nil
+	opt := pixelcache.Options{Dir: cacheDir(f.cache), Limit: limit, Note: func(text string) { say("note: %s", text) }}
+	if left, known := memlimit.Now(); known {
+		opt.Memory = max(left.Bytes/pixelShare, 1)
+	}
+	return pixelcache.New(opt), nil
 }
+
+// pixelShare is the part of the memory that is left which pixels may take where no file
+// can hold them.
+const pixelShare = 2
 
 // opener opens what the tasks of an experiment read.
 func (f *imageFlags) opener() (*datasource.Opener, error) {
