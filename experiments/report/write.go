@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"g2c/internal/fault"
 )
@@ -33,9 +34,10 @@ type mark struct {
 
 // Write writes a report to a directory: index.html, results.json, results.csv and
 // figures/. Equal data gives equal bytes of every file. The report is made beside
-// the directory and takes its name whole, so no reader meets half of one; a kill
-// in the instant between the two renames leaves the old report beside it, under
-// a name that begins with a dot. What was in the directory before is gone, so it
+// the directory and takes its name whole, so no reader meets half of one; where two
+// directories cannot change names at once, a kill in the instant between two renames
+// leaves the old report beside it, under a name that begins with a dot. What killed
+// writers left half made is removed a day later. What was in the directory before is gone, so it
 // must not exist, be empty, or hold a report of the same run and nothing else:
 // MarkFile lists what is the report's.
 func Write(ctx context.Context, dir string, d *Data) error {
@@ -53,7 +55,8 @@ func Write(ctx context.Context, dir string, d *Data) error {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return unwritable(dir, err)
 	}
-	made, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+"-*")
+	removeHalf(parent, time.Now().Add(-maxAge))
+	made, err := os.MkdirTemp(parent, madePrefix+"*")
 	if err != nil {
 		return unwritable(dir, err)
 	}
@@ -185,10 +188,41 @@ func (m mark) holds(name string, isDir bool) bool {
 	return strings.HasPrefix(name, FiguresDir+"/") && (ext == ".svg" || ext == ".png")
 }
 
-// exchange gives the made directory the name of the old one, which is moved
-// aside first and then removed.
+const (
+	// madePrefix begins the names of reports that are being made.
+	madePrefix = ".g2c-report-"
+	// oldSuffix ends that of a report which another one replaces.
+	oldSuffix = ".old"
+	// maxAge is how long nobody takes to write a report.
+	maxAge = 24 * time.Hour
+)
+
+// removeHalf removes reports that were begun before a moment and are not whole yet: their
+// writers were killed. An old report that was moved aside stays, and so does what this
+// user may not remove: it is hidden, and in nobody's way.
+func removeHalf(parent string, before time.Time) {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), madePrefix) || strings.HasSuffix(e.Name(), oldSuffix) {
+			continue
+		}
+		if info, err := e.Info(); err != nil || !info.ModTime().Before(before) {
+			continue // it is gone, or young
+		}
+		_ = os.RemoveAll(filepath.Join(parent, e.Name()))
+	}
+}
+
+// exchange gives the made directory the name of the old one, which is then removed: both
+// at once, or the old one is moved aside first.
 func exchange(made, dir string) error {
-	old := made + ".old"
+	if swap(made, dir) == nil {
+		return os.RemoveAll(made)
+	}
+	old := made + oldSuffix
 	err := os.Rename(dir, old)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

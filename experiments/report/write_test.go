@@ -1,0 +1,63 @@
+package report
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// What a killed writer left half made goes, once nobody can be writing it; what was moved
+// aside, and what is not ours, stays.
+func TestHalfReportsAreRemoved(t *testing.T) {
+	parent := t.TempDir()
+	now := time.Now()
+	for name, stays := range map[string]bool{madePrefix + "1": false, madePrefix + "2": true, madePrefix + "3" + oldSuffix: true, ".report-4": true, "report": true} {
+		dir := filepath.Join(parent, name)
+		if err := os.MkdirAll(filepath.Join(dir, FiguresDir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		at := now.Add(-2 * time.Hour)
+		if name == madePrefix+"2" {
+			at = now
+		}
+		if err := os.Chtimes(dir, at, at); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if _, err := os.Stat(dir); (err == nil) != stays {
+				t.Errorf("%s: %v, stays %v", name, err, stays)
+			}
+		}()
+	}
+	removeHalf(parent, now.Add(-time.Hour))
+}
+
+// A report takes the place of another one whether two directories can change names at
+// once or not.
+func TestExchange(t *testing.T) {
+	for _, there := range []bool{false, true} {
+		parent := t.TempDir()
+		made, dir := filepath.Join(parent, madePrefix+"1"), filepath.Join(parent, "report")
+		if err := os.Mkdir(made, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(made, IndexFile), []byte("new"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if there {
+			if err := os.MkdirAll(filepath.Join(dir, FiguresDir), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := exchange(made, dir); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, IndexFile)); err != nil || string(text) != "new" {
+			t.Errorf("the report holds %q, %v", text, err)
+		}
+		if entries, err := os.ReadDir(parent); err != nil || len(entries) != 1 {
+			t.Errorf("beside it lies %v, %v", entries, err)
+		}
+	}
+}
