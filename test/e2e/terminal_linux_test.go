@@ -47,7 +47,7 @@ func watch(t *testing.T, columns uint16, env string, follow func(screen *os.File
 	t.Helper()
 	screen, terminal := openTerminal(t, columns)
 	c := exec.CommandContext(t.Context(), program, "run", tiny, "--only", "pretrain", "--store", t.TempDir(), "--cache", t.TempDir(),
-		"--set", "pretrain.epochs=8")
+		"--set", "pretrain.epochs=4")
 	c.Stderr = terminal
 	c.Env = append(os.Environ(), env)
 	if err := errors.Join(c.Start(), terminal.Close()); err != nil {
