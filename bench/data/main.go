@@ -62,9 +62,9 @@ func run() error {
 	}
 	var all []measure
 	step := func(what string, kill time.Duration, command ...string) error {
-		fmt.Fprintln(os.Stderr, what)
 		m, err := timed(what, kill, command...)
 		all = append(all, m)
+		fmt.Fprintf(os.Stderr, "%s: %.1f s, %d MiB, %s\n", m.what, m.seconds, m.peakMiB, m.end)
 		return err
 	}
 	if *python != "" {

@@ -1,6 +1,7 @@
 package pixelcache
 
 import (
+	"encoding/hex"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -44,14 +45,14 @@ func (c *Cache) opened(path string, base int64, t *shard.Table) *File {
 	return f
 }
 
-// entry describes image i.
-func (f *File) entry(i int) (shard.Entry, bool) {
+// find is image i, if it is that of a file's bytes.
+func (f *File) find(i int, h *Hash) (shard.Entry, Ref, bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if i < 0 || i >= len(f.entries) {
-		return shard.Entry{}, false
+	if i < 0 || i >= len(f.entries) || f.entries[i].Name != hex.EncodeToString(h[:]) {
+		return shard.Entry{}, Ref{}, false
 	}
-	return f.entries[i], true
+	return f.entries[i], f.Ref(i), true
 }
 
 // lasting is the id of a file that has its name; zeros for another.

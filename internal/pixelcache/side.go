@@ -3,6 +3,7 @@ package pixelcache
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"os"
 	"path/filepath"
@@ -21,24 +22,28 @@ type side struct {
 	n   int
 	dir string // empty: memory alone
 
-	mu      sync.Mutex
-	files   map[[idBytes]byte]*File // that were opened; nil for what is not there
-	content map[Hash]place          // images by their files' bytes
-	scanned bool                    // content has what is in the folder
-	index   map[string]*folder      // of images' files, by folder
-	open    *File                   // the shard that is written
-	writer  *shard.Writer
+	mu       sync.Mutex
+	files    map[[idBytes]byte]*File       // that were opened; nil for what is not there
+	memories map[Hash]weak.Pointer[memory] // images in memory, by their files' bytes
+	content  map[uint64]spot               // images in shards, by the first bytes of that hash
+	shards   [][idBytes]byte               // that content counts
+	scanned  bool                          // content has what is in the folder
+	index    map[string]*folder            // of images' files, by folder
+	open     *File                         // the shard that is written
+	writer   *shard.Writer
 }
 
-// place is where an image is kept: in a file, or in memory while somebody uses it.
-type place struct {
-	file *File
-	slot int
-	mem  weak.Pointer[memory]
-}
+// spot is where an image may be: its shard, counted, and its place there. Tens of millions
+// of them may be in a folder, so they are small, and what they point at is looked at.
+type spot struct{ shard, slot uint32 }
+
+// first is the first bytes of a hash.
+func first(h *Hash) uint64 { return binary.LittleEndian.Uint64(h[:]) }
 
 func newSide(c *Cache, n int) *side {
-	s := &side{c: c, n: n, files: map[[idBytes]byte]*File{}, content: map[Hash]place{}, index: map[string]*folder{}}
+	s := &side{
+		c: c, n: n, files: map[[idBytes]byte]*File{}, memories: map[Hash]weak.Pointer[memory]{}, content: map[uint64]spot{}, index: map[string]*folder{},
+	}
 	if c.root != "" {
 		s.dir = filepath.Join(c.root, sideName(n))
 	}
@@ -64,11 +69,8 @@ func (c *Cache) Find(sidePixels int, path string, st Stat) (hash Hash, e shard.E
 		e, r, ok = s.find(k.hash)
 		return k.hash, e, r, ok
 	}
-	e, ok = f.entry(k.slot)
-	if !ok || e.Name != hex.EncodeToString(k.hash[:]) {
-		return k.hash, shard.Entry{}, Ref{}, false
-	}
-	return k.hash, e, f.Ref(k.slot), true
+	e, r, ok = f.find(k.slot, &k.hash)
+	return k.hash, e, r, ok
 }
 
 // Content is the image of a file's bytes.
@@ -82,20 +84,21 @@ func (c *Cache) Content(sidePixels int, h Hash) (shard.Entry, Ref, bool) {
 
 // find looks among what is known already.
 func (s *side) find(h Hash) (e shard.Entry, r Ref, ok bool) {
-	p, ok := s.content[h]
-	switch {
-	case !ok:
-		return e, r, false
-	case p.file != nil:
-		e, ok = p.file.entry(p.slot)
-		return e, p.file.Ref(p.slot), ok
+	if p, ok := s.memories[h]; ok {
+		if m := p.Value(); m != nil {
+			return m.entry, Ref{mem: m}, true
+		}
+		delete(s.memories, h)
 	}
-	m := p.mem.Value()
-	if m == nil {
-		delete(s.content, h)
+	at, ok := s.content[first(&h)]
+	if !ok {
 		return e, r, false
 	}
-	return m.entry, Ref{mem: m}, true
+	f := s.byID(s.shards[at.shard])
+	if f == nil {
+		return e, r, false
+	}
+	return f.find(int(at.slot), &h)
 }
 
 // Put keeps the pixels of an image, which belong to the cache from now on, under the hash
@@ -115,7 +118,7 @@ func (c *Cache) Put(sidePixels int, h Hash, e shard.Entry, pixels []byte) Ref {
 	}
 	r, mem := c.remember(e, pixels)
 	if r.Kept() {
-		s.content[h] = place{mem: mem}
+		s.memories[h] = mem
 	}
 	return r
 }
@@ -147,7 +150,7 @@ func (s *side) append(h Hash, e shard.Entry, pixels []byte) (Ref, bool) {
 		s.abandon(err)
 		return Ref{}, false
 	}
-	s.content[h] = place{file: f, slot: slot}
+	s.content[first(&h)] = spot{uint32(len(s.shards) - 1), uint32(slot)}
 	if s.writer.Bytes() >= s.shardSize() {
 		s.commit()
 	}
@@ -164,6 +167,7 @@ func (s *side) begin() error {
 		return err
 	}
 	s.open, s.writer = f, shard.NewWriter(f.writing, s.n)
+	s.files[f.id], s.shards = f, append(s.shards, f.id)
 	return nil
 }
 
@@ -194,7 +198,6 @@ func (s *side) commit() {
 		s.c.freeze(err)
 		return
 	}
-	s.files[f.id] = f
 	s.c.grew(shard.Size(s.n, f.entries))
 }
 
@@ -209,14 +212,13 @@ func (s *side) flush() {
 		return
 	}
 	for dir, f := range s.index {
-		if !f.changed {
-			continue
+		if f.changed {
+			if err := s.writeFolder(dir, f); err != nil {
+				s.c.freeze(err)
+				return
+			}
 		}
-		if err := s.writeFolder(dir, f); err != nil {
-			s.c.freeze(err)
-			return
-		}
-		f.changed = false
+		delete(s.index, dir) // it is read again when it is wanted
 	}
 }
 
@@ -268,24 +270,33 @@ func (s *side) scan() {
 		return // there is none yet
 	}
 	for _, d := range entries {
-		if id, ok := parseID(d.Name()); ok {
-			s.list(s.byID(id))
+		id, ok := parseID(d.Name())
+		if !ok {
+			continue
+		}
+		f, opened := s.files[id]
+		if f = s.byID(id); f == nil {
+			continue
+		}
+		if f.whole { // what is being written is there already
+			s.list(f)
+		}
+		if !opened {
+			delete(s.files, id) // its table is read again if it is wanted
 		}
 	}
 }
 
 // list adds a shard's images to those known by content.
 func (s *side) list(f *File) {
-	if f == nil {
-		return
-	}
+	s.shards = append(s.shards, f.id)
 	for i := range f.entries {
 		var h Hash
 		if n, err := hex.Decode(h[:], []byte(f.entries[i].Name)); err != nil || n != len(h) {
 			continue // not of a cache's
 		}
-		if _, ok := s.content[h]; !ok {
-			s.content[h] = place{file: f, slot: i}
+		if _, ok := s.content[first(&h)]; !ok {
+			s.content[first(&h)] = spot{uint32(len(s.shards) - 1), uint32(i)}
 		}
 	}
 }
