@@ -10,6 +10,7 @@ import (
 
 	xcpu "golang.org/x/sys/cpu"
 
+	"g2c/internal/memlimit"
 	"g2c/kernels"
 	"g2c/kernels/cpu"
 	"g2c/kernels/ref"
@@ -139,6 +140,10 @@ func checkMemory() finding {
 	}
 	total := uint64(info.Totalram) * uint64(info.Unit)
 	f := finding{Check: "memory", Verdict: passes, Found: fmt.Sprintf("%.1f GiB", float64(total)/gib)}
+	if left, known := memlimit.Now(); known {
+		f.Found += fmt.Sprintf(", of which a task can take %.1f: what %s has free", float64(left.Bytes)/gib, left.Of)
+		total = min(total, uint64(left.Bytes))
+	}
 	if total < leastMemory {
 		f.Verdict, f.Do = warns, "the paper's sizes need several GiB: take a smaller width, size or batch"
 	}

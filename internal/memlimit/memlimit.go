@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +26,9 @@ type Left struct {
 // Now reads what is left; known is false where the system does not tell.
 func Now() (l Left, known bool) {
 	s := system{root: os.DirFS("/"), page: int64(os.Getpagesize())}
+	var heap runtime.MemStats
+	runtime.ReadMemStats(&heap)
+	s.idle = int64(heap.HeapIdle)
 	var as syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &as); err == nil && as.Cur < math.MaxInt64 {
 		s.addressSpace = int64(as.Cur)
@@ -37,6 +41,7 @@ type system struct {
 	root         fs.FS
 	page         int64
 	addressSpace int64 // limit in bytes; 0 is none
+	idle         int64 // address space that Go's heap has and does not use
 }
 
 func (s system) left() (least Left, known bool) {
@@ -54,7 +59,7 @@ func (s system) left() (least Left, known bool) {
 	}
 	if s.addressSpace > 0 {
 		if pages, ok := s.number("proc/self/statm"); ok {
-			consider(s.addressSpace-pages*s.page, "the limit of address space (ulimit -v)")
+			consider(s.addressSpace-pages*s.page+s.idle, "the limit of address space (ulimit -v)")
 		}
 	}
 	for _, g := range s.groups() {

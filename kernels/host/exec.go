@@ -100,9 +100,12 @@ func Load[T Float](p *kernels.Program, s *State[T], table map[string]Kernel[T], 
 	if err := s.grow(); err != nil {
 		return nil, fmt.Errorf("program %s: %w", p.Name, err)
 	}
-	size := int64(layout[T]().F32)
-	own := s.scratch.kept + e.packs.settle(e)
-	e.memory = kernels.MemoryUse{Arena: plan.Arena, Sum: plan.Sum, Workspace: int64(s.scratch.n) * size, Own: own, Shared: true}
+	packed, err := e.packs.settle(e)
+	if err != nil {
+		return nil, fmt.Errorf("program %s: %w", p.Name, err)
+	}
+	scratch := int64(s.scratch.n * layout[T]().F32)
+	e.memory = kernels.MemoryUse{Arena: plan.Arena, Sum: plan.Sum, Workspace: scratch, Own: s.scratch.kept + packed, Shared: true}
 	return e, nil
 }
 

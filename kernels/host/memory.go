@@ -2,6 +2,8 @@ package host
 
 import (
 	"errors"
+	"math"
+	"runtime/debug"
 	"unsafe"
 
 	"g2c/internal/fault"
@@ -80,20 +82,41 @@ func Open[T Float](spec *kernels.StateSpec, beside int64, rewrite func(*kernels.
 		ready[p] = planned{to, kernels.NewPlan(to, layout[T]())}
 		arena = max(arena, ready[p].plan.Arena)
 	}
-	need := stateBytes[T](spec) + arena + beside
-	if left, known := memlimit.Now(); known && need > left.Bytes {
-		return nil, fault.New(fault.ErrUnavailable, "%w: it takes %d MiB of memory, and %s has %d MiB free", kernels.ErrMemory, need>>20, left.Of, left.Bytes>>20).
-			WithHint("lower the batch, the size of images or the width of networks, or run it where there is more memory")
+	left, err := enough(stateBytes[T](spec) + arena + beside)
+	if err != nil {
+		return nil, err
 	}
 	s, err := NewState[T](spec)
 	if err != nil {
 		return nil, err
 	}
-	s.ready = ready
+	s.ready, s.left, s.beside = ready, left, beside
 	if _, err := s.room(arena); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// enough is how much memory is left, if that is what is needed; what lies about as garbage
+// is collected before it is refused.
+func enough(need int64) (int64, error) {
+	left, known := memlimit.Now()
+	if known && need > left.Bytes {
+		debug.FreeOSMemory()
+		left, known = memlimit.Now()
+	}
+	switch {
+	case !known:
+		return math.MaxInt64, nil
+	case need > left.Bytes:
+		return 0, tooLittle(need, left.Bytes, left.Of)
+	}
+	return left.Bytes, nil
+}
+
+func tooLittle(need, free int64, of string) error {
+	return fault.New(fault.ErrUnavailable, "%w: it takes %d MiB of memory, and %s has %d MiB free", kernels.ErrMemory, need>>20, of, free>>20).
+		WithHint("lower the batch, the size of images or the width of networks, or run it where there is more memory")
 }
 
 // planned is a program as the device rewrote it, with its plan.

@@ -181,8 +181,8 @@ func TestTooLittleMemoryIsReckoned(t *testing.T) {
 		t.Skip("SKIPPED: this system does not tell what memory is left")
 	}
 	p := doubling(mib)
-	if _, err := Open[float32](spec(t, mib), left.Bytes+mib, same, p); !errors.Is(err, kernels.ErrMemory) {
-		t.Errorf("more than %d MiB: %v", left.Bytes/mib, err)
+	if _, err := Open[float32](spec(t, mib), 2*left.Bytes, same, p); !errors.Is(err, kernels.ErrMemory) {
+		t.Errorf("twice %d MiB: %v", left.Bytes/mib, err)
 	}
 	s, err := Open[float32](spec(t, mib), left.Bytes/4, same, p)
 	if err != nil {
@@ -190,6 +190,14 @@ func TestTooLittleMemoryIsReckoned(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+	// What its programs turn out to take beside is counted too.
+	if s, err = Open[float32](spec(t, mib), left.Bytes/4, same, p); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.take(s.left); !errors.Is(err, kernels.ErrMemory) {
+		t.Errorf("more than is left: %v", err)
 	}
 	r := Room[float32](spec(t, mib), p, nil)
 	if r.State != 4*mib || r.Arena != 4*mib || r.Free <= 0 || r.Of == "" {

@@ -1,6 +1,10 @@
 package host
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"g2c/kernels"
+)
 
 // Pack is what kernels derive from one operand alone, such as weights in another
 // layout. Kernels of one program that derive the same share it: it is made by the
@@ -58,13 +62,18 @@ func (c *Call[T]) Pack(operand Tensor[T], layout string, n int) *Pack[T] {
 }
 
 // settle gives memory to packs that are shared, and finds the instructions that
-// make each stale. It returns the bytes taken.
-func (s *packs[T]) settle(e *Exec[T]) (bytes int64) {
+// make each stale. It returns the bytes taken, which live as long as the state.
+func (s *packs[T]) settle(e *Exec[T]) (bytes int64, err error) {
 	shared := s.all[:0]
 	for _, p := range s.all {
 		if p.users > 1 {
-			p.mem = AlignedFloats[T](p.n)
-			bytes += int64(p.n * layout[T]().F32)
+			size := int64(p.n * layout[T]().F32)
+			mem, err := e.state.take(size)
+			if err != nil {
+				return 0, err
+			}
+			p.mem = view[T](kernels.Real(p.n), mem).F
+			bytes += size
 			shared = append(shared, p)
 		}
 	}
@@ -82,7 +91,7 @@ func (s *packs[T]) settle(e *Exec[T]) (bytes int64) {
 			}
 		}
 	}
-	return bytes
+	return bytes, nil
 }
 
 func overlap[T Float](a, b []T) bool {

@@ -20,6 +20,9 @@ type State[T Float] struct {
 	scratch Scratch[T]
 	ready   map[*kernels.Program]planned // those that Open was told of, until they are loaded
 	closed  bool
+	// Of a state that Open made: what was left then, what it has taken, and what its caller
+	// takes beside.
+	left, taken, beside int64
 	// version rises with everything that may write slots: a Put, a run of a program.
 	version uint64
 }
@@ -40,6 +43,10 @@ func NewState[T Float](spec *kernels.StateSpec) (*State[T], error) {
 
 // take allocates memory that lives as long as the state.
 func (s *State[T]) take(n int64) ([]byte, error) {
+	s.taken += n
+	if need := s.taken + s.beside; s.left > 0 && need > s.left {
+		return nil, tooLittle(need, s.left, "this process")
+	}
 	b, err := newBlock(n)
 	if err != nil {
 		return nil, err
@@ -83,7 +90,7 @@ func (s *State[T]) Close() error {
 	for _, b := range s.blocks {
 		errs = append(errs, b.free())
 	}
-	s.groups, s.blocks, s.arena, s.scratch, s.closed = nil, nil, nil, Scratch[T]{}, true
+	s.groups, s.blocks, s.arena, s.scratch, s.ready, s.closed = nil, nil, nil, Scratch[T]{}, nil, true
 	return errors.Join(errs...)
 }
 

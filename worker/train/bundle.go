@@ -35,7 +35,8 @@ type bundle struct {
 	results []byte
 }
 
-// copies is what the bundles of a task take: one is filled while the other is saved.
+// copies is what the bundles of a task take at the least: one is filled while the other is
+// saved.
 func copies(spec *kernels.StateSpec, groups []string) (n int64) {
 	const real = 4
 	for _, g := range groups {

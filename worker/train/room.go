@@ -37,7 +37,7 @@ func noRoom(err error, d kernels.Device, copies int64, batch, unit int, programs
 	}
 	fits := unit * sort.Search(batch/unit, func(k int) bool {
 		r, err := room(unit * (k + 1))
-		return err != nil || r.Need()+copies > r.Free
+		return err != nil || r.Need()+copies > all.Free
 	})
 	bigger := all.error(full, batch, copies)
 	if bigger == nil {
