@@ -45,11 +45,12 @@ func (c *Cache) opened(path string, base int64, t *shard.Table) *File {
 	return f
 }
 
-// find is image i, if it is that of a file's bytes.
+// find is image i, if it is that of a file's bytes. A file that was found damaged has none
+// for who looks now: they are kept anew.
 func (f *File) find(i int, h *Hash) (shard.Entry, Ref, bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if i < 0 || i >= len(f.entries) || f.entries[i].Name != hex.EncodeToString(h[:]) {
+	if f.spoilt.Load() || i < 0 || i >= len(f.entries) || f.entries[i].Name != hex.EncodeToString(h[:]) {
 		return shard.Entry{}, Ref{}, false
 	}
 	return f.entries[i], f.Ref(i), true

@@ -84,6 +84,65 @@ func TestImagesLastAndAreFoundByContent(t *testing.T) {
 	}
 }
 
+// What others kept meanwhile is found beside what is being written.
+func TestAFolderIsLookedThroughWhileAShardIsOpen(t *testing.T) {
+	dir := t.TempDir()
+	other := New(Options{Dir: dir})
+	put(other, 100, 7)
+	other.Close()
+	c := New(Options{Dir: dir})
+	defer c.Close()
+	refs := put(c, 0, 3)
+	h, _ := image(103)
+	if _, r, ok := c.Content(small, h); !ok {
+		t.Fatal("another's image is not found")
+	} else {
+		hold(t, []Ref{r}, 103)
+	}
+	refs = append(refs, put(c, 3, 3)...)
+	c.Flush()
+	for i := range 6 {
+		h, _ := image(i)
+		_, r, ok := c.Content(small, h)
+		if !ok || r != refs[i] {
+			t.Errorf("image %d is not where it was put", i)
+		}
+	}
+	hold(t, refs, 0)
+}
+
+// An image that is found damaged is kept anew.
+func TestWhatIsDamagedIsKeptAnew(t *testing.T) {
+	dir := t.TempDir()
+	first := New(Options{Dir: dir})
+	put(first, 0, 3)
+	first.Close()
+	f, err := os.OpenFile(files(t, dir)[0], os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{255, 0, 255, 0}, shard.Offset(small, 1)); err != nil {
+		t.Fatal(err)
+	}
+	c := New(Options{Dir: dir})
+	defer c.Close()
+	h, _ := image(1)
+	_, r, ok := c.Content(small, h)
+	if !ok {
+		t.Fatal("the image is not found")
+	}
+	if err := r.Read(make([]byte, shard.ImageBytes(small))); !errors.Is(err, shard.ErrDamaged) {
+		t.Fatalf("it reads as %v", err)
+	}
+	refs := put(c, 0, 3)
+	hold(t, refs, 0)
+	c.Flush()
+	if got := files(t, dir); len(got) != 1 {
+		t.Errorf("the folder has %v", got)
+	}
+}
+
 // What nobody uses any more takes no memory.
 func TestMemoryIsForgottenWithItsLastUser(t *testing.T) {
 	c := New(Options{})

@@ -30,6 +30,7 @@ type side struct {
 	scanned  bool                          // content has what is in the folder
 	index    map[string]*folder            // of images' files, by folder
 	open     *File                         // the shard that is written
+	openAt   uint32                        // its place in shards
 	writer   *shard.Writer
 }
 
@@ -150,7 +151,7 @@ func (s *side) append(h Hash, e shard.Entry, pixels []byte) (Ref, bool) {
 		s.abandon(err)
 		return Ref{}, false
 	}
-	s.content[first(&h)] = spot{uint32(len(s.shards) - 1), uint32(slot)}
+	s.content[first(&h)] = spot{s.openAt, uint32(slot)}
 	if s.writer.Bytes() >= s.shardSize() {
 		s.commit()
 	}
@@ -167,6 +168,7 @@ func (s *side) begin() error {
 		return err
 	}
 	s.open, s.writer = f, shard.NewWriter(f.writing, s.n)
+	s.openAt = uint32(len(s.shards))
 	s.files[f.id], s.shards = f, append(s.shards, f.id)
 	return nil
 }
