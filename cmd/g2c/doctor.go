@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -104,9 +105,11 @@ func checkStore(dir string) finding {
 	if err != nil {
 		return finding{"store", fails, fmt.Sprintf("%s: %v", dir, err), "check permissions and space, or give another directory with --store"}
 	}
-	for _, n := range can.Notes() {
-		f.Found += "; " + n
+	notes := can.Notes()
+	if len(notes) == 0 {
+		notes = []string{"its file system has hard links, locks and flushes"}
 	}
+	f.Found += "; " + strings.Join(notes, "; ")
 	if free, known := freeBytes(place); known {
 		f.Found += fmt.Sprintf("; %.1f GiB free", float64(free)/gib)
 		if free < gib {
