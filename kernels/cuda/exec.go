@@ -34,6 +34,8 @@ type part struct {
 	graph         *driver.Graph // captured when it first runs
 	guarded       *driver.Graph // with a look at the losses before it
 	losses        []string      // at these
+	look          []launch      // which sets the guard
+	lookReads     []int         // slots that both read
 	run           func() error  // what RunSegment hands to the thread
 }
 

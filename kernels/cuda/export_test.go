@@ -28,3 +28,12 @@ func Joins(e kernels.Exec, i int) bool { return e.(*Exec).normalised(i) }
 
 // IsPoison says whether an error outlives the call that reported it.
 func IsPoison(err error) bool { return isPoison(err) }
+
+// Look is where the launches of a segment's guard are, and how many.
+func Look(e kernels.Exec, i int) (first any, n int) {
+	q := &e.(*Exec).parts[i]
+	if len(q.look) == 0 {
+		return nil, 0
+	}
+	return &q.look[0], len(q.look)
+}

@@ -309,6 +309,12 @@ func TestGuard(t *testing.T) {
 			return all
 		}
 		moved := run(3)
+		made, n := cuda.Look(e, 0)
+		defer func() {
+			if again, _ := cuda.Look(e, 0); again != made || n != 2 {
+				t.Errorf("sync %v: the guard's %d launches were built again", sync, n)
+			}
+		}()
 		for _, name := range []string{"w", "w2", "m2", "variance"} {
 			if moved[name][39] == 1 {
 				t.Errorf("sync %v: %s was not updated", sync, name)

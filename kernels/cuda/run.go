@@ -53,21 +53,15 @@ func (e *Exec) RunGuarded(i int, losses []string) error {
 	if q.losses != nil && strings.Join(q.losses, " ") != strings.Join(losses, " ") {
 		return fmt.Errorf("cuda: segment %s of %s is guarded by %v", q.Name, e.program.Name, q.losses)
 	}
-	var reads []int
-	for _, name := range losses {
-		reads = append(reads, e.state.index[name]...)
-	}
 	return e.device.do(func() error {
 		if err := e.ready(); err != nil {
 			return err
 		}
-		q.losses = losses
-		trips, err := e.trips(losses)
-		if err != nil {
+		if err := e.guard(q, losses); err != nil {
 			return err
 		}
-		look := func() error { return e.look(trips) }
-		return e.work(append(reads, q.reads...), q.writes, func() error {
+		look := func() error { return e.look(q.look) }
+		return e.work(q.lookReads, q.writes, func() error {
 			if !e.device.sync {
 				return e.launchGraph(&q.guarded, q.Segment, look)
 			}
@@ -77,6 +71,24 @@ func (e *Exec) RunGuarded(i int, losses []string) error {
 			return e.stepwise(q.Segment)
 		})
 	})
+}
+
+// guard makes the launches that set the guard, once: slots and the guard stay where they
+// are as long as the state does.
+func (e *Exec) guard(q *part, losses []string) error {
+	if q.losses != nil {
+		return nil
+	}
+	look, err := e.trips(losses)
+	if err != nil {
+		return err
+	}
+	reads := append([]int(nil), q.reads...)
+	for _, name := range losses {
+		reads = append(reads, e.state.index[name]...)
+	}
+	q.losses, q.look, q.lookReads = append([]string(nil), losses...), look, reads
+	return nil
 }
 
 // trips are the launches that set the guard if one of the losses is not finite. They are

@@ -145,3 +145,35 @@ func TestCUDATrains(t *testing.T) {
 		}
 	}
 }
+
+// Verbs that compute nothing do not wake the driver, which takes memory of a GPU and a
+// second; verbs that ask for GPUs do.
+func TestCUDADriverSleeps(t *testing.T) {
+	dir := t.TempDir()
+	source, library, mark := filepath.Join(dir, "driver.c"), filepath.Join(dir, "libcuda.so.1"), filepath.Join(dir, "woken")
+	text := fmt.Sprintf("#include <stdio.h>\n__attribute__((constructor)) static void woken(void) { FILE* f = fopen(%q, \"w\"); if (f) fclose(f); }\nint cuInit(unsigned f) { return 100; }\n", mark)
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("g++", "-x", "c", "-shared", "-fPIC", source, "-o", library).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	fake := []string{"G2C_LIBCUDA=" + library}
+	store := filepath.Join(dir, "store")
+	for _, args := range [][]string{
+		{"version"}, {"--help"}, {"spec", "check", "quickstart"}, {"coordinator", "--help"}, {"coordinator"}, {"status", "--server", "127.0.0.1:1"},
+		{"ckpt", "ls", dir}, {"ls", dir}, {"certs", "init", filepath.Join(dir, "certs")}, {"data", "synth", store, "--patients", "2", "--patches", "2"},
+	} {
+		run(t, fake, args...)
+		if _, err := os.Stat(mark); err == nil {
+			t.Errorf("%v woke the driver", args)
+			os.Remove(mark)
+		}
+	}
+	if code, out, _ := run(t, fake, "doctor", "--store", store); code != 0 || !strings.Contains(out, "no CUDA driver") {
+		t.Errorf("doctor: exit code %d\n%s", code, out)
+	}
+	if _, err := os.Stat(mark); err != nil {
+		t.Errorf("doctor did not ask the driver: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -29,7 +30,8 @@ func TestParse(t *testing.T) {
 		{kernel: "a", target: "sm_90a", registers: 16, stack: 48, spilled: 12},
 		{kernel: "b", target: "sm_80", registers: 64, shared: 17920},
 	}
-	if len(all) != len(want) || all[0] != want[0] || all[1] != want[1] {
+	want[0].called = []spill{{"helper", 0}}
+	if !reflect.DeepEqual(all, want) {
 		t.Fatalf("%+v", all)
 	}
 	if err := refuseSpills(all); err == nil || !strings.Contains(err.Error(), "a spills 12 bytes on sm_90a") {
@@ -45,6 +47,33 @@ func TestParse(t *testing.T) {
 	}
 	if _, err := parse([]byte("nothing")); err == nil {
 		t.Error("a report without kernels passes")
+	}
+}
+
+// A function that was not inlined may spill for the kernels that call it, wherever ptxas
+// reports it.
+func TestSpillsOfCalledFunctions(t *testing.T) {
+	const spills = `    8 bytes stack frame, 16 bytes spill stores, 4 bytes spill loads
+`
+	whole := strings.Replace(report, "    48 bytes stack frame, 8 bytes spill stores, 4 bytes spill loads", "    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads", 1)
+	all, err := parse([]byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := refuseSpills(all); err != nil {
+		t.Fatalf("nothing spills: %v", err)
+	}
+	for name, text := range map[string]string{
+		"behind":   whole + "ptxas info    : Function properties for _Z5outerf\n" + spills,
+		"in front": "ptxas info    : Function properties for _Z5outerf\n" + spills + whole,
+	} {
+		all, err := parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := refuseSpills(all); err == nil || !strings.Contains(err.Error(), "_Z5outerf, which a kernel calls, spills 20 bytes") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

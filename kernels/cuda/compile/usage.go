@@ -19,13 +19,21 @@ type usage struct {
 	kernel, target                    string
 	registers, shared, stack, spilled int
 	threads, dynamic                  int // of a block, and its dynamic shared memory, in bytes
+	called                            []spill
+}
+
+// spill is a function that a kernel calls, which was not inlined, and the bytes it spills.
+type spill struct {
+	function string
+	bytes    int
 }
 
 var (
-	entry     = regexp.MustCompile(`Compiling entry function '(\w+)' for '(\w+)'`)
-	frame     = regexp.MustCompile(`(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads`)
-	registers = regexp.MustCompile(`Used (\d+) registers`)
-	shared    = regexp.MustCompile(`(\d+) bytes smem`)
+	entry      = regexp.MustCompile(`Compiling entry function '(\w+)' for '(\w+)'`)
+	frame      = regexp.MustCompile(`(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads`)
+	properties = regexp.MustCompile(`Function properties for (\S+)`)
+	registers  = regexp.MustCompile(`Used (\d+) registers`)
+	shared     = regexp.MustCompile(`(\d+) bytes smem`)
 
 	// A kernel of PTX: its name, and the size of its blocks if it states one.
 	bound = regexp.MustCompile(`\.entry (\w+)\([^)]*\)\s*(?:\.maxntid (\d+))?`)
@@ -39,22 +47,32 @@ func parse(text []byte) ([]usage, error) {
 		n, _ := strconv.Atoi(s) // the pattern has digits alone
 		return n
 	}
-	inside := false // of a kernel: functions that it calls have frames too
+	function := "" // whose properties come next: a kernel, or one that it calls
+	var early []spill
 	for lines.Scan() {
 		line := lines.Text()
 		if m := entry.FindStringSubmatch(line); m != nil {
-			all, inside = append(all, usage{kernel: m[1], target: m[2]}), true
+			all, function = append(all, usage{kernel: m[1], target: m[2], called: early}), m[1]
+			early = nil
 			continue
 		}
-		if strings.Contains(line, "Function properties for") {
-			inside = len(all) > 0 && strings.HasSuffix(strings.TrimSpace(line), all[len(all)-1].kernel)
+		if m := properties.FindStringSubmatch(line); m != nil {
+			function = m[1]
 		}
-		if len(all) == 0 {
+		m := frame.FindStringSubmatch(line)
+		if len(all) == 0 { // functions may stand in front of the kernel
+			if m != nil {
+				early = append(early, spill{function, number(m[2]) + number(m[3])})
+			}
 			continue
 		}
 		u := &all[len(all)-1]
-		if m := frame.FindStringSubmatch(line); m != nil && inside {
+		switch {
+		case m == nil:
+		case function == u.kernel:
 			u.stack, u.spilled = number(m[1]), number(m[2])+number(m[3])
+		default:
+			u.called = append(u.called, spill{function, number(m[2]) + number(m[3])})
 		}
 		if m := registers.FindStringSubmatch(line); m != nil {
 			u.registers = number(m[1])
@@ -74,6 +92,11 @@ func refuseSpills(all []usage) error {
 	for _, u := range all {
 		if u.spilled > 0 {
 			return fmt.Errorf("%s spills %d bytes on %s: give its threads less to hold, or smaller blocks", u.kernel, u.spilled, u.target)
+		}
+		for _, c := range u.called {
+			if c.bytes > 0 {
+				return fmt.Errorf("%s, which a kernel calls, spills %d bytes on %s: have it inlined, or give it less to hold", c.function, c.bytes, u.target)
+			}
 		}
 	}
 	return nil

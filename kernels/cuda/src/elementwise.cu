@@ -101,14 +101,28 @@ __device__ __forceinline__ void widen_each(const bf16* __restrict__ x, float* __
 KERNEL widen(const bf16* __restrict__ x, float* __restrict__ y, int n) { widen_each<1>(x, y, n); }
 KERNEL widen_x8(const bf16* __restrict__ x, float* __restrict__ y, int n) { widen_each<8>(x, y, n); }
 
-// The binary tree over shards [lo, hi) of x: (V,n), split in the middle.
-__device__ float tree(const float* x, int n, int lo, int hi) {
-  if (hi - lo == 1) return x[size_t(lo) * n];
-  const int mid = (lo + hi) / 2;
-  return tree(x, n, lo, mid) + tree(x, n, mid, hi);
+// The binary tree over shards of x: (V,n), split in the middle. Leaves are taken in turn; a
+// sum that the leaf is the last of is finished with it. open are the sums to the left that
+// wait for their right half: at most one a level.
+__device__ __forceinline__ float tree(const float* x, int n, int shards) {
+  constexpr int kLevels = 32;
+  float open[kLevels], sum = 0;
+  int waiting = 0;
+  for (int leaf = 0; leaf < shards; leaf++) {
+    sum = x[size_t(leaf) * n];
+    int finished = 0;
+    for (int lo = 0, hi = shards; hi - lo > 1;) {
+      if (hi == leaf + 1) finished++;
+      const int mid = (lo + hi) / 2;
+      (leaf < mid ? hi : lo) = mid;
+    }
+    for (; finished > 0; finished--) sum = open[--waiting] + sum;
+    open[waiting++] = sum;
+  }
+  return sum;
 }
 
 KERNEL tree_sum(const float* __restrict__ x, float* __restrict__ y, int n, int shards) {
   const int i = place();
-  if (i < n) y[i] = tree(x + i, n, 0, shards);
+  if (i < n) y[i] = tree(x + i, n, shards);
 }

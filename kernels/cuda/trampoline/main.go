@@ -21,9 +21,10 @@ import (
 //go:embed symbols.txt
 var symbols string
 
-// head opens the library. cu's init calls cuInit and ends the process if that fails, so
-// that cuInit has to succeed without a driver, and with one that it fails in: where no GPU
-// is visible, or the driver was updated under a running system.
+// head opens the library. cu's init calls cuInit, whatever the program is about to do, and
+// ends the process if that fails. So here cuInit does nothing and succeeds; the driver is
+// woken, by its own cuInit, by the first other call. Where that fails, since no GPU is
+// visible or the driver was updated under a running system, there is no device.
 const head = `#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,9 @@ static void open_library(void) {
 }
 
 static void* find(long i) {
+  if (!strcmp(names[i], "cuInit")) return (void*)succeeds;
   if (!__atomic_load_n(&opened, __ATOMIC_ACQUIRE)) open_library();
-  if (!library) return strcmp(names[i], "cuInit") ? (void*)no_device : (void*)succeeds;
+  if (!library) return (void*)no_device;
   void* f = dlsym(library, names[i]);
   return f ? f : (void*)not_found;
 }

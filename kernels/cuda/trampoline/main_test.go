@@ -11,17 +11,20 @@ import (
 // program calls three functions of the driver API through the library.
 const program = `#include <stdio.h>
 int cuInit(unsigned), cuDeviceGetCount(int*), cuMemAlloc_v2(unsigned long*, unsigned long);
-int main(void) {
+int main(int argc, char** argv) {
   int n = 7;
   unsigned long p;
   printf("%d ", cuInit(0));
+  if (argc > 1) return 0;
   printf("%d ", cuDeviceGetCount(&n));
   printf("%d %d\n", n, cuMemAlloc_v2(&p, 1));
 }`
 
 // driver is a library with two of them, and blind one that finds no GPU.
 const (
-	driver = `int cuInit(unsigned f) { return f ? 1 : 0; }
+	driver = `#include <stdio.h>
+__attribute__((constructor)) static void woken(void) { fputs("woken ", stdout); }
+int cuInit(unsigned f) { fputs("init ", stdout); return f ? 1 : 0; }
 int cuDeviceGetCount(int* n) { *n = 3; return 0; }`
 	blind = `int cuInit(unsigned f) { return 100; }
 int cuDeviceGetCount(int* n) { *n = 0; return 3; }`
@@ -57,7 +60,7 @@ func TestTrampolines(t *testing.T) {
 	for _, name := range []string{"driver", "blind"} {
 		compile(t, "-shared", "-fPIC", at(name+".c"), "-o", at(name+".so"))
 	}
-	for library, want := range map[string]string{at("missing.so"): "0 100 7 100", at("blind.so"): "0 100 7 100", at("driver.so"): "0 0 3 500"} {
+	for library, want := range map[string]string{at("missing.so"): "0 100 7 100", at("blind.so"): "0 100 7 100", at("driver.so"): "0 woken init 0 3 500"} {
 		c := exec.Command(at("program"))
 		c.Env = append(os.Environ(), "G2C_LIBCUDA="+library)
 		out, err := c.Output()
@@ -67,5 +70,11 @@ func TestTrampolines(t *testing.T) {
 		if got := strings.TrimSpace(string(out)); got != want {
 			t.Errorf("with %s the calls answer %q, want %q", filepath.Base(library), got, want)
 		}
+	}
+	// Who only starts, as every Go program that has cu in it does, wakes nobody.
+	c := exec.Command(at("program"), "start")
+	c.Env = append(os.Environ(), "G2C_LIBCUDA="+at("driver.so"))
+	if out, err := c.Output(); err != nil || strings.TrimSpace(string(out)) != "0" {
+		t.Errorf("starting: %q, %v", out, err)
 	}
 }

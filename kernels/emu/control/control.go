@@ -10,26 +10,34 @@ package control
 #include <dlfcn.h>
 #include <stdlib.h>
 
+// The first call of the driver API loads the driver; it is not there where nothing else
+// of the program uses it.
+extern int cuDriverGetVersion(int*) __attribute__((weak));
+static void* find(const char* name) {
+  int version;
+  if (cuDriverGetVersion) cuDriverGetVersion(&version);
+  return dlsym(RTLD_DEFAULT, name);
+}
 static int set_order(int o) {
-  void (*f)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "emuSetOrder");
+  void (*f)(int) = (void (*)(int))find("emuSetOrder");
   if (f) f(o);
   return f != 0;
 }
 static void set_faults(const char* s) {
-  void (*f)(const char*) = (void (*)(const char*))dlsym(RTLD_DEFAULT, "emuSetFaults");
+  void (*f)(const char*) = (void (*)(const char*))find("emuSetFaults");
   if (f) f(s);
 }
 static int set_early(int what) {
-  void (*f)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "emuSetEarly");
+  void (*f)(int) = (void (*)(int))find("emuSetEarly");
   if (f) f(what);
   return f != 0;
 }
 static void forget(void) {
-  void (*f)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "emuForget");
+  void (*f)(void) = (void (*)(void))find("emuForget");
   if (f) f();
 }
 static const char* last_error(void) {
-  const char* (*f)(void) = (const char* (*)(void))dlsym(RTLD_DEFAULT, "emuLastError");
+  const char* (*f)(void) = (const char* (*)(void))find("emuLastError");
   return f ? f() : "";
 }
 */
