@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"g2c/checkpoint/store"
 	"g2c/internal/residue"
@@ -53,7 +54,7 @@ func (s *Store) open(ctx context.Context, key string) (*os.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	f, err := openWhole(path)
+	f, err := s.openWhole(ctx, path)
 	if err != nil {
 		return nil, s.readError(key, path, err)
 	}
@@ -69,18 +70,33 @@ func (s *Store) open(ctx context.Context, key string) (*os.File, error) {
 	return f, nil
 }
 
-// openTries bounds the attempts to open a file that is being replaced.
-const openTries = 20
+// openTries bounds the attempts to open a file that is being replaced, absentTries those
+// that find neither it nor anybody who replaces one.
+const openTries, absentTries = 1000, 3
 
 // openWhole opens a file. Where renames are several steps beneath (exFAT by FUSE), one
-// that is replaced meanwhile is not there for a moment.
-func openWhole(path string) (f *os.File, err error) {
+// that is replaced meanwhile is not there for a moment: whoever replaces one holds a lock.
+func (s *Store) openWhole(ctx context.Context, path string) (f *os.File, err error) {
+	missed := 0
 	for range openTries {
 		if f, err = os.Open(path); !absent(err) {
 			return f, err
 		}
-		if _, there := os.Lstat(path); there != nil {
+		if _, there := os.Lstat(path); there == nil {
+			continue
+		}
+		_, replaced, failed := s.Holder(creating)
+		if missed++; failed != nil || !replaced && missed == absentTries {
 			return nil, err
+		}
+		if !replaced {
+			continue
+		}
+		missed = 0
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(firstPause):
 		}
 	}
 	return nil, err

@@ -21,16 +21,31 @@ const (
 	copyBytes = 1 << 20
 	// createTries bounds the search for a free temporary name.
 	createTries = 100
-	// creating is the lock of those who create by a look and a rename.
+	// creating is the lock of those who create by a look and a rename, and of those who
+	// replace there.
 	creating = "creating"
 )
 
 // Put implements store.Store.
 func (s *Store) Put(ctx context.Context, key string, body store.Body) error {
 	_, _, err := s.put(ctx, key, body, func(tmp, path string) (bool, error) {
-		return true, s.disk.Rename(tmp, path)
+		return true, s.replace(ctx, tmp, path)
 	})
 	return err
+}
+
+// replace names a finished file, whatever has the name. Where there is no other way than a
+// lock to create, renames are several steps beneath: readers wait for its holder.
+func (s *Store) replace(ctx context.Context, tmp, path string) (err error) {
+	if s.creates != byLock {
+		return s.disk.Rename(tmp, path)
+	}
+	release, err := s.Lock(ctx, creating, false, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return s.disk.Rename(tmp, path)
 }
 
 // PutIfAbsent implements store.Store.
