@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -178,12 +179,12 @@ func TestTwoRunsOnOneStore(t *testing.T) {
 	want, _ := reference(t)
 	store := t.TempDir()
 	first, lines := start(t, "run", tiny, "--store", store, "--cache", t.TempDir())
-	if !lines.Scan() { // its first task is done, so it holds the store
+	if !lines.Scan() { // its first task is done, so it holds the next one
 		t.Fatal("the first run says nothing")
 	}
 	o := run(t.Context(), t, nil, "run", tiny, "--store", store, "--cache", t.TempDir())
-	if o.code != 5 || !strings.Contains(o.stderr, store) {
-		t.Errorf("exit code %d, want 5 and the store\n%s", o.code, o.stderr)
+	if holder := fmt.Sprintf("is being run by process %d ", first.Process.Pid); o.code != 5 || !strings.Contains(o.stderr, holder) {
+		t.Errorf("exit code %d, want 5 and who has the task\n%s", o.code, o.stderr)
 	}
 	for lines.Scan() {
 	}
