@@ -55,8 +55,8 @@ type Cache struct {
 
 	mu    sync.Mutex
 	sides map[int]*side
-	noted map[string]bool
-	used  int64 // bytes in the folder, as far as known; -1: not yet
+	noted map[string]bool // by format
+	used  int64           // bytes in the folder, as far as known; -1: not yet
 }
 
 // New opens a cache. It does not fail: where the folder cannot be had it keeps pixels in
@@ -120,17 +120,22 @@ func (c *Cache) side(n int) *side {
 	return s
 }
 
-// note says something once.
+// note says something of a kind once, however many files it is true of.
 func (c *Cache) note(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
 	c.mu.Lock()
-	first := !c.noted[text]
-	c.noted[text] = true
+	first := !c.noted[format]
+	c.noted[format] = true
 	c.mu.Unlock()
 	if first && c.opt.Note != nil {
-		c.opt.Note(text)
+		c.opt.Note(fmt.Sprintf(format, args...))
 	}
 }
+
+// Notes on damage: of images in the cache, and of data that was sent.
+const (
+	noteDamage = "the pixel cache is damaged, and images are read again, the first of %s: %v"
+	noteSpoilt = "the pixel cache is damaged, and data is fetched again, the first %s: %v"
+)
 
 // freeze stops writing for good after a failure: what is there may still be read.
 func (c *Cache) freeze(err error) {

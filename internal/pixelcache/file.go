@@ -2,6 +2,9 @@ package pixelcache
 
 import (
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -37,6 +40,9 @@ func (f *File) Side() int { return f.side }
 
 // Ref is where the pixels of image i lie.
 func (f *File) Ref(i int) Ref { return Ref{file: f, slot: i} }
+
+// Spoilt tells whether an image of it was not what was written.
+func (f *File) Spoilt() bool { return f.spoilt.Load() }
 
 // opened is a shard that is there.
 func (c *Cache) opened(path string, base int64, t *shard.Table) *File {
@@ -81,7 +87,7 @@ func (f *File) read(to []byte, slot int) error {
 		return err
 	})
 	if err = f.verify(to, slot, err); err != nil && !f.spoilt.Swap(true) {
-		f.c.note("the pixel cache is damaged, and images are read again: %s: %v", f.path, err)
+		f.c.note(noteDamage, f.path, err)
 		_ = os.Remove(f.path) // it may be gone, or not ours: then it is met again
 	}
 	return err
@@ -89,6 +95,9 @@ func (f *File) read(to []byte, slot int) error {
 
 // verify checks pixels that were read with err.
 func (f *File) verify(pixels []byte, slot int, err error) error {
+	if errors.Is(err, io.EOF) {
+		return errCut
+	}
 	if err != nil {
 		return err
 	}
@@ -102,6 +111,9 @@ func (f *File) verify(pixels []byte, slot int, err error) error {
 	}
 	return nil
 }
+
+// errCut is a file that ends before an image that it had.
+var errCut = fmt.Errorf("%w: it is cut", shard.ErrDamaged)
 
 // drop removes a file that is of no use.
 func (c *Cache) drop(path string) {

@@ -21,10 +21,11 @@ func (c *Cache) Pack(fingerprint string, bytes int64, fetch func(io.Writer) erro
 		return nil, ErrNoFolder
 	}
 	path := c.packPath(fingerprint)
+	c.pool.renew(path)
 	if files, err := c.openPack(path); err == nil {
 		return files, nil
 	} else if !os.IsNotExist(err) {
-		c.note("the pixel cache is damaged, and data is fetched again: %s: %v", path, err)
+		c.note(noteSpoilt, path, err)
 		c.drop(path)
 	}
 	if !c.room(bytes) {

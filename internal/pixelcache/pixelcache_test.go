@@ -354,3 +354,95 @@ func FuzzIndex(f *testing.F) {
 		}
 	})
 }
+
+// Damage is said once, however many files it is in.
+func TestDamageIsSaidOnce(t *testing.T) {
+	dir := t.TempDir()
+	c := New(Options{Dir: dir})
+	for i := range 3 {
+		put(c, 10*i, 10)
+		c.Flush()
+	}
+	c.Close()
+	all := files(t, dir)
+	if len(all) != 3 {
+		t.Fatalf("%d shards", len(all))
+	}
+	var said notes
+	c = New(Options{Dir: dir, Note: said.add})
+	defer c.Close()
+	var refs []Ref
+	for i := range 30 {
+		h, _ := image(i)
+		_, r, ok := c.Content(small, h)
+		if !ok {
+			t.Fatalf("image %d is not found", i)
+		}
+		refs = append(refs, r)
+	}
+	shards, err := filepath.Glob(filepath.Join(dir, "v*", fmt.Sprint(small), "*.shard"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range shards {
+		if err := os.Truncate(path, 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, r := range refs {
+		if err := r.Read(make([]byte, shard.ImageBytes(small))); !errors.Is(err, shard.ErrDamaged) {
+			t.Errorf("image %d: %v", i, err)
+		}
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "it is cut") {
+		t.Errorf("notes %q", said)
+	}
+}
+
+// Whoever has a damaged pack open fetches it anew when they ask again.
+func TestADamagedPackIsFetchedByWhoHasItOpen(t *testing.T) {
+	dir, name := t.TempDir(), strings.Repeat("1e", 32)
+	var pack bytes.Buffer
+	_, pixels := image(1)
+	if err := shard.Write(&pack, small, []shard.Entry{shard.Describe(pixels)}, func(to []byte, _ int) error { copy(to, pixels); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c := New(Options{Dir: dir})
+	defer c.Close()
+	fetched := 0
+	open := func() *File {
+		t.Helper()
+		got, err := c.Pack(name, int64(pack.Len()), func(w io.Writer) error {
+			fetched++
+			_, err := w.Write(pack.Bytes())
+			return err
+		})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%d shards, %v", len(got), err)
+		}
+		return got[0]
+	}
+	for _, spoil := range []func(path string) error{
+		func(path string) error { return os.Truncate(path, 100) },
+		func(path string) error {
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt([]byte{1, 2, 3}, 100)
+			return errors.Join(err, f.Close())
+		},
+	} {
+		f, before := open(), fetched
+		if err := spoil(c.packPath(name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Ref(0).Read(make([]byte, len(pixels))); !errors.Is(err, shard.ErrDamaged) || !f.Spoilt() {
+			t.Errorf("damaged pixels: %v, spoilt: %v", err, f.Spoilt())
+		}
+		hold(t, []Ref{open().Ref(0)}, 1)
+		if fetched != before+1 {
+			t.Errorf("it was fetched %d times, want %d", fetched, before+1)
+		}
+	}
+}

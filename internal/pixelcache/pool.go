@@ -84,6 +84,21 @@ func (p *pool) forget(path string) {
 	}
 }
 
+// renew forgets a file that has lost its name, so that what has it now is opened.
+func (p *pool) renew(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.files[path]
+	if h == nil {
+		return
+	}
+	open, err := h.f.Stat()
+	named, gone := os.Stat(path)
+	if err != nil || gone != nil || !os.SameFile(open, named) {
+		p.remove(h)
+	}
+}
+
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

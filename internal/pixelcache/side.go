@@ -254,7 +254,7 @@ func (s *side) byID(id [idBytes]byte) *File {
 		return err
 	})
 	if err != nil && !os.IsNotExist(err) {
-		s.c.note("the pixel cache is damaged, and images are read again: %s: %v", path, err)
+		s.c.note(noteDamage, path, err)
 		s.c.drop(path)
 	}
 	s.files[id] = f

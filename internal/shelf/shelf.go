@@ -16,6 +16,7 @@ type Shelf[K comparable, V any] struct {
 	Size  func(V) int64 // of a value, in memory; what takes none is never put away
 	Keep  int64         // bytes that are kept, beside
 	Least int           // the last values, which stay whatever they take
+	Stale func(V) bool  // where set, tells values that are of no use any more: they are made anew
 
 	mu    sync.Mutex
 	items map[K]*item[V]
@@ -67,7 +68,11 @@ func (s *Shelf[K, V]) claim(key K) (it *item[V], mine bool) {
 	if s.items == nil {
 		s.items = map[K]*item[V]{}
 	}
-	if it = s.items[key]; it != nil {
+	if it = s.items[key]; it != nil && s.stale(it) {
+		s.drop(key)
+		it = nil
+	}
+	if it != nil {
 		i := slices.Index(s.late, key)
 		s.late = append(slices.Delete(s.late, i, i+1), key)
 		return it, false
@@ -75,6 +80,19 @@ func (s *Shelf[K, V]) claim(key K) (it *item[V], mine bool) {
 	it = &item[V]{done: make(chan struct{})}
 	s.items[key], s.late = it, append(s.late, key)
 	return it, true
+}
+
+// stale tells whether a value is made and of no use any more.
+func (s *Shelf[K, V]) stale(it *item[V]) bool {
+	if s.Stale == nil {
+		return false
+	}
+	select {
+	case <-it.done:
+		return it.err == nil && s.Stale(it.value)
+	default:
+		return false
+	}
 }
 
 // make makes a value that was claimed. A panic, too, leaves nothing behind.

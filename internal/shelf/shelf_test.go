@@ -76,3 +76,24 @@ func TestNobodyHasToWait(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is of no use any more is made anew for whoever asks next.
+func TestAShelfForgetsWhatIsStale(t *testing.T) {
+	stale := map[int]bool{}
+	s := &Shelf[string, int]{Size: func(int) int64 { return 1 }, Least: 2, Stale: func(v int) bool { return stale[v] }}
+	made := 0
+	ask := func(want int) {
+		t.Helper()
+		if v, err := s.Get(t.Context(), "q", func() (int, error) { made++; return made, nil }); v != want || err != nil {
+			t.Errorf("value %d, %v; want %d", v, err, want)
+		}
+	}
+	ask(1)
+	ask(1)
+	stale[1] = true
+	ask(2)
+	ask(2)
+	if s.Len() != 1 || len(s.late) != 1 {
+		t.Errorf("%d are kept, in an order of %d", s.Len(), len(s.late))
+	}
+}

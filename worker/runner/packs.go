@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"g2c/api"
@@ -23,8 +24,17 @@ type Packs struct {
 	Cache *pixelcache.Cache // where packs are kept; nil: in memory
 
 	once sync.Once
-	kept *shelf.Shelf[api.Key, []*dataset.Set]
+	kept *shelf.Shelf[api.Key, pack]
 }
+
+// pack is the sets of a pack, and the files that they lie in, if any.
+type pack struct {
+	sets  []*dataset.Set
+	files []*pixelcache.File
+}
+
+// spoilt tells whether a file of it has failed.
+func (p pack) spoilt() bool { return slices.ContainsFunc(p.files, (*pixelcache.File).Spoilt) }
 
 // maxPacks is how many packs are kept in memory: the tasks of a sweep read the same.
 const maxPacks = 4
@@ -60,56 +70,55 @@ func (p *Packs) For(ctx context.Context, w api.Work) (Data, error) {
 // while they are wanted: a large one takes long.
 func (p *Packs) get(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
 	p.once.Do(func() {
-		p.kept = &shelf.Shelf[api.Key, []*dataset.Set]{Size: func([]*dataset.Set) int64 { return 1 }, Least: maxPacks}
+		p.kept = &shelf.Shelf[api.Key, pack]{Size: func(pack) int64 { return 1 }, Least: maxPacks, Stale: pack.spoilt}
 	})
-	sets, err := p.kept.Get(ctx, k, func() ([]*dataset.Set, error) { return p.read(ctx, k) })
+	got, err := p.kept.Get(ctx, k, func() (pack, error) { return p.read(ctx, k) })
 	if errors.Is(err, errNoPack) {
 		return nil, nil
 	}
-	return sets, err
+	return got.sets, err
 }
 
 // read reads a pack: into a file of the cache, or where there is none into memory.
-func (p *Packs) read(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
+func (p *Packs) read(ctx context.Context, k api.Key) (got pack, err error) {
 	if p.Cache != nil {
-		sets, err := p.filed(ctx, k)
+		got, err = p.filed(ctx, k)
 		if !errors.Is(err, pixelcache.ErrNoFolder) {
-			return sets, err
+			return got, err
 		}
 	}
-	var sets []*dataset.Set
-	err := p.fetch(ctx, k, func(r io.Reader) (print string, err error) {
-		if sets, err = dataset.ReadPack(r); err != nil {
+	err = p.fetch(ctx, k, func(r io.Reader) (print string, err error) {
+		if got.sets, err = dataset.ReadPack(r); err != nil {
 			return "", err
 		}
-		return dataset.PackFingerprint(sets...), nil
+		return dataset.PackFingerprint(got.sets...), nil
 	})
-	return sets, err
+	return got, err
 }
 
 // filed is a pack as a file of the cache.
-func (p *Packs) filed(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
+func (p *Packs) filed(ctx context.Context, k api.Key) (got pack, err error) {
 	info, err := p.Store.Stat(ctx, api.DataName(k))
 	if errors.Is(err, store.ErrNotExist) {
-		return nil, errNoPack
+		return pack{}, errNoPack
 	}
 	if err != nil {
-		return nil, fmt.Errorf("data %s: %w", k.Short(), err)
+		return pack{}, fmt.Errorf("data %s: %w", k.Short(), err)
 	}
-	files, err := p.Cache.Pack(k.String(), info.SizeBytes, func(w io.Writer) error {
+	got.files, err = p.Cache.Pack(k.String(), info.SizeBytes, func(w io.Writer) error {
 		return p.fetch(ctx, k, func(r io.Reader) (string, error) { return dataset.CheckPack(io.TeeReader(r, w)) })
 	})
 	if err != nil {
-		return nil, err
+		return pack{}, err
 	}
-	sets, err := dataset.PackSets(files)
-	if err == nil && dataset.PackFingerprint(sets...) != k.String() {
+	got.sets, err = dataset.PackSets(got.files)
+	if err == nil && dataset.PackFingerprint(got.sets...) != k.String() {
 		err = fault.New(fault.ErrUnavailable, "data %s in the cache is other data", k.Short()).WithHint("run it again: it is fetched anew")
 	}
 	if err != nil {
 		p.Cache.DropPack(k.String())
 	}
-	return sets, err
+	return got, err
 }
 
 // fetch has a pack of the store read, and holds what reading finds to be its fingerprint to
@@ -124,11 +133,14 @@ func (p *Packs) fetch(ctx context.Context, k api.Key, read func(io.Reader) (prin
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	print, err := read(r)
+	if errors.Is(err, fault.ErrData) {
+		return fault.New(fault.ErrData, "data %s in the store: %w", k.Short(), err).WithHint("delete %s there and submit again", api.DataName(k))
+	}
 	if err != nil {
 		return fmt.Errorf("data %s in the store: %w", k.Short(), err)
 	}
 	if print != k.String() {
-		return fault.New(fault.ErrData, "data %s in the store has the fingerprint %.12s", k.Short(), print).WithHint("delete it there and submit again")
+		return fault.New(fault.ErrData, "data %s in the store has the fingerprint %.12s", k.Short(), print).WithHint("delete %s there and submit again", api.DataName(k))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -184,5 +185,67 @@ func TestATaskStoppedBeforeItsDataHasNotFailed(t *testing.T) {
 	w := api.Work{Names: []string{"gs"}, Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: api.Key{1}})}
 	if err := r.Run(ctx, w, 1); !errors.Is(err, fault.ErrInterrupted) {
 		t.Errorf("it ends with %v", err)
+	}
+}
+
+// A pack that is damaged in the cache while its worker lives fails who reads it, and is
+// fetched anew for the next attempt.
+func TestADamagedPackIsFetchedForTheNextAttempt(t *testing.T) {
+	dir := t.TempDir()
+	images(t, dir, 1, "x", "y")
+	store, err := filestore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	here := &datasource.Opener{}
+	q := api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Labels: []string{"x", "y"}, Where: api.Where{
+		Source: "PAS", Labelled: &api.Labelled{Train: []string{dir}},
+	}}
+	sets, err := here.Sets(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := dataset.WritePack(&b, sets...); err != nil {
+		t.Fatal(err)
+	}
+	key, err := here.Fingerprint(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Put(ctx, api.DataName(key), bytes.NewReader(b.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	cache := pixelcache.New(pixelcache.Options{Dir: t.TempDir()})
+	defer cache.Close()
+	p := &Packs{Paths: nowhere{}, Store: store, Cache: cache}
+	attempt := func() error {
+		d, err := p.For(ctx, api.Work{Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: key})})
+		if err != nil {
+			return err
+		}
+		set, err := d.Labelled(ctx, q)
+		if err != nil {
+			return err
+		}
+		_, err = set.Pixels(set.Len() - 1)
+		return err
+	}
+	if err := attempt(); err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(cache.Dir(), "packs", "*"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("packs %v, %v", found, err)
+	}
+	if err := os.Truncate(found[0], 1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := attempt(); !errors.Is(err, fault.ErrUnavailable) {
+		t.Errorf("a cut pack: %v", err)
+	}
+	if err := attempt(); err != nil {
+		t.Errorf("the next attempt: %v", err)
 	}
 }
