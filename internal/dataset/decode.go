@@ -134,7 +134,7 @@ func decodeJPEG(data []byte) (decoded, error) {
 	}
 	c, err := jpeg.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
-		return decoded{}, damaged(err)
+		return decoded{}, damaged(err, head.cut(data, err))
 	}
 	if err := checkSize(c); err != nil {
 		return decoded{}, err
@@ -146,7 +146,7 @@ func decodeJPEG(data []byte) (decoded, error) {
 		m, err = jpeg.Decode(io.MultiReader(bytes.NewReader(data), bytes.NewReader([]byte{0xff, jpegEnd})))
 	}
 	if err != nil {
-		return decoded{}, damaged(err)
+		return decoded{}, damaged(err, head.cut(data, err))
 	}
 	return decoded{m, head.orientation, kind}, nil
 }
@@ -155,7 +155,7 @@ func decodePNG(data []byte) (decoded, error) {
 	clean := cleanPNG(data)
 	c, err := png.DecodeConfig(bytes.NewReader(clean.data))
 	if err != nil {
-		return decoded{}, damaged(err)
+		return decoded{}, damaged(err, clean.cut)
 	}
 	if err := checkSize(c); err != nil {
 		return decoded{}, err
@@ -168,7 +168,7 @@ func decodePNG(data []byte) (decoded, error) {
 		}
 	}
 	if err != nil {
-		return decoded{}, damaged(err)
+		return decoded{}, damaged(err, clean.cut)
 	}
 	return decoded{m, clean.orientation, clean.kind}, nil
 }
@@ -179,7 +179,7 @@ func decodeTIFF(data []byte) (decoded, error) {
 		return decoded{}, fmt.Errorf("it is %w", refused)
 	}
 	if err != nil {
-		return decoded{}, damaged(err)
+		return decoded{}, damaged(err, false)
 	}
 	d := decoded{m.Image, m.Orientation, 0}
 	if m.LeftOut > 0 {
@@ -188,7 +188,16 @@ func decodeTIFF(data []byte) (decoded, error) {
 	return d, nil
 }
 
-func damaged(err error) error { return fmt.Errorf("it does not decode: %w", err) }
+// errCut is a file of which the end is missing.
+var errCut = errors.New("the file is cut off: copy or download it again")
+
+// damaged is that a file does not decode; of one that is cut off a decoder says less than that.
+func damaged(err error, cut bool) error {
+	if cut {
+		err = errCut
+	}
+	return fmt.Errorf("it does not decode: %w", err)
+}
 
 func kindOf(m image.Image) Kind {
 	var k Kind

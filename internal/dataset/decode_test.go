@@ -3,6 +3,7 @@ package dataset
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -109,4 +110,23 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d x %d pixels in %d bytes", m.w, m.h, len(m.pix))
 		}
 	})
+}
+
+// A file of which the end is missing is called that: it is to be fetched again, not repaired.
+func TestFilesThatAreCutOff(t *testing.T) {
+	jpg, png := encodeJPEG(t, picture(24, 17, 3)), encodePNG(t, picture(24, 17, 3))
+	for what, data := range map[string][]byte{
+		"JPEG, in its pixels": jpg[:len(jpg)-len(jpg)/4], "JPEG, in its tables": jpg[:40], "JPEG, behind its mark": jpg[:4],
+		"PNG, in its pixels": png[:len(png)-30], "PNG, in its header": png[:20], "PNG, behind its mark": png[:8],
+		"JPEG with a thumbnail that is whole": append(append([]byte{0xff, 0xd8, 0xff, 0xe1, 0, 6, 'x', 'x', 0xff, 0xd9}, jpg[2:40]...), 0xff),
+	} {
+		if _, err := decode(data); !errors.Is(err, errCut) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	spoilt := bytes.Clone(png)
+	spoilt[len(spoilt)-20] ^= 1 // in the pixels' checksum
+	if _, err := decode(spoilt); err == nil || errors.Is(err, errCut) {
+		t.Errorf("a PNG that is damaged and whole: %v", err)
+	}
 }

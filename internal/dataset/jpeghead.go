@@ -3,6 +3,8 @@ package dataset
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
 
 	"g2c/internal/dataset/tiff"
 )
@@ -12,6 +14,7 @@ type jpegHead struct {
 	orientation int
 	refused     string // what it is, where that is not read
 	oneScan     bool   // all pixels are in the first scan
+	scan        int    // where the first scan begins; 0: it was not reached
 }
 
 // Markers of a JPEG.
@@ -48,6 +51,7 @@ func scanJPEG(data []byte) jpegHead {
 		body := data[at+4 : at+2+size]
 		at += 2 + size
 		if marker == jpegScan {
+			head.scan = at
 			head.oneScan = frame != 0 && frame <= jpegExtended && len(body) > 0 && body[0] == channels
 			return head
 		}
@@ -68,6 +72,14 @@ func scanJPEG(data []byte) jpegHead {
 		}
 	}
 	return head
+}
+
+// cut tells whether a file that does not decode ends before its pixels do.
+func (h jpegHead) cut(data []byte, err error) bool {
+	if h.scan == 0 {
+		return errors.Is(err, io.ErrUnexpectedEOF)
+	}
+	return !bytes.Contains(data[h.scan:], []byte{0xff, jpegEnd})
 }
 
 // startsFrame tells the markers of frames from those of tables between them.

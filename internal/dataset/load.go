@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"sync"
 
 	"g2c/internal/fault"
+	"g2c/internal/filekind"
 	"g2c/internal/pixelcache"
 	"g2c/internal/shard"
 )
@@ -129,6 +131,9 @@ var (
 	errBadImage = errors.New("bad image")       // its bytes are at fault
 	errTooSmall = errors.New("image too small") // nothing of the tissue would be seen
 )
+
+// errOtherSize marks images that Refuse refuses.
+var errOtherSize = errors.New("image of another size")
 
 // skips tells whether an error is passed over.
 func (o *Options) skips(err error) bool {
@@ -257,10 +262,22 @@ func fitted(f file, data []byte, h pixelcache.Hash, opt Options) (x result) {
 
 // unread is that a file could not be read.
 func (f file) unread(err error) error {
+	if target, e := os.Readlink(f.path); e == nil && errors.Is(err, fs.ErrNotExist) {
+		return f.fault("image %s: %w", marked{nowhere(target), errBadImage})
+	}
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		err = p.Err // the path is in the message already
 	}
 	return f.fault("image %s: %w", err)
+}
+
+// nowhere is that a link leads nowhere, and what fetches what it is meant to lead to.
+func nowhere(target string) error {
+	text := fmt.Sprintf("it is a link to %s, which is not there", Show(target))
+	if kind := filekind.Of([]byte(target)); kind.Remedy != "" {
+		text += ": " + kind.Remedy
+	}
+	return errors.New(text)
 }
 
 // checked is x, or the error that its size does not fit.
@@ -282,6 +299,12 @@ func (f file) fault(format string, err error) error {
 	}
 	if errors.Is(err, errTooSmall) {
 		return e.WithHint("data.fit: enlarge (of a folder --fit enlarge) takes it all the same, --skip-bad leaves such images out, a smaller size fits it")
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return e.WithHint("let this user read it, or remove it")
+	case errors.Is(err, errOtherSize):
+		return e.WithHint("data.fit: resize (of a folder --fit resize) fits images of other sizes")
 	}
 	return e
 }

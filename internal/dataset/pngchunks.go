@@ -12,6 +12,7 @@ type cleaned struct {
 	data        []byte
 	orientation int
 	kind        Kind
+	cut         bool // it ends before its last chunk
 }
 
 // pngSignature is the length of what a PNG begins with.
@@ -49,6 +50,7 @@ func cleanPNG(data []byte) cleaned {
 			return c
 		}
 	}
+	c.cut = true
 	c.data = append(c.data, rest...)
 	if len(rest) == 0 { // nothing is missing but the mark of the end
 		c.data = append(c.data, endOfPNG...)

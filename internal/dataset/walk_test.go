@@ -159,3 +159,19 @@ func TestSkippedFilesGiveReasonsAndNoAdviceThatWasTaken(t *testing.T) {
 	_, _, err = Unlabelled(background, []string{dir}, small)
 	wantData(t, err, "git lfs pull", "--skip-bad")
 }
+
+// A link to an image that is not there is a bad image, which may be skipped.
+func TestLinksThatLeadNowhere(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, "a.png", "b.png")
+	link(t, "gone.png", filepath.Join(dir, "c.png"))
+	link(t, "../.git/annex/objects/aa/bb/SHA256E-s9--ab.png/SHA256E-s9--ab.png", filepath.Join(dir, "d.png"))
+	_, _, err := Unlabelled(background, []string{dir}, small)
+	wantData(t, err, "c.png", "a link to gone.png, which is not there", "--skip-bad")
+	skipping := small
+	skipping.SkipBad = true
+	s, r, err := Unlabelled(background, []string{dir}, skipping)
+	if err != nil || s.Len() != 2 || len(r.Skipped) != 2 || !strings.Contains(r.Skipped[1].Reason, "git annex get") {
+		t.Fatalf("%v, skipped %+v", err, r)
+	}
+}
