@@ -81,6 +81,8 @@ func judge(c Candidate, p Policy, newerWhole int) Verdict {
 	switch {
 	case c.Unwanted && !c.Running && !p.spares(c.Age):
 		return Verdict{c, true, "no experiment wants its task"}
+	case c.Unwanted && !c.Running && c.Manifest.Final:
+		return keep("no experiment wants its task, but it is younger than %s (--spare)", p.Spare)
 	case c.Manifest.Final:
 		return keep("final")
 	case newerWhole < p.Keep && c.Damaged:

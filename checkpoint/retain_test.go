@@ -58,6 +58,8 @@ func TestRetain(t *testing.T) {
 		{"best", with(func(c []checkpoint.Candidate) { c[1].Best = true }), policy, "a1+ a2- a3+ a10+"},
 		{"best not wanted", with(func(c []checkpoint.Candidate) { c[1].Best = true }), checkpoint.Policy{Keep: 2}, "a1- a2- a3+ a10+"},
 		{"final", with(func(c []checkpoint.Candidate) { c[1].Manifest.Final = true }), policy, "a1+ a2- a3+ a10+"},
+		{"forgotten", with(func(c []checkpoint.Candidate) { c[1].Manifest.Final, c[1].Unwanted = true, true }), policy, "a1- a2- a3+ a10+"},
+		{"forgotten today", with(func(c []checkpoint.Candidate) { c[1].Manifest.Final, c[1].Unwanted, c[1].Age = true, true, day-1 }), policy, "a1+ a2- a3+ a10+"},
 		{"running", with(func(c []checkpoint.Candidate) { c[1].Running, c[3].Running = true, true }), policy, "a1+ a2+ a3+ a10+"},
 		{"young", with(func(c []checkpoint.Candidate) { c[3].Age = day - 1 }), policy, "a1- a2+ a3+ a10+"},
 		{"clock set back", with(func(c []checkpoint.Candidate) { c[3].Age = -day }), policy, "a1- a2+ a3+ a10+"},
@@ -70,7 +72,7 @@ func TestRetain(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 		for _, v := range verdicts {
-			if v.Why == "" {
+			if young := v.Unwanted && v.Age < day && !v.Delete; v.Why == "" || young != strings.Contains(v.Why, "--spare") {
 				t.Errorf("%s: no reason for step %d", c.name, v.Manifest.Step)
 			}
 		}

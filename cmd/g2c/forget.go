@@ -177,6 +177,6 @@ func (f *forgetting) print(c *cobra.Command) error {
 	for _, name := range f.Delete {
 		fmt.Fprintf(stdout, "delete %s\n", filepath.Join(f.Store, name))
 	}
-	fmt.Fprintf(stdout, "%s that no other experiment wants: `g2c ckpt gc --unwanted %s` collects their checkpoints\n", plural(len(f.Tasks), "task"), f.Store)
+	fmt.Fprintf(stdout, "%s that no other experiment wants: `g2c ckpt gc --unwanted --yes %s` deletes their checkpoints a day after they were made, --spare 0s at once\n", plural(len(f.Tasks), "task"), f.Store)
 	return nil
 }
