@@ -35,6 +35,7 @@ func openImages(ctx context.Context, args []string, f *imageFlags, size int, fit
 	if err != nil {
 		return nil, err
 	}
+	opt.Trained = true
 	var all []namedImages
 	for _, arg := range args {
 		set, r, err := dataset.Unlabelled(ctx, []string{arg}, opt)

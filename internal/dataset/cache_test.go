@@ -308,4 +308,20 @@ func TestImagesTooSmall(t *testing.T) {
 	if errors.Is(err, errTooSmall) {
 		t.Error("what is left of a set without images is no small image")
 	}
+	_, _, err = Unlabelled(background, []string{dir}, Options{Side: 8, Fit: Refuse})
+	wantData(t, err, "wants 8 x 8", "fit: resize")
+}
+
+// What a model was trained with cannot be chosen when it is used.
+func TestAdviceOnImagesForAModel(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "tiny.png"), encodePNG(t, picture(2, 1, 4)))
+	for _, opt := range []Options{{Side: 8}, {Side: 8, SkipBad: true}, {Side: 8, Fit: Refuse}} {
+		opt.Trained = true
+		_, _, err := Unlabelled(background, []string{dir}, opt)
+		wantData(t, err, "tiny.png", "trained")
+		if strings.Contains(err.Error(), "--fit") || strings.Contains(err.Error(), "smaller size") {
+			t.Errorf("advice that nobody can take: %v", err)
+		}
+	}
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Cache   *pixelcache.Cache // where decoded pixels are kept; nil: in memory
 	Recheck bool              // read every file, also those that have not changed by their looks
 	SkipBad bool              // leave out files that do not decode or are too small, and say so
+	Trained bool              // Side and Fit are a trained model's: nobody can choose others
 	Workers int               // decoders at a time; 0: one for each processor
 
 	// Progress, where set, hears of every image read; it is called by one
@@ -108,7 +109,7 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 		failed = ctx.Err()
 	}
 	if failed == nil && len(l.images) == 0 {
-		failed = noneLeft(files, r.Skipped, small)
+		failed = noneLeft(files, r.Skipped, small, opt.Trained)
 	}
 	if failed != nil {
 		return nil, failed
@@ -118,12 +119,15 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 }
 
 // noneLeft is that every image was skipped, some for their size.
-func noneLeft(files []file, skipped []Skipped, small int) error {
+func noneLeft(files []file, skipped []Skipped, small int, trained bool) error {
 	e := fault.New(fault.ErrData, "none of %s can be used, the first is %s: %s", count(len(files), "image", "images"), Show(skipped[0].Path), skipped[0].Reason)
-	if small > 0 {
-		return e.WithHint("%s too small: data.fit: enlarge (of a folder --fit enlarge) takes them all the same, and a smaller size fits them", count(small, "is", "are"))
+	switch {
+	case small == 0:
+		return e
+	case trained:
+		return e.WithHint("%s too small: %s", count(small, "is", "are"), modelForSmall)
 	}
-	return e
+	return e.WithHint("%s too small: %s", count(small, "is", "are"), takeAllSmall)
 }
 
 // Marks of errors that SkipBad may pass over.
@@ -131,9 +135,6 @@ var (
 	errBadImage = errors.New("bad image")       // its bytes are at fault
 	errTooSmall = errors.New("image too small") // nothing of the tissue would be seen
 )
-
-// errOtherSize marks images that Refuse refuses.
-var errOtherSize = errors.New("image of another size")
 
 // skips tells whether an error is passed over.
 func (o *Options) skips(err error) bool {
@@ -283,9 +284,33 @@ func nowhere(target string) error {
 // checked is x, or the error that its size does not fit.
 func (x result) checked(f file, opt Options) result {
 	if err := opt.fitting(int(x.entry.Width), int(x.entry.Height)); err != nil {
-		x.err = f.fault("image %s: %w", err)
+		x.err = f.misfit(err, opt)
 	}
 	return x
+}
+
+// Advice on images that are too small, one and several.
+const (
+	takeSmall     = "data.fit: enlarge (of a folder --fit enlarge) takes it all the same, --skip-bad leaves such images out, a smaller size fits it"
+	takeAllSmall  = "data.fit: enlarge (of a folder --fit enlarge) takes them all the same, and a smaller size fits them"
+	modelForSmall = "a model that was trained with data.fit: enlarge takes such images"
+)
+
+// misfit is that a file's size does not fit, and what can be done where it can be chosen.
+func (f file) misfit(err error, opt Options) error {
+	e := fault.New(fault.ErrData, "image %s: %w", Show(f.path), err)
+	small := errors.Is(err, errTooSmall)
+	switch {
+	case f.where != "":
+		return e.WithHint("named in %s", f.where)
+	case small && opt.Trained:
+		return e.WithHint("--skip-bad leaves such images out; %s", modelForSmall)
+	case small:
+		return e.WithHint(takeSmall)
+	case opt.Trained:
+		return e.WithHint("the model was trained on images of that size alone: crop or resize them")
+	}
+	return e.WithHint("data.fit: resize (of a folder --fit resize) fits images of other sizes")
 }
 
 // fault is a data error about a file; format takes its path and the cause.
@@ -297,14 +322,8 @@ func (f file) fault(format string, err error) error {
 	if errors.Is(err, errBadImage) {
 		return e.WithHint("replace or remove it, or skip such files with --skip-bad")
 	}
-	if errors.Is(err, errTooSmall) {
-		return e.WithHint("data.fit: enlarge (of a folder --fit enlarge) takes it all the same, --skip-bad leaves such images out, a smaller size fits it")
-	}
-	switch {
-	case errors.Is(err, fs.ErrPermission):
+	if errors.Is(err, fs.ErrPermission) {
 		return e.WithHint("let this user read it, or remove it")
-	case errors.Is(err, errOtherSize):
-		return e.WithHint("data.fit: resize (of a folder --fit resize) fits images of other sizes")
 	}
 	return e
 }

@@ -25,7 +25,7 @@ func (o *Options) fitting(w, h int) error {
 	exact := cmp.Or(o.Exact, o.Side)
 	switch {
 	case o.Fit == Refuse && (w != h || w != exact && w != o.Side):
-		return marked{fmt.Errorf("it has %d x %d pixels, and fit: refuse wants %d x %d", w, h, exact, exact), errOtherSize}
+		return fmt.Errorf("it has %d x %d pixels, and fit: refuse wants %d x %d", w, h, exact, exact)
 	case o.Fit == Resize && min(w, h)*maxEnlarge < o.Side:
 		return marked{fmt.Errorf("it has %d x %d pixels, too few to enlarge to %d x %d", w, h, o.Side, o.Side), errTooSmall}
 	}
