@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -57,8 +58,12 @@ reading stays. Nothing is lost: images are decoded again when they are needed.
 
 // open finds the cache's folder and its limit.
 func (f *cacheFlags) open() (dir string, limit int64, err error) {
-	if dir = cacheDir(f.dir); dir == "" {
-		return "", 0, fault.New(fault.ErrNotFound, "this user has no cache directory").WithHint("--cache says where it is")
+	dir, err = cachePlace(f.dir)
+	if dir == "" {
+		return "", 0, fault.New(fault.ErrNotFound, "%w", err).WithHint("--cache says where it is")
+	}
+	if info, e := os.Stat(dir); e == nil && !info.IsDir() {
+		return "", 0, fault.New(fault.ErrSpec, "the cache %w", err).WithHint("--cache says where it is")
 	}
 	if limit, err = parseSize("--cache-limit", f.limit); err != nil {
 		return "", 0, err

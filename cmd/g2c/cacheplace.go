@@ -47,14 +47,22 @@ func standing(dir string) (string, error) {
 	place := dir
 	for {
 		info, err := os.Stat(place)
+		if _, linked := os.Readlink(place); linked == nil && errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%s: %s is a link that leads nowhere", dir, place)
+		}
 		if errors.Is(err, fs.ErrNotExist) && filepath.Dir(place) != place {
 			place = filepath.Dir(place)
 			continue
 		}
-		if err != nil || !info.IsDir() {
-			return "", fmt.Errorf("%s: %s is not a directory that can be used", dir, place)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("%s cannot be used: %w", dir, err)
+		case info.IsDir():
+			return place, nil
+		case place == dir:
+			return "", fmt.Errorf("%s is a file, not a folder", dir)
 		}
-		return place, nil
+		return "", fmt.Errorf("%s: %s is a file, not a folder", dir, place)
 	}
 }
 

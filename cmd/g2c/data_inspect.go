@@ -59,6 +59,9 @@ type inspected struct {
 }
 
 func inspect(c *cobra.Command, name string, f *inspectFlags) error {
+	if f.sheet != "" && f.sheet == f.split {
+		return fault.New(fault.ErrSpec, "--sheet and --split are one file, %s", f.sheet).WithHint("name another for one of them")
+	}
 	var all []inspected
 	var err error
 	if info, e := os.Stat(name); e == nil && (info.IsDir() || dataset.IsTable(name)) {

@@ -81,6 +81,9 @@ func specText(name string) ([]byte, error) {
 	if os.IsNotExist(err) {
 		return nil, fault.New(fault.ErrNotFound, "there is no spec %s", name).WithHint("built in are %s", strings.Join(specs.Names(), ", "))
 	}
+	if info, e := os.Stat(name); err != nil && e == nil && info.IsDir() {
+		return nil, fault.New(fault.ErrSpec, "%s is a folder, and a spec is a file", name).WithHint("`g2c data inspect` looks at folders of images, and a spec names them")
+	}
 	if err != nil {
 		return nil, fault.New(fault.ErrUnavailable, "read spec: %w", err)
 	}

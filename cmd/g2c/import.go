@@ -154,5 +154,5 @@ func mustBeNew(dir string) error {
 	case err != nil:
 		return fault.New(fault.ErrUnavailable, "folder %s: %w", dir, err)
 	}
-	return fault.New(fault.ErrSpec, "folder %s is not empty", dir).WithHint("give a new one with -o, or remove it")
+	return fault.New(fault.ErrSpec, "folder %s is not empty", dir).WithHint("name a new one, or remove what is in it")
 }

@@ -42,6 +42,9 @@ func (o *output) check(inputs ...string) error { return o.checkFor(nil, inputs) 
 // checkFor is check where the bytes to be written are known: a file that holds them may
 // be there.
 func (o *output) checkFor(data []byte, inputs []string) error {
+	if o.path == "-" {
+		return fault.New(fault.ErrSpec, "- names no file").WithHint("/dev/stdout is standard output, and ./- a file of that name")
+	}
 	info, err := os.Stat(o.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err = os.Stat(filepath.Dir(o.path)); err == nil {
