@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"g2c/internal/fault"
+	"g2c/internal/residue"
 )
 
 // The files of a report, beside those under figures/.
@@ -133,6 +134,7 @@ func (d *Data) Replaceable(dir string) error {
 		}
 	}
 	entries, err := os.ReadDir(dir)
+	entries = slices.DeleteFunc(entries, leftBySystem)
 	if errors.Is(err, os.ErrNotExist) || (err == nil && len(entries) == 0) {
 		return nil
 	}
@@ -148,7 +150,10 @@ func (d *Data) Replaceable(dir string) error {
 		if err != nil {
 			return unwritable(dir, err)
 		}
-		if name = filepath.ToSlash(name); name == "." || m.holds(name, e.IsDir()) {
+		switch name = filepath.ToSlash(name); {
+		case leftBySystem(e) && e.IsDir():
+			return fs.SkipDir
+		case name == ".", leftBySystem(e), m.holds(name, e.IsDir()):
 			return nil
 		}
 		return fault.New(fault.ErrSpec, "%s holds %s, which is not of a report", dir, name).
@@ -159,6 +164,12 @@ func (d *Data) Replaceable(dir string) error {
 			WithHint("a report replaces its directory: give it one of its own, or remove that one")
 	}
 	return err
+}
+
+// leftBySystem tells what a system has left and makes again: it may go with an old report.
+// Bins and snapshots, which hold what people had, may not.
+func leftBySystem(e fs.DirEntry) bool {
+	return residue.Is(e.Name()) && (!e.IsDir() || strings.EqualFold(e.Name(), "@eaDir"))
 }
 
 // owns says whether a directory's report is of this run, and what is the report's there.

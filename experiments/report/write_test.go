@@ -1,10 +1,13 @@
 package report
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"g2c/internal/fault"
 )
 
 // What a killed writer left half made goes, once nobody can be writing it; what was moved
@@ -58,6 +61,44 @@ func TestExchange(t *testing.T) {
 		}
 		if entries, err := os.ReadDir(parent); err != nil || len(entries) != 1 {
 			t.Errorf("beside it lies %v, %v", entries, err)
+		}
+	}
+}
+
+// What systems leave in a report's folder is no reason to refuse it; what people may have
+// put there is.
+func TestSystemsMayLeaveThingsInAReport(t *testing.T) {
+	d := &Data{Experiment: "e", RunHash: "r"}
+	put := func(dir string, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			text := "text"
+			if name == MarkFile {
+				text = `{"experiment": "e", "runHash": "r", "files": ["index.html"]}`
+			}
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	left := []string{".DS_Store", "Thumbs.db", FiguresDir + "/._a.png", "@eaDir/index.html/SYNO@.fileindexdb"}
+	report, empty := t.TempDir(), t.TempDir()
+	put(report, append(left, MarkFile, IndexFile)...)
+	put(empty, left[0], left[1])
+	for _, dir := range []string{report, empty} {
+		if err := d.Replaceable(dir); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"#recycle/thesis.doc", ".ipynb_checkpoints/n.ipynb", "notes.txt"} {
+		dir := t.TempDir()
+		put(dir, MarkFile, IndexFile, name)
+		if err := d.Replaceable(dir); !errors.Is(err, fault.ErrSpec) {
+			t.Errorf("with %s: %v", name, err)
 		}
 	}
 }
