@@ -13,6 +13,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/checkpoint/store"
 	"g2c/experiments/record"
+	"g2c/experiments/report"
 	"g2c/internal/fault"
 )
 
@@ -110,7 +111,7 @@ func planForget(ctx context.Context, s store.Reader, id, dir string) (*forgettin
 		return f, nil
 	}
 	if l, ok := s.(store.Store); ok {
-		if err := refuseRunning(checkpoint.New(l), run.Plan, "wait for it to end, or interrupt it"); err != nil {
+		if err := refuseRunning(checkpoint.New(l), run.Plan, dir, "wait for it to end, or interrupt it"); err != nil {
 			return nil, err
 		}
 	}
@@ -160,8 +161,13 @@ func (f *forgetting) carryOut(ctx context.Context, s store.Store) error {
 			return err
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(f.Store, reportsDir, f.Experiment)); err != nil {
+	page := filepath.Join(f.Store, reportsDir, f.Experiment)
+	whole, err := report.Remove(page)
+	if err != nil {
 		return fault.New(fault.ErrUnavailable, "delete the report: %w", err)
+	}
+	if !whole {
+		say("note: %s holds what is not of the report, and that stays", page)
 	}
 	if err := record.Delete(ctx, s, f.Experiment); err != nil {
 		return err

@@ -99,7 +99,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 		say("note: %s", n)
 	}
 	if !wait { // more likely than not it was started twice
-		if err := refuseRunning(repo, e.plan, "wait for it to end; with --wait this run begins, and waits for tasks that others have"); err != nil {
+		if err := refuseRunning(repo, e.plan, path, "wait for it to end; with --wait this run begins, and waits for tasks that others have"); err != nil {
 			return err
 		}
 	}

@@ -46,15 +46,15 @@ func locked(ctx context.Context, s store.Store, name string, do func() error) er
 	return cmp.Or(err, release())
 }
 
-// refuseRunning refuses a plan of which another process is running a task.
-func refuseRunning(repo *checkpoint.Repo, p *sweep.Plan, hint string) error {
+// refuseRunning refuses a plan of which another process is running a task in a store.
+func refuseRunning(repo *checkpoint.Repo, p *sweep.Plan, dir, hint string) error {
 	for _, item := range p.Items {
 		who, running, err := repo.Running(item.Key.String())
 		if err != nil {
 			return err
 		}
 		if running {
-			return fault.New(fault.ErrUnavailable, "%s is being run by %s: %w", item.Name(), who, store.ErrLocked).
+			return fault.New(fault.ErrUnavailable, "%s is being run by %s in store %s: %w", item.Name(), who, dir, store.ErrLocked).
 				WithHint("%s", hint)
 		}
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -170,6 +171,33 @@ func (d *Data) Replaceable(dir string) error {
 // Bins and snapshots, which hold what people had, may not.
 func leftBySystem(e fs.DirEntry) bool {
 	return residue.Is(e.Name()) && (!e.IsDir() || strings.EqualFold(e.Name(), "@eaDir"))
+}
+
+// Remove removes a report, and its directory with it unless that holds something else.
+// whole says that nothing is left.
+func Remove(dir string) (whole bool, err error) {
+	_, m := new(Data).owns(dir)
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case leftBySystem(e) && e.IsDir():
+			return cmp.Or(os.RemoveAll(path), fs.SkipDir)
+		case e.IsDir() || !leftBySystem(e) && !m.holds(filepath.ToSlash(name), false):
+			return nil
+		}
+		return os.Remove(path)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	_ = os.Remove(filepath.Join(dir, FiguresDir)) // it stays with what else it holds, and so does its directory
+	return os.Remove(dir) == nil, err
 }
 
 // owns says whether a directory's report is of this run, and what is the report's there.

@@ -94,11 +94,24 @@ func TestSystemsMayLeaveThingsInAReport(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	for _, dir := range []string{report, empty, filepath.Join(empty, "none")} {
+		if whole, err := Remove(dir); !whole || err != nil {
+			t.Errorf("removed %v, %v", whole, err)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there: %v", dir, err)
+		}
+	}
 	for _, name := range []string{"#recycle/thesis.doc", ".ipynb_checkpoints/n.ipynb", "notes.txt"} {
 		dir := t.TempDir()
 		put(dir, MarkFile, IndexFile, name)
 		if err := d.Replaceable(dir); !errors.Is(err, fault.ErrSpec) {
 			t.Errorf("with %s: %v", name, err)
+		}
+		whole, err := Remove(dir)
+		entries, gone := os.ReadDir(dir)
+		if _, kept := os.Stat(filepath.Join(dir, name)); whole || err != nil || gone != nil || kept != nil || len(entries) != 1 {
+			t.Errorf("with %s removed %v, %v, and left %v", name, whole, err, entries)
 		}
 	}
 }
