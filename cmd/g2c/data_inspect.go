@@ -171,10 +171,10 @@ func printInspected(all []inspected) error {
 		return err
 	}
 	for _, in := range all {
-		fmt.Fprintf(stdout, "\n%s: %d images of %d × %d, fingerprint %.12s\n", visible(setName(in.Name, in.Fold)), in.Summary.Images, in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
+		fmt.Fprintf(stdout, "\n%s: %s of %d × %d, fingerprint %.12s\n", visible(setName(in.Name, in.Fold)), plural(in.Summary.Images, "image"), in.Summary.Side, in.Summary.Side, in.Summary.Fingerprint)
 		if r := in.Summary.Report; r != nil {
 			for _, s := range r.Sizes {
-				fmt.Fprintf(stdout, "  %d files of %d × %d pixels\n", s.N, s.W, s.H)
+				fmt.Fprintf(stdout, "  %s of %d × %d pixels\n", plural(s.N, "file"), s.W, s.H)
 			}
 			for _, n := range r.Notes() {
 				fmt.Fprintf(stdout, "  %s\n", n)

@@ -94,7 +94,7 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 	if wantJSON(c) {
 		return printJSON(done)
 	}
-	fmt.Fprintf(stdout, "%d images in %s\n", len(done), f.output)
+	fmt.Fprintf(stdout, "%s in %s\n", plural(len(done), "image"), f.output)
 	return nil
 }
 

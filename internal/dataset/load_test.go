@@ -187,3 +187,16 @@ func TestPixelsDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// One is one, and several are several.
+func TestNotesAgreeWithTheirNumber(t *testing.T) {
+	for n, want := range map[int]string{
+		1: "1 image was shrunk; 1 image is grey: one channel, copied to three; 1 image has transparent pixels, laid on white",
+		2: "2 images were shrunk; 2 images are grey: one channel, copied to three; 2 images have transparent pixels, laid on white",
+	} {
+		r := Report{Shrunk: n, Grey: n, Alpha: n}
+		if got := strings.Join(r.Notes(), "; "); got != want {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}

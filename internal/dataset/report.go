@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"g2c/internal/shard"
@@ -103,27 +102,28 @@ func (r *Report) sortSizes() {
 // names and files is in the verdict.
 func (r *Report) Notes() []string {
 	var notes []string
-	enlarged := "images were enlarged: they hold less detail than the networks see"
+	enlarged := "enlarged: there is less detail than the networks see"
 	if r.Grouping == Ungrouped { // and cropped again, in training
-		enlarged = "images were enlarged to the side from which patches are cut at random"
+		enlarged = "enlarged to the side from which patches are cut at random"
 	}
 	for _, n := range []struct {
-		n    int
-		text string
+		n            int
+		one, several string
+		text         string
 	}{
-		{r.Cropped, "images were cropped to their centre square"},
-		{r.Shrunk, "images were shrunk"},
-		{r.Enlarged, enlarged},
-		{r.Grey, "images are grey and were given three equal channels"},
-		{r.Alpha, "images have transparent pixels, laid on white"},
-		{r.Deep, "images have 16 bits a channel, rounded to 8"},
-		{r.Turned, "images were turned or mirrored, as their orientation tag says"},
-		{r.Extra, "images have channels beside their colours, which were left out"},
-		{r.Animated, "images are animations, read as their default picture"},
-		{r.Mended, "files are damaged beside their pixels, which are whole"},
+		{r.Cropped, "image was", "images were", "cropped to the centre square"},
+		{r.Shrunk, "image was", "images were", "shrunk"},
+		{r.Enlarged, "image was", "images were", enlarged},
+		{r.Grey, "image is", "images are", "grey: one channel, copied to three"},
+		{r.Alpha, "image has", "images have", "transparent pixels, laid on white"},
+		{r.Deep, "image has", "images have", "16 bits a channel, rounded to 8"},
+		{r.Turned, "image was", "images were", "turned or mirrored, as the orientation tag says"},
+		{r.Extra, "image has", "images have", "channels beside the colours, which were left out"},
+		{r.Animated, "image is", "images are", "animated, read as the default picture"},
+		{r.Mended, "file is", "files are", "damaged beside the pixels, which are whole"},
 	} {
 		if n.n > 0 {
-			notes = append(notes, fmt.Sprintf("%d %s", n.n, n.text))
+			notes = append(notes, count(n.n, n.one, n.several)+" "+n.text)
 		}
 	}
 	return notes
