@@ -24,7 +24,7 @@ func unavailable(doing, what string, err error) error {
 			WithHint("free some space and start again: what was saved before is untouched")
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
 		return fault.New(fault.ErrUnavailable, "%s %s: %w", doing, what, chain(store.ErrDenied, err)).
-			WithHint("make the directory writable or give another with --store")
+			WithHint("let this user read and write the directory, or give another with --store")
 	}
 	return fault.New(fault.ErrUnavailable, "%s %s: %w", doing, what, err).WithHint("check the disk or the network mount")
 }

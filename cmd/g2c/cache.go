@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -64,6 +66,9 @@ func (f *cacheFlags) open() (dir string, limit int64, err error) {
 	}
 	if info, e := os.Stat(dir); e == nil && !info.IsDir() {
 		return "", 0, fault.New(fault.ErrSpec, "the cache %w", err).WithHint("--cache says where it is")
+	}
+	if _, e := os.ReadDir(dir); e != nil && !errors.Is(e, fs.ErrNotExist) {
+		return "", 0, fault.New(fault.ErrUnavailable, "look at the cache: %w", e).WithHint("let this user read it")
 	}
 	if limit, err = parseSize("--cache-limit", f.limit); err != nil {
 		return "", 0, err

@@ -56,6 +56,9 @@ func standing(dir string) (string, error) {
 		}
 		switch {
 		case err != nil:
+			if at := (*fs.PathError)(nil); errors.As(err, &at) { // the folder is in the message already
+				err = at.Err
+			}
 			return "", fmt.Errorf("%s cannot be used: %w", dir, err)
 		case info.IsDir():
 			return place, nil

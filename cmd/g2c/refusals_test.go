@@ -41,12 +41,30 @@ func TestWhatStandsInAPlaceIsCalledWhatItIs(t *testing.T) {
 			t.Errorf("%s: exit code %d, %v; want %d and %q", c.args, fault.ExitCode(err), err, c.code, c.says)
 		}
 	}
-	for dir, says := range map[string]string{"file": "file is a file", "file/below": "not a directory", "link": "link is a link that leads nowhere", "link/below": "leads nowhere"} {
+	for dir, says := range map[string]string{"file": "file is a file", "file/below": "file/below cannot be used: not a directory", "link": "link is a link that leads nowhere", "link/below": "leads nowhere"} {
 		if _, err := cachePlace(dir); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("a cache at %s: %v, want %q", dir, err, says)
 		}
 	}
 	if err := (&output{path: "-"}).check(); fault.ExitCode(err) != fault.ExitSpec || !strings.Contains(err.Error(), "/dev/stdout") {
 		t.Errorf("an output to -: %v", err)
+	}
+}
+
+// A cache that cannot be looked at is not called empty.
+func TestACacheThatCannotBeLookedAt(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("nothing is hidden from root")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o300); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"show", "prune"} {
+		root := newRoot()
+		root.SetArgs([]string{"cache", verb, "--cache", dir})
+		if err := root.ExecuteContext(t.Context()); fault.ExitCode(err) != fault.ExitUnavailable {
+			t.Errorf("%s: %v", verb, err)
+		}
 	}
 }
