@@ -70,7 +70,7 @@ validation.csv and test.csv, which data.labelled of a spec can name. Images are
 neither copied nor decoded.
 
 Tables that are there and say something else are replaced only with --force, and the
-one that is split never.
+one that is split never. One of a part that this split does not have must go first.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),

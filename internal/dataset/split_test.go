@@ -147,3 +147,30 @@ func TestSplitTables(t *testing.T) {
 		t.Error("no fraction at all is accepted")
 	}
 }
+
+// A table of another split does not stay beside tables that may name its images.
+func TestNoTableOfAnotherSplitStays(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, slides("all", "s", 10)...)
+	req := SplitRequest{Source: filepath.Join(dir, "all"), GroupPattern: slidePattern, Validation: 0.2, Test: 0.3, Out: filepath.Join(dir, "split")}
+	if _, _, err := SplitTables(req); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(req.Out, "train.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Validation, req.Force = 0, true
+	if _, _, err := SplitTables(req); !errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "validation.csv") {
+		t.Errorf("beside validation.csv: %v", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(req.Out, "train.csv")); err != nil || string(after) != string(before) {
+		t.Errorf("a refused split changed a table, %v", err)
+	}
+	if err := os.Remove(filepath.Join(req.Out, "validation.csv")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := SplitTables(req); err != nil {
+		t.Error(err)
+	}
+}

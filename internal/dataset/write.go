@@ -155,6 +155,12 @@ func (req *SplitRequest) write(images []Image) error {
 		}
 		tables[path], paths = text, append(paths, path)
 	}
+	for _, part := range []Split{Train, Validation, Test} {
+		path := filepath.Join(req.Out, string(part)+".csv")
+		if _, err := os.Lstat(path); err == nil && tables[path] == nil {
+			return fault.New(fault.ErrSpec, "%s is there, and this split has no such part: its images may be in others", path).WithHint("give another folder, or remove it")
+		}
+	}
 	for _, path := range paths {
 		if err := writeFile(path, tables[path]); err != nil {
 			return fault.New(fault.ErrUnavailable, "%w", err)
