@@ -158,7 +158,7 @@ func (d *Data) Replaceable(dir string) error {
 			return nil
 		}
 		return fault.New(fault.ErrSpec, "%s holds %s, which is not of a report", dir, name).
-			WithHint("a report replaces its directory: give it one of its own")
+			WithHint("a report replaces its directory: move that elsewhere, or give the report one of its own")
 	})
 	if err == nil && !own {
 		err = fault.New(fault.ErrSpec, "%s does not hold a report of this run of %s", dir, d.Experiment).
