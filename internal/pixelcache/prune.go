@@ -169,7 +169,7 @@ func (c *Cache) room(bytes int64) bool {
 // stop ends writing for want of room.
 func (c *Cache) stop() {
 	if !c.full.Swap(true) {
-		c.note("the pixel cache has its limit of %d KiB, all of it in use, and further decoded pixels stay in memory (--cache-limit gives it more)", c.limit>>10)
+		c.note("the pixel cache has its limit of %.4g MiB, all of it in use, and further decoded pixels stay in memory (--cache-limit gives it more)", float64(c.limit)/(1<<20))
 	}
 }
 
