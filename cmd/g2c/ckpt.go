@@ -53,6 +53,9 @@ func newCkptLs() *cobra.Command {
 			for _, t := range tasks {
 				all = append(all, storedTaskOf(t))
 			}
+			if len(all) == 0 {
+				say("note: %s has no checkpoint", args[0])
+			}
 			if wantJSON(c) {
 				return printJSON(all)
 			}

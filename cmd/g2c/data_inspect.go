@@ -64,6 +64,9 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 	}
 	var all []inspected
 	var err error
+	if _, builtIn := specs.Lookup(name); !builtIn {
+		name = dataset.Found(name)
+	}
 	if info, e := os.Stat(name); e == nil && (info.IsDir() || dataset.IsTable(name)) {
 		all, err = f.folder(c.Context(), name)
 	} else if _, builtIn := specs.Lookup(name); os.IsNotExist(e) && !builtIn {

@@ -49,6 +49,9 @@ the plan, when it was last run, how many of its tasks are done, and the report.
 			if err != nil {
 				return err
 			}
+			if len(all) == 0 {
+				say("note: no experiment was run in %s", dir)
+			}
 			if wantJSON(c) {
 				return printJSON(all)
 			}

@@ -34,6 +34,13 @@ func (f *finder) find(path string) string {
 	return path
 }
 
+// Found is the path that exists where path was meant: itself, or else with backslashes as
+// slashes and each part in whatever Unicode form is there; itself where nothing is found.
+func Found(path string) string {
+	var f finder
+	return f.find(path)
+}
+
 // walk goes down a path part by part.
 func (f *finder) walk(path string) (string, bool) {
 	at := ""

@@ -105,3 +105,14 @@ func TestACacheThatFailsIsANote(t *testing.T) {
 		}
 	}
 }
+
+// A folder is found as it is written on Windows too.
+func TestInspectFindsPathsWithBackslashes(t *testing.T) {
+	dir := filepath.Join(openStudio(t).world, "labelled", "train")
+	cache := t.TempDir()
+	want := inspectCached(t, dir, cache).Summary.Fingerprint
+	written := filepath.Dir(filepath.Dir(dir)) + `\labelled\train`
+	if got := inspectCached(t, written, cache).Summary.Fingerprint; got != want {
+		t.Errorf("%s has the fingerprint %s, %s has %s", written, got, dir, want)
+	}
+}
