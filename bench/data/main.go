@@ -162,7 +162,8 @@ func report(all []measure, cache string) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Many images\n\n`make bench-data`; %d patches of %d × %d pixels as PNG, made by `bench/data`, in %d folders; %d cores. Peak memory is the process's\n"+
-		"`ru_maxrss`, which counts workers of the DataLoader apart. The cache takes %.2f GiB.\n\n| what | seconds | images/s | peak MiB | ends |\n|---|---|---|---|---|\n",
+		"`ru_maxrss`, which counts workers of the DataLoader apart. The cache takes %.2f GiB. The first look decodes, fits, hashes, compares and keeps\n"+
+		"every patch; the DataLoader decodes and fits them, in every pass anew. Cold means that the system has forgotten the files.\n\n| what | seconds | images/s | peak MiB | ends |\n|---|---|---|---|---|\n",
 		*images, patchSide, patchSide, (*images+perFolder-1)/perFolder, runtime.GOMAXPROCS(0), float64(size)/(1<<30))
 	for _, m := range all {
 		fmt.Fprintf(&b, "| %s | %.1f | %.0f | %d | %s |\n", m.what, m.seconds, float64(*images)/m.seconds, m.peakMiB, m.end)
