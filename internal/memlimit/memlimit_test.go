@@ -1,6 +1,7 @@
 package memlimit
 
 import (
+	"runtime/debug"
 	"testing"
 	"testing/fstest"
 )
@@ -90,4 +91,25 @@ func FuzzLeft(f *testing.F) {
 			t.Errorf("%+v", l)
 		}
 	})
+}
+
+// What is left bounds the heap that there is and more, and the user's own limit stands.
+func TestBound(t *testing.T) {
+	if got := boundOf(100, 80); got != 170 {
+		t.Errorf("with 80 bytes left and 100 taken the limit is %d", got)
+	}
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "1TiB")
+	if Bound(); debug.SetMemoryLimit(-1) != before {
+		t.Error("the user's limit does not stand")
+	}
+	t.Setenv("GOMEMLIMIT", "")
+	left, known := Now()
+	if !known {
+		t.Skip("SKIPPED: this system does not tell what memory is left")
+	}
+	if Bound(); debug.SetMemoryLimit(-1) < left.Bytes/2 || debug.SetMemoryLimit(-1) == before {
+		t.Errorf("with %d bytes left the limit is %d", left.Bytes, debug.SetMemoryLimit(-1))
+	}
 }

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 
+	"g2c/internal/memlimit"
 	"g2c/kernels"
 	"g2c/model/graph"
 	"g2c/model/nn"
@@ -54,6 +55,7 @@ func (s *step) loadAll(programs ...loading) error {
 		}
 		*l.to = e
 	}
+	memlimit.Bound() // what is left is for the heap: copies for checkpoints, and garbage
 	return nil
 }
 
@@ -74,7 +76,9 @@ func (s *step) Close() error {
 	for _, e := range s.execs {
 		errs = append(errs, e.Close())
 	}
-	return errors.Join(append(errs, s.state.Close())...)
+	err := errors.Join(append(errs, s.state.Close())...)
+	memlimit.Bound()
+	return err
 }
 
 // State is the step's memory.
