@@ -133,13 +133,29 @@ func runOnce(d kernels.Device, m *cyclegan.Translator) ([]float64, error) {
 // leastMemory is what the quick start needs with room to spare.
 const leastMemory = gib
 
-func checkMemory() finding {
+// memoryBytes is what the machine has.
+func memoryBytes() (uint64, error) {
 	var info syscall.Sysinfo_t
-	if err := syscall.Sysinfo(&info); err != nil {
-		return finding{"memory", warns, "not known: " + err.Error(), ""}
+	err := syscall.Sysinfo(&info)
+	return uint64(info.Totalram) * uint64(info.Unit), err
+}
+
+// memory is what the machine has, for people: the same whenever it is asked for.
+func memory() string {
+	total, err := memoryBytes()
+	if err != nil {
+		return "memory not known: " + err.Error()
 	}
-	total := uint64(info.Totalram) * uint64(info.Unit)
-	f := finding{Check: "memory", Verdict: passes, Found: fmt.Sprintf("%.1f GiB", float64(total)/gib)}
+	return fmt.Sprintf("%.1f GiB", float64(total)/gib)
+}
+
+func checkMemory() finding {
+	total, err := memoryBytes()
+	f := finding{Check: "memory", Verdict: passes, Found: memory()}
+	if err != nil {
+		f.Verdict = warns
+		return f
+	}
 	if left, known := memlimit.Now(); known {
 		f.Found += fmt.Sprintf(", of which a task can take %.1f: what %s has free", float64(left.Bytes)/gib, left.Of)
 		total = min(total, uint64(left.Bytes))

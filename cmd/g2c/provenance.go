@@ -19,7 +19,7 @@ func provenance(devices []kernels.Device, skipBad bool) (*record.Run, error) {
 		return nil, err
 	}
 	run := &record.Run{Version: v.Version, Commit: v.Commit, Device: deviceName(devices), SkipBad: skipBad}
-	run.Hardware = append(run.Hardware, fmt.Sprintf("%s, %s, %s", processor(), plural(runtime.GOMAXPROCS(0), "thread"), checkMemory().Found))
+	run.Hardware = append(run.Hardware, fmt.Sprintf("%s, %s, %s", processor(), plural(runtime.GOMAXPROCS(0), "thread"), memory()))
 	for _, d := range devices {
 		if named, ok := d.(interface{ Name() string }); ok && api.IsCUDA(d.Class()) {
 			run.Hardware = append(run.Hardware, named.Name())

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -110,6 +111,11 @@ func hangUp(t *testing.T, shell string, args ...string) (*exec.Cmd, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What these tests were started by may have hangups ignored, and the child with it: a
+	// signal that is handled here has its default there.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
