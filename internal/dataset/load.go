@@ -167,6 +167,10 @@ type result struct {
 	err    error
 }
 
+// Files are read by more goroutines than decode at a time: a disk that turns, or is far
+// away, answers several questions in the time of one. What is decoded may be large.
+const readersOfADecoder, leastReaders = 4, 8
+
 // readAll reads files in order on several goroutines, which end before it
 // returns. After an error no later file is begun, so the first error in order is
 // always found.
@@ -202,10 +206,11 @@ func readAll(ctx context.Context, files []file, opt Options) []result {
 	if workers < 1 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	for range min(workers, len(files)) {
+	decoding := make(chan struct{}, workers)
+	for range min(max(readersOfADecoder*workers, leastReaders), len(files)) {
 		wg.Go(func() {
 			for i, ok := take(); ok; i, ok = take() {
-				results[i] = readImage(files[i], opt)
+				results[i] = readImage(files[i], opt, decoding)
 				finish(i)
 			}
 		})
@@ -214,8 +219,8 @@ func readAll(ctx context.Context, files []file, opt Options) []result {
 	return results
 }
 
-// readImage reads one file through the cache.
-func readImage(f file, opt Options) (x result) {
+// readImage reads one file through the cache. It decodes when there is room in decoding.
+func readImage(f file, opt Options, decoding chan struct{}) (x result) {
 	info, err := os.Stat(f.path)
 	if err != nil {
 		return result{err: f.unread(err)}
@@ -237,8 +242,13 @@ func readImage(f file, opt Options) (x result) {
 	}
 	if x.read {
 		x.cached = true
-	} else if x = fitted(f, data, h, opt); x.err != nil {
-		return x
+	} else {
+		decoding <- struct{}{}
+		x = fitted(f, data, h, opt)
+		<-decoding
+		if x.err != nil {
+			return x
+		}
 	}
 	x.opened = true
 	if after, err := os.Stat(f.path); err == nil && pixelcache.StatOf(after) == st { // it did not change meanwhile
