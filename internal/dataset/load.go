@@ -227,7 +227,7 @@ func readImage(f file, opt Options, decoding chan struct{}) (x result) {
 	}
 	st := pixelcache.StatOf(info)
 	if !opt.Recheck {
-		if _, x.entry, x.ref, x.read = opt.Cache.Find(opt.Side, f.real, st); x.read {
+		if x.entry, x.ref, x.read = opt.Cache.Find(opt.Side, f.real, st); x.read {
 			x.cached = true
 			return x.checked(f, opt)
 		}

@@ -30,6 +30,9 @@ type File struct {
 	spoilt  atomic.Bool     // an image of it was not what was written
 }
 
+// newBits is room for n bits.
+func newBits(n int) []atomic.Uint32 { return make([]atomic.Uint32, (n+31)/32) }
+
 const idBytes = 16
 
 // Entries describe the images. They may not be changed.

@@ -23,8 +23,17 @@ type kept struct {
 	path  string
 	bytes int64
 	used  time.Time
-	index bool // small, and what makes the next look fast: it goes last
+	rank  rank
 }
+
+// rank is what goes before what.
+type rank int
+
+const (
+	rankEarlier rank = iota // of earlier versions
+	rankPixels
+	rankIndex // small, and what makes the next look fast
+)
 
 // Measure counts what lies in a cache folder.
 func Measure(dir string) Usage {
@@ -46,31 +55,22 @@ func list(dir string) []kept {
 		if err != nil || err2 != nil {
 			return
 		}
-		f := kept{path, info.Size(), info.ModTime(), strings.HasSuffix(rel, ".idx")}
+		f := kept{path, info.Size(), info.ModTime(), rankPixels}
 		switch rel = filepath.ToSlash(rel); {
+		case current.MatchString(rel) && strings.HasSuffix(rel, ".idx"):
+			f.rank = rankIndex
 		case current.MatchString(rel):
 		case earlier.MatchString(rel):
-			f.used = time.Time{}
+			f.rank = rankEarlier
 		default:
 			return // whose that is we do not know
 		}
 		all = append(all, f)
 	})
 	slices.SortFunc(all, func(a, b kept) int {
-		return cmp.Or(boolOrder(a.index && !a.used.IsZero(), b.index && !b.used.IsZero()), a.used.Compare(b.used), cmp.Compare(a.path, b.path))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), a.used.Compare(b.used), cmp.Compare(a.path, b.path))
 	})
 	return all
-}
-
-// boolOrder puts false before true.
-func boolOrder(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }
 
 // The files of a cache: of this version, and of those before it.
@@ -89,8 +89,7 @@ func Prune(dir string, limit int64) (removed Usage, err error) {
 		sum += f.bytes
 	}
 	for _, f := range all {
-		old := f.used.IsZero()
-		if sum <= limit && !old {
+		if sum <= limit && f.rank != rankEarlier {
 			break
 		}
 		gone, failed := removeUnused(f.path)

@@ -52,26 +52,24 @@ func newSide(c *Cache, n int) *side {
 }
 
 // Find is the image of a file at a path, without links, that is what it was when it was
-// read last. hash is that of its bytes, and known where the image is not.
-func (c *Cache) Find(sidePixels int, path string, st Stat) (hash Hash, e shard.Entry, r Ref, ok bool) {
+// read last.
+func (c *Cache) Find(sidePixels int, path string, st Stat) (e shard.Entry, r Ref, ok bool) {
 	s := c.side(sidePixels)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dir, name := filepath.Split(path)
 	k, known := s.folder(dir).files[name]
 	if !known || k.stat != st {
-		return hash, e, r, false
+		return e, r, false
 	}
 	f := k.file
 	if f == nil && k.id != ([idBytes]byte{}) {
 		f = s.byID(k.id)
 	}
 	if f == nil {
-		e, r, ok = s.find(k.hash)
-		return k.hash, e, r, ok
+		return s.find(k.hash)
 	}
-	e, r, ok = f.find(k.slot, &k.hash)
-	return k.hash, e, r, ok
+	return f.find(k.slot, &k.hash)
 }
 
 // Content is the image of a file's bytes.
