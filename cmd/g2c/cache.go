@@ -85,7 +85,7 @@ func showCache(c *cobra.Command, f *cacheFlags) error {
 	if wantJSON(c) {
 		return printJSON(map[string]any{"dir": dir, "files": u.Files, "bytes": u.Bytes, "limit": limit})
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %s in %d files, of at most %s\n", dir, size(u.Bytes), u.Files, size(limit))
+	_, err = fmt.Fprintf(stdout, "%s: %s in %s, of at most %s\n", dir, size(u.Bytes), plural(u.Files, "file"), size(limit))
 	return err
 }
 
@@ -105,7 +105,7 @@ func pruneCache(c *cobra.Command, f *cacheFlags) error {
 	if wantJSON(c) {
 		return printJSON(map[string]any{"dir": dir, "removed": removed, "left": u})
 	}
-	_, err = fmt.Fprintf(stdout, "removed %s in %d files; %s in %d files are left\n", size(removed.Bytes), removed.Files, size(u.Bytes), u.Files)
+	_, err = fmt.Fprintf(stdout, "removed %s in %s; %s in %s are left\n", size(removed.Bytes), plural(removed.Files, "file"), size(u.Bytes), plural(u.Files, "file"))
 	return err
 }
 
