@@ -39,6 +39,28 @@ func images(t *testing.T, dir string, shade int, classes ...string) {
 	}
 }
 
+// uploaded puts what a question asks for into a store, as a pack, and gives its
+// fingerprint.
+func uploaded(t *testing.T, to store.Store, from *datasource.Opener, q api.DataSet) api.Key {
+	t.Helper()
+	sets, err := from.Sets(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := dataset.WritePack(&b, sets...); err != nil {
+		t.Fatal(err)
+	}
+	key, err := from.Fingerprint(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Put(t.Context(), api.DataName(key), bytes.NewReader(b.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // What an evaluation reads from packs is what it would read from the folders, to the
 // bit and in the same order; and a worker that has no folders reads it.
 func TestPacksAreWhatFoldersAre(t *testing.T) {
@@ -57,20 +79,7 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 	keys := map[api.Part]api.Key{}
 	for _, part := range []api.Part{api.PartTraining, api.PartTest} {
 		q.Part = part
-		sets, err := here.Sets(ctx, q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b bytes.Buffer
-		if err := dataset.WritePack(&b, sets...); err != nil {
-			t.Fatal(err)
-		}
-		if keys[part], err = here.Fingerprint(ctx, q); err != nil {
-			t.Fatal(err)
-		}
-		if err := store.Put(ctx, api.DataName(keys[part]), bytes.NewReader(b.Bytes())); err != nil {
-			t.Fatal(err)
-		}
+		keys[part] = uploaded(t, store, here, q)
 	}
 	want, err := here.Labelled(ctx, q)
 	if err != nil {
@@ -202,21 +211,7 @@ func TestADamagedPackIsFetchedForTheNextAttempt(t *testing.T) {
 	q := api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Labels: []string{"x", "y"}, Where: api.Where{
 		Source: "PAS", Labelled: &api.Labelled{Train: []string{dir}},
 	}}
-	sets, err := here.Sets(ctx, q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if err := dataset.WritePack(&b, sets...); err != nil {
-		t.Fatal(err)
-	}
-	key, err := here.Fingerprint(ctx, q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Put(ctx, api.DataName(key), bytes.NewReader(b.Bytes())); err != nil {
-		t.Fatal(err)
-	}
+	key := uploaded(t, store, here, q)
 	cache := pixelcache.New(pixelcache.Options{Dir: t.TempDir()})
 	defer cache.Close()
 	p := &Packs{Paths: nowhere{}, Store: store, Cache: cache}
