@@ -1012,7 +1012,7 @@ type Audit struct {
 	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
 	AtMs          int64                  `protobuf:"varint,3,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
-	Actor         string                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	Principal     string                 `protobuf:"bytes,4,opt,name=principal,proto3" json:"principal,omitempty"`
 	Verb          string                 `protobuf:"bytes,5,opt,name=verb,proto3" json:"verb,omitempty"`
 	Subject       string                 `protobuf:"bytes,6,opt,name=subject,proto3" json:"subject,omitempty"`
 	Outcome       string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"` // ok, or why not
@@ -1071,9 +1071,9 @@ func (x *Audit) GetAtMs() int64 {
 	return 0
 }
 
-func (x *Audit) GetActor() string {
+func (x *Audit) GetPrincipal() string {
 	if x != nil {
-		return x.Actor
+		return x.Principal
 	}
 	return ""
 }
@@ -1276,12 +1276,12 @@ const file_cluster_proto_rawDesc = "" +
 	"\x05quota\x18\x04 \x01(\rR\x05quota\"U\n" +
 	"\x12SetProjectResponse\x12)\n" +
 	"\aproject\x18\x01 \x01(\v2\x0f.g2c.v1.ProjectR\aproject\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\"\xa8\x01\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"\xb0\x01\n" +
 	"\x05Audit\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x13\n" +
-	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x14\n" +
-	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x12\n" +
+	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x1c\n" +
+	"\tprincipal\x18\x04 \x01(\tR\tprincipal\x12\x12\n" +
 	"\x04verb\x18\x05 \x01(\tR\x04verb\x12\x18\n" +
 	"\asubject\x18\x06 \x01(\tR\asubject\x12\x18\n" +
 	"\aoutcome\x18\a \x01(\tR\aoutcome\"F\n" +

@@ -153,7 +153,7 @@ type Worker struct {
 	Lost          bool                   `protobuf:"varint,12,opt,name=lost,proto3" json:"lost,omitempty"`           // its lease ran out
 	Connected     bool                   `protobuf:"varint,13,opt,name=connected,proto3" json:"connected,omitempty"` // has a session now
 	JoinedMs      int64                  `protobuf:"varint,14,opt,name=joined_ms,json=joinedMs,proto3" json:"joined_ms,omitempty"`
-	Holds         []*Hold                `protobuf:"bytes,15,rep,name=holds,proto3" json:"holds,omitempty"`
+	Allocations   []*Allocation          `protobuf:"bytes,15,rep,name=allocations,proto3" json:"allocations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,38 +286,38 @@ func (x *Worker) GetJoinedMs() int64 {
 	return 0
 }
 
-func (x *Worker) GetHolds() []*Hold {
+func (x *Worker) GetAllocations() []*Allocation {
 	if x != nil {
-		return x.Holds
+		return x.Allocations
 	}
 	return nil
 }
 
-type Hold struct {
+type Allocation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"` // key
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Generation    uint64                 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	Slots         uint32                 `protobuf:"varint,4,opt,name=slots,proto3" json:"slots,omitempty"`
-	Releasing     bool                   `protobuf:"varint,5,opt,name=releasing,proto3" json:"releasing,omitempty"` // the worker was told to stop and has not said that it did
+	Terminating   bool                   `protobuf:"varint,5,opt,name=terminating,proto3" json:"terminating,omitempty"` // the worker was told to stop and has not said that it did
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Hold) Reset() {
-	*x = Hold{}
+func (x *Allocation) Reset() {
+	*x = Allocation{}
 	mi := &file_worker_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Hold) String() string {
+func (x *Allocation) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Hold) ProtoMessage() {}
+func (*Allocation) ProtoMessage() {}
 
-func (x *Hold) ProtoReflect() protoreflect.Message {
+func (x *Allocation) ProtoReflect() protoreflect.Message {
 	mi := &file_worker_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -329,42 +329,42 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Hold.ProtoReflect.Descriptor instead.
-func (*Hold) Descriptor() ([]byte, []int) {
+// Deprecated: Use Allocation.ProtoReflect.Descriptor instead.
+func (*Allocation) Descriptor() ([]byte, []int) {
 	return file_worker_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *Hold) GetTask() string {
+func (x *Allocation) GetTask() string {
 	if x != nil {
 		return x.Task
 	}
 	return ""
 }
 
-func (x *Hold) GetName() string {
+func (x *Allocation) GetName() string {
 	if x != nil {
 		return x.Name
 	}
 	return ""
 }
 
-func (x *Hold) GetGeneration() uint64 {
+func (x *Allocation) GetGeneration() uint64 {
 	if x != nil {
 		return x.Generation
 	}
 	return 0
 }
 
-func (x *Hold) GetSlots() uint32 {
+func (x *Allocation) GetSlots() uint32 {
 	if x != nil {
 		return x.Slots
 	}
 	return 0
 }
 
-func (x *Hold) GetReleasing() bool {
+func (x *Allocation) GetTerminating() bool {
 	if x != nil {
-		return x.Releasing
+		return x.Terminating
 	}
 	return false
 }
@@ -712,13 +712,13 @@ type ConnectRequest struct {
 	// Types that are valid to be assigned to Message:
 	//
 	//	*ConnectRequest_Hello
-	//	*ConnectRequest_Beat
+	//	*ConnectRequest_Heartbeat
 	//	*ConnectRequest_Report
 	//	*ConnectRequest_Cached
 	//	*ConnectRequest_Progress
 	//	*ConnectRequest_Logs
 	//	*ConnectRequest_Metrics
-	//	*ConnectRequest_Farewell
+	//	*ConnectRequest_Deregister
 	Message       isConnectRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -770,10 +770,10 @@ func (x *ConnectRequest) GetHello() *Hello {
 	return nil
 }
 
-func (x *ConnectRequest) GetBeat() *Beat {
+func (x *ConnectRequest) GetHeartbeat() *Heartbeat {
 	if x != nil {
-		if x, ok := x.Message.(*ConnectRequest_Beat); ok {
-			return x.Beat
+		if x, ok := x.Message.(*ConnectRequest_Heartbeat); ok {
+			return x.Heartbeat
 		}
 	}
 	return nil
@@ -824,10 +824,10 @@ func (x *ConnectRequest) GetMetrics() *TaskMetrics {
 	return nil
 }
 
-func (x *ConnectRequest) GetFarewell() *Farewell {
+func (x *ConnectRequest) GetDeregister() *Deregister {
 	if x != nil {
-		if x, ok := x.Message.(*ConnectRequest_Farewell); ok {
-			return x.Farewell
+		if x, ok := x.Message.(*ConnectRequest_Deregister); ok {
+			return x.Deregister
 		}
 	}
 	return nil
@@ -841,8 +841,8 @@ type ConnectRequest_Hello struct {
 	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3,oneof"` // first, once
 }
 
-type ConnectRequest_Beat struct {
-	Beat *Beat `protobuf:"bytes,2,opt,name=beat,proto3,oneof"`
+type ConnectRequest_Heartbeat struct {
+	Heartbeat *Heartbeat `protobuf:"bytes,2,opt,name=heartbeat,proto3,oneof"`
 }
 
 type ConnectRequest_Report struct {
@@ -865,13 +865,13 @@ type ConnectRequest_Metrics struct {
 	Metrics *TaskMetrics `protobuf:"bytes,7,opt,name=metrics,proto3,oneof"`
 }
 
-type ConnectRequest_Farewell struct {
-	Farewell *Farewell `protobuf:"bytes,8,opt,name=farewell,proto3,oneof"` // last
+type ConnectRequest_Deregister struct {
+	Deregister *Deregister `protobuf:"bytes,8,opt,name=deregister,proto3,oneof"` // last
 }
 
 func (*ConnectRequest_Hello) isConnectRequest_Message() {}
 
-func (*ConnectRequest_Beat) isConnectRequest_Message() {}
+func (*ConnectRequest_Heartbeat) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Report) isConnectRequest_Message() {}
 
@@ -883,7 +883,7 @@ func (*ConnectRequest_Logs) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Metrics) isConnectRequest_Message() {}
 
-func (*ConnectRequest_Farewell) isConnectRequest_Message() {}
+func (*ConnectRequest_Deregister) isConnectRequest_Message() {}
 
 type Hello struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -987,28 +987,28 @@ func (x *Hello) GetCached() []string {
 	return nil
 }
 
-// Beat asks for the lease to go on. It is sent every beat_ms.
-type Beat struct {
+// Heartbeat asks for the lease to go on. It is sent every heartbeat_ms.
+type Heartbeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // rising
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Beat) Reset() {
-	*x = Beat{}
+func (x *Heartbeat) Reset() {
+	*x = Heartbeat{}
 	mi := &file_worker_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Beat) String() string {
+func (x *Heartbeat) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Beat) ProtoMessage() {}
+func (*Heartbeat) ProtoMessage() {}
 
-func (x *Beat) ProtoReflect() protoreflect.Message {
+func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 	mi := &file_worker_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1020,12 +1020,12 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Beat.ProtoReflect.Descriptor instead.
-func (*Beat) Descriptor() ([]byte, []int) {
+// Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
+func (*Heartbeat) Descriptor() ([]byte, []int) {
 	return file_worker_proto_rawDescGZIP(), []int{10}
 }
 
-func (x *Beat) GetNumber() uint64 {
+func (x *Heartbeat) GetNumber() uint64 {
 	if x != nil {
 		return x.Number
 	}
@@ -1465,27 +1465,27 @@ func (x *Point) GetValue() float64 {
 	return 0
 }
 
-// Farewell says that the worker has stopped everything and goes for good.
-type Farewell struct {
+// Deregister says that the worker has stopped everything and goes for good.
+type Deregister struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Farewell) Reset() {
-	*x = Farewell{}
+func (x *Deregister) Reset() {
+	*x = Deregister{}
 	mi := &file_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Farewell) String() string {
+func (x *Deregister) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Farewell) ProtoMessage() {}
+func (*Deregister) ProtoMessage() {}
 
-func (x *Farewell) ProtoReflect() protoreflect.Message {
+func (x *Deregister) ProtoReflect() protoreflect.Message {
 	mi := &file_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1497,8 +1497,8 @@ func (x *Farewell) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Farewell.ProtoReflect.Descriptor instead.
-func (*Farewell) Descriptor() ([]byte, []int) {
+// Deprecated: Use Deregister.ProtoReflect.Descriptor instead.
+func (*Deregister) Descriptor() ([]byte, []int) {
 	return file_worker_proto_rawDescGZIP(), []int{18}
 }
 
@@ -1508,7 +1508,7 @@ type ConnectResponse struct {
 	// Types that are valid to be assigned to Message:
 	//
 	//	*ConnectResponse_Welcome
-	//	*ConnectResponse_Beat
+	//	*ConnectResponse_Heartbeat
 	//	*ConnectResponse_Report
 	//	*ConnectResponse_Assignments
 	Message       isConnectResponse_Message `protobuf_oneof:"message"`
@@ -1562,10 +1562,10 @@ func (x *ConnectResponse) GetWelcome() *Welcome {
 	return nil
 }
 
-func (x *ConnectResponse) GetBeat() *BeatAnswer {
+func (x *ConnectResponse) GetHeartbeat() *HeartbeatAnswer {
 	if x != nil {
-		if x, ok := x.Message.(*ConnectResponse_Beat); ok {
-			return x.Beat
+		if x, ok := x.Message.(*ConnectResponse_Heartbeat); ok {
+			return x.Heartbeat
 		}
 	}
 	return nil
@@ -1597,8 +1597,8 @@ type ConnectResponse_Welcome struct {
 	Welcome *Welcome `protobuf:"bytes,1,opt,name=welcome,proto3,oneof"` // first, once
 }
 
-type ConnectResponse_Beat struct {
-	Beat *BeatAnswer `protobuf:"bytes,2,opt,name=beat,proto3,oneof"`
+type ConnectResponse_Heartbeat struct {
+	Heartbeat *HeartbeatAnswer `protobuf:"bytes,2,opt,name=heartbeat,proto3,oneof"`
 }
 
 type ConnectResponse_Report struct {
@@ -1611,7 +1611,7 @@ type ConnectResponse_Assignments struct {
 
 func (*ConnectResponse_Welcome) isConnectResponse_Message() {}
 
-func (*ConnectResponse_Beat) isConnectResponse_Message() {}
+func (*ConnectResponse_Heartbeat) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Report) isConnectResponse_Message() {}
 
@@ -1620,11 +1620,11 @@ func (*ConnectResponse_Assignments) isConnectResponse_Message() {}
 type Welcome struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Coordinator string                 `protobuf:"bytes,1,opt,name=coordinator,proto3" json:"coordinator,omitempty"` // id of the leader
-	// The leader takes the worker for lost when it has not heard a beat for that long.
-	// The worker counts from when it sent the last beat (the hello is one) that was
+	// The leader takes the worker for lost when it has not heard a heartbeat for that long.
+	// The worker counts from when it sent the last heartbeat (the hello is one) that was
 	// answered, and has stopped everything when two thirds have passed.
 	LeaseMs       uint32 `protobuf:"varint,2,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
-	BeatMs        uint32 `protobuf:"varint,3,opt,name=beat_ms,json=beatMs,proto3" json:"beat_ms,omitempty"`
+	HeartbeatMs   uint32 `protobuf:"varint,3,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1673,34 +1673,34 @@ func (x *Welcome) GetLeaseMs() uint32 {
 	return 0
 }
 
-func (x *Welcome) GetBeatMs() uint32 {
+func (x *Welcome) GetHeartbeatMs() uint32 {
 	if x != nil {
-		return x.BeatMs
+		return x.HeartbeatMs
 	}
 	return 0
 }
 
-type BeatAnswer struct {
+type HeartbeatAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // of the beat: it and all before it are answered
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // of the heartbeat: it and all before it are answered
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *BeatAnswer) Reset() {
-	*x = BeatAnswer{}
+func (x *HeartbeatAnswer) Reset() {
+	*x = HeartbeatAnswer{}
 	mi := &file_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *BeatAnswer) String() string {
+func (x *HeartbeatAnswer) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*BeatAnswer) ProtoMessage() {}
+func (*HeartbeatAnswer) ProtoMessage() {}
 
-func (x *BeatAnswer) ProtoReflect() protoreflect.Message {
+func (x *HeartbeatAnswer) ProtoReflect() protoreflect.Message {
 	mi := &file_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1712,12 +1712,12 @@ func (x *BeatAnswer) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use BeatAnswer.ProtoReflect.Descriptor instead.
-func (*BeatAnswer) Descriptor() ([]byte, []int) {
+// Deprecated: Use HeartbeatAnswer.ProtoReflect.Descriptor instead.
+func (*HeartbeatAnswer) Descriptor() ([]byte, []int) {
 	return file_worker_proto_rawDescGZIP(), []int{21}
 }
 
-func (x *BeatAnswer) GetNumber() uint64 {
+func (x *HeartbeatAnswer) GetNumber() uint64 {
 	if x != nil {
 		return x.Number
 	}
@@ -1846,12 +1846,12 @@ type Assignment struct {
 	Generation uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	Slots      uint32                 `protobuf:"varint,3,opt,name=slots,proto3" json:"slots,omitempty"` // on this worker
 	// The worker is to leave this generation and all before it, and to say Released.
-	Releasing bool `protobuf:"varint,4,opt,name=releasing,proto3" json:"releasing,omitempty"`
+	Terminating bool `protobuf:"varint,4,opt,name=terminating,proto3" json:"terminating,omitempty"`
 	// The task is to save its state, stop, and report Interrupted.
 	Preempting bool          `protobuf:"varint,5,opt,name=preempting,proto3" json:"preempting,omitempty"`
-	Gang       []*GangMember `protobuf:"bytes,6,rep,name=gang,proto3" json:"gang,omitempty"` // of the generation, by worker; empty if releasing
+	Gang       []*GangMember `protobuf:"bytes,6,rep,name=gang,proto3" json:"gang,omitempty"` // of the generation, by worker; empty if terminating
 	// The canonical encoding of the work, unless the assignments before had the task,
-	// and not as releasing.
+	// and not as terminating.
 	Work          []byte `protobuf:"bytes,7,opt,name=work,proto3" json:"work,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1908,9 +1908,9 @@ func (x *Assignment) GetSlots() uint32 {
 	return 0
 }
 
-func (x *Assignment) GetReleasing() bool {
+func (x *Assignment) GetTerminating() bool {
 	if x != nil {
-		return x.Releasing
+		return x.Terminating
 	}
 	return false
 }
@@ -2001,7 +2001,7 @@ var File_worker_proto protoreflect.FileDescriptor
 const file_worker_proto_rawDesc = "" +
 	"\n" +
 	"\fworker.proto\x12\x06g2c.v1\x1a\n" +
-	"task.proto\"\x94\x03\n" +
+	"task.proto\"\xa6\x03\n" +
 	"\x06Worker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bnumerics\x18\x02 \x01(\tR\bnumerics\x12\x16\n" +
@@ -2017,16 +2017,17 @@ const file_worker_proto_rawDesc = "" +
 	"\x06reason\x18\v \x01(\tR\x06reason\x12\x12\n" +
 	"\x04lost\x18\f \x01(\bR\x04lost\x12\x1c\n" +
 	"\tconnected\x18\r \x01(\bR\tconnected\x12\x1b\n" +
-	"\tjoined_ms\x18\x0e \x01(\x03R\bjoinedMs\x12\"\n" +
-	"\x05holds\x18\x0f \x03(\v2\f.g2c.v1.HoldR\x05holds\"\x82\x01\n" +
-	"\x04Hold\x12\x12\n" +
+	"\tjoined_ms\x18\x0e \x01(\x03R\bjoinedMs\x124\n" +
+	"\vallocations\x18\x0f \x03(\v2\x12.g2c.v1.AllocationR\vallocations\"\x8c\x01\n" +
+	"\n" +
+	"Allocation\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x03 \x01(\x04R\n" +
 	"generation\x12\x14\n" +
-	"\x05slots\x18\x04 \x01(\rR\x05slots\x12\x1c\n" +
-	"\treleasing\x18\x05 \x01(\bR\treleasing\"P\n" +
+	"\x05slots\x18\x04 \x01(\rR\x05slots\x12 \n" +
+	"\vterminating\x18\x05 \x01(\bR\vterminating\"P\n" +
 	"\x12ListWorkersRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\rR\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -2050,16 +2051,18 @@ const file_worker_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\",\n" +
 	"\x14RemoveWorkerResponse\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\"\xf7\x02\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"\x8c\x03\n" +
 	"\x0eConnectRequest\x12%\n" +
-	"\x05hello\x18\x01 \x01(\v2\r.g2c.v1.HelloH\x00R\x05hello\x12\"\n" +
-	"\x04beat\x18\x02 \x01(\v2\f.g2c.v1.BeatH\x00R\x04beat\x12(\n" +
+	"\x05hello\x18\x01 \x01(\v2\r.g2c.v1.HelloH\x00R\x05hello\x121\n" +
+	"\theartbeat\x18\x02 \x01(\v2\x11.g2c.v1.HeartbeatH\x00R\theartbeat\x12(\n" +
 	"\x06report\x18\x03 \x01(\v2\x0e.g2c.v1.ReportH\x00R\x06report\x12(\n" +
 	"\x06cached\x18\x04 \x01(\v2\x0e.g2c.v1.CachedH\x00R\x06cached\x122\n" +
 	"\bprogress\x18\x05 \x01(\v2\x14.g2c.v1.TaskProgressH\x00R\bprogress\x12&\n" +
 	"\x04logs\x18\x06 \x01(\v2\x10.g2c.v1.TaskLogsH\x00R\x04logs\x12/\n" +
-	"\ametrics\x18\a \x01(\v2\x13.g2c.v1.TaskMetricsH\x00R\ametrics\x12.\n" +
-	"\bfarewell\x18\b \x01(\v2\x10.g2c.v1.FarewellH\x00R\bfarewellB\t\n" +
+	"\ametrics\x18\a \x01(\v2\x13.g2c.v1.TaskMetricsH\x00R\ametrics\x124\n" +
+	"\n" +
+	"deregister\x18\b \x01(\v2\x12.g2c.v1.DeregisterH\x00R\n" +
+	"deregisterB\t\n" +
 	"\amessage\"\xda\x01\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12 \n" +
@@ -2069,8 +2072,8 @@ const file_worker_proto_rawDesc = "" +
 	"\fmemory_bytes\x18\x05 \x01(\x03R\vmemoryBytes\x12\x12\n" +
 	"\x04host\x18\x06 \x01(\tR\x04host\x12\x14\n" +
 	"\x05slots\x18\a \x01(\rR\x05slots\x12\x16\n" +
-	"\x06cached\x18\b \x03(\tR\x06cached\"\x1e\n" +
-	"\x04Beat\x12\x16\n" +
+	"\x06cached\x18\b \x03(\tR\x06cached\"#\n" +
+	"\tHeartbeat\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"\xb2\x01\n" +
 	"\x06Report\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12&\n" +
@@ -2108,21 +2111,20 @@ const file_worker_proto_rawDesc = "" +
 	"\x05Point\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\x04R\x04step\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\x01R\x05value\"\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\"\f\n" +
 	"\n" +
-	"\bFarewell\"\xdc\x01\n" +
+	"Deregister\"\xeb\x01\n" +
 	"\x0fConnectResponse\x12+\n" +
-	"\awelcome\x18\x01 \x01(\v2\x0f.g2c.v1.WelcomeH\x00R\awelcome\x12(\n" +
-	"\x04beat\x18\x02 \x01(\v2\x12.g2c.v1.BeatAnswerH\x00R\x04beat\x12.\n" +
+	"\awelcome\x18\x01 \x01(\v2\x0f.g2c.v1.WelcomeH\x00R\awelcome\x127\n" +
+	"\theartbeat\x18\x02 \x01(\v2\x17.g2c.v1.HeartbeatAnswerH\x00R\theartbeat\x12.\n" +
 	"\x06report\x18\x03 \x01(\v2\x14.g2c.v1.ReportAnswerH\x00R\x06report\x127\n" +
 	"\vassignments\x18\x04 \x01(\v2\x13.g2c.v1.AssignmentsH\x00R\vassignmentsB\t\n" +
-	"\amessage\"_\n" +
+	"\amessage\"i\n" +
 	"\aWelcome\x12 \n" +
 	"\vcoordinator\x18\x01 \x01(\tR\vcoordinator\x12\x19\n" +
-	"\blease_ms\x18\x02 \x01(\rR\aleaseMs\x12\x17\n" +
-	"\abeat_ms\x18\x03 \x01(\rR\x06beatMs\"$\n" +
-	"\n" +
-	"BeatAnswer\x12\x16\n" +
+	"\blease_ms\x18\x02 \x01(\rR\aleaseMs\x12!\n" +
+	"\fheartbeat_ms\x18\x03 \x01(\rR\vheartbeatMs\")\n" +
+	"\x0fHeartbeatAnswer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"V\n" +
 	"\fReportAnswer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
@@ -2130,15 +2132,15 @@ const file_worker_proto_rawDesc = "" +
 	"\arefused\x18\x03 \x01(\tR\arefused\"Y\n" +
 	"\vAssignments\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x124\n" +
-	"\vassignments\x18\x02 \x03(\v2\x12.g2c.v1.AssignmentR\vassignments\"\xd0\x01\n" +
+	"\vassignments\x18\x02 \x03(\v2\x12.g2c.v1.AssignmentR\vassignments\"\xd4\x01\n" +
 	"\n" +
 	"Assignment\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12\x14\n" +
-	"\x05slots\x18\x03 \x01(\rR\x05slots\x12\x1c\n" +
-	"\treleasing\x18\x04 \x01(\bR\treleasing\x12\x1e\n" +
+	"\x05slots\x18\x03 \x01(\rR\x05slots\x12 \n" +
+	"\vterminating\x18\x04 \x01(\bR\vterminating\x12\x1e\n" +
 	"\n" +
 	"preempting\x18\x05 \x01(\bR\n" +
 	"preempting\x12&\n" +
@@ -2188,7 +2190,7 @@ var file_worker_proto_goTypes = []any{
 	(WorkerMode)(0),               // 0: g2c.v1.WorkerMode
 	(ReportKind)(0),               // 1: g2c.v1.ReportKind
 	(*Worker)(nil),                // 2: g2c.v1.Worker
-	(*Hold)(nil),                  // 3: g2c.v1.Hold
+	(*Allocation)(nil),            // 3: g2c.v1.Allocation
 	(*ListWorkersRequest)(nil),    // 4: g2c.v1.ListWorkersRequest
 	(*ListWorkersResponse)(nil),   // 5: g2c.v1.ListWorkersResponse
 	(*SetWorkerModeRequest)(nil),  // 6: g2c.v1.SetWorkerModeRequest
@@ -2197,7 +2199,7 @@ var file_worker_proto_goTypes = []any{
 	(*RemoveWorkerResponse)(nil),  // 9: g2c.v1.RemoveWorkerResponse
 	(*ConnectRequest)(nil),        // 10: g2c.v1.ConnectRequest
 	(*Hello)(nil),                 // 11: g2c.v1.Hello
-	(*Beat)(nil),                  // 12: g2c.v1.Beat
+	(*Heartbeat)(nil),             // 12: g2c.v1.Heartbeat
 	(*Report)(nil),                // 13: g2c.v1.Report
 	(*Cached)(nil),                // 14: g2c.v1.Cached
 	(*TaskProgress)(nil),          // 15: g2c.v1.TaskProgress
@@ -2205,10 +2207,10 @@ var file_worker_proto_goTypes = []any{
 	(*TaskLogLine)(nil),           // 17: g2c.v1.TaskLogLine
 	(*TaskMetrics)(nil),           // 18: g2c.v1.TaskMetrics
 	(*Point)(nil),                 // 19: g2c.v1.Point
-	(*Farewell)(nil),              // 20: g2c.v1.Farewell
+	(*Deregister)(nil),            // 20: g2c.v1.Deregister
 	(*ConnectResponse)(nil),       // 21: g2c.v1.ConnectResponse
 	(*Welcome)(nil),               // 22: g2c.v1.Welcome
-	(*BeatAnswer)(nil),            // 23: g2c.v1.BeatAnswer
+	(*HeartbeatAnswer)(nil),       // 23: g2c.v1.HeartbeatAnswer
 	(*ReportAnswer)(nil),          // 24: g2c.v1.ReportAnswer
 	(*Assignments)(nil),           // 25: g2c.v1.Assignments
 	(*Assignment)(nil),            // 26: g2c.v1.Assignment
@@ -2217,24 +2219,24 @@ var file_worker_proto_goTypes = []any{
 }
 var file_worker_proto_depIdxs = []int32{
 	0,  // 0: g2c.v1.Worker.mode:type_name -> g2c.v1.WorkerMode
-	3,  // 1: g2c.v1.Worker.holds:type_name -> g2c.v1.Hold
+	3,  // 1: g2c.v1.Worker.allocations:type_name -> g2c.v1.Allocation
 	2,  // 2: g2c.v1.ListWorkersResponse.workers:type_name -> g2c.v1.Worker
 	0,  // 3: g2c.v1.SetWorkerModeRequest.mode:type_name -> g2c.v1.WorkerMode
 	2,  // 4: g2c.v1.SetWorkerModeResponse.worker:type_name -> g2c.v1.Worker
 	11, // 5: g2c.v1.ConnectRequest.hello:type_name -> g2c.v1.Hello
-	12, // 6: g2c.v1.ConnectRequest.beat:type_name -> g2c.v1.Beat
+	12, // 6: g2c.v1.ConnectRequest.heartbeat:type_name -> g2c.v1.Heartbeat
 	13, // 7: g2c.v1.ConnectRequest.report:type_name -> g2c.v1.Report
 	14, // 8: g2c.v1.ConnectRequest.cached:type_name -> g2c.v1.Cached
 	15, // 9: g2c.v1.ConnectRequest.progress:type_name -> g2c.v1.TaskProgress
 	16, // 10: g2c.v1.ConnectRequest.logs:type_name -> g2c.v1.TaskLogs
 	18, // 11: g2c.v1.ConnectRequest.metrics:type_name -> g2c.v1.TaskMetrics
-	20, // 12: g2c.v1.ConnectRequest.farewell:type_name -> g2c.v1.Farewell
+	20, // 12: g2c.v1.ConnectRequest.deregister:type_name -> g2c.v1.Deregister
 	1,  // 13: g2c.v1.Report.kind:type_name -> g2c.v1.ReportKind
 	28, // 14: g2c.v1.TaskProgress.progress:type_name -> g2c.v1.Progress
 	17, // 15: g2c.v1.TaskLogs.lines:type_name -> g2c.v1.TaskLogLine
 	19, // 16: g2c.v1.TaskMetrics.points:type_name -> g2c.v1.Point
 	22, // 17: g2c.v1.ConnectResponse.welcome:type_name -> g2c.v1.Welcome
-	23, // 18: g2c.v1.ConnectResponse.beat:type_name -> g2c.v1.BeatAnswer
+	23, // 18: g2c.v1.ConnectResponse.heartbeat:type_name -> g2c.v1.HeartbeatAnswer
 	24, // 19: g2c.v1.ConnectResponse.report:type_name -> g2c.v1.ReportAnswer
 	25, // 20: g2c.v1.ConnectResponse.assignments:type_name -> g2c.v1.Assignments
 	26, // 21: g2c.v1.Assignments.assignments:type_name -> g2c.v1.Assignment
@@ -2262,17 +2264,17 @@ func file_worker_proto_init() {
 	file_task_proto_init()
 	file_worker_proto_msgTypes[8].OneofWrappers = []any{
 		(*ConnectRequest_Hello)(nil),
-		(*ConnectRequest_Beat)(nil),
+		(*ConnectRequest_Heartbeat)(nil),
 		(*ConnectRequest_Report)(nil),
 		(*ConnectRequest_Cached)(nil),
 		(*ConnectRequest_Progress)(nil),
 		(*ConnectRequest_Logs)(nil),
 		(*ConnectRequest_Metrics)(nil),
-		(*ConnectRequest_Farewell)(nil),
+		(*ConnectRequest_Deregister)(nil),
 	}
 	file_worker_proto_msgTypes[19].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
-		(*ConnectResponse_Beat)(nil),
+		(*ConnectResponse_Heartbeat)(nil),
 		(*ConnectResponse_Report)(nil),
 		(*ConnectResponse_Assignments)(nil),
 	}

@@ -38,7 +38,7 @@ type WorkerServiceClient interface {
 	// RemoveWorker forgets a worker that is gone for good. Whatever it held is free, so
 	// its process must have ended.
 	RemoveWorker(ctx context.Context, in *RemoveWorkerRequest, opts ...grpc.CallOption) (*RemoveWorkerResponse, error)
-	// Connect is a worker's session: a hello, then reports and beats one way, and what
+	// Connect is a worker's session: a hello, then reports and heartbeats one way, and what
 	// the worker is to run the other. It ends when the leader changes: connect anew.
 	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConnectRequest, ConnectResponse], error)
 }
@@ -104,7 +104,7 @@ type WorkerServiceServer interface {
 	// RemoveWorker forgets a worker that is gone for good. Whatever it held is free, so
 	// its process must have ended.
 	RemoveWorker(context.Context, *RemoveWorkerRequest) (*RemoveWorkerResponse, error)
-	// Connect is a worker's session: a hello, then reports and beats one way, and what
+	// Connect is a worker's session: a hello, then reports and heartbeats one way, and what
 	// the worker is to run the other. It ends when the leader changes: connect anew.
 	Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error
 	mustEmbedUnimplementedWorkerServiceServer()

@@ -16,7 +16,7 @@ func measureFailover() ([]row, error) {
 		return nil, err
 	}
 	defer c.close()
-	if _, err := c.wait(nil, "reign"); err != nil {
+	if _, err := c.wait(nil, "leadership"); err != nil {
 		return nil, err
 	}
 	killed, err := c.lead(*kills, c.kill)
@@ -39,12 +39,12 @@ func measureFailover() ([]row, error) {
 // took each time until another process had its first write accepted, rising.
 func (c *nodes) lead(times int, end func(*process) error) (all []time.Duration, err error) {
 	for range times {
-		dead := c.reign.by
+		dead := c.leadership.by
 		at := time.Now()
 		if err := end(dead); err != nil {
 			return nil, err
 		}
-		next, err := c.wait(nil, "reign")
+		next, err := c.wait(nil, "leadership")
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func measureCalm() ([]row, error) {
 		return nil, err
 	}
 	defer c.close()
-	leader, err := c.wait(nil, "reign")
+	leader, err := c.wait(nil, "leadership")
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func measureCalm() ([]row, error) {
 			select {
 			case s := <-c.lines:
 				wrote = strings.HasPrefix(s.line, "wrote")
-				if strings.HasPrefix(s.line, "reign") {
+				if strings.HasPrefix(s.line, "leadership") {
 					elections++
 					leader = s
 				}

@@ -22,7 +22,7 @@ import (
 type nodeArgs struct{ id, listen, peers, dir, certs string }
 
 // runNode is what each process of the cluster under measurement does: it opens a
-// node, says "reign TERM" with the first write it was granted as a leader, and obeys
+// node, says "leadership TERM" with the first write it was granted as a leader, and obeys
 // the lines it is given.
 func runNode(a nodeArgs) error {
 	id, err := pki.Load(a.certs)
@@ -46,7 +46,7 @@ func runNode(a nodeArgs) error {
 	}
 	say := &speaker{}
 	say.line("ready")
-	go reigns(n, say)
+	go leaderships(n, say)
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		if err := obey(n, in.Text(), say); err != nil {
@@ -65,16 +65,16 @@ func (s *speaker) line(format string, a ...any) {
 	fmt.Printf(format+"\n", a...)
 }
 
-func reigns(n *raftnode.Node, say *speaker) {
+func leaderships(n *raftnode.Node, say *speaker) {
 	for {
-		reign, err := n.Reign(context.Background())
+		leadership, err := n.Leadership(context.Background())
 		if err != nil {
 			return
 		}
-		if _, err := n.Propose(reign, entry(0)); err == nil {
-			say.line("reign %d", n.Status().Term)
+		if _, err := n.Propose(leadership, entry(0)); err == nil {
+			say.line("leadership %d", n.Status().Term)
 		}
-		<-reign.Done()
+		<-leadership.Done()
 	}
 }
 

@@ -16,11 +16,11 @@ import (
 
 // nodes is a cluster of three processes on this machine.
 type nodes struct {
-	dir   string
-	peers string
-	all   []*process
-	lines chan said
-	reign said // the newest that was heard
+	dir        string
+	peers      string
+	all        []*process
+	lines      chan said
+	leadership said // the newest that was heard
 }
 
 type process struct {
@@ -124,8 +124,8 @@ func (c *nodes) wait(by *process, prefix string) (said, error) {
 	for {
 		select {
 		case s := <-c.lines:
-			if strings.HasPrefix(s.line, "reign") {
-				c.reign = s
+			if strings.HasPrefix(s.line, "leadership") {
+				c.leadership = s
 			}
 			if strings.HasPrefix(s.line, prefix) && (by == nil || s.by == by) {
 				return s, nil
@@ -153,7 +153,7 @@ func (c *nodes) restart(p *process) error {
 	if _, err := c.wait(p, "ready"); err != nil {
 		return err
 	}
-	index, err := c.ask(c.reign.by, "index", "index")
+	index, err := c.ask(c.leadership.by, "index", "index")
 	if err == nil {
 		_, err = c.ask(p, "reach "+index, "reached")
 	}

@@ -11,7 +11,7 @@ func measureWrites() ([]row, error) {
 		return nil, err
 	}
 	defer c.close()
-	leader, err := c.wait(nil, "reign")
+	leader, err := c.wait(nil, "leadership")
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func beginCluster(t *testing.T, broken string) {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- serve(ctx) }()
-		t.Cleanup(func() { // the worker's before the coordinator's: it says farewell
+		t.Cleanup(func() { // the worker's before the coordinator's: it deregisters
 			cancel()
 			if err := <-ended; err != nil {
 				t.Errorf("the %s ended: %v", what, err)

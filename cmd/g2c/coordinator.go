@@ -15,7 +15,7 @@ type coordinatorFlags struct {
 	bootstrap, single                     bool
 	peers, join                           string
 	store, metrics                        string
-	lease, beat, keep                     time.Duration
+	lease, heartbeat, keep                time.Duration
 	requireTokens                         bool
 	route                                 []string
 	routes                                routes // of route, once validated
@@ -60,7 +60,9 @@ their folder are taken up without a restart, at once on SIGHUP.
 	c.Flags().StringVar(&f.store, "store", "", "directory of checkpoints and data, the same as the workers'; none: what is done is what workers say")
 	c.Flags().StringVar(&f.metrics, "metrics", "", "host:port of /metrics and /healthz; on loopback, of /debug/pprof too")
 	c.Flags().DurationVar(&f.lease, "lease", d.Lease, "how long a worker may be silent before its tasks go elsewhere")
-	c.Flags().DurationVar(&f.beat, "beat", 0, "how often workers speak (default a fifth of the lease)")
+	c.Flags().DurationVar(&f.heartbeat, "heartbeat", 0, "how often workers speak (default a fifth of the lease)")
+	c.Flags().DurationVar(&f.heartbeat, "beat", 0, "what --heartbeat was called")
+	c.Flags().Lookup("beat").Hidden = true
 	c.Flags().DurationVar(&f.keep, "keep", d.Keep, "how long experiments are remembered after their end")
 	c.Flags().BoolVar(&f.requireTokens, "require-tokens", false, "people need a token beside their certificate")
 	addConfig(c)

@@ -144,9 +144,9 @@ func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.
 	cfg := server.DefaultConfig()
 	cfg.Replica, cfg.Members, cfg.Log, cfg.Clock = node.replica, node.members, log, clock.Real{}
 	cfg.Identify, cfg.Dial = identify(id), dialPeer(id, f.routes)
-	cfg.Lease, cfg.Beat, cfg.Keep, cfg.RequireTokens = f.lease, f.beat, f.keep, f.requireTokens
-	if cfg.Beat == 0 {
-		cfg.Beat = f.lease / 5
+	cfg.Lease, cfg.Heartbeat, cfg.Keep, cfg.RequireTokens = f.lease, f.heartbeat, f.keep, f.requireTokens
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = f.lease / 5
 	}
 	if f.dataDir != "" {
 		cfg.Spool = filepath.Join(f.dataDir, "spool") // on a disk that somebody looks after

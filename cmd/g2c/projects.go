@@ -81,9 +81,9 @@ func newAudit() *cobra.Command {
 			for _, a := range r.Audits {
 				after = a.Number
 				list = append(list, map[string]any{
-					"number": a.Number, "atMs": a.AtMs, "actor": a.Actor, "verb": a.Verb, "subject": a.Subject, "outcome": a.Outcome,
+					"number": a.Number, "atMs": a.AtMs, "principal": a.Principal, "verb": a.Verb, "subject": a.Subject, "outcome": a.Outcome,
 				})
-				rows = append(rows, []string{when(a.AtMs), a.Actor, a.Verb, a.Subject, a.Outcome})
+				rows = append(rows, []string{when(a.AtMs), a.Principal, a.Verb, a.Subject, a.Outcome})
 			}
 			more = r.More
 		}

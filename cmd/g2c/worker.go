@@ -36,7 +36,7 @@ func newWorker() *cobra.Command {
 		Short: "Serve a cluster: take tasks from its coordinator and train them",
 		Long: `Serve a cluster: take tasks from its coordinator and train them.
 
-Interrupted once, a worker has its tasks save their state, says farewell and ends;
+Interrupted once, a worker has its tasks save their state, deregisters and ends;
 interrupted again it ends at once. Killed, cut off or gone, what it had goes on
 elsewhere from the last checkpoint. Workers and whoever submits share a store.
 

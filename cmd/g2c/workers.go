@@ -54,7 +54,7 @@ func newWorkersLs() *cobra.Command {
 // holdsOf is what runs on a worker.
 func holdsOf(w *apiv1.Worker) []string {
 	runs := []string{}
-	for _, h := range w.Holds {
+	for _, h := range w.Allocations {
 		runs = append(runs, nameOr(h.Name, "another project's task"))
 	}
 	return runs

@@ -20,10 +20,10 @@ import "g2c/api"
 
 // Entry is one change as it stands in the log.
 type Entry struct {
-	At      int64  // unix milliseconds, by the clock of the leader who wrote it
-	Request string // repeats of a request change nothing; empty for what cannot be repeated
-	Actor   string // who asked; entries of an actor leave an audit record
-	Command Command
+	At        int64  // unix milliseconds, by the clock of the leader who wrote it
+	Request   string // repeats of a request change nothing; empty for what cannot be repeated
+	Principal string // who asked; entries of a principal leave an audit record
+	Command   Command
 }
 
 // Command is a change. The numbers of its kinds are for ever.

@@ -62,7 +62,7 @@ func samples() []Entry {
 	}
 	var out []Entry
 	for _, c := range commands {
-		out = append(out, Entry{At: 1_700_000_000_000, Request: "r1", Actor: "alice", Command: c})
+		out = append(out, Entry{At: 1_700_000_000_000, Request: "r1", Principal: "alice", Command: c})
 	}
 	return out
 }
@@ -152,7 +152,7 @@ func TestEncodeRefuses(t *testing.T) {
 	long := strings.Repeat("x", MaxText+1)
 	for want, e := range map[string]Entry{
 		"no command":             {},
-		"text of":                {Actor: long, Command: Revoke{"t"}},
+		"text of":                {Principal: long, Command: Revoke{"t"}},
 		"without a name":         {Command: Leave{}},
 		"0 slots":                {Command: Join{Worker: "w"}},
 		"65 cached":              {Command: Cache{Worker: "w", Cached: make([]api.Key, MaxCached+1)}},

@@ -27,7 +27,7 @@ func Decode(b []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("%w: level %d with fields that it does not have", ErrMalformed, m.Level)
 	}
 	d := &decoder{}
-	e := Entry{At: m.AtMs, Request: m.Request, Actor: m.Actor, Command: d.command(&m)}
+	e := Entry{At: m.AtMs, Request: m.Request, Principal: m.Principal, Command: d.command(&m)}
 	if d.err != nil {
 		return Entry{}, d.err
 	}

@@ -14,7 +14,7 @@ func Encode(e Entry) ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	m := &commandpb.Entry{Level: uint32(LevelOf(e.Command)), AtMs: e.At, Request: e.Request, Actor: e.Actor}
+	m := &commandpb.Entry{Level: uint32(LevelOf(e.Command)), AtMs: e.At, Request: e.Request, Principal: e.Principal}
 	encodeTask(m, e.Command)
 	encodeReport(m, e.Command)
 	encodeWorker(m, e.Command)

@@ -33,7 +33,7 @@ const (
 // check holds an entry to the limits.
 func (e Entry) check() error {
 	c := &checker{}
-	c.text(e.Request, e.Actor)
+	c.text(e.Request, e.Principal)
 	switch v := e.Command.(type) {
 	case nil:
 		c.that(false, "no command in it")

@@ -212,7 +212,7 @@ func (c *cluster) leader() *raftnode.Node {
 	var all sync.WaitGroup
 	for _, n := range c.nodes {
 		all.Go(func() {
-			if _, err := n.Reign(ctx); err == nil {
+			if _, err := n.Leadership(ctx); err == nil {
 				first <- n
 				cancel()
 			}
@@ -258,7 +258,7 @@ func (c *cluster) remove(name string) {
 }
 
 func setProject(i int) command.Entry {
-	return command.Entry{Request: fmt.Sprint("r", i), Actor: "me", Command: command.SetProject{Project: setName(i), Weight: i + 1}}
+	return command.Entry{Request: fmt.Sprint("r", i), Principal: "me", Command: command.SetProject{Project: setName(i), Weight: i + 1}}
 }
 
 // write has an entry applied by whoever leads, repeating it as a client does.

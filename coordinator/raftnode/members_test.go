@@ -163,7 +163,7 @@ func submission(name string, late bool) command.Entry {
 	if late {
 		w.Where.Labelled = &api.Labelled{Folds: 5, Fold: 1}
 	}
-	return command.Entry{Request: name, Actor: "me", Command: command.Submit{Experiment: name, Name: name, Project: "p", Works: []api.Work{w}}}
+	return command.Entry{Request: name, Principal: "me", Command: command.Submit{Experiment: name, Name: name, Project: "p", Works: []api.Work{w}}}
 }
 
 // newer is a cluster of three nodes that read one level more than the cluster is at.
@@ -183,7 +183,7 @@ func TestLevels(t *testing.T) {
 		t.Errorf("a work of a later level on a cluster of level 1: %v", err)
 	}
 	must(t, c.propose(submission("old", false))) // the cluster is in use
-	raise := command.Entry{Actor: "me", Command: command.Raise{Level: command.Level + 1}}
+	raise := command.Entry{Principal: "me", Command: command.Raise{Level: command.Level + 1}}
 	old := c.follower()
 	c.stop(old)
 	if err := c.propose(raise); fault.ExitCode(err) != fault.ExitUnavailable {

@@ -33,7 +33,7 @@ func TestAPartitionHeals(t *testing.T) {
 		c.found("c1", "c2", "c3")
 		c.write(0)
 		old := c.leader()
-		reign, err := old.Reign(t.Context())
+		reign, err := old.Leadership(t.Context())
 		must(t, err)
 		c.each(old.ID(), how)
 		<-reign.Done()
@@ -351,7 +351,7 @@ func TestACallerGivesUp(t *testing.T) {
 	if _, err := n.Read(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("read: %v", err)
 	}
-	if _, err := c.nodes[c.follower()].Reign(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := c.nodes[c.follower()].Leadership(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("reign: %v", err)
 	}
 }

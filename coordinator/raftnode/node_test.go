@@ -73,7 +73,7 @@ func TestAnotherLeads(t *testing.T) {
 			i++
 		}
 		old := c.leader()
-		reign, err := old.Reign(t.Context())
+		reign, err := old.Leadership(t.Context())
 		must(t, err)
 		c.stop(old.ID())
 		<-reign.Done()

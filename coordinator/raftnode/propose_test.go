@@ -21,7 +21,7 @@ func TestProposeAllKeepsTheOrder(t *testing.T) {
 	const count = 3000 // three batches at least
 	var entries []command.Entry
 	for i := range count {
-		entries = append(entries, command.Entry{Actor: "together", Command: command.SetProject{Project: "p", Weight: i + 1}})
+		entries = append(entries, command.Entry{Principal: "together", Command: command.SetProject{Project: "p", Weight: i + 1}})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	others := make(chan error, 1)

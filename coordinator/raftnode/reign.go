@@ -70,8 +70,8 @@ func (n *Node) leads() *reign {
 	return n.reign
 }
 
-// Reign implements replica.Replica.
-func (n *Node) Reign(ctx context.Context) (context.Context, error) {
+// Leadership implements replica.Replica.
+func (n *Node) Leadership(ctx context.Context) (context.Context, error) {
 	for {
 		n.mu.Lock()
 		r, turned := n.reign, n.turned

@@ -20,15 +20,15 @@ type Memory struct {
 	id  string
 	now func() time.Time
 
-	mu       sync.Mutex
-	state    *state.State
-	snapshot *state.Snapshot
-	advanced chan struct{}
-	term     uint64
-	crowned  chan struct{} // closed while it leads
-	deposed  chan struct{} // closed while it does not
-	closed   chan struct{}
-	reigns   []context.CancelFunc // of this term: they end before Depose returns
+	mu          sync.Mutex
+	state       *state.State
+	snapshot    *state.Snapshot
+	advanced    chan struct{}
+	term        uint64
+	crowned     chan struct{} // closed while it leads
+	deposed     chan struct{} // closed while it does not
+	closed      chan struct{}
+	leaderships []context.CancelFunc // of this term: they end before Depose returns
 }
 
 // NewMemory makes a replica that leads.
@@ -119,8 +119,8 @@ func (m *Memory) Advanced(index uint64) <-chan struct{} {
 	return m.advanced
 }
 
-// Reign implements Replica.
-func (m *Memory) Reign(ctx context.Context) (context.Context, error) {
+// Leadership implements Replica.
+func (m *Memory) Leadership(ctx context.Context) (context.Context, error) {
 	for {
 		m.mu.Lock()
 		crowned, deposed := m.crowned, m.deposed
@@ -140,19 +140,19 @@ func (m *Memory) Reign(ctx context.Context) (context.Context, error) {
 			m.mu.Unlock()
 			continue
 		}
-		reign, end := context.WithCancel(ctx)
-		m.reigns = append(m.reigns, end)
+		leadership, end := context.WithCancel(ctx)
+		m.leaderships = append(m.leaderships, end)
 		m.mu.Unlock()
-		return reign, nil
+		return leadership, nil
 	}
 }
 
-// endReigns is called with the lock held.
-func (m *Memory) endReigns() {
-	for _, end := range m.reigns {
+// endLeaderships is called with the lock held.
+func (m *Memory) endLeaderships() {
+	for _, end := range m.leaderships {
 		end()
 	}
-	m.reigns = nil
+	m.leaderships = nil
 }
 
 // Leader implements Replica.
@@ -193,7 +193,7 @@ func (m *Memory) Crown() {
 	close(m.crowned)
 }
 
-// Depose ends its reign.
+// Depose ends its leadership.
 func (m *Memory) Depose() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -202,7 +202,7 @@ func (m *Memory) Depose() {
 	}
 	m.crowned = make(chan struct{})
 	close(m.deposed)
-	m.endReigns()
+	m.endLeaderships()
 }
 
 // Close ends it.
@@ -213,7 +213,7 @@ func (m *Memory) Close() {
 		return
 	}
 	close(m.closed)
-	m.endReigns()
+	m.endLeaderships()
 	close(m.advanced)
 	m.advanced = m.closed
 }

@@ -15,7 +15,7 @@ var _ replica.Replica = (*replica.Memory)(nil)
 func TestMemoryAppliesAndTells(t *testing.T) {
 	m := replica.NewMemory("c1", func() time.Time { return time.UnixMilli(5) })
 	advanced := m.Advanced(0)
-	r, err := m.Propose(t.Context(), command.Entry{Actor: "me", Command: command.SetProject{Project: "p", Weight: 2}})
+	r, err := m.Propose(t.Context(), command.Entry{Principal: "me", Command: command.SetProject{Project: "p", Weight: 2}})
 	if err != nil || r.Err != nil || r.Index != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -34,11 +34,11 @@ func TestMemoryAppliesAndTells(t *testing.T) {
 	<-m.Advanced(1)
 }
 
-// A reign ends when leadership does, and another can follow.
-func TestMemoryReigns(t *testing.T) {
+// A leadership ends when leadership does, and another can follow.
+func TestMemoryLeadership(t *testing.T) {
 	m := replica.NewMemory("c1", time.Now)
 	for range 3 {
-		reign, err := m.Reign(t.Context())
+		leadership, err := m.Leadership(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,20 +46,20 @@ func TestMemoryReigns(t *testing.T) {
 			t.Fatalf("leader %+v", m.Leader())
 		}
 		m.Depose()
-		<-reign.Done()
+		<-leadership.Done()
 		var not *replica.NotLeader
 		if _, err := m.Propose(t.Context(), command.Entry{Command: command.Raise{Level: 1}}); !errors.As(err, &not) {
 			t.Fatalf("a deposed replica proposes: %v", err)
 		}
 		m.Crown()
 	}
-	reign, err := m.Reign(t.Context())
+	leadership, err := m.Leadership(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Close()
-	<-reign.Done()
-	if _, err := m.Reign(t.Context()); !errors.Is(err, replica.ErrClosed) {
-		t.Fatalf("a closed replica reigns: %v", err)
+	<-leadership.Done()
+	if _, err := m.Leadership(t.Context()); !errors.Is(err, replica.ErrClosed) {
+		t.Fatalf("a closed replica leaderships: %v", err)
 	}
 }

@@ -43,10 +43,10 @@ type Replica interface {
 	// replica is closed.
 	Advanced(index uint64) <-chan struct{}
 
-	// Reign waits until this replica leads and has applied all that came before.
+	// Leadership waits until this replica leads and has applied all that came before.
 	// The context it returns ends when the replica leads no more; it descends from
 	// ctx. An error is ctx's, or ErrClosed.
-	Reign(ctx context.Context) (context.Context, error)
+	Leadership(ctx context.Context) (context.Context, error)
 
 	// Leader is the peer that leads, as far as this replica knows; the zero Peer
 	// if it knows of none.

@@ -26,7 +26,7 @@ func show(w *World, a *Args) string {
 		}
 	case "audit":
 		for r := range w.State.Audits(0) {
-			fmt.Fprintf(&b, "%d %s: %s %s: %s\n", r.Number, r.Actor, r.Verb, r.Subject, r.Outcome)
+			fmt.Fprintf(&b, "%d %s: %s %s: %s\n", r.Number, r.Principal, r.Verb, r.Subject, r.Outcome)
 		}
 	case "tokens":
 		for t := range w.State.Tokens("") {
@@ -89,9 +89,9 @@ func (w *World) worker(v *state.Worker) string {
 		fmt.Fprintf(&b, " %s", v.Mode)
 	}
 	b.WriteString(note("lost", v.Lost))
-	for _, h := range v.Holds {
+	for _, h := range v.Allocations {
 		fmt.Fprintf(&b, " %s/%d:%d", w.State.TaskAt(h.Task).Work.Name(), h.Generation, h.Slots)
-		if h.Releasing {
+		if h.Terminating {
 			b.WriteString("!")
 		}
 	}

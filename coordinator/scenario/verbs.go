@@ -23,7 +23,7 @@ var verbs = map[string]Verb{
 // entry makes a verb of what makes a command: it says why it was refused.
 func entry(make func(w *World, a *Args) command.Command) Verb {
 	return func(w *World, a *Args) string {
-		e := command.Entry{Request: a.Text("request"), Actor: a.Text("actor"), Command: make(w, a)}
+		e := command.Entry{Request: a.Text("request"), Principal: a.Text("principal"), Command: make(w, a)}
 		r := w.Apply(e)
 		switch {
 		case r.Err != nil:

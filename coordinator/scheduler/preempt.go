@@ -27,9 +27,9 @@ func (p *pass) empty() {
 		if !w.record.Emptying(p.now) {
 			continue
 		}
-		for _, h := range w.record.Holds {
+		for _, h := range w.record.Allocations {
 			t := p.s.TaskAt(h.Task)
-			if h.Releasing || t.Preempting || p.touched[t.Seq] {
+			if h.Terminating || t.Preempting || p.touched[t.Seq] {
 				continue
 			}
 			p.touched[t.Seq] = true

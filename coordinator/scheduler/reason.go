@@ -74,8 +74,8 @@ func (p *pass) coming(k *kind) int {
 	if p.soon == nil {
 		p.soon = map[*kind]int{}
 		for _, w := range p.leaving.All() {
-			for _, h := range w.record.Holds {
-				if h.Releasing && !over(p.policy.GraceMS, h.Since, p.now) {
+			for _, h := range w.record.Allocations {
+				if h.Terminating && !over(p.policy.GraceMS, h.Since, p.now) {
 					p.soon[w.kind] += h.Slots
 				}
 			}

@@ -223,12 +223,12 @@ func (h *history) submit() command.Command {
 // report is what some worker says of something it holds.
 func (h *history) report() command.Command {
 	w := h.w.State.Worker(fmt.Sprint("w", h.r.IntN(8)))
-	if w == nil || len(w.Holds) == 0 {
+	if w == nil || len(w.Allocations) == 0 {
 		return h.join()
 	}
-	hold := w.Holds[h.r.IntN(len(w.Holds))]
+	hold := w.Allocations[h.r.IntN(len(w.Allocations))]
 	about := command.Report{Task: h.w.State.TaskAt(hold.Task).Work.Key, Worker: w.ID, Incarnation: w.Incarnation, Generation: hold.Generation}
-	if hold.Releasing {
+	if hold.Terminating {
 		return command.Released{Report: about}
 	}
 	switch n := h.r.IntN(10); {

@@ -65,7 +65,7 @@ func (x *index) putWorker(id string, record *state.Worker, now int64) {
 		return
 	}
 	w.kind.slots += record.Slots
-	if slices.ContainsFunc(record.Holds, func(h state.Hold) bool { return h.Releasing }) {
+	if slices.ContainsFunc(record.Allocations, func(h state.Allocation) bool { return h.Terminating }) {
 		x.leaving.Set(id, w)
 	}
 	w.show()

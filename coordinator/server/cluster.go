@@ -32,7 +32,7 @@ func (s *cluster) Status(context.Context, *apiv1.StatusRequest) (*apiv1.StatusRe
 	for _, p := range st.Peers {
 		m.Members = append(m.Members, &apiv1.Member{Id: p.ID, Address: p.Address, Role: p.Role, Healthy: p.Healthy})
 	}
-	r, _ := s.reigning()
+	r, _ := s.leading()
 	for w := range snapshot.Workers("") {
 		m.Workers++
 		if !w.Lost {
@@ -62,7 +62,7 @@ func (s *cluster) audit(ctx context.Context, request, verb, subject string, act 
 	}
 	// An act is done or not, whatever becomes of its record: that is for the log then.
 	if _, err := s.write(ctx, request, command.Audit{Verb: verb, Subject: subject, Outcome: outcome}); err != nil {
-		s.cfg.Log.Warn("an act was not recorded", "actor", whoOf(ctx).actor, "verb", verb, "subject", subject, "outcome", outcome, "why", err)
+		s.cfg.Log.Warn("an act was not recorded", "principal", whoOf(ctx).principal, "verb", verb, "subject", subject, "outcome", outcome, "why", err)
 	}
 	return act
 }
@@ -128,7 +128,7 @@ func (s *cluster) Backup(_ *apiv1.BackupRequest, stream grpc.ServerStreamingServ
 	if err != nil {
 		return err
 	}
-	s.cfg.Log.Info("backup", "actor", whoOf(stream.Context()).actor)
+	s.cfg.Log.Info("backup", "principal", whoOf(stream.Context()).principal)
 	out := &chunks{send: func(b []byte) error { return stream.Send(&apiv1.BackupResponse{Chunk: b}) }}
 	if err := m.Backup(stream.Context(), out); err != nil {
 		return err

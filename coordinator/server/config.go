@@ -36,7 +36,7 @@ type Config struct {
 
 	Policy    scheduler.Policy
 	Lease     time.Duration // how long a worker may be silent
-	Beat      time.Duration // how often it is to speak
+	Heartbeat time.Duration // how often it is to speak
 	Keep      time.Duration // how long experiments are remembered after their end
 	PlanEvery time.Duration // longest time between two plans: some reasons are the clock
 	PlanGap   time.Duration // shortest
@@ -68,7 +68,7 @@ func DefaultConfig() Config {
 	return Config{
 		Policy:    scheduler.DefaultPolicy(),
 		Lease:     10 * time.Second,
-		Beat:      2 * time.Second,
+		Heartbeat: 2 * time.Second,
 		Keep:      30 * 24 * time.Hour,
 		PlanEvery: time.Second,
 		PlanGap:   10 * time.Millisecond,
@@ -86,9 +86,9 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Replica == nil || c.Identify == nil || c.Clock == nil || c.Log == nil:
 		return fault.New(fault.ErrSpec, "a coordinator needs a replica, a way to know its callers, a clock and a log")
-	case c.Lease < 3*c.Beat || c.Beat <= 0:
-		return fault.New(fault.ErrSpec, "a lease of %v with a beat of %v: a worker needs three beats in two thirds of its lease", c.Lease, c.Beat).
-			WithHint("make the lease at least five beats")
+	case c.Lease < 3*c.Heartbeat || c.Heartbeat <= 0:
+		return fault.New(fault.ErrSpec, "a lease of %v with a heartbeat of %v: a worker needs three heartbeats in two thirds of its lease", c.Lease, c.Heartbeat).
+			WithHint("make the lease at least five heartbeats")
 	case c.Keep <= 0 || c.PlanEvery <= 0 || c.PlanGap < 0:
 		return fault.New(fault.ErrSpec, "times that are not positive: keep %v, plan every %v, plan gap %v", c.Keep, c.PlanEvery, c.PlanGap)
 	case c.Limits.CallsPerSecond <= 0 || c.Limits.Burst <= 0 || c.Limits.InFlight <= 0 || c.Limits.Streams <= 0 ||

@@ -39,7 +39,7 @@ func (f *follower) ProposeAll(context.Context, []command.Entry) ([]state.Result,
 
 func (f *follower) Read(context.Context) (*state.Snapshot, error) { return nil, f.refuse() }
 
-func (f *follower) Reign(ctx context.Context) (context.Context, error) {
+func (f *follower) Leadership(ctx context.Context) (context.Context, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -86,7 +86,7 @@ func TestACallKeepsItsCaller(t *testing.T) {
 	submit(t, call(t, as(server.Client, "ann"), f), "e", work("HE"))
 	who := ""
 	for a := range l.memory.Snapshot().Audits(0) {
-		who = a.Actor
+		who = a.Principal
 	}
 	if who != "client/ann" {
 		t.Errorf("the audit has %q", who)

@@ -27,7 +27,7 @@ func (s *Server) leaderConn(ctx context.Context, c call) (*peerConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaderWait)
 	defer cancel()
 	for {
-		r, changed := s.reigning()
+		r, changed := s.leading()
 		if r != nil && r.ctx.Err() == nil {
 			return nil, nil
 		}
@@ -41,7 +41,7 @@ func (s *Server) leaderConn(ctx context.Context, c call) (*peerConn, error) {
 		case leader.ID != s.cfg.Replica.ID():
 			return s.peers.take(leader)
 		}
-		select { // elected, and about to reign
+		select { // elected, and about to leadership
 		case <-changed:
 		case <-ctx.Done():
 			return nil, rpcerr.New(rpcerr.NoLeader, "%s was elected and does not lead yet", leader.ID)
@@ -62,13 +62,13 @@ func (s *Server) elsewhere(ctx context.Context, c call, req any) (resp any, done
 		return nil, true, err
 	}
 	asking := ctx
-	if c.permit.orHere {
+	if c.aclRule.orHere {
 		var cancel context.CancelFunc
 		asking, cancel = context.WithTimeout(ctx, orHereTimeout)
 		defer cancel()
 	}
 	if err := conn.Invoke(s.passOn(asking, c), c.method, req, answer); err != nil {
-		here := c.permit.orHere && (rpcerr.Retriable(err) || errors.Is(rpcerr.FromStatus(err), rpcerr.TooSlow))
+		here := c.aclRule.orHere && (rpcerr.Retriable(err) || errors.Is(rpcerr.FromStatus(err), rpcerr.TooSlow))
 		return nil, !here, err
 	}
 	return answer, true, grpc.SetHeader(ctx, s.signature())

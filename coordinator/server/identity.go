@@ -42,11 +42,11 @@ const (
 
 // who is what a caller may do.
 type who struct {
-	caller  Caller
-	actor   string // in audits, and before request ids
-	right   right
-	project string // that it is confined to; empty for none
-	token   string // id of the one it showed; empty for none
+	caller    Caller
+	principal string // in audits, and before request ids
+	role      role
+	project   string // that it is confined to; empty for none
+	token     string // id of the one it showed; empty for none
 }
 
 type whoKey struct{}
@@ -89,15 +89,15 @@ func (s *Server) know(ctx context.Context, c Caller) (*who, error) {
 	if secret := header(ctx, apiv1.AuthorizationHeader); secret != "" {
 		return s.knowToken(c, secret)
 	}
-	w := &who{caller: c, actor: c.String()}
+	w := &who{caller: c, principal: c.String()}
 	switch c.Role {
 	case Worker:
-		w.right = worker
+		w.role = worker
 	case Coordinator:
-		w.right = admin
+		w.role = admin
 	case Client, Local:
 		if !s.cfg.RequireTokens {
-			w.right = admin
+			w.role = admin
 		}
 	}
 	return w, nil
@@ -117,7 +117,7 @@ func (s *Server) knowToken(c Caller, text string) (*who, error) {
 	if !t.Valid(s.nowMS()) {
 		return nil, tokenOver(t.ID)
 	}
-	return &who{caller: c, actor: "token/" + t.ID, right: rights[t.Role], project: t.Project, token: t.ID}, nil
+	return &who{caller: c, principal: "token/" + t.ID, role: roles[t.Role], project: t.Project, token: t.ID}, nil
 }
 
 func tokenOver(id string) error {

@@ -23,7 +23,7 @@ const (
 	maxCalls = 1024
 	// callTimeout is that of calls whose caller names none.
 	callTimeout = 30 * time.Second
-	// leaderWait is how long a call waits for this coordinator to begin the reign it
+	// leaderWait is how long a call waits for this coordinator to begin the leadership it
 	// was elected for.
 	leaderWait = 3 * time.Second
 )
@@ -45,14 +45,14 @@ func transportLimits() []grpc.ServerOption {
 // call is what the interceptors know of a call.
 type call struct {
 	method    string
-	permit    permit
+	aclRule   aclRule
 	caller    Caller
 	forwarded bool
 }
 
 // receive finds out who calls, and refuses who calls too often.
 func (s *Server) receive(ctx context.Context, method string) (call, error) {
-	p, ok := permits[method]
+	p, ok := acl[method]
 	if !ok {
 		return call{}, rpcerr.New(rpcerr.Unsupported, "this coordinator has no call %s", method)
 	}
@@ -73,7 +73,7 @@ func (s *Server) receive(ctx context.Context, method string) (call, error) {
 func (s *Server) admit(ctx context.Context, c call) (context.Context, error) {
 	w, err := s.know(ctx, c.caller)
 	if err == nil {
-		err = c.permit.allow(c.method, w)
+		err = c.aclRule.allow(c.method, w)
 	}
 	if err != nil {
 		s.cfg.Log.Warn("call refused", "method", c.method, "caller", c.caller, "why", err)
@@ -109,13 +109,13 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if err != nil {
 		return nil, err
 	}
-	if !c.permit.here {
-		if !c.permit.orHere || header(ctx, apiv1.HereHeader) == "" {
+	if !c.aclRule.here {
+		if !c.aclRule.orHere || header(ctx, apiv1.HereHeader) == "" {
 			resp, done, err := s.elsewhere(ctx, c, req)
 			if done {
 				return resp, err
 			}
-			if err != nil && !c.permit.orHere {
+			if err != nil && !c.aclRule.orHere {
 				return nil, err
 			}
 		}
@@ -147,7 +147,7 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 		return rpcerr.New(rpcerr.TooFast, "%s has %d streams already", c.caller, s.cfg.Limits.CallerStreams).WithHint("close some")
 	}
 	defer s.limiter.close(c.caller.String())
-	if !c.permit.here {
+	if !c.aclRule.here {
 		conn, err := s.leaderConn(ctx, c)
 		if err != nil {
 			return err

@@ -179,13 +179,13 @@ func TestJournalCurves(t *testing.T) {
 	}
 }
 
-// When workers were heard that are gone is not kept for the whole of a reign: their
+// When workers were heard that are gone is not kept for the whole of a leadership: their
 // names may be new ones each time.
 func TestSilenceIsForgotten(t *testing.T) {
 	c := clock.NewFake(time.UnixMilli(1_000_000))
 	cfg := DefaultConfig()
 	cfg.Clock, cfg.Replica = c, replica.NewMemory("c1", c.Now)
-	r := &reign{Server: &Server{cfg: cfg}, began: c.Now(), sessions: map[string]*session{"here": {}}, heard: map[string]time.Time{}}
+	r := &leadership{Server: &Server{cfg: cfg}, began: c.Now(), sessions: map[string]*session{"here": {}}, heard: map[string]time.Time{}}
 	for i := range 100 {
 		r.heard[fmt.Sprint("w", i)] = c.Now()
 	}
@@ -324,7 +324,7 @@ func TestExperimentIDs(t *testing.T) {
 func TestConfigIsValidated(t *testing.T) {
 	for what, spoil := range map[string]func(*Config){
 		"no replica":  func(c *Config) { c.Replica = nil },
-		"short lease": func(c *Config) { c.Lease = c.Beat },
+		"short lease": func(c *Config) { c.Lease = c.Heartbeat },
 		"no keeping":  func(c *Config) { c.Keep = 0 },
 		"no calls":    func(c *Config) { c.Limits.Burst = 0 },
 	} {

@@ -15,8 +15,8 @@ import (
 	"g2c/coordinator/state"
 )
 
-// reign is what lasts as long as this coordinator leads.
-type reign struct {
+// leadership is what lasts as long as this coordinator leads.
+type leadership struct {
 	*Server
 	ctx   context.Context
 	began time.Time
@@ -25,29 +25,29 @@ type reign struct {
 
 	mu       sync.Mutex
 	sessions map[string]*session  // by worker
-	heard    map[string]time.Time // by worker: when its last beat came that was answered
+	heard    map[string]time.Time // by worker: when its last heartbeat came that was answered
 
 	turns [64]sync.Mutex // of workers that join
 }
 
 // turn is the lock of a worker's joins.
-func (r *reign) turn(worker string) *sync.Mutex {
+func (r *leadership) turn(worker string) *sync.Mutex {
 	h := fnv.New32a()
 	h.Write([]byte(worker))
 	return &r.turns[h.Sum32()%uint32(len(r.turns))]
 }
 
-// lead is a reign, from beginning to end.
+// lead is a leadership, from beginning to end.
 func (s *Server) lead(ctx context.Context) {
-	r := &reign{Server: s, ctx: ctx, began: s.cfg.Clock.Now(), sessions: map[string]*session{}, heard: map[string]time.Time{}}
+	r := &leadership{Server: s, ctx: ctx, began: s.cfg.Clock.Now(), sessions: map[string]*session{}, heard: map[string]time.Time{}}
 	s.cfg.Log.Info("this coordinator leads now", "index", s.cfg.Replica.Snapshot().Index())
-	s.setReign(r)
+	s.setLeadership(r)
 	var loops sync.WaitGroup
 	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse, r.raiseNew} {
 		loops.Go(loop)
 	}
 	<-ctx.Done()
-	s.setReign(nil)
+	s.setLeadership(nil)
 	loops.Wait()
 	s.cfg.Log.Info("this coordinator leads no more")
 }
@@ -58,7 +58,7 @@ const raiseEvery = time.Second
 // raiseNew gives a cluster in which nothing was ever submitted the level of this
 // release, once no coordinator that answers is of an older one. One that has been in use
 // is raised by those who run it, when no older release is to be gone back to.
-func (r *reign) raiseNew() {
+func (r *leadership) raiseNew() {
 	for said := false; ; {
 		waits, err := r.raiseFresh(r.ctx)
 		if !waits || r.ctx.Err() != nil {
@@ -85,8 +85,8 @@ func (s *Server) raiseFresh(ctx context.Context) (waits bool, err error) {
 	return err != nil, err
 }
 
-// pause waits a while, or reports false when the reign ends.
-func (r *reign) pause(d time.Duration) bool {
+// pause waits a while, or reports false when the leadership ends.
+func (r *leadership) pause(d time.Duration) bool {
 	select {
 	case <-r.ctx.Done():
 		return false
@@ -98,7 +98,7 @@ func (r *reign) pause(d time.Duration) bool {
 // planAgain makes a plan whenever the state has changed, and now and then, since
 // some reasons are the clock. What a plan says is written in order; one refusal, and
 // the state has moved on: a new plan is made.
-func (r *reign) planAgain() {
+func (r *leadership) planAgain() {
 	var planner scheduler.Planner
 	for r.ctx.Err() == nil {
 		snapshot := r.cfg.Replica.Snapshot()
@@ -121,7 +121,7 @@ func (r *reign) planAgain() {
 const maxTogether = 512
 
 // carryOut writes a plan's commands.
-func (r *reign) carryOut(plan *scheduler.Plan) {
+func (r *leadership) carryOut(plan *scheduler.Plan) {
 	for commands := range slices.Chunk(plan.Commands, maxTogether) {
 		entries := make([]command.Entry, len(commands))
 		for i, c := range commands {
@@ -146,7 +146,7 @@ func (r *reign) carryOut(plan *scheduler.Plan) {
 }
 
 // why says in words why a task is not running, as far as the last plan knows.
-func (r *reign) why(k api.Key) string {
+func (r *leadership) why(k api.Key) string {
 	if plan := r.plan.Load(); plan != nil {
 		return plan.Why(k)
 	}
@@ -156,7 +156,7 @@ func (r *reign) why(k api.Key) string {
 // watchLeases takes workers for lost that have been silent for a whole lease. A
 // leader that has just begun has heard of nobody yet, so every lease begins anew
 // with it: a worker may have had word from the leader before.
-func (r *reign) watchLeases() {
+func (r *leadership) watchLeases() {
 	for r.pause(r.cfg.Lease / 20) {
 		for w := range r.cfg.Replica.Snapshot().Workers("") {
 			if !w.Lost && r.silent(w.ID) && r.lose(w.ID) != nil {
@@ -168,14 +168,14 @@ func (r *reign) watchLeases() {
 }
 
 // silent says whether a worker's lease is over.
-func (r *reign) silent(worker string) bool {
+func (r *leadership) silent(worker string) bool {
 	return r.cfg.Clock.Now().Sub(r.heardOf(worker)) > r.cfg.Lease
 }
 
 // lose takes a worker for lost, if it is still silent and cannot join meanwhile: one
 // that came back between the look and the writing would have its welcome, and go on
 // with what others are given.
-func (r *reign) lose(id string) error {
+func (r *leadership) lose(id string) error {
 	turn := r.turn(id)
 	turn.Lock()
 	defer turn.Unlock()
@@ -190,7 +190,7 @@ func (r *reign) lose(id string) error {
 
 // forgetSilence forgets when workers were heard that the state has no more, once they
 // could not be told from those of which nothing was ever heard.
-func (r *reign) forgetSilence() {
+func (r *leadership) forgetSilence() {
 	snapshot := r.cfg.Replica.Snapshot()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -201,7 +201,7 @@ func (r *reign) forgetSilence() {
 	}
 }
 
-func (r *reign) heardOf(worker string) time.Time {
+func (r *leadership) heardOf(worker string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if at, ok := r.heard[worker]; ok {
@@ -213,7 +213,7 @@ func (r *reign) heardOf(worker string) time.Time {
 // hear extends a worker's lease from a time on, once it is certain that this
 // coordinator still led at that time. Otherwise the next leader may have begun to
 // count before, and would take the worker for lost while it trusts this lease.
-func (r *reign) hear(ctx context.Context, s *session, at time.Time) error {
+func (r *leadership) hear(ctx context.Context, s *session, at time.Time) error {
 	if _, err := r.latest(ctx); err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (r *reign) hear(ctx context.Context, s *session, at time.Time) error {
 }
 
 // dispatch tells sessions when what their workers are to do may have changed.
-func (r *reign) dispatch() {
+func (r *leadership) dispatch() {
 	seen := r.cfg.Replica.Snapshot().Index()
 	for r.ctx.Err() == nil {
 		select {
@@ -255,7 +255,7 @@ func (r *reign) dispatch() {
 }
 
 // touched is called with the lock held.
-func (r *reign) touched(snapshot *state.Snapshot, c state.Change) {
+func (r *leadership) touched(snapshot *state.Snapshot, c state.Change) {
 	switch c.Kind {
 	case state.WorkerChanged:
 		if s := r.sessions[c.Name]; s != nil {
@@ -279,7 +279,7 @@ const housekeeping = time.Hour
 
 // keepHouse forgets what is long over: experiments that ended, and workers that were
 // lost and joined before that time and never came back.
-func (r *reign) keepHouse() {
+func (r *leadership) keepHouse() {
 	for r.pause(housekeeping) {
 		before := r.nowMS() - r.cfg.Keep.Milliseconds()
 		if before <= 0 {
@@ -297,7 +297,7 @@ func (r *reign) keepHouse() {
 }
 
 // forgetWorker forgets a worker that is still lost, and cannot join meanwhile.
-func (r *reign) forgetWorker(id string) {
+func (r *leadership) forgetWorker(id string) {
 	turn := r.turn(id)
 	turn.Lock()
 	defer turn.Unlock()

@@ -44,7 +44,7 @@ func (m *metrics) called(method string, err error, took time.Duration) {
 	if err != nil {
 		outcome = rpcerr.KindOf(err).Reason
 	}
-	if _, known := permits[method]; !known {
+	if _, known := acl[method]; !known {
 		method = "unknown"
 	}
 	m.calls.WithLabelValues(method, outcome).Inc()
@@ -103,7 +103,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	say(slotsDesc, float64(free), "free")
 	say(slotsDesc, float64(held), "held")
 	sessions, leads := 0, 0.0
-	if r, _ := g.s.reigning(); r != nil {
+	if r, _ := g.s.leading(); r != nil {
 		leads = 1
 		r.mu.Lock()
 		sessions = len(r.sessions)

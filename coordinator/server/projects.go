@@ -66,7 +66,7 @@ func (s *cluster) ListAudits(ctx context.Context, req *apiv1.ListAuditsRequest) 
 			break
 		}
 		resp.Audits = append(resp.Audits, &apiv1.Audit{
-			Number: a.Number, Index: a.Index, AtMs: a.At, Actor: a.Actor, Verb: a.Verb, Subject: a.Subject, Outcome: a.Outcome,
+			Number: a.Number, Index: a.Index, AtMs: a.At, Principal: a.Principal, Verb: a.Verb, Subject: a.Subject, Outcome: a.Outcome,
 		})
 	}
 	return resp, nil

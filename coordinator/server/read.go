@@ -11,7 +11,7 @@ import (
 // read is the state with everything acknowledged before the call, as the caller sees
 // it.
 func (s *Server) read(ctx context.Context) (*view, error) {
-	r, _ := s.reigning()
+	r, _ := s.leading()
 	if r == nil {
 		return nil, rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
 	}
@@ -19,10 +19,10 @@ func (s *Server) read(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{reign: r, Snapshot: snapshot, who: whoOf(ctx)}, nil
+	return &view{leadership: r, Snapshot: snapshot, who: whoOf(ctx)}, nil
 }
 
-// latest is Replica.Read. A reign that ends meanwhile may end it like a caller who
+// latest is Replica.Read. A leadership that ends meanwhile may end it like a caller who
 // gives up, which is another thing.
 func (s *Server) latest(ctx context.Context) (*state.Snapshot, error) {
 	snapshot, err := s.cfg.Replica.Read(ctx)
@@ -35,9 +35,9 @@ func (s *Server) latest(ctx context.Context) (*state.Snapshot, error) {
 // now is the state as far as this replica has it, as the caller sees it: after a
 // write of this call's own it has that.
 func (s *Server) now(ctx context.Context) (*view, error) {
-	r, _ := s.reigning()
+	r, _ := s.leading()
 	if r == nil {
 		return nil, rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
 	}
-	return &view{reign: r, Snapshot: s.cfg.Replica.Snapshot(), who: whoOf(ctx)}, nil
+	return &view{leadership: r, Snapshot: s.cfg.Replica.Snapshot(), who: whoOf(ctx)}, nil
 }

@@ -84,7 +84,7 @@ func (s *session) listen(heard chan<- *apiv1.ConnectRequest) error {
 func (s *session) slow() error {
 	for !s.pace.allow(s.worker) {
 		select {
-		case <-s.cfg.Clock.After(s.cfg.Beat / 100):
+		case <-s.cfg.Clock.After(s.cfg.Heartbeat / 100):
 		case <-s.ctx.Done():
 			return context.Cause(s.ctx)
 		}
@@ -94,8 +94,8 @@ func (s *session) slow() error {
 
 func (s *session) take(m *apiv1.ConnectRequest) error {
 	switch v := m.Message.(type) {
-	case *apiv1.ConnectRequest_Beat:
-		return s.beat(v.Beat)
+	case *apiv1.ConnectRequest_Heartbeat:
+		return s.heartbeat(v.Heartbeat)
 	case *apiv1.ConnectRequest_Cached:
 		return s.cached(v.Cached)
 	case *apiv1.ConnectRequest_Progress:
@@ -104,14 +104,14 @@ func (s *session) take(m *apiv1.ConnectRequest) error {
 		return s.note(v.Logs.GetTask(), func(k api.Key) { s.journal.logs(k, s.worker, v.Logs) })
 	case *apiv1.ConnectRequest_Metrics:
 		return s.note(v.Metrics.GetTask(), func(k api.Key) { s.journal.metrics(k, v.Metrics) })
-	case *apiv1.ConnectRequest_Farewell:
-		return s.farewell()
+	case *apiv1.ConnectRequest_Deregister:
+		return s.deregister()
 	}
 	return rpcerr.New(rpcerr.BadRequest, "worker %s says %T, which this coordinator does not understand", s.worker, m.Message)
 }
 
-// beat extends the worker's lease, and joins it again if the state has lost it.
-func (s *session) beat(b *apiv1.Beat) error {
+// heartbeat extends the worker's lease, and joins it again if the state has lost it.
+func (s *session) heartbeat(b *apiv1.Heartbeat) error {
 	at := s.cfg.Clock.Now()
 	if err := s.still(s.who); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (s *session) beat(b *apiv1.Beat) error {
 	if err := s.joined(false); err != nil {
 		return err
 	}
-	s.say(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Beat{Beat: &apiv1.BeatAnswer{Number: b.GetNumber()}}})
+	s.say(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Heartbeat{Heartbeat: &apiv1.HeartbeatAnswer{Number: b.GetNumber()}}})
 	return nil
 }
 
@@ -232,8 +232,8 @@ func (s *session) note(task string, keep func(api.Key)) error {
 	return nil
 }
 
-// farewell forgets a worker that has stopped everything.
-func (s *session) farewell() error {
+// deregister forgets a worker that has stopped everything.
+func (s *session) deregister() error {
 	if _, err := s.propose(s.ctx, command.Entry{Command: command.Leave{Worker: s.worker}}); err != nil {
 		return err
 	}

@@ -29,9 +29,9 @@ type Server struct {
 	uploads  chan struct{}
 	reading  atomic.Int64 // bytes of submissions that are being read
 
-	reign   atomic.Pointer[reign] // nil while this coordinator does not lead
-	mu      sync.Mutex
-	changed chan struct{} // closed and made anew when reign changes
+	leadership atomic.Pointer[leadership] // nil while this coordinator does not lead
+	mu         sync.Mutex
+	changed    chan struct{} // closed and made anew when leadership changes
 
 	sessions sync.WaitGroup // goroutines of sessions
 }
@@ -78,7 +78,7 @@ func (s *Server) Register(r *grpc.Server) {
 // Run leads whenever the replica does, until ctx or the replica ends.
 func (s *Server) Run(ctx context.Context) error {
 	for {
-		during, err := s.cfg.Replica.Reign(ctx)
+		during, err := s.cfg.Replica.Leadership(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -97,11 +97,11 @@ func (s *Server) Close() error {
 	return s.peers.close()
 }
 
-// setReign begins a reign, or ends it with nil.
-func (s *Server) setReign(r *reign) {
+// setLeadership begins a leadership, or ends it with nil.
+func (s *Server) setLeadership(r *leadership) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reign.Store(r)
+	s.leadership.Store(r)
 	close(s.changed)
 	s.changed = make(chan struct{})
 	serving := grpc_health_v1.HealthCheckResponse_NOT_SERVING
@@ -111,10 +111,10 @@ func (s *Server) setReign(r *reign) {
 	s.health.SetServingStatus(apiv1.LeaderService, serving)
 }
 
-// reigning is the reign, if there is one, and a channel that is closed when that
+// leading is the leadership, if there is one, and a channel that is closed when that
 // changes.
-func (s *Server) reigning() (*reign, <-chan struct{}) {
+func (s *Server) leading() (*leadership, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.reign.Load(), s.changed
+	return s.leadership.Load(), s.changed
 }

@@ -280,14 +280,14 @@ func TestOperators(t *testing.T) {
 	if _, err := c.Workers().RemoveWorker(t.Context(), &apiv1.RemoveWorkerRequest{RequestId: "3", Id: "w1"}); !errors.Is(err, rpcerr.Conflict) {
 		t.Errorf("a worker that is connected is removed: %v", err)
 	}
-	if err := w.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Farewell{Farewell: &apiv1.Farewell{}}}); err != nil {
+	if err := w.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Deregister{Deregister: &apiv1.Deregister{}}}); err != nil {
 		t.Fatal(err)
 	}
 	for err == nil {
 		_, err = w.stream.Recv()
 	}
 	if n.memory.Snapshot().Worker("w1") != nil {
-		t.Errorf("w1 is there after its farewell: %v", err)
+		t.Errorf("w1 is there after its deregistering: %v", err)
 	}
 	if _, err := c.Workers().SetWorkerMode(t.Context(), &apiv1.SetWorkerModeRequest{RequestId: "4", Id: "w1", Mode: apiv1.WorkerMode_WORKER_MODE_READY}); !errors.Is(err, rpcerr.NotFound) {
 		t.Errorf("a worker that is gone: %v", err)
@@ -299,7 +299,7 @@ func TestOperators(t *testing.T) {
 	audits, err := c.Cluster().ListAudits(t.Context(), &apiv1.ListAuditsRequest{})
 	var got []string
 	for _, a := range audits.GetAudits() {
-		got = append(got, a.Actor+" "+a.Verb+" "+a.Subject+" "+a.Outcome)
+		got = append(got, a.Principal+" "+a.Verb+" "+a.Subject+" "+a.Outcome)
 	}
 	want := []string{"client/op set project p ok", "client/op set worker cordoned w1 ok", "client/op set worker ready w1 worker w1: no such worker"}
 	if err != nil || !slices.Equal(got, want) {

@@ -32,7 +32,7 @@ type workerStream = grpc.BidiStreamingServer[apiv1.ConnectRequest, apiv1.Connect
 // sends; listen's, which alone reads; and receive's, which takes what was read and
 // answers, in order.
 type session struct {
-	*reign
+	*leadership
 	who         *who
 	worker      string
 	incarnation uint64
@@ -56,7 +56,7 @@ type session struct {
 
 // Connect implements apiv1.WorkerServiceServer.
 func (s *workers) Connect(stream workerStream) error {
-	r, _ := s.reigning()
+	r, _ := s.leading()
 	if r == nil {
 		return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
 	}
@@ -70,7 +70,7 @@ func (s *workers) Connect(stream workerStream) error {
 		return err
 	}
 	ses := &session{
-		reign: r, who: w, worker: hello.Worker, incarnation: hello.Incarnation, join: join, stream: stream, pinged: make(chan struct{}, 1),
+		leadership: r, who: w, worker: hello.Worker, incarnation: hello.Incarnation, join: join, stream: stream, pinged: make(chan struct{}, 1),
 		out: make(chan *apiv1.ConnectResponse, maxUnsent), known: map[api.Key]bool{},
 		pace: newLimiter(Limits{CallsPerSecond: messagesPerSec, Burst: messagesPerSec}, s.cfg.Clock),
 	}
@@ -100,7 +100,7 @@ func joinOf(w *who, h *apiv1.Hello) (command.Join, error) {
 	j := command.Join{
 		Worker: h.Worker, Incarnation: h.Incarnation, Class: h.Numerics, Device: h.Device, Memory: h.MemoryBytes, Host: h.Host, Slots: int(h.Slots),
 	}
-	if w.right == worker && w.caller.Name != h.Worker {
+	if w.role == worker && w.caller.Name != h.Worker {
 		return j, rpcerr.New(rpcerr.NotPermitted, "%s says that it is worker %q", w.caller, h.Worker).
 			WithHint("start it with --id %s, or issue a certificate for %q", w.caller.Name, h.Worker)
 	}
@@ -137,15 +137,15 @@ func fingerprints(texts []string) ([]api.Key, error) {
 
 // open makes the session its worker's, in place of an older one.
 func (s *session) open(at time.Time) error {
-	s.reign.mu.Lock()
-	old := s.reign.sessions[s.worker]
+	s.leadership.mu.Lock()
+	old := s.leadership.sessions[s.worker]
 	if old != nil && old.incarnation > s.incarnation {
-		s.reign.mu.Unlock()
+		s.leadership.mu.Unlock()
 		return rpcerr.New(rpcerr.Replaced, "worker %s is connected as a process that began later", s.worker).
 			WithHint("give each worker a name and a certificate of its own")
 	}
-	s.reign.sessions[s.worker] = s
-	s.reign.mu.Unlock()
+	s.leadership.sessions[s.worker] = s
+	s.leadership.mu.Unlock()
 	if old != nil {
 		old.cancel(rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker))
 	}
@@ -162,22 +162,22 @@ func (s *session) open(at time.Time) error {
 	s.ping()
 	// Not by the queue: a ping that came meanwhile must not overtake it.
 	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Welcome{Welcome: &apiv1.Welcome{
-		Coordinator: s.cfg.Replica.ID(), LeaseMs: uint32(s.cfg.Lease.Milliseconds()), BeatMs: uint32(s.cfg.Beat.Milliseconds()),
+		Coordinator: s.cfg.Replica.ID(), LeaseMs: uint32(s.cfg.Lease.Milliseconds()), HeartbeatMs: uint32(s.cfg.Heartbeat.Milliseconds()),
 	}}})
 }
 
 // current says whether the session is still its worker's.
 func (s *session) current() bool {
-	s.reign.mu.Lock()
-	defer s.reign.mu.Unlock()
-	return s.reign.sessions[s.worker] == s
+	s.leadership.mu.Lock()
+	defer s.leadership.mu.Unlock()
+	return s.leadership.sessions[s.worker] == s
 }
 
 func (s *session) close() {
-	s.reign.mu.Lock()
-	defer s.reign.mu.Unlock()
-	if s.reign.sessions[s.worker] == s {
-		delete(s.reign.sessions, s.worker)
+	s.leadership.mu.Lock()
+	defer s.leadership.mu.Unlock()
+	if s.leadership.sessions[s.worker] == s {
+		delete(s.leadership.sessions, s.worker)
 	}
 }
 
@@ -185,7 +185,7 @@ func (s *session) close() {
 // worker follow each other: one of a process that was replaced must not come after
 // that of its successor.
 func (s *session) joined(hello bool) error {
-	turn := s.reign.turn(s.worker)
+	turn := s.leadership.turn(s.worker)
 	turn.Lock()
 	defer turn.Unlock()
 	if !s.current() {
@@ -221,7 +221,7 @@ func (s *session) ping() {
 	}
 }
 
-// serve sends what there is to say until the session or the reign ends.
+// serve sends what there is to say until the session or the leadership ends.
 func (s *session) serve() error {
 	s.Server.sessions.Add(1)
 	go func() {
@@ -232,7 +232,7 @@ func (s *session) serve() error {
 		select {
 		case <-s.ctx.Done():
 			return s.end()
-		case <-s.reign.ctx.Done():
+		case <-s.leadership.ctx.Done():
 			return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
 		case m := <-s.out:
 			if err := s.stream.Send(m); err != nil {
@@ -279,10 +279,10 @@ func (s *session) assign(always bool) error {
 	w := snapshot.Worker(s.worker)
 	if w == nil || w.Lost || w.Incarnation != s.incarnation {
 		s.sent, s.astray = nil, true
-		return nil // its next beat joins it again
+		return nil // its next heartbeat joins it again
 	}
 	var list []*apiv1.Assignment
-	for _, h := range w.Holds {
+	for _, h := range w.Allocations {
 		list = append(list, assignment(snapshot, h))
 	}
 	if !always && !s.astray && slices.EqualFunc(list, s.sent, sameAssignment) {
@@ -290,7 +290,7 @@ func (s *session) assign(always bool) error {
 	}
 	before := map[string]bool{} // tasks whose work was sent with the last list
 	for _, a := range s.sent {
-		before[a.Task] = !a.Releasing
+		before[a.Task] = !a.Terminating
 	}
 	s.sent, s.astray = list, false
 	out := make([]*apiv1.Assignment, len(list))
@@ -298,9 +298,9 @@ func (s *session) assign(always bool) error {
 	if len(s.known) > maxKnown {
 		clear(s.known)
 	}
-	for i, h := range w.Holds {
+	for i, h := range w.Allocations {
 		out[i] = list[i]
-		if t := snapshot.TaskAt(h.Task); !h.Releasing {
+		if t := snapshot.TaskAt(h.Task); !h.Terminating {
 			s.known[t.Work.Key] = true
 			if !before[list[i].Task] {
 				out[i] = withWork(list[i], t)
@@ -320,12 +320,12 @@ func withWork(a *apiv1.Assignment, t *state.Task) *apiv1.Assignment {
 	}
 }
 
-func assignment(snapshot *state.Snapshot, h state.Hold) *apiv1.Assignment {
+func assignment(snapshot *state.Snapshot, h state.Allocation) *apiv1.Assignment {
 	t := snapshot.TaskAt(h.Task)
 	a := &apiv1.Assignment{
-		Task: t.Work.Key.String(), Generation: h.Generation, Slots: uint32(h.Slots), Releasing: h.Releasing, Preempting: t.Preempting && !h.Releasing,
+		Task: t.Work.Key.String(), Generation: h.Generation, Slots: uint32(h.Slots), Terminating: h.Terminating, Preempting: t.Preempting && !h.Terminating,
 	}
-	if h.Releasing {
+	if h.Terminating {
 		return a
 	}
 	for _, p := range t.Parts {
@@ -339,7 +339,7 @@ func assignment(snapshot *state.Snapshot, h state.Hold) *apiv1.Assignment {
 }
 
 func sameAssignment(a, b *apiv1.Assignment) bool {
-	return a.Task == b.Task && a.Generation == b.Generation && a.Slots == b.Slots && a.Releasing == b.Releasing && a.Preempting == b.Preempting &&
+	return a.Task == b.Task && a.Generation == b.Generation && a.Slots == b.Slots && a.Terminating == b.Terminating && a.Preempting == b.Preempting &&
 		slices.EqualFunc(a.Gang, b.Gang, func(x, y *apiv1.GangMember) bool {
 			return x.Worker == y.Worker && x.Slots == y.Slots && x.Host == y.Host
 		})

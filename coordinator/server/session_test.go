@@ -49,7 +49,7 @@ func lost(n *node) func() bool {
 }
 
 // A worker that is silent for a lease is lost, not before, and its task goes on
-// elsewhere; its next beat has it back.
+// elsewhere; its next heartbeat has it back.
 func TestLeases(t *testing.T) {
 	n, c, lease := clocked(t)
 	cl := call(t, nil, n)
@@ -57,10 +57,10 @@ func TestLeases(t *testing.T) {
 	w := mustConnect(t, cl, hello("w1", 1))
 	a := w.assigned()[0]
 	w.answer(w.report(apiv1.ReportKind_REPORT_KIND_STARTED, a.Task, a.Generation))
-	for range 3 { // beats keep it
+	for range 3 { // heartbeats keep it
 		passed := time.Duration(0)
 		passes(t, c, lease/20, func() bool { passed += lease / 20; return passed > lease*8/10 })
-		w.beat(1)
+		w.heartbeat(1)
 	}
 	if lost(n)() {
 		t.Fatal("it is lost though it speaks")
@@ -71,7 +71,7 @@ func TestLeases(t *testing.T) {
 	if task := n.memory.Snapshot().TaskAt(1); len(task.Parts) > 0 {
 		t.Errorf("its task is still on %v", task.Parts)
 	}
-	w.beat(2)
+	w.heartbeat(2)
 	if lost(n)() {
 		t.Error("it is lost though it spoke again")
 	}
@@ -100,7 +100,7 @@ func (h *heldJoins) ProposeAll(ctx context.Context, entries []command.Entry) ([]
 	return r, err
 }
 
-// A worker that joins has its lease from its hello on: however old the reign is, it is
+// A worker that joins has its lease from its hello on: however old the leadership is, it is
 // not taken for lost before it has its welcome.
 func TestAWorkerThatJoinsIsNotLost(t *testing.T) {
 	c := clock.NewFake(time.UnixMilli(1_000_000))
@@ -109,7 +109,7 @@ func TestAWorkerThatJoinsIsNotLost(t *testing.T) {
 	cfg.Clock = c
 	n := serve(t, cfg)
 	n.memory = m.Memory
-	for i := 0; i < 2; i++ { // lets the reign's own watch begin
+	for i := 0; i < 2; i++ { // lets the leadership's own watch begin
 		passed := time.Duration(0)
 		passes(t, c, cfg.Lease/20, func() bool { passed += cfg.Lease / 20; return passed > 2*cfg.Lease })
 	}
@@ -141,10 +141,10 @@ func TestANewLeaderWaits(t *testing.T) {
 	n.memory.Depose()
 	n.memory.Crown()
 	until := time.Duration(0)
-	for until < lease { // the reign's own watch has to begin
+	for until < lease { // the leadership's own watch has to begin
 		took := passes(t, c, lease/20, func() bool { until += lease / 20; return lost(n)() || until > 3*lease })
 		if lost(n)() && took < lease*9/10 {
-			t.Fatalf("it is lost %v after the reign began, with a lease of %v", took, lease)
+			t.Fatalf("it is lost %v after the leadership began, with a lease of %v", took, lease)
 		}
 	}
 	passes(t, c, lease/20, lost(n))
@@ -168,7 +168,7 @@ func TestNamesAreTakenOver(t *testing.T) {
 	if _, err := connect(t, c, hello("w1", 1)); !errors.Is(err, rpcerr.Replaced) {
 		t.Errorf("an older process connects: %v", err)
 	}
-	w.beat(1)
+	w.heartbeat(1)
 	if got := n.memory.Snapshot().Worker("w1"); got.Incarnation != 2 || got.Slots != 2 {
 		t.Errorf("the worker is %+v", got)
 	}
@@ -264,7 +264,7 @@ func TestJournalsAreServed(t *testing.T) {
 	say(t, w, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Progress{Progress: &apiv1.TaskProgress{
 		Task: a.Task, Generation: a.Generation, Progress: &apiv1.Progress{Step: 1, Steps: 9},
 	}}})
-	w.beat(1)
+	w.heartbeat(1)
 	d, err := c.Tasks().DescribeTask(t.Context(), &apiv1.DescribeTaskRequest{Key: a.Task})
 	if err != nil || d.Task.Progress.GetSteps() != 9 {
 		t.Errorf("%v, %v", d, err)

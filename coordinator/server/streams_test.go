@@ -43,7 +43,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 	say(t, w, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Logs{Logs: &apiv1.TaskLogs{
 		Task: a.Task, Generation: a.Generation, First: 1, Lines: []*apiv1.TaskLogLine{{Text: "one"}},
 	}}})
-	w.beat(1)
+	w.heartbeat(1)
 
 	viewer, id := withToken(t, c, apiv1.Role_ROLE_VIEWER)
 	watch, err := c.Experiments().Watch(viewer, &apiv1.WatchRequest{})
@@ -67,7 +67,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 	}
 	second := &hand{t: t, stream: session}
 	say(t, second, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Hello{Hello: hello("w2", 1)}})
-	second.beat(1)
+	second.heartbeat(1)
 
 	for _, token := range []string{id, other} {
 		if _, err := c.Tokens().RevokeToken(t.Context(), &apiv1.RevokeTokenRequest{RequestId: client.RequestID(), Id: token}); err != nil {
@@ -83,7 +83,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 	if _, err := logs.Recv(); !errors.Is(err, rpcerr.Unauthenticated) {
 		t.Errorf("the log of a token that was revoked: %v", err)
 	}
-	say(t, second, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Beat{Beat: &apiv1.Beat{Number: 2}}})
+	say(t, second, &apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Heartbeat{Heartbeat: &apiv1.Heartbeat{Number: 2}}})
 	for err = nil; err == nil; {
 		_, err = session.Recv()
 	}

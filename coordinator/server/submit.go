@@ -55,7 +55,7 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 		in.header.Project = state.DefaultProject
 	}
 	if !w.sees(in.header.Project) {
-		return rpcerr.New(rpcerr.NotPermitted, "%s submits to project %s, not to %s", w.actor, w.project, in.header.Project)
+		return rpcerr.New(rpcerr.NotPermitted, "%s submits to project %s, not to %s", w.principal, w.project, in.header.Project)
 	}
 	finished, err := s.vet(ctx, in)
 	if err != nil {

@@ -96,8 +96,8 @@ func (s *tasks) DescribeTask(ctx context.Context, req *apiv1.DescribeTaskRequest
 		}
 	}
 	for w := range v.Workers("") {
-		for _, h := range w.Holds {
-			if h.Task == t.Seq && h.Releasing {
+		for _, h := range w.Allocations {
+			if h.Task == t.Seq && h.Terminating {
 				resp.Held = append(resp.Held, &apiv1.Held{Worker: w.ID, Slots: uint32(h.Slots), Generation: h.Generation, SinceMs: h.Since})
 			}
 		}
@@ -166,7 +166,7 @@ func (s *tasks) ReadLogs(req *apiv1.ReadLogsRequest, stream grpc.ServerStreaming
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-v.reign.ctx.Done():
+		case <-v.leadership.ctx.Done():
 			return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
 		case <-more:
 		case <-s.cfg.Replica.Advanced(snapshot.Index()):

@@ -30,7 +30,7 @@ func token(t *state.Token) *apiv1.Token {
 func (s *tokens) CreateToken(ctx context.Context, req *apiv1.CreateTokenRequest) (*apiv1.CreateTokenResponse, error) {
 	role := roleName(req.Role)
 	switch {
-	case rights[role] == nothing:
+	case roles[role] == nothing:
 		return nil, rpcerr.New(rpcerr.BadRequest, "a token has one of the roles viewer, submitter, operator and admin")
 	case len(req.Hash) != 32:
 		return nil, rpcerr.New(rpcerr.BadRequest, "a token has a hash of 32 bytes, not of %d", len(req.Hash))

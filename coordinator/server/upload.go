@@ -107,7 +107,7 @@ func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, 
 	if err := s.cfg.Store.Put(stream.Context(), api.DataName(k), body); err != nil {
 		return storeFailed("store data "+k.Short(), err)
 	}
-	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "actor", whoOf(stream.Context()).actor)
+	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "principal", whoOf(stream.Context()).principal)
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 
 // view is a state as a caller sees it.
 type view struct {
-	*reign
+	*leadership
 	*state.Snapshot
 	who *who
 }
@@ -90,13 +90,13 @@ func (v *view) worker(w *state.Worker) *apiv1.Worker {
 		Id: w.ID, Numerics: w.Class, Device: w.Device, MemoryBytes: w.Memory, Host: w.Host, Slots: uint32(w.Slots), Free: uint32(w.Free()),
 		Mode: modes[w.Mode], FromMs: w.From, UntilMs: w.Until, Reason: w.Reason, Lost: w.Lost, JoinedMs: w.Joined, Connected: v.connected(w.ID),
 	}
-	for _, h := range w.Holds {
+	for _, h := range w.Allocations {
 		t := v.TaskAt(h.Task)
-		hold := &apiv1.Hold{Generation: h.Generation, Slots: uint32(h.Slots), Releasing: h.Releasing}
+		hold := &apiv1.Allocation{Generation: h.Generation, Slots: uint32(h.Slots), Terminating: h.Terminating}
 		if v.seesTask(t) {
 			hold.Task, hold.Name = t.Work.Key.String(), t.Work.Name()
 		}
-		m.Holds = append(m.Holds, hold)
+		m.Allocations = append(m.Allocations, hold)
 	}
 	return m
 }
@@ -155,7 +155,7 @@ func (v *view) taskOf(prefix string) (*state.Task, error) {
 }
 
 // connected says whether a worker has a session.
-func (r *reign) connected(worker string) bool {
+func (r *leadership) connected(worker string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sessions[worker] != nil

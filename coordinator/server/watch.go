@@ -21,7 +21,7 @@ type watchStream = grpc.ServerStreamingServer[apiv1.WatchResponse]
 // watcher tells one caller of changes.
 type watcher struct {
 	*Server
-	reign      *reign
+	leadership *leadership
 	who        *who
 	stream     watchStream
 	experiment string
@@ -40,7 +40,7 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 			return err
 		}
 	}
-	w := &watcher{Server: s.Server, reign: v.reign, who: v.who, stream: stream, experiment: req.Experiment, seen: map[uint64]string{}}
+	w := &watcher{Server: s.Server, leadership: v.leadership, who: v.who, stream: stream, experiment: req.Experiment, seen: map[uint64]string{}}
 	after := req.AfterIndex
 	for {
 		if err := s.still(v.who); err != nil {
@@ -53,7 +53,7 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-v.reign.ctx.Done():
+		case <-v.leadership.ctx.Done():
 			return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
 		case <-s.cfg.Replica.Advanced(after):
 		}
@@ -62,7 +62,7 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 			return ctx.Err()
 		case <-s.cfg.Clock.After(watchGap):
 		}
-		v = &view{reign: v.reign, Snapshot: s.cfg.Replica.Snapshot(), who: v.who}
+		v = &view{leadership: v.leadership, Snapshot: s.cfg.Replica.Snapshot(), who: v.who}
 	}
 }
 

@@ -103,13 +103,13 @@ func (h *hand) answer(number uint64) *apiv1.ReportAnswer {
 	return a
 }
 
-// beat sends a beat and waits until it is answered.
-func (h *hand) beat(number uint64) {
+// heartbeat sends a heartbeat and waits until it is answered.
+func (h *hand) heartbeat(number uint64) {
 	h.t.Helper()
-	if err := h.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Beat{Beat: &apiv1.Beat{Number: number}}}); err != nil {
-		h.t.Errorf("send a beat: %v", err)
+	if err := h.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Heartbeat{Heartbeat: &apiv1.Heartbeat{Number: number}}}); err != nil {
+		h.t.Errorf("send a heartbeat: %v", err)
 	}
-	h.hear(func(m *apiv1.ConnectResponse) bool { return m.GetBeat().GetNumber() == number })
+	h.hear(func(m *apiv1.ConnectResponse) bool { return m.GetHeartbeat().GetNumber() == number })
 }
 
 // labour does everything it is given until its session ends.
@@ -123,7 +123,7 @@ func (h *hand) labour() {
 		for _, a := range m.GetAssignments().GetAssignments() {
 			if began[a.Task] < a.Generation {
 				began[a.Task] = a.Generation
-				if a.Releasing {
+				if a.Terminating {
 					h.report(apiv1.ReportKind_REPORT_KIND_RELEASED, a.Task, a.Generation)
 					continue
 				}

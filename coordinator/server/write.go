@@ -21,12 +21,12 @@ func (s *Server) write(ctx context.Context, request string, c command.Command) (
 			WithHint("make a new random one for each write, and keep it when you repeat the write")
 	}
 	w := whoOf(ctx)
-	r, err := s.propose(ctx, command.Entry{Request: request, Actor: w.actor, Command: c})
+	r, err := s.propose(ctx, command.Entry{Request: request, Principal: w.principal, Command: c})
 	if err != nil {
 		return r, err
 	}
 	verb, subject := command.Describe(c)
-	log := s.cfg.Log.With("actor", w.actor, "verb", verb, "subject", subject, "index", r.Index, "repeated", r.Repeated)
+	log := s.cfg.Log.With("principal", w.principal, "verb", verb, "subject", subject, "index", r.Index, "repeated", r.Repeated)
 	if r.Err != nil {
 		log = log.With("refused", r.Err)
 	}

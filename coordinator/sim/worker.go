@@ -119,35 +119,35 @@ func (w *World) sync(v *worker) {
 		return
 	}
 	for _, r := range slices.Clone(v.runs) {
-		if !r.ending && !slices.ContainsFunc(record.Holds, func(h state.Hold) bool { return w.isFor(h, r) && !h.Releasing }) {
+		if !r.ending && !slices.ContainsFunc(record.Allocations, func(h state.Allocation) bool { return w.isFor(h, r) && !h.Terminating }) {
 			w.stop(v, r)
 		}
 	}
-	for _, h := range record.Holds {
+	for _, h := range record.Allocations {
 		t := w.state.TaskAt(h.Task)
 		at := slices.IndexFunc(v.runs, func(r *run) bool { return w.isFor(h, r) })
 		// To release a generation is to have left it and all before it.
 		left := !slices.ContainsFunc(v.runs, func(r *run) bool { return r.task == t.Work.Key && r.generation <= h.Generation })
 		switch {
-		case h.Releasing && left:
+		case h.Terminating && left:
 			v.report(command.Released{Report: command.Report{Task: t.Work.Key, Worker: v.id, Incarnation: v.incarnation, Generation: h.Generation}})
 			w.after(w.between(1, 50), func() { w.talk(v) })
-		case !h.Releasing && at < 0 && h.Generation > v.left[t.Work.Key]:
+		case !h.Terminating && at < 0 && h.Generation > v.left[t.Work.Key]:
 			w.start(v, t, h)
-		case !h.Releasing && at >= 0 && t.Preempting && !v.runs[at].ending:
+		case !h.Terminating && at >= 0 && t.Preempting && !v.runs[at].ending:
 			w.save(v, v.runs[at])
 		}
 	}
 }
 
-func (w *World) isFor(h state.Hold, r *run) bool {
+func (w *World) isFor(h state.Allocation, r *run) bool {
 	t := w.state.TaskAt(h.Task)
 	return t.Work.Key == r.task && h.Generation == r.generation
 }
 
 // start begins a part of a gang. A part of an older generation of the same task
 // that runs here goes over into it.
-func (w *World) start(v *worker, t *state.Task, h state.Hold) {
+func (w *World) start(v *worker, t *state.Task, h state.Allocation) {
 	for _, r := range slices.Clone(v.runs) {
 		if r.task == t.Work.Key {
 			w.drop(v, r)

@@ -58,7 +58,7 @@ func (s *State) orphan(failed *Task) {
 func (s *State) forget(c command.Forget) error {
 	held := map[uint64]bool{}
 	for _, w := range s.workers.All() {
-		for _, h := range w.Holds {
+		for _, h := range w.Allocations {
 			held[h.Task] = true
 		}
 	}

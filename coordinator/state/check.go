@@ -11,7 +11,7 @@ import (
 // to its invariants. It returns the first that is broken. It is for tests, the
 // simulation, and what is read from disk.
 func (d *data) Check() error {
-	for _, check := range []func() error{d.checkTasks, d.checkGangs, d.checkHolds, d.checkExperiments, d.checkSums} {
+	for _, check := range []func() error{d.checkTasks, d.checkGangs, d.checkAllocations, d.checkExperiments, d.checkSums} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -118,15 +118,15 @@ func (d *data) checkGang(t *Task) error {
 }
 
 func (w *Worker) holds(t *Task, p command.Part) bool {
-	for _, h := range w.Holds {
-		if h == (Hold{Task: t.Seq, Generation: t.Generation, Slots: p.Slots}) {
+	for _, h := range w.Allocations {
+		if h == (Allocation{Task: t.Seq, Generation: t.Generation, Slots: p.Slots}) {
 			return true
 		}
 	}
 	return false
 }
 
-func (d *data) checkHolds() error {
+func (d *data) checkAllocations() error {
 	for id, w := range d.workers.All() {
 		if id != w.ID {
 			return fmt.Errorf("worker %s is under %s", w.ID, id)
@@ -140,15 +140,15 @@ func (d *data) checkHolds() error {
 
 // checkWorker holds every slot to be given once.
 func (d *data) checkWorker(w *Worker) error {
-	if w.Free() < 0 || w.Slots < 1 || w.Lost && len(w.Holds) > 0 {
-		return fmt.Errorf("worker %s has %d of %d slots free, %d holds", w.ID, w.Free(), w.Slots, len(w.Holds))
+	if w.Free() < 0 || w.Slots < 1 || w.Lost && len(w.Allocations) > 0 {
+		return fmt.Errorf("worker %s has %d of %d slots free, %d holds", w.ID, w.Free(), w.Slots, len(w.Allocations))
 	}
-	for _, h := range w.Holds {
+	for _, h := range w.Allocations {
 		t := d.TaskAt(h.Task)
 		if t == nil || h.Slots < 1 || h.Slots > w.Slots || h.Generation > t.Generation {
 			return fmt.Errorf("worker %s holds %+v of no task", w.ID, h)
 		}
-		if !h.Releasing && (h.Generation != t.Generation || t.slotsOn(w.ID) != h.Slots) {
+		if !h.Terminating && (h.Generation != t.Generation || t.slotsOn(w.ID) != h.Slots) {
 			return fmt.Errorf("worker %s holds %+v, %s runs on %v", w.ID, h, t.Work.Name(), t.Parts)
 		}
 	}

@@ -74,19 +74,19 @@ func (w *Worker) fields(c coder) {
 	c.text(12, &w.Reason)
 	c.flag(13, &w.Lost)
 	c.time(14, &w.Joined)
-	c.each(15, len(w.Holds), func(i int, c coder) {
-		if i == len(w.Holds) {
-			w.Holds = append(w.Holds, Hold{})
+	c.each(15, len(w.Allocations), func(i int, c coder) {
+		if i == len(w.Allocations) {
+			w.Allocations = append(w.Allocations, Allocation{})
 		}
-		w.Holds[i].fields(c)
+		w.Allocations[i].fields(c)
 	})
 }
 
-func (h *Hold) fields(c coder) {
+func (h *Allocation) fields(c coder) {
 	c.uint(1, &h.Task)
 	c.uint(2, &h.Generation)
 	c.int(3, &h.Slots)
-	c.flag(4, &h.Releasing)
+	c.flag(4, &h.Terminating)
 	c.time(5, &h.Since)
 }
 
@@ -118,7 +118,7 @@ func (a *Audit) fields(c coder) {
 	c.uint(1, &a.Number)
 	c.uint(2, &a.Index)
 	c.time(3, &a.At)
-	c.text(4, &a.Actor)
+	c.text(4, &a.Principal)
 	c.text(5, &a.Verb)
 	c.text(6, &a.Subject)
 	c.text(7, &a.Outcome)

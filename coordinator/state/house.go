@@ -41,16 +41,16 @@ func (s *State) raise(c command.Raise) error {
 	return nil
 }
 
-// audit is recorded by audited, as every command of an actor is.
+// audit is recorded by audited, as every command of a principal is.
 func (s *State) audit(command.Audit) error { return nil }
 
-// audited records what an actor asked for.
+// audited records what a principal asked for.
 func (s *State) audited(e command.Entry, r Result) {
-	if e.Actor == "" {
+	if e.Principal == "" {
 		return
 	}
 	s.lastAudit++
-	a := &Audit{Number: s.lastAudit, Index: r.Index, At: e.At, Actor: e.Actor, Outcome: "ok"}
+	a := &Audit{Number: s.lastAudit, Index: r.Index, At: e.At, Principal: e.Principal, Outcome: "ok"}
 	a.Verb, a.Subject = command.Describe(e.Command)
 	if c, ok := e.Command.(command.Audit); ok {
 		a.Outcome = c.Outcome
@@ -64,8 +64,8 @@ func (s *State) audited(e command.Entry, r Result) {
 	}
 }
 
-// requestID keeps the requests of two actors apart.
-func requestID(e command.Entry) string { return e.Actor + "\x00" + e.Request }
+// requestID keeps the requests of two principals apart.
+func requestID(e command.Entry) string { return e.Principal + "\x00" + e.Request }
 
 // repeated answers a request that was applied before.
 func (s *State) repeated(e command.Entry) (Result, bool) {

@@ -81,7 +81,7 @@ func small(t testing.TB) []byte {
 	t.Helper()
 	w := scenario.New()
 	works := []api.Work{fixture.Work("A", fixture.Options{}), fixture.Work("B", fixture.Options{})}
-	w.Apply(command.Entry{Actor: "a", Request: "r", Command: command.Submit{Experiment: "e", Works: works}})
+	w.Apply(command.Entry{Principal: "a", Request: "r", Command: command.Submit{Experiment: "e", Works: works}})
 	w.Apply(command.Entry{Command: command.Join{Worker: "w", Class: api.ClassCPU, Slots: 2, Host: "h"}})
 	w.Apply(command.Entry{Command: command.Place{Task: works[0].Key, Generation: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}}})
 	w.Apply(command.Entry{Command: command.SetProject{Project: "p", Weight: 1}})

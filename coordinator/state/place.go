@@ -94,22 +94,22 @@ func (s *State) occupy(t *Task, parts []command.Part) {
 	t.PlacedAt, t.Preempting, t.Stopping, t.NotBefore = s.at, false, 0, 0
 	for _, p := range parts {
 		w := s.editWorker(p.Worker)
-		w.Holds = append(w.Holds, Hold{Task: t.Seq, Generation: t.Generation, Slots: p.Slots})
+		w.Allocations = append(w.Allocations, Allocation{Task: t.Seq, Generation: t.Generation, Slots: p.Slots})
 		s.putWorker(w)
 	}
 	s.use(t.Project, t.Slots())
 	s.move(t, Placed)
 }
 
-// vacate ends a generation: each worker's slots are releasing until it says that
+// vacate ends a generation: each worker's slots are terminating until it says that
 // it has stopped. The worker that reports the end, if one does, has stopped.
 func (s *State) vacate(t *Task, reporter string) {
 	s.use(t.Project, -t.Slots())
 	for _, p := range t.Parts {
 		w := s.editWorker(p.Worker)
-		for i := range w.Holds {
-			if h := &w.Holds[i]; h.Task == t.Seq && h.Generation == t.Generation {
-				h.Releasing, h.Since = true, s.at
+		for i := range w.Allocations {
+			if h := &w.Allocations[i]; h.Task == t.Seq && h.Generation == t.Generation {
+				h.Terminating, h.Since = true, s.at
 			}
 		}
 		if p.Worker == reporter {
@@ -121,7 +121,7 @@ func (s *State) vacate(t *Task, reporter string) {
 }
 
 // vacateTo ends a generation whose next one is known. A worker that stays keeps
-// what it has of it; only what it gives up is releasing.
+// what it has of it; only what it gives up is terminating.
 func (s *State) vacateTo(t *Task, next []command.Part) {
 	s.use(t.Project, -t.Slots())
 	for _, p := range t.Parts {
@@ -132,9 +132,9 @@ func (s *State) vacateTo(t *Task, next []command.Part) {
 			}
 		}
 		w := s.editWorker(p.Worker)
-		for i := range w.Holds {
-			if h := &w.Holds[i]; h.Task == t.Seq && h.Generation == t.Generation {
-				h.Releasing, h.Since, h.Slots = true, s.at, given
+		for i := range w.Allocations {
+			if h := &w.Allocations[i]; h.Task == t.Seq && h.Generation == t.Generation {
+				h.Terminating, h.Since, h.Slots = true, s.at, given
 			}
 		}
 		w.dropEmpty()
@@ -143,28 +143,28 @@ func (s *State) vacateTo(t *Task, next []command.Part) {
 	t.Parts = nil
 }
 
-// settle ends what a worker was releasing of a task, up to a generation.
+// settle ends what a worker was terminating of a task, up to a generation.
 func (w *Worker) settle(task, generation uint64) (settled bool) {
-	kept := w.Holds[:0]
-	for _, h := range w.Holds {
-		if h.Task == task && h.Releasing && h.Generation <= generation {
+	kept := w.Allocations[:0]
+	for _, h := range w.Allocations {
+		if h.Task == task && h.Terminating && h.Generation <= generation {
 			settled = true
 			continue
 		}
 		kept = append(kept, h)
 	}
-	w.Holds = kept
+	w.Allocations = kept
 	return settled
 }
 
 func (w *Worker) dropEmpty() {
-	kept := w.Holds[:0]
-	for _, h := range w.Holds {
+	kept := w.Allocations[:0]
+	for _, h := range w.Allocations {
 		if h.Slots > 0 {
 			kept = append(kept, h)
 		}
 	}
-	w.Holds = kept
+	w.Allocations = kept
 }
 
 func (s *State) preempt(c command.Preempt) error {

@@ -87,22 +87,22 @@ type Worker struct {
 	Reason      string // of the mode
 	Lost        bool   // its lease ran out
 	Joined      int64
-	Holds       []Hold
+	Allocations []Allocation
 }
 
-// Hold is slots that a task has of a worker.
-type Hold struct {
-	Task       uint64 // Seq
-	Generation uint64
-	Slots      int
-	Releasing  bool  // the worker was told to stop and has not said that it did
-	Since      int64 // when it was told; 0 before
+// Allocation is slots that a task has of a worker.
+type Allocation struct {
+	Task        uint64 // Seq
+	Generation  uint64
+	Slots       int
+	Terminating bool  // the worker was told to stop and has not said that it did
+	Since       int64 // when it was told; 0 before
 }
 
 // Free is how many slots nobody holds.
 func (w *Worker) Free() int {
 	n := w.Slots
-	for _, h := range w.Holds {
+	for _, h := range w.Allocations {
 		n -= h.Slots
 	}
 	return n
@@ -137,7 +137,7 @@ type Project struct {
 // Request is a request that was applied.
 type Request struct {
 	sealed
-	ID     string // of the actor, then of the request
+	ID     string // of the principal, then of the request
 	Index  uint64
 	Number int // of the command
 	Made   string
@@ -159,11 +159,11 @@ func (t *Token) Valid(now int64) bool {
 // became of it.
 type Audit struct {
 	sealed
-	Number  uint64
-	Index   uint64
-	At      int64
-	Actor   string
-	Verb    string
-	Subject string
-	Outcome string // ok, or why not
+	Number    uint64
+	Index     uint64
+	At        int64
+	Principal string
+	Verb      string
+	Subject   string
+	Outcome   string // ok, or why not
 }

@@ -29,7 +29,7 @@ func (s *State) about(r command.Report, left uint64) (*Task, error) {
 	return nil, fmt.Errorf("report of %s on generation %d of %s: %w", r.Worker, r.Generation, t.Work.Name(), ErrStale)
 }
 
-// letGo frees what a worker was releasing of the generations up to one, and reports
+// letGo frees what a worker was terminating of the generations up to one, and reports
 // whether there was any.
 func (s *State) letGo(r command.Report, left uint64) bool {
 	t := s.task(r.Task)

@@ -41,8 +41,8 @@ func (s Status) Live() bool { return s == Pending || s == Placed || s == Running
 // State is everything the coordinator remembers.
 type State struct {
 	data
-	at    int64  // of the entry that is being applied
-	actor string // of the same
+	at        int64  // of the entry that is being applied
+	principal string // of the same
 
 	scratch []byte // for the encoding of records
 }
@@ -64,7 +64,7 @@ func (s *State) Apply(index uint64, e command.Entry) Result {
 	if index <= s.index {
 		panic("state: an entry was applied twice")
 	}
-	s.index, s.at, s.actor = index, e.At, e.Actor
+	s.index, s.at, s.principal = index, e.At, e.Principal
 	if r, ok := s.repeated(e); ok {
 		return r
 	}

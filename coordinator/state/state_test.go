@@ -36,7 +36,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	s := state.New()
 	n := state.MaxRequests + 10
 	entry := func(i int) command.Entry {
-		return command.Entry{Request: fmt.Sprint("r", i), Actor: "a", Command: command.SetProject{Project: "p", Weight: i + 1}}
+		return command.Entry{Request: fmt.Sprint("r", i), Principal: "a", Command: command.SetProject{Project: "p", Weight: i + 1}}
 	}
 	for i := range n {
 		if r := s.Apply(uint64(i+1), entry(i)); r.Err != nil || r.Repeated {
@@ -151,7 +151,7 @@ func newHistory(seed uint64) *history {
 
 func (h *history) step() {
 	h.w.Now += int64(h.r.IntN(4000))
-	if r := h.w.Apply(command.Entry{Request: fmt.Sprint(h.r.IntN(500)), Actor: "a", Command: h.command()}); r.Err != nil {
+	if r := h.w.Apply(command.Entry{Request: fmt.Sprint(h.r.IntN(500)), Principal: "a", Command: h.command()}); r.Err != nil {
 		h.refused++
 	}
 }
@@ -199,8 +199,8 @@ func (h *history) report(t *state.Task) command.Command {
 	about := command.Report{Task: t.Work.Key, Worker: h.worker(), Generation: t.Generation}
 	if w := h.w.State.Worker(about.Worker); w != nil {
 		about.Incarnation = w.Incarnation
-		if len(w.Holds) > 0 {
-			hold := w.Holds[h.r.IntN(len(w.Holds))]
+		if len(w.Allocations) > 0 {
+			hold := w.Allocations[h.r.IntN(len(w.Allocations))]
 			about.Task, about.Generation = h.w.State.TaskAt(hold.Task).Work.Key, hold.Generation
 		}
 	}

@@ -31,7 +31,7 @@ func (s *State) submit(c command.Submit) error {
 	s.lastExperiment++
 	e := &Experiment{
 		Seq: s.lastExperiment, ID: c.Experiment, Name: c.Name, Project: c.Project, Priority: c.Priority,
-		Owner: s.actor, Submitted: s.at, Tasks: s.withInputs(seqs),
+		Owner: s.principal, Submitted: s.at, Tasks: s.withInputs(seqs),
 	}
 	if e.Project == "" {
 		e.Project = DefaultProject

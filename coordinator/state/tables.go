@@ -136,7 +136,7 @@ func (s *State) editTask(seq uint64) *Task {
 func (s *State) editWorker(id string) *Worker {
 	w, _ := s.workers.Get(id)
 	c := *w
-	c.Holds = append([]Hold(nil), w.Holds...)
+	c.Allocations = append([]Allocation(nil), w.Allocations...)
 	return &c
 }
 

@@ -16,7 +16,7 @@ func (s *State) join(c command.Join) error {
 	if same && (w.Class != c.Class || w.Device != c.Device || w.Memory != c.Memory || w.Slots != c.Slots) {
 		return fmt.Errorf("worker %s changed what it is without a new incarnation: %w", c.Worker, ErrStale)
 	}
-	if !same && len(w.Holds) > 0 {
+	if !same && len(w.Allocations) > 0 {
 		s.abandon(w, "worker "+w.ID+" started anew")
 		w = s.editWorker(c.Worker)
 	}
@@ -75,12 +75,12 @@ func (s *State) leave(c command.Leave) error {
 // stopped by its lease. Gangs that are large enough without it go on as their next
 // generation, from the step that their members have; the others are pending.
 func (s *State) abandon(w *Worker, reason string) {
-	holds := w.Holds
-	w.Holds = nil
+	holds := w.Allocations
+	w.Allocations = nil
 	s.putWorker(w)
 	for _, h := range holds {
 		t, _ := s.tasks.Get(h.Task)
-		if h.Releasing || t.Generation != h.Generation {
+		if h.Terminating || t.Generation != h.Generation {
 			continue
 		}
 		t = s.editTask(h.Task)

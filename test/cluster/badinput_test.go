@@ -307,7 +307,7 @@ func lyingWorker(t *testing.T, c *cluster) {
 	if counts := c.counts(made.Experiment); counts.Pending != 1 {
 		t.Errorf("the task is %v, want pending", counts)
 	}
-	_ = s.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Farewell{Farewell: &apiv1.Farewell{}}})
+	_ = s.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Deregister{Deregister: &apiv1.Deregister{}}})
 	eventually(t, 20*time.Second, "rid of the liar", func() bool { return c.status().GetWorkers() == 1 })
 }
 

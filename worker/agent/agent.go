@@ -69,7 +69,7 @@ type activity struct {
 var errStuck = errors.New("a task did not stop")
 
 // Run serves as a worker until ctx is done; then it lets tasks save their state,
-// says farewell and returns nil. It leaves in the same way when a run has lost its
+// deregisters and returns nil. It leaves in the same way when a run has lost its
 // device, and returns that error. An error means that the process has to end: a task
 // may still be running in it, and what was lost does not come back.
 func Run(ctx context.Context, cfg Config) error {
@@ -133,7 +133,7 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 			stop = nil
 			a.leave()
 		case <-goodbye:
-			a.cfg.Log.Warn("left without a farewell: no coordinator answers")
+			a.cfg.Log.Warn("left without deregistering: no coordinator answers")
 			return a.lost
 		case err := <-failed:
 			return err
@@ -178,7 +178,7 @@ func (a *Agent) pump() {
 	}
 	if a.core.Gone() && !a.link.leaving {
 		a.link.leaving = true
-		a.link.say(Session.Farewell)
+		a.link.say(Session.Deregister)
 	}
 }
 
@@ -341,7 +341,7 @@ func (a *Agent) serve() error {
 	l := newLink(session, end)
 	a.call(func() {
 		a.link = l
-		a.core.Welcome(sent, welcome.Lease, welcome.Beat)
+		a.core.Welcome(sent, welcome.Lease, welcome.Heartbeat)
 		a.repeat()
 	})
 	var helpers sync.WaitGroup
@@ -352,7 +352,7 @@ func (a *Agent) serve() error {
 			end(err)
 		}
 	})
-	helpers.Go(func() { a.beat(ctx, l, welcome.Beat) })
+	helpers.Go(func() { a.heartbeat(ctx, l, welcome.Heartbeat) })
 	err = a.receive(l)
 	a.call(func() {
 		a.left = a.left || l.leaving && errors.Is(err, io.EOF)
@@ -363,8 +363,8 @@ func (a *Agent) serve() error {
 	return err
 }
 
-// beat asks for the lease to go on, again and again.
-func (a *Agent) beat(ctx context.Context, l *link, every time.Duration) {
+// heartbeat asks for the lease to go on, again and again.
+func (a *Agent) heartbeat(ctx context.Context, l *link, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -374,10 +374,10 @@ func (a *Agent) beat(ctx context.Context, l *link, every time.Duration) {
 		case <-ticker.C:
 		}
 		a.call(func() {
-			l.beat++
-			number := l.beat
-			l.beats[number] = a.cfg.Elapsed()
-			l.say(func(s Session) error { return s.Beat(number) })
+			l.heartbeat++
+			number := l.heartbeat
+			l.heartbeats[number] = a.cfg.Elapsed()
+			l.say(func(s Session) error { return s.Heartbeat(number) })
 		})
 	}
 }
@@ -395,7 +395,7 @@ func (a *Agent) receive(l *link) error {
 			}
 			switch m := message.(type) {
 			case Heard:
-				a.heard(l, m.Beat)
+				a.heard(l, m.Heartbeat)
 			case Answer:
 				if m.Refusal != "" {
 					a.cfg.Log.Info("a report changed nothing", "report", m.Number, "because", m.Refusal)
@@ -408,14 +408,14 @@ func (a *Agent) receive(l *link) error {
 	}
 }
 
-// heard dates an answer by when its beat was sent.
+// heard dates an answer by when its heartbeat was sent.
 func (a *Agent) heard(l *link, number uint64) {
-	if sent, ok := l.beats[number]; ok {
+	if sent, ok := l.heartbeats[number]; ok {
 		a.core.Heard(sent)
 	}
-	for n := range l.beats {
+	for n := range l.heartbeats {
 		if n <= number {
-			delete(l.beats, n)
+			delete(l.heartbeats, n)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func TestWorkersFinishASweep(t *testing.T) {
 			}
 		}
 		if n := h.state.WorkerCount(); n != 0 {
-			t.Errorf("%d workers left without a farewell", n)
+			t.Errorf("%d workers left without deregistering", n)
 		}
 		if h.lines < 60 || h.points < 60*rehearse.Steps/2 || h.progress < 60 {
 			t.Errorf("%d lines, %d points, %d words of progress arrived", h.lines, h.points, h.progress)
@@ -180,7 +180,7 @@ func TestAStuckTaskEndsTheProcess(t *testing.T) {
 	})
 }
 
-// A worker that is asked to go has its tasks save their state, and says farewell.
+// A worker that is asked to go has its tasks save their state, and deregisters.
 func TestGoingGracefully(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(t)
@@ -290,7 +290,7 @@ func (b breaks) Run(ctx context.Context, a agent.Assignment, out *agent.Output) 
 	return fault.New(fault.ErrUnavailable, "a card is %w", kernels.ErrLost)
 }
 
-// A worker that has lost a device lets its other tasks save their state, says farewell
+// A worker that has lost a device lets its other tasks save their state, deregisters
 // and ends with that error: another does all of it.
 func TestALostDeviceEndsTheWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

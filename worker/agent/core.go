@@ -197,10 +197,10 @@ func (c *Core) obey() {
 	}
 	// What was released is not looked at again: one report will do.
 	c.record.Assignments = slices.DeleteFunc(c.record.Assignments, func(a Assignment) bool {
-		return a.Releasing && c.release(a)
+		return a.Terminating && c.release(a)
 	})
 	for _, a := range c.record.Assignments {
-		if !a.Releasing {
+		if !a.Terminating {
 			c.take(a)
 		}
 	}
@@ -210,7 +210,7 @@ func (c *Core) obey() {
 // the run hands over.
 func (c *Core) wants(r *run) bool {
 	return slices.ContainsFunc(c.record.Assignments, func(a Assignment) bool {
-		return a.Task == r.Task && a.Generation >= r.Generation && !a.Releasing
+		return a.Task == r.Task && a.Generation >= r.Generation && !a.Terminating
 	})
 }
 
@@ -235,7 +235,7 @@ func (c *Core) take(a Assignment) {
 	case r != nil && r.Generation < a.Generation:
 		c.end(r, handing)
 	case r != nil || a.Generation <= c.left[a.Task]:
-	case c.draining: // the worker's farewell gives it back
+	case c.draining: // deregistering gives it back
 	case a.Preempting: // it has not begun, so there is nothing to save
 		c.leave(a.Task, a.Generation)
 		c.outbox.add(Report{Kind: Interrupted, Task: a.Task, Generation: a.Generation})

@@ -31,8 +31,8 @@ func assign(name string, generation uint64, slots int) Assignment {
 	return Assignment{Task: task(name), Generation: generation, Slots: slots, Work: &work, Gang: []Part{{Worker: "w", Slots: slots}}}
 }
 
-func releasing(name string, generation uint64) Assignment {
-	return Assignment{Task: task(name), Generation: generation, Slots: 1, Releasing: true}
+func terminating(name string, generation uint64) Assignment {
+	return Assignment{Task: task(name), Generation: generation, Slots: 1, Terminating: true}
 }
 
 func (b *bench) told(a ...Assignment) {
@@ -84,15 +84,15 @@ func TestAGenerationIsStartedOnce(t *testing.T) {
 func TestReleasedWaitsForTheEnd(t *testing.T) {
 	b := newBench(t, 2)
 	b.told(assign("a", 3, 1))
-	b.told(releasing("a", 3))
+	b.told(terminating("a", 3))
 	b.want(list{"start 3", "stop 3"}, nil)
-	b.told(releasing("a", 3), releasing("a", 4)) // it never heard of 4
+	b.told(terminating("a", 3), terminating("a", 4)) // it never heard of 4
 	b.want(nil, nil)
 	b.Ended(task("a"), 3, Outcome{Kind: Failed, Reason: "killed"})
 	b.want(nil, list{"released 3"})
 	b.answer()
 	b.want(nil, nil) // the record is older than the answer, and was obeyed already
-	b.told(releasing("a", 4))
+	b.told(terminating("a", 4))
 	b.want(nil, list{"released 4"})
 }
 
@@ -133,7 +133,7 @@ func TestEvictedWhileSaving(t *testing.T) {
 	b.told(a)
 	a.Preempting = true
 	b.told(a)
-	b.told(releasing("a", 1))
+	b.told(terminating("a", 1))
 	b.want(list{"start 1", "save 1", "stop 1"}, nil)
 	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
 	b.want(nil, list{"released 1"})

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	lease = 10 * time.Second
-	beat  = 2 * time.Second
+	lease     = 10 * time.Second
+	heartbeat = 2 * time.Second
 )
 
 // hub is a leader in memory around the real state and scheduler: what a test cuts
@@ -83,10 +83,10 @@ func (h *hub) record(worker string) agent.Record {
 	if w == nil {
 		return out
 	}
-	for _, hold := range w.Holds {
+	for _, hold := range w.Allocations {
 		t := h.state.TaskAt(hold.Task)
-		a := agent.Assignment{Task: t.Work.Key, Generation: hold.Generation, Slots: hold.Slots, Releasing: hold.Releasing}
-		if !hold.Releasing {
+		a := agent.Assignment{Task: t.Work.Key, Generation: hold.Generation, Slots: hold.Slots, Terminating: hold.Terminating}
+		if !hold.Terminating {
 			a.Work, a.Preempting = t.Work, t.Preempting
 			for _, p := range t.Parts {
 				a.Gang = append(a.Gang, agent.Part{Worker: p.Worker, Slots: p.Slots})
@@ -184,7 +184,7 @@ func (h *hub) Open(ctx context.Context, o agent.Offer) (agent.Session, agent.Wel
 	}
 	h.sessions[o.Worker] = l
 	l.send(h.record(o.Worker))
-	return l, agent.Welcome{Leader: "hub", Lease: lease, Beat: beat}, nil
+	return l, agent.Welcome{Leader: "hub", Lease: lease, Heartbeat: heartbeat}, nil
 }
 
 func (l *line) send(m any) {
@@ -207,10 +207,10 @@ func (l *line) say(do func()) error {
 	return nil
 }
 
-func (l *line) Beat(n uint64) error {
+func (l *line) Heartbeat(n uint64) error {
 	return l.say(func() {
 		l.hub.heard[l.worker] = time.Now()
-		l.send(agent.Heard{Beat: n})
+		l.send(agent.Heard{Heartbeat: n})
 	})
 }
 
@@ -256,7 +256,7 @@ func (l *line) Cached(keys []api.Key) error {
 	return l.say(func() { l.hub.apply(command.Cache{Worker: l.worker, Incarnation: l.incarnation, Cached: keys}) })
 }
 
-func (l *line) Farewell() error {
+func (l *line) Deregister() error {
 	return l.say(func() {
 		delete(l.hub.sessions, l.worker)
 		l.hub.apply(command.Leave{Worker: l.worker})

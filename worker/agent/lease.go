@@ -26,9 +26,9 @@ func part(d time.Duration, of float64) time.Duration { return time.Duration(floa
 
 // Welcome begins a session: reports that nobody answered are to be sent again, and
 // the record is not known until the coordinator sends it.
-func (c *Core) Welcome(sent, length, beat time.Duration) {
-	// Between a beat and the answer to the next all is well.
-	seek := min(max(part(length, seekAt), beat*7/4), part(length, stopAt)*9/10)
+func (c *Core) Welcome(sent, length, heartbeat time.Duration) {
+	// Between a heartbeat and the answer to the next all is well.
+	seek := min(max(part(length, seekAt), heartbeat*7/4), part(length, stopAt)*9/10)
 	c.lease = lease{length: length, heard: sent, seek: seek}
 	c.record, c.outbox.index = nil, 0
 }

@@ -27,13 +27,13 @@ type Part struct {
 
 // Assignment is this worker's part of a generation of a task.
 type Assignment struct {
-	Task       api.Key
-	Generation uint64
-	Slots      int
-	Releasing  bool      // to be stopped, and reported Released
-	Preempting bool      // to save its state and stop
-	Work       *api.Work // nil if Releasing
-	Gang       []Part    // all of it, sorted by worker; nil if Releasing
+	Task        api.Key
+	Generation  uint64
+	Slots       int
+	Terminating bool      // to be stopped, and reported Released
+	Preempting  bool      // to save its state and stop
+	Work        *api.Work // nil if Terminating
+	Gang        []Part    // all of it, sorted by worker; nil if Terminating
 }
 
 // Record is all that the coordinator expects of a worker, as its state has it.
@@ -42,8 +42,8 @@ type Record struct {
 	Assignments []Assignment
 }
 
-// Heard answers a beat and all before it.
-type Heard struct{ Beat uint64 }
+// Heard answers a heartbeat and all before it.
+type Heard struct{ Heartbeat uint64 }
 
 // ReportKind is what a report says.
 type ReportKind uint8

@@ -28,7 +28,7 @@ func coordinator(t *testing.T, identity server.Caller) (*client.Client, *replica
 	t.Helper()
 	m := replica.NewMemory("c1", time.Now)
 	cfg := server.DefaultConfig()
-	cfg.Replica, cfg.Lease, cfg.Beat, cfg.PlanGap = m, 4*time.Second, 400*time.Millisecond, 0
+	cfg.Replica, cfg.Lease, cfg.Heartbeat, cfg.PlanGap = m, 4*time.Second, 400*time.Millisecond, 0
 	cfg.Identify = func(context.Context) (server.Caller, error) { return identity, nil }
 	s, err := server.New(cfg)
 	if err != nil {
@@ -118,7 +118,7 @@ func TestOverTheWire(t *testing.T) {
 		}
 	}
 	if n := memory.Snapshot().WorkerCount(); n != 0 {
-		t.Errorf("%d workers are still known after their farewell", n)
+		t.Errorf("%d workers are still known after their deregistering", n)
 	}
 	if err := memory.Snapshot().Check(); err != nil {
 		t.Error(err)

@@ -21,23 +21,23 @@ type Coordinator interface {
 
 // Welcome is what a session begins with.
 type Welcome struct {
-	Leader string
-	Lease  time.Duration // how long the leader waits for a beat
-	Beat   time.Duration // how often to send one
+	Leader    string
+	Lease     time.Duration // how long the leader waits for a heartbeat
+	Heartbeat time.Duration // how often to send one
 }
 
 // Session is one stream to the leader. One goroutine sends and one receives.
 type Session interface {
-	Beat(number uint64) error
+	Heartbeat(number uint64) error
 	Report(r Report) error
 	Progress(task api.Key, generation uint64, p Progress) error
 	Lines(task api.Key, generation, first uint64, lines []Line) error
 	Points(task api.Key, generation uint64, points []Point) error
 	// Cached says all the data that is at hand now, sorted.
 	Cached(keys []api.Key) error
-	// Farewell says that the worker goes for good. Receive returns io.EOF once the
+	// Deregister says that the worker goes for good. Receive returns io.EOF once the
 	// leader knows.
-	Farewell() error
+	Deregister() error
 	// Receive waits for what the leader says: a Heard, an Answer or a Record.
 	Receive() (any, error)
 }
@@ -45,12 +45,12 @@ type Session interface {
 // link is a session with its two goroutines. What is sent waits in a queue, so that
 // a stalled network never holds up the worker's loop, which watches its lease.
 type link struct {
-	session Session
-	end     context.CancelCauseFunc
-	sent    uint64                   // number of the last report in the queue
-	beats   map[uint64]time.Duration // when those that were not answered were sent
-	beat    uint64                   // number of the last
-	leaving bool                     // farewell was said
+	session    Session
+	end        context.CancelCauseFunc
+	sent       uint64                   // number of the last report in the queue
+	heartbeats map[uint64]time.Duration // when those that were not answered were sent
+	heartbeat  uint64                   // number of the last
+	leaving    bool                     // it has deregistered
 
 	mu      sync.Mutex
 	queue   []func(Session) error
@@ -62,7 +62,7 @@ type link struct {
 const maxUnsaid = 256
 
 func newLink(s Session, end context.CancelCauseFunc) *link {
-	return &link{session: s, end: end, beats: map[uint64]time.Duration{}, waiting: make(chan struct{}, 1)}
+	return &link{session: s, end: end, heartbeats: map[uint64]time.Duration{}, waiting: make(chan struct{}, 1)}
 }
 
 // say queues something that has to arrive.

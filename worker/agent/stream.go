@@ -42,11 +42,11 @@ func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
 		return nil, Welcome{}, refusal(err)
 	}
 	w := m.GetWelcome()
-	if w == nil || w.LeaseMs == 0 || w.BeatMs == 0 {
+	if w == nil || w.LeaseMs == 0 || w.HeartbeatMs == 0 {
 		return nil, Welcome{}, fmt.Errorf("the coordinator began a session with %T, not with a welcome", m.Message)
 	}
 	return s, Welcome{
-		Leader: w.Coordinator, Lease: time.Duration(w.LeaseMs) * time.Millisecond, Beat: time.Duration(w.BeatMs) * time.Millisecond,
+		Leader: w.Coordinator, Lease: time.Duration(w.LeaseMs) * time.Millisecond, Heartbeat: time.Duration(w.HeartbeatMs) * time.Millisecond,
 	}, nil
 }
 
@@ -68,9 +68,9 @@ type call struct {
 	works map[api.Key]*api.Work
 }
 
-// Beat implements Session.
-func (s *call) Beat(number uint64) error {
-	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Beat{Beat: &apiv1.Beat{Number: number}}})
+// Heartbeat implements Session.
+func (s *call) Heartbeat(number uint64) error {
+	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Heartbeat{Heartbeat: &apiv1.Heartbeat{Number: number}}})
 }
 
 var reportKinds = map[ReportKind]apiv1.ReportKind{
@@ -120,9 +120,9 @@ func (s *call) Cached(keys []api.Key) error {
 	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Cached{Cached: m}})
 }
 
-// Farewell implements Session.
-func (s *call) Farewell() error {
-	err := s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Farewell{Farewell: &apiv1.Farewell{}}})
+// Deregister implements Session.
+func (s *call) Deregister() error {
+	err := s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Deregister{Deregister: &apiv1.Deregister{}}})
 	if err != nil {
 		return err
 	}
@@ -137,8 +137,8 @@ func (s *call) Receive() (any, error) {
 			return nil, err
 		}
 		switch m := m.Message.(type) {
-		case *apiv1.ConnectResponse_Beat:
-			return Heard{Beat: m.Beat.GetNumber()}, nil
+		case *apiv1.ConnectResponse_Heartbeat:
+			return Heard{Heartbeat: m.Heartbeat.GetNumber()}, nil
 		case *apiv1.ConnectResponse_Report:
 			return Answer{Number: m.Report.GetNumber(), Index: m.Report.GetIndex(), Refusal: m.Report.GetRefused()}, nil
 		case *apiv1.ConnectResponse_Assignments:
@@ -182,9 +182,9 @@ func (s *call) assignment(m *apiv1.Assignment) (Assignment, error) {
 		return Assignment{}, err
 	}
 	a := Assignment{
-		Task: task, Generation: m.GetGeneration(), Slots: int(m.GetSlots()), Releasing: m.GetReleasing(), Preempting: m.GetPreempting(),
+		Task: task, Generation: m.GetGeneration(), Slots: int(m.GetSlots()), Terminating: m.GetTerminating(), Preempting: m.GetPreempting(),
 	}
-	if a.Releasing {
+	if a.Terminating {
 		return a, nil
 	}
 	for _, g := range m.GetGang() {

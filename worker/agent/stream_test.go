@@ -19,11 +19,11 @@ func TestARecordRemembersWorks(t *testing.T) {
 	key := work.Key.String()
 	m := &apiv1.Assignments{Index: 7, Assignments: []*apiv1.Assignment{
 		{Task: key, Generation: 2, Slots: 1, Gang: []*apiv1.GangMember{{Worker: "w1", Slots: 1, Host: "h"}}, Work: work.Encode()},
-		{Task: key, Generation: 1, Releasing: true},
+		{Task: key, Generation: 1, Terminating: true},
 	}}
 	c := newCall()
 	r, err := c.record(m)
-	if err != nil || r.Index != 7 || len(r.Assignments) != 2 || r.Assignments[0].Work.Name() != "a" || !r.Assignments[1].Releasing {
+	if err != nil || r.Index != 7 || len(r.Assignments) != 2 || r.Assignments[0].Work.Name() != "a" || !r.Assignments[1].Terminating {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	m.Assignments[0].Work, m.Assignments[0].Preempting = nil, true
@@ -70,7 +70,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		r, err := newCall().record(&m)
 		for _, a := range r.Assignments {
-			if err == nil && !a.Releasing && (a.Work == nil || a.Slots < 1 || len(a.Gang) == 0) {
+			if err == nil && !a.Terminating && (a.Work == nil || a.Slots < 1 || len(a.Gang) == 0) {
 				t.Errorf("half an assignment: %+v", a)
 			}
 		}

@@ -28,16 +28,16 @@ type world struct {
 	count  int
 	faults bool
 
-	state   *state.State
-	planner *scheduler.Planner
-	reign   int // number of the leader; 0 while there is none
-	reigns  int
-	heard   map[string]time.Duration
-	pending bool
-	nodes   []*node
-	began   map[string]bool // what was ever started, by worker, incarnation, task and generation
-	lost    int
-	quit    int
+	state       *state.State
+	planner     *scheduler.Planner
+	leadership  int // number of the leader; 0 while there is none
+	leaderships int
+	heard       map[string]time.Duration
+	pending     bool
+	nodes       []*node
+	began       map[string]bool // what was ever started, by worker, incarnation, task and generation
+	lost        int
+	quit        int
 }
 
 var seeds = flag.Int("seeds", 3, "how many bad worlds to play, from seed 1 on")
@@ -69,11 +69,11 @@ type live struct {
 // session carries messages in order, each way, until one side gives up. While the
 // node is cut off they wait.
 type session struct {
-	node   *node
-	reign  int
-	open   bool
-	sent   uint64 // number of the last report sent
-	toward map[bool][]func()
+	node       *node
+	leadership int
+	open       bool
+	sent       uint64 // number of the last report sent
+	toward     map[bool][]func()
 }
 
 type event struct {
@@ -126,7 +126,7 @@ func (w *world) apply(c command.Command) state.Result {
 func (w *world) announce(c state.Change) {
 	for _, n := range w.nodes {
 		s := n.session
-		if s == nil || !s.open || s.reign != w.reign {
+		if s == nil || !s.open || s.leadership != w.leadership {
 			continue
 		}
 		switch c.Kind {
@@ -143,7 +143,7 @@ func (w *world) announce(c state.Change) {
 }
 
 func (w *world) plan() {
-	if w.reign == 0 {
+	if w.leadership == 0 {
 		return
 	}
 	policy := scheduler.DefaultPolicy()
@@ -158,7 +158,7 @@ func (w *world) plan() {
 // tick calls workers lost whose lease is over, and plans.
 func (w *world) tick() {
 	w.after(time.Second, w.tick)
-	if w.reign == 0 {
+	if w.leadership == 0 {
 		return
 	}
 	for v := range w.state.Workers("") {
@@ -171,7 +171,7 @@ func (w *world) tick() {
 		}
 		w.lost++
 		w.apply(command.Lost{Worker: v.ID, Incarnation: v.Incarnation})
-		if s := n.session; s != nil && s.reign == w.reign {
+		if s := n.session; s != nil && s.leadership == w.leadership {
 			w.closeSession(s)
 		}
 	}
@@ -179,7 +179,7 @@ func (w *world) tick() {
 }
 
 func (w *world) depose() {
-	w.reign = 0
+	w.leadership = 0
 	for _, n := range w.nodes {
 		if n.session != nil {
 			w.closeSession(n.session)
@@ -189,8 +189,8 @@ func (w *world) depose() {
 }
 
 func (w *world) elect() {
-	w.reigns++
-	w.reign, w.planner, w.heard = w.reigns, new(scheduler.Planner), map[string]time.Duration{}
+	w.leaderships++
+	w.leadership, w.planner, w.heard = w.leaderships, new(scheduler.Planner), map[string]time.Duration{}
 	for v := range w.state.Workers("") {
 		w.heard[v.ID] = w.now
 	}
@@ -240,16 +240,16 @@ func (w *world) deliver(s *session, up bool) {
 	first()
 }
 
-// beat is the node's regular word; without a session it asks for one.
-func (w *world) beat(n *node) {
-	w.after(leaseLength/6, func() { w.beat(n) })
+// heartbeat is the node's regular word; without a session it asks for one.
+func (w *world) heartbeat(n *node) {
+	w.after(leaseLength/6, func() { w.heartbeat(n) })
 	if !n.up {
 		return
 	}
 	if n.session != nil && n.core.Cut() {
 		w.closeSession(n.session)
 	}
-	if n.session == nil && !n.cut && w.reign != 0 {
+	if n.session == nil && !n.cut && w.leadership != 0 {
 		w.join(n)
 	}
 	if s := n.session; s != nil {
@@ -262,7 +262,7 @@ func (w *world) beat(n *node) {
 }
 
 func (w *world) join(n *node) {
-	s := &session{node: n, reign: w.reign, open: true, toward: map[bool][]func(){}}
+	s := &session{node: n, leadership: w.leadership, open: true, toward: map[bool][]func(){}}
 	n.session = s
 	sent := w.now
 	w.send(s, true, func() {
@@ -296,10 +296,10 @@ func (w *world) sendRecord(s *session) {
 
 func recordOf(s *state.State, id string) Record {
 	out := Record{Index: s.Index()}
-	for _, h := range s.Worker(id).Holds {
+	for _, h := range s.Worker(id).Allocations {
 		t := s.TaskAt(h.Task)
-		a := Assignment{Task: t.Work.Key, Generation: h.Generation, Slots: h.Slots, Releasing: h.Releasing}
-		if !h.Releasing {
+		a := Assignment{Task: t.Work.Key, Generation: h.Generation, Slots: h.Slots, Terminating: h.Terminating}
+		if !h.Terminating {
 			a.Work, a.Preempting = t.Work, t.Preempting
 			for _, p := range t.Parts {
 				a.Gang = append(a.Gang, Part{Worker: p.Worker, Slots: p.Slots})
@@ -485,7 +485,7 @@ func (w *world) fault() {
 			w.pump(n)
 		}
 	case 4:
-		if w.reign != 0 && w.chance(4) {
+		if w.leadership != 0 && w.chance(4) {
 			w.depose()
 		}
 	}
@@ -501,7 +501,7 @@ func newWorld(t *testing.T, seed uint64, nodes int) *world {
 		n := &node{id: fmt.Sprintf("w%02d", i), slots: 1 + i%4, runs: map[api.Key]*live{}}
 		w.nodes = append(w.nodes, n)
 		w.boot(n)
-		w.after(w.between(0, time.Second), func() { w.beat(n); w.watch(n) })
+		w.after(w.between(0, time.Second), func() { w.heartbeat(n); w.watch(n) })
 	}
 	w.tick()
 	w.fault()
@@ -529,7 +529,7 @@ func (w *world) over() bool {
 }
 
 func TestCoresKeepTheRulesInABadWorld(t *testing.T) {
-	var lost, quit, reigns int
+	var lost, quit, leaderships int
 	for seed := uint64(1); seed <= uint64(*seeds); seed++ {
 		w := newWorld(t, seed, 20)
 		for i := range 300 {
@@ -542,7 +542,7 @@ func TestCoresKeepTheRulesInABadWorld(t *testing.T) {
 			e.do()
 		}
 		t.Logf("seed %d: over at %v: %d done, %d failed, %d cancelled; %d lost, %d quit, %d leaders", seed, w.now,
-			w.state.Count(state.Done), w.state.Count(state.Failed), w.state.Count(state.Cancelled), w.lost, w.quit, w.reigns)
+			w.state.Count(state.Done), w.state.Count(state.Failed), w.state.Count(state.Cancelled), w.lost, w.quit, w.leaderships)
 		if !w.over() {
 			plan := scheduler.Make(w.state.Snapshot(), w.clock(), scheduler.DefaultPolicy())
 			for task := range w.state.Tasks(0) {
@@ -552,7 +552,7 @@ func TestCoresKeepTheRulesInABadWorld(t *testing.T) {
 			}
 			t.Fatalf("seed %d: tasks did not end", seed)
 		}
-		lost, quit, reigns = lost+w.lost, quit+w.quit, reigns+w.reigns
+		lost, quit, leaderships = lost+w.lost, quit+w.quit, leaderships+w.leaderships
 		if err := w.state.Check(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -562,7 +562,7 @@ func TestCoresKeepTheRulesInABadWorld(t *testing.T) {
 			}
 		}
 	}
-	if lost == 0 || quit == 0 || reigns < 3**seeds {
-		t.Errorf("%d workers lost, %d processes ended by themselves, %d leaders: too tame a world", lost, quit, reigns)
+	if lost == 0 || quit == 0 || leaderships < 3**seeds {
+		t.Errorf("%d workers lost, %d processes ended by themselves, %d leaders: too tame a world", lost, quit, leaderships)
 	}
 }

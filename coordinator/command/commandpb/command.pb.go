@@ -58,7 +58,7 @@ type Entry struct {
 	Level         uint32          `protobuf:"varint,1001,opt,name=level,proto3" json:"level,omitempty"` // of the vocabulary that it takes to read this entry
 	AtMs          int64           `protobuf:"varint,1002,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
 	Request       string          `protobuf:"bytes,1003,opt,name=request,proto3" json:"request,omitempty"`
-	Actor         string          `protobuf:"bytes,1004,opt,name=actor,proto3" json:"actor,omitempty"`
+	Principal     string          `protobuf:"bytes,1004,opt,name=principal,proto3" json:"principal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,9 +337,9 @@ func (x *Entry) GetRequest() string {
 	return ""
 }
 
-func (x *Entry) GetActor() string {
+func (x *Entry) GetPrincipal() string {
 	if x != nil {
-		return x.Actor
+		return x.Principal
 	}
 	return ""
 }
@@ -1720,7 +1720,7 @@ var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
 	"\n" +
-	"\rcommand.proto\x12\x0eg2c.command.v1\"\x9f\n" +
+	"\rcommand.proto\x12\x0eg2c.command.v1\"\xa7\n" +
 	"\n" +
 	"\x05Entry\x120\n" +
 	"\x06submit\x18\x01 \x01(\v2\x16.g2c.command.v1.SubmitH\x00R\x06submit\x12*\n" +
@@ -1751,8 +1751,8 @@ const file_command_proto_rawDesc = "" +
 	"\x06forget\x18\x18 \x01(\v2\x16.g2c.command.v1.ForgetH\x00R\x06forget\x12\x15\n" +
 	"\x05level\x18\xe9\a \x01(\rR\x05level\x12\x14\n" +
 	"\x05at_ms\x18\xea\a \x01(\x03R\x04atMs\x12\x19\n" +
-	"\arequest\x18\xeb\a \x01(\tR\arequest\x12\x15\n" +
-	"\x05actor\x18\xec\a \x01(\tR\x05actorB\t\n" +
+	"\arequest\x18\xeb\a \x01(\tR\arequest\x12\x1d\n" +
+	"\tprincipal\x18\xec\a \x01(\tR\tprincipalB\t\n" +
 	"\acommand\"\xdf\x01\n" +
 	"\x06Submit\x12\x1e\n" +
 	"\n" +

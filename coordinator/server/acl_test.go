@@ -10,9 +10,9 @@ import (
 	"g2c/coordinator/replica"
 )
 
-// Every call that a coordinator answers has a permit, and no permit is for a call
+// Every call that a coordinator answers has an ACL rule, and no ACL rule is for a call
 // that there is not.
-func TestEveryCallHasAPermit(t *testing.T) {
+func TestEveryCallHasAnACLRule(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Replica = replica.NewMemory("c1", time.Now)
 	cfg.Identify = byNobody
@@ -26,14 +26,14 @@ func TestEveryCallHasAPermit(t *testing.T) {
 	for service, info := range g.GetServiceInfo() {
 		for _, m := range info.Methods {
 			calls["/"+service+"/"+m.Name] = true
-			if _, ok := permits["/"+service+"/"+m.Name]; !ok {
-				t.Errorf("/%s/%s has no permit", service, m.Name)
+			if _, ok := acl["/"+service+"/"+m.Name]; !ok {
+				t.Errorf("/%s/%s has no ACL rule", service, m.Name)
 			}
 		}
 	}
-	for method := range permits {
+	for method := range acl {
 		if !calls[method] {
-			t.Errorf("%s has a permit and is no call", method)
+			t.Errorf("%s has an ACL rule and is no call", method)
 		}
 	}
 }
@@ -41,13 +41,13 @@ func TestEveryCallHasAPermit(t *testing.T) {
 // Who may do what, in a table: one call for each degree.
 func TestAllow(t *testing.T) {
 	everybody := map[string]*who{
-		"nobody":    {right: nothing},
-		"viewer":    {right: viewer},
-		"submitter": {right: submitter},
-		"operator":  {right: operator},
-		"admin":     {right: admin},
-		"worker":    {right: worker},
-		"confined":  {right: admin, project: "p"},
+		"nobody":    {role: nothing},
+		"viewer":    {role: viewer},
+		"submitter": {role: submitter},
+		"operator":  {role: operator},
+		"admin":     {role: admin},
+		"worker":    {role: worker},
+		"confined":  {role: admin, project: "p"},
 	}
 	for method, allowed := range map[string][]string{
 		"/g2c.v1.TaskService/ListTasks":                             {"viewer", "submitter", "operator", "admin", "confined"},
@@ -62,7 +62,7 @@ func TestAllow(t *testing.T) {
 	} {
 		got := map[string]bool{}
 		for name, w := range everybody {
-			err := permits[method].allow(method, w)
+			err := acl[method].allow(method, w)
 			got[name] = err == nil
 			if k := rpcerr.KindOf(err); err != nil && k != rpcerr.NotPermitted && k != rpcerr.Unauthenticated {
 				t.Errorf("%s by %s: %v", method, name, err)

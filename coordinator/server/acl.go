@@ -12,24 +12,24 @@ import (
 	apiv1 "g2c/api/v1"
 )
 
-// right is how much a caller may do. Each has those before it, but for worker: it is
+// role is how much a caller may do. Each has those before it, but for worker: it is
 // apart.
-type right int
+type role int
 
 const (
-	nothing right = iota
+	nothing role = iota
 	viewer
 	submitter
 	operator
 	admin
-	worker right = -1
+	worker role = -1
 )
 
-// rights are the roles of tokens, as they stand in the state.
-var rights = map[string]right{"viewer": viewer, "submitter": submitter, "operator": operator, "admin": admin}
+// roles are those of tokens, as they stand in the state.
+var roles = map[string]role{"viewer": viewer, "submitter": submitter, "operator": operator, "admin": admin}
 
-func (r right) String() string {
-	for name, v := range rights {
+func (r role) String() string {
+	for name, v := range roles {
 		if v == r {
 			return name
 		}
@@ -40,18 +40,18 @@ func (r right) String() string {
 	return "nothing"
 }
 
-// permit says who may make a call, and where it is answered.
-type permit struct {
-	least   right // right that it takes
-	worker  bool  // workers may, too
-	global  bool  // not for callers who are confined to a project
-	here    bool  // answered by whichever coordinator is asked
-	orHere  bool  // answered here if there is no leader to pass it on to
-	outside bool  // a call of gRPC's own, for everybody with a certificate
+// aclRule says who may make a call, and where it is answered.
+type aclRule struct {
+	least   role // role that it takes
+	worker  bool // workers may, too
+	global  bool // not for callers who are confined to a project
+	here    bool // answered by whichever coordinator is asked
+	orHere  bool // answered here if there is no leader to pass it on to
+	outside bool // a call of gRPC's own, for everybody with a certificate
 }
 
-// permits is the authorisation: every call there is.
-var permits = map[string]permit{
+// acl is the authorisation: every call there is.
+var acl = map[string]aclRule{
 	apiv1.ExperimentService_Submit_FullMethodName:           {least: submitter},
 	apiv1.ExperimentService_GetExperiment_FullMethodName:    {least: viewer},
 	apiv1.ExperimentService_ListExperiments_FullMethodName:  {least: viewer},
@@ -95,26 +95,26 @@ var permits = map[string]permit{
 }
 
 // allow refuses a call that its caller may not make.
-func (p permit) allow(method string, w *who) error {
+func (p aclRule) allow(method string, w *who) error {
 	switch {
-	case p.outside, w.right == worker && p.worker:
+	case p.outside, w.role == worker && p.worker:
 		return nil
-	case w.right == nothing:
-		return rpcerr.New(rpcerr.Unauthenticated, "%s shows no token, which this cluster asks for", w.actor).
+	case w.role == nothing:
+		return rpcerr.New(rpcerr.Unauthenticated, "%s shows no token, which this cluster asks for", w.principal).
 			WithHint("set --token or G2C_TOKEN; `g2c token create` makes one")
-	case w.right < p.least:
-		return rpcerr.New(rpcerr.NotPermitted, "%s has the role %s: %s takes the role %s", w.actor, w.right, path.Base(method), p.least).
+	case w.role < p.least:
+		return rpcerr.New(rpcerr.NotPermitted, "%s has the role %s: %s takes the role %s", w.principal, w.role, path.Base(method), p.least).
 			WithHint("%s", p.instead(w))
 	case p.global && w.project != "":
-		return rpcerr.New(rpcerr.NotPermitted, "%s is for project %s alone: %s is about all of them", w.actor, w.project, path.Base(method)).
+		return rpcerr.New(rpcerr.NotPermitted, "%s is for project %s alone: %s is about all of them", w.principal, w.project, path.Base(method)).
 			WithHint("show a token that is for all projects")
 	}
 	return nil
 }
 
 // instead says what a caller whose role does not do can show in its place.
-func (p permit) instead(w *who) string {
-	if w.right == worker {
+func (p aclRule) instead(w *who) string {
+	if w.role == worker {
 		return "a worker's certificate serves `g2c worker` alone: show one of `g2c certs issue --role client`"
 	}
 	return fmt.Sprintf("show a token of that role: an admin makes one with `g2c token create --role %s`", p.least)
