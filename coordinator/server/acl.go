@@ -48,11 +48,12 @@ type aclRule struct {
 	here    bool // answered by whichever coordinator is asked
 	orHere  bool // answered here if there is no leader to pass it on to
 	outside bool // a call of gRPC's own, for everybody with a certificate
+	bulk    bool // its caller sends messages as large as there are
 }
 
 // acl is the authorisation: every call there is.
 var acl = map[string]aclRule{
-	apiv1.ExperimentService_Submit_FullMethodName:           {least: submitter},
+	apiv1.ExperimentService_Submit_FullMethodName:           {least: submitter, bulk: true},
 	apiv1.ExperimentService_GetExperiment_FullMethodName:    {least: viewer},
 	apiv1.ExperimentService_ListExperiments_FullMethodName:  {least: viewer},
 	apiv1.ExperimentService_CancelExperiment_FullMethodName: {least: submitter},
@@ -66,7 +67,7 @@ var acl = map[string]aclRule{
 	apiv1.TaskService_ReadMetrics_FullMethodName:  {least: viewer},
 
 	apiv1.DataService_StatData_FullMethodName:   {least: viewer, worker: true},
-	apiv1.DataService_UploadData_FullMethodName: {least: submitter},
+	apiv1.DataService_UploadData_FullMethodName: {least: submitter, bulk: true},
 
 	apiv1.WorkerService_ListWorkers_FullMethodName:   {least: viewer},
 	apiv1.WorkerService_SetWorkerMode_FullMethodName: {least: operator, global: true},

@@ -53,13 +53,19 @@ type Limits struct {
 	CallsPerSecond float64 // of one caller, on average
 	Burst          int     // of one caller, at once
 	InFlight       int     // calls of all callers together, streams left out
+	CallerInFlight int     // calls of one caller
 	Streams        int     // of all callers together
 	CallerStreams  int     // of one caller
-	SubmitBytes    int64   // of all submissions that are being read
 	JournalBytes   int     // of all journals together
-	UploadBytes    int64   // of one upload
-	Uploads        int     // at a time
-	SpoolFree      int64   // bytes that uploads leave free where they are spooled
+
+	// Memory that messages of submissions and uploads take while they are read. It is
+	// taken before they are.
+	BulkBytes, CallerBulkBytes int64
+
+	UploadBytes            int64 // of one upload
+	Uploads, CallerUploads int   // at a time
+	UploadRate             int64 // bytes a second that an upload has to come with, from its beginning on
+	SpoolFree              int64 // bytes that uploads leave free where they are spooled
 }
 
 // DefaultConfig suits a cluster of a few thousand workers. Replica, Identify and
@@ -73,8 +79,9 @@ func DefaultConfig() Config {
 		PlanEvery: time.Second,
 		PlanGap:   10 * time.Millisecond,
 		Limits: Limits{
-			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, Streams: 20_000, CallerStreams: 256, SubmitBytes: 512 << 20,
-			JournalBytes: 256 << 20, UploadBytes: 64 << 30, Uploads: 4, SpoolFree: 1 << 30,
+			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, CallerInFlight: 1024, Streams: 20_000, CallerStreams: 256,
+			JournalBytes: 256 << 20, BulkBytes: 768 << 20, CallerBulkBytes: 192 << 20,
+			UploadBytes: 64 << 30, Uploads: 16, CallerUploads: 4, UploadRate: 128 << 10, SpoolFree: 1 << 30,
 		},
 		Clock: clock.Real{},
 		Log:   slog.New(slog.DiscardHandler),
@@ -91,9 +98,15 @@ func (c *Config) Validate() error {
 			WithHint("make the lease at least five heartbeats")
 	case c.Keep <= 0 || c.PlanEvery <= 0 || c.PlanGap < 0:
 		return fault.New(fault.ErrSpec, "times that are not positive: keep %v, plan every %v, plan gap %v", c.Keep, c.PlanEvery, c.PlanGap)
-	case c.Limits.CallsPerSecond <= 0 || c.Limits.Burst <= 0 || c.Limits.InFlight <= 0 || c.Limits.Streams <= 0 ||
-		c.Limits.CallerStreams <= 0 || c.Limits.SubmitBytes <= 0 || c.Limits.Uploads <= 0:
+	case !c.Limits.positive():
 		return fault.New(fault.ErrSpec, "limits that let nothing through: %+v", c.Limits)
 	}
 	return nil
+}
+
+// positive says whether the limits let something of everything through.
+func (l Limits) positive() bool {
+	return l.CallsPerSecond > 0 && l.Burst > 0 && l.InFlight > 0 && l.CallerInFlight > 0 && l.Streams > 0 && l.CallerStreams > 0 &&
+		l.JournalBytes > 0 && l.BulkBytes >= maxMessageBytes && l.CallerBulkBytes >= maxMessageBytes &&
+		l.UploadBytes > 0 && l.Uploads > 0 && l.CallerUploads > 0 && l.UploadRate > 0
 }

@@ -94,12 +94,6 @@ func (s *Server) ended(method string, began time.Time, err *error) {
 // unary is the interceptor of calls with one answer.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	defer s.ended(info.FullMethod, s.cfg.Clock.Now(), &err)
-	select {
-	case s.inFlight <- struct{}{}:
-		defer func() { <-s.inFlight }()
-	default:
-		return nil, rpcerr.New(rpcerr.TooFast, "this coordinator has %d calls to answer already", cap(s.inFlight)).WithHint("wait a moment")
-	}
 	if _, has := ctx.Deadline(); !has {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
@@ -109,6 +103,10 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if err != nil {
 		return nil, err
 	}
+	if err := s.inFlight.take(c.caller.String(), 1); err != nil {
+		return nil, err
+	}
+	defer s.inFlight.give(c.caller.String(), 1)
 	if !c.aclRule.here {
 		if !c.aclRule.orHere || header(ctx, apiv1.HereHeader) == "" {
 			resp, done, err := s.elsewhere(ctx, c, req)
@@ -132,21 +130,22 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 // stream is the interceptor of all other calls.
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer s.ended(info.FullMethod, s.cfg.Clock.Now(), &err)
-	select {
-	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
-	default:
-		return rpcerr.New(rpcerr.TooFast, "this coordinator has %d streams already", cap(s.streams)).WithHint("wait a moment")
-	}
 	ctx := ss.Context()
 	c, err := s.receive(ctx, info.FullMethod)
 	if err != nil {
 		return err
 	}
-	if !s.limiter.open(c.caller.String(), s.cfg.Limits.CallerStreams) {
-		return rpcerr.New(rpcerr.TooFast, "%s has %d streams already", c.caller, s.cfg.Limits.CallerStreams).WithHint("close some")
+	caller := c.caller.String()
+	if err := s.streams.take(caller, 1); err != nil {
+		return err
 	}
-	defer s.limiter.close(c.caller.String())
+	defer s.streams.give(caller, 1)
+	if c.aclRule.bulk { // of the message that is being read, here or on its way to the leader
+		if err := s.bulk.take(caller, maxMessageBytes); err != nil {
+			return err
+		}
+		defer s.bulk.give(caller, maxMessageBytes)
+	}
 	if !c.aclRule.here {
 		conn, err := s.leaderConn(ctx, c)
 		if err != nil {

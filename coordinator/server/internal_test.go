@@ -90,19 +90,6 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// A caller has so many streams, and no more until one ends.
-func TestStreamsAreCounted(t *testing.T) {
-	l := newLimiter(Limits{CallsPerSecond: 1, Burst: 1}, clock.Real{})
-	if !l.open("a", 2) || !l.open("a", 2) || l.open("a", 2) || !l.open("b", 2) {
-		t.Error("a caller has two streams, and another one has its own")
-	}
-	l.close("a")
-	l.close("b")
-	if !l.open("a", 2) || len(l.streams) != 1 {
-		t.Errorf("after an end: %v", l.streams)
-	}
-}
-
 // Lines said again are kept once, and old ones go.
 func TestJournalLines(t *testing.T) {
 	j := newJournals(1 << 20)

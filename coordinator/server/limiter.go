@@ -19,7 +19,6 @@ type limiter struct {
 
 	mu      sync.Mutex
 	buckets map[string]*bucket
-	streams map[string]int // open ones, by caller
 }
 
 type bucket struct {
@@ -28,7 +27,7 @@ type bucket struct {
 }
 
 func newLimiter(l Limits, c clock.Clock) *limiter {
-	return &limiter{rate: l.CallsPerSecond, burst: float64(l.Burst), clock: c, buckets: map[string]*bucket{}, streams: map[string]int{}}
+	return &limiter{rate: l.CallsPerSecond, burst: float64(l.Burst), clock: c, buckets: map[string]*bucket{}}
 }
 
 // allow takes a token of a caller's bucket, if there is one.
@@ -66,25 +65,5 @@ func (l *limiter) makeRoom(now time.Time) {
 		if b.fill(now, l.rate, l.burst); b.tokens >= l.burst {
 			delete(l.buckets, name)
 		}
-	}
-}
-
-// open counts a stream of a caller, unless they have as many as they may.
-func (l *limiter) open(caller string, most int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.streams[caller] >= most {
-		return false
-	}
-	l.streams[caller]++
-	return true
-}
-
-// close counts it no more.
-func (l *limiter) close(caller string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.streams[caller]--; l.streams[caller] == 0 {
-		delete(l.streams, caller)
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -24,10 +25,11 @@ type Server struct {
 	health  *health.Server
 	metrics *metrics
 
-	inFlight chan struct{}
-	streams  chan struct{}
-	uploads  chan struct{}
-	reading  atomic.Int64 // bytes of submissions that are being read
+	inFlight *share // calls
+	streams  *share
+	bulk     *share // bytes of memory for messages of submissions and uploads
+	uploads  *share
+	spooled  *share // bytes of disk that uploads under way may still take
 
 	leadership atomic.Pointer[leadership] // nil while this coordinator does not lead
 	mu         sync.Mutex
@@ -46,8 +48,12 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes), health: health.NewServer(),
-		inFlight: make(chan struct{}, cfg.Limits.InFlight), streams: make(chan struct{}, cfg.Limits.Streams), changed: make(chan struct{}),
-		uploads: make(chan struct{}, cfg.Limits.Uploads),
+		inFlight: newShare("calls to answer", int64(cfg.Limits.InFlight), int64(cfg.Limits.CallerInFlight)),
+		streams:  newShare("streams", int64(cfg.Limits.Streams), int64(cfg.Limits.CallerStreams)),
+		bulk:     newShare("bytes of submissions and uploads in memory", cfg.Limits.BulkBytes, cfg.Limits.CallerBulkBytes),
+		uploads:  newShare("uploads under way", int64(cfg.Limits.Uploads), int64(cfg.Limits.CallerUploads)),
+		spooled:  newShare("bytes of uploads on its disk", math.MaxInt64, math.MaxInt64),
+		changed:  make(chan struct{}),
 	}
 	s.peers = &peers{dial: cfg.Dial}
 	if cfg.Store != nil {

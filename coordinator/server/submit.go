@@ -32,8 +32,9 @@ const (
 func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitRequest, apiv1.SubmitResponse]) error {
 	ctx, cancel := context.WithTimeout(stream.Context(), 10*callTimeout)
 	defer cancel()
+	w := whoOf(ctx)
 	var held int64
-	defer func() { s.reading.Add(-held) }()
+	defer func() { s.bulk.give(w.caller.String(), held) }()
 	recv := func() (*apiv1.SubmitRequest, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -41,16 +42,15 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 		return nextOf(s.cfg.Clock, callTimeout, stream.Recv)
 	}
 	in, err := readSubmission(recv, func(bytes int64) error {
-		held += bytes
-		if s.reading.Add(bytes) > s.cfg.Limits.SubmitBytes {
-			return rpcerr.New(rpcerr.TooFast, "this coordinator reads %d bytes of submissions already", s.cfg.Limits.SubmitBytes).WithHint("wait a moment")
+		if err := s.bulk.take(w.caller.String(), bytes); err != nil {
+			return err
 		}
+		held += bytes
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	w := whoOf(ctx)
 	if in.header.Project == "" {
 		in.header.Project = state.DefaultProject
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -49,14 +50,12 @@ func (s *data) UploadData(stream uploadStream) error {
 	if s.cfg.Store == nil {
 		return rpcerr.New(rpcerr.Unsupported, "this cluster's coordinators have no store for data").WithHint("start them with --store")
 	}
-	select {
-	case s.uploads <- struct{}{}:
-		defer func() { <-s.uploads }()
-	default:
-		return rpcerr.New(rpcerr.TooFast, "%d uploads are under way already", cap(s.uploads)).WithHint("wait a moment")
+	caller := whoOf(stream.Context()).principal
+	if err := s.uploads.take(caller, 1); err != nil {
+		return err
 	}
-	recv := func() (*apiv1.UploadDataRequest, error) { return nextOf(s.cfg.Clock, callTimeout, stream.Recv) }
-	m, err := recv()
+	defer s.uploads.give(caller, 1)
+	m, err := nextOf(s.cfg.Clock, callTimeout, stream.Recv)
 	if err != nil {
 		return err
 	}
@@ -74,7 +73,7 @@ func (s *data) UploadData(stream uploadStream) error {
 		}
 		return stream.SendAndClose(&apiv1.UploadDataResponse{Repeated: true})
 	}
-	if err := s.keep(stream, recv, h, k); err != nil {
+	if err := s.keep(stream, h, k); err != nil {
 		return err
 	}
 	if _, err := s.write(stream.Context(), h.RequestId, command.Audit{Verb: "upload data", Subject: h.Fingerprint, Outcome: "ok"}); err != nil {
@@ -84,8 +83,14 @@ func (s *data) UploadData(stream uploadStream) error {
 }
 
 // keep spools an upload, checks it and stores it.
-func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, error), h *apiv1.UploadHeader, k api.Key) (err error) {
-	if err := s.room(h.SizeBytes); err != nil {
+func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err error) {
+	caller := whoOf(stream.Context()).principal
+	if err := s.spooled.take(caller, h.SizeBytes); err != nil {
+		return err
+	}
+	in := &incoming{data: s, stream: stream, size: h.SizeBytes, began: s.cfg.Clock.Now()}
+	defer func() { s.spooled.give(caller, in.left()) }()
+	if err := s.room(); err != nil {
 		return err
 	}
 	spool, err := os.CreateTemp(s.cfg.Spool, spoolPattern)
@@ -93,7 +98,7 @@ func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, 
 		return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
 	}
 	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
-	if err := s.receiveChunks(recv, spool, h.SizeBytes); err != nil {
+	if err := in.receive(spool, func(n int64) { s.spooled.give(caller, n) }); err != nil {
 		return err
 	}
 	body := io.NewSectionReader(spool, 0, h.SizeBytes)
@@ -107,12 +112,13 @@ func (s *data) keep(stream uploadStream, recv func() (*apiv1.UploadDataRequest, 
 	if err := s.cfg.Store.Put(stream.Context(), api.DataName(k), body); err != nil {
 		return storeFailed("store data "+k.Short(), err)
 	}
-	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "principal", whoOf(stream.Context()).principal)
+	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "principal", caller)
 	return nil
 }
 
-// room refuses to spool so many bytes where too little would be left.
-func (s *data) room(bytes int64) error {
+// room refuses to spool more where too little would be left once all that is under way
+// has come.
+func (s *data) room() error {
 	if s.cfg.SpoolRoom == nil {
 		return nil
 	}
@@ -120,39 +126,75 @@ func (s *data) room(bytes int64) error {
 	if err != nil {
 		return rpcerr.New(rpcerr.StoreFailed, "ask how much room there is for uploads: %w", err)
 	}
-	if free-bytes < s.cfg.Limits.SpoolFree {
-		return rpcerr.New(rpcerr.TooMany, "no room for an upload: %d MiB are free at the coordinator, %d MiB have to stay so", free>>20, s.cfg.Limits.SpoolFree>>20).
+	if promised := s.spooled.inAll(); free-promised < s.cfg.Limits.SpoolFree {
+		return rpcerr.New(rpcerr.TooMany, "no room for an upload: %d MiB are free at the coordinator, uploads under way take %d of them, and %d MiB have to stay so",
+			free>>20, promised>>20, s.cfg.Limits.SpoolFree>>20).
 			WithHint("make room on its disk, or say --shared-paths if workers can open the spec's paths")
 	}
 	return nil
 }
 
-// receiveChunks writes the chunks of an upload, which have to be as long as was said.
-func (s *data) receiveChunks(recv func() (*apiv1.UploadDataRequest, error), out io.Writer, size int64) error {
-	var got int64
-	for {
-		m, err := recv()
+// incoming is an upload that comes.
+type incoming struct {
+	*data
+	stream uploadStream
+	size   int64
+	got    int64
+	began  time.Time
+}
+
+// left is how many bytes are still to come.
+func (in *incoming) left() int64 { return in.size - in.got }
+
+// patience is how long the next chunk may take: silence has a limit, and so has the
+// whole, since a drop now and then would hold a place for ever.
+func (in *incoming) patience() time.Duration {
+	due := in.began.Add(callTimeout + time.Duration(float64(in.got)/float64(in.cfg.Limits.UploadRate)*float64(time.Second)))
+	return min(callTimeout, due.Sub(in.cfg.Clock.Now()))
+}
+
+// receive writes the chunks of an upload, which have to be as long as was said, and
+// says how much of the disk each took.
+func (in *incoming) receive(out io.Writer, took func(n int64)) error {
+	for in.left() > 0 {
+		wait := in.patience()
+		if wait <= 0 {
+			return rpcerr.New(rpcerr.TooSlow, "an upload came with %d bytes in %v, at least %d bytes a second are wanted",
+				in.got, in.cfg.Clock.Now().Sub(in.began).Round(time.Second), in.cfg.Limits.UploadRate).
+				WithHint("upload from nearer by, or say --shared-paths if workers can open the spec's paths")
+		}
+		m, err := nextOf(in.cfg.Clock, wait, in.stream.Recv)
 		if errors.Is(err, io.EOF) {
-			break
+			return in.wrongSize("%d came", in.got)
 		}
 		if err != nil {
 			return err
 		}
-		got += int64(len(m.GetChunk()))
-		if got > size || len(m.GetChunk()) == 0 {
-			break
+		n := int64(len(m.GetChunk()))
+		if n == 0 || n > in.left() {
+			return in.wrongSize("%d and then a chunk of %d came", in.got, n)
 		}
-		if err := s.room(int64(len(m.GetChunk()))); err != nil { // others write there as well
+		if err := in.room(); err != nil { // others write there as well
 			return err
 		}
 		if _, err := out.Write(m.GetChunk()); err != nil {
 			return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
 		}
+		in.got += n
+		took(n)
 	}
-	if got != size {
-		return rpcerr.New(rpcerr.BadRequest, "an upload of %d bytes, and %d or more came", size, got)
+	m, err := nextOf(in.cfg.Clock, callTimeout, in.stream.Recv)
+	if err == nil {
+		return in.wrongSize("%d more came", len(m.GetChunk()))
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
 	}
 	return nil
+}
+
+func (in *incoming) wrongSize(format string, a ...any) error {
+	return rpcerr.New(rpcerr.BadRequest, "an upload of %d bytes, and "+format, append([]any{in.size}, a...)...)
 }
 
 // patient reads as long as somebody waits for it.
