@@ -14,7 +14,7 @@ import (
 // newCerts is `g2c certs`.
 func newCerts() *cobra.Command {
 	c := &cobra.Command{Use: "certs", Short: "Make a small certificate authority, and certificates"}
-	c.AddCommand(newCertsInit(), newCertsIssue(), newCertsRenew())
+	c.AddCommand(newCertsInit(), newCertsIssue(), newCertsShow(), newCertsRenew())
 	asGroup(c)
 	return c
 }
@@ -56,9 +56,10 @@ func newCertsIssue() *cobra.Command {
 		Use:   "issue DIR",
 		Short: "Issue a certificate by the authority in a folder",
 		Long: `Issue a certificate by the authority in a folder. Its role and name are what its
-holder is: a coordinator and a worker have those of --id. Issued into the folder of a
-running process, it is taken up without a restart. The identity of somebody else is
-replaced only with --force.`,
+holder is: a coordinator and a worker have those of --id. What a client may do follows
+from --grant and --project, unless the cluster says otherwise (g2c users set). Issued into
+the folder of a running process, it is taken up without a restart. The identity of
+somebody else is replaced only with --force.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Role, r.Valid = pki.Role(role), time.Duration(days)*24*time.Hour
@@ -71,16 +72,49 @@ replaced only with --force.`,
 			if err := pki.Issue(args[0], out, r); err != nil {
 				return err
 			}
-			return answer(c, map[string]any{"role": role, "name": r.Name, "dir": out, "days": days}, "issued %s/%s into %s, for %s", r.Role, r.Name, out, plural(days, "day"))
+			p, err := pki.Holder(out)
+			if err != nil {
+				return err
+			}
+			return answer(c, map[string]any{"role": role, "name": r.Name, "dir": out, "days": days, "serial": p.Serial},
+				"issued %s/%s into %s, for %s; serial %s", r.Role, r.Name, out, plural(days, "day"), p.Serial)
 		},
 	}
 	c.Flags().StringVar(&role, "role", "", strings.Join(roleNames(), ", "))
 	c.Flags().StringVar(&r.Name, "name", "", "name of its holder")
+	c.Flags().StringVar(&r.Grant.Role, "grant", "", "what a client may do: "+strings.Join(pki.GrantRoles(), ", ")+" (default: as the cluster says)")
+	c.Flags().StringVar(&r.Grant.Project, "project", "", "the only project that a client sees (with --grant)")
 	c.Flags().StringSliceVar(&r.Hosts, "host", nil, "name or address under which others reach it (repeatable)")
 	c.Flags().IntVar(&days, "days", int(pki.LeafValid/(24*time.Hour)), "how long it is valid")
 	addForce(c, &r.Force)
 	c.Flags().StringVarP(&out, "out", "o", "", "folder for the certificate")
 	return c
+}
+
+func newCertsShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show DIR",
+		Short: "Say whose certificate is in a folder, what it grants, until when, and its serial number",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := pki.Holder(args[0])
+			if err != nil {
+				return err
+			}
+			grants := "what the cluster says"
+			switch {
+			case p.Role != pki.Client:
+				grants = "what a " + string(p.Role) + " does"
+			case p.Grant.Project != "":
+				grants = p.Grant.Role + " of project " + p.Grant.Project
+			case p.Grant.Role != "":
+				grants = p.Grant.Role
+			}
+			return answer(c, map[string]any{
+				"role": p.Role, "name": p.Name, "grant": p.Grant.Role, "project": p.Grant.Project, "serial": p.Serial, "notAfter": p.NotAfter.UTC(),
+			}, "%s\ngrants: %s\nserial: %s\nuntil:  %s", p, grants, p.Serial, p.NotAfter.UTC().Format(time.DateTime))
+		},
+	}
 }
 
 func roleNames() []string {

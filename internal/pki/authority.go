@@ -95,6 +95,7 @@ func newAuthority(dir string, older []byte) error {
 type Request struct {
 	Role  Role
 	Name  string
+	Grant Grant         // of a client; the zero Grant leaves it to the cluster
 	Hosts []string      // names and addresses under which others reach it
 	Valid time.Duration // LeafValid if zero
 	From  time.Time     // now if zero
@@ -106,6 +107,9 @@ type Request struct {
 // running process can take it up.
 func Issue(caDir, outDir string, r Request) error {
 	if err := checkSubject(r.Role, r.Name); err != nil {
+		return err
+	}
+	if err := r.Grant.check(r.Role); err != nil {
 		return err
 	}
 	if r.Valid == 0 {
@@ -125,7 +129,7 @@ func Issue(caDir, outDir string, r Request) error {
 	}
 	t := &x509.Certificate{
 		SerialNumber: serial(),
-		Subject:      pkix.Name{Organization: []string{"g2c"}, OrganizationalUnit: []string{string(r.Role)}, CommonName: r.Name},
+		Subject:      pkix.Name{Organization: []string{"g2c"}, OrganizationalUnit: append([]string{string(r.Role)}, r.Grant.units()...), CommonName: r.Name},
 		NotBefore:    r.From,
 		NotAfter:     r.From.Add(r.Valid),
 		KeyUsage:     x509.KeyUsageDigitalSignature,

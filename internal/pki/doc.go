@@ -12,7 +12,8 @@
 // Hosts stand in certificates for programs that check them (curl, Prometheus).
 // Ours check role and name.
 //
-// Certificates are not revoked: give them days, and issue them anew. Both files
+// Revoking is the cluster's: it keeps the serial numbers that it does not believe
+// any more. Both files
 // can be replaced while a process runs; connections that are open outlive the
 // certificate they began with, so servers ask Peer.Check on every call.
 //

@@ -110,6 +110,24 @@ func (id *Identity) Watch(ctx context.Context, every time.Duration, tell func(er
 	}
 }
 
+// Holder is whose certificate is in a folder, believed or not.
+func Holder(dir string) (Peer, error) {
+	path := filepath.Join(dir, leaf)
+	b, err := read(path)
+	if err != nil {
+		return Peer{}, err
+	}
+	all, err := certificates(path, b)
+	if err != nil {
+		return Peer{}, err
+	}
+	p, err := peerIn(all[0])
+	if err != nil {
+		return Peer{}, fault.New(fault.ErrSpec, "%s: %w", path, err)
+	}
+	return p, nil
+}
+
 // Self is this process's own identity.
 func (id *Identity) Self() Peer { return id.current.Load().self }
 

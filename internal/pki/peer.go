@@ -51,6 +51,8 @@ func host(r Role) string { return string(r) + ".g2c.internal" }
 type Peer struct {
 	Role     Role
 	Name     string
+	Grant    Grant     // that its certificate states
+	Serial   string    // of its certificate: lower-case hex
 	NotAfter time.Time // when its certificate ends
 }
 
@@ -82,7 +84,11 @@ func peerIn(leaf *x509.Certificate) (Peer, error) {
 	if err != nil {
 		return Peer{}, err
 	}
-	return Peer{Role: role, Name: name, NotAfter: leaf.NotAfter}, nil
+	grant, err := grantIn(role, leaf.Subject.OrganizationalUnit)
+	if err != nil {
+		return Peer{}, err
+	}
+	return Peer{Role: role, Name: name, Grant: grant, Serial: serialText(leaf.SerialNumber), NotAfter: leaf.NotAfter}, nil
 }
 
 func uri(role Role, name string) *url.URL {

@@ -298,3 +298,36 @@ func TestWhatIsNotIssued(t *testing.T) {
 		t.Errorf("the key's mode is %v, %v", info.Mode(), err)
 	}
 }
+
+// What a certificate grants is read as it was written; one that says it in a way nobody
+// understands grants nothing and lets nobody in.
+func TestGrants(t *testing.T) {
+	dir := t.TempDir()
+	must(t, pki.InitCA(dir))
+	for _, g := range []pki.Grant{{}, {Role: "viewer"}, {Role: "admin", Project: "kidney"}} {
+		out := filepath.Join(t.TempDir(), "ann")
+		must(t, pki.Issue(dir, out, pki.Request{Role: pki.Client, Name: "ann", Grant: g}))
+		id, err := pki.Load(out)
+		must(t, err)
+		holder, err := pki.Holder(out)
+		must(t, err)
+		if id.Self().Grant != g || holder != id.Self() || pki.CheckSerial(holder.Serial) != nil {
+			t.Errorf("%+v became %+v", g, holder)
+		}
+	}
+	for _, r := range []pki.Request{
+		{Role: pki.Worker, Name: "w", Grant: pki.Grant{Role: "viewer"}},
+		{Role: pki.Client, Name: "ann", Grant: pki.Grant{Role: "owner"}},
+		{Role: pki.Client, Name: "ann", Grant: pki.Grant{Project: "kidney"}},
+		{Role: pki.Client, Name: "ann", Grant: pki.Grant{Role: "viewer", Project: "a/b"}},
+	} {
+		if err := pki.Issue(dir, t.TempDir(), r); fault.ExitCode(err) != fault.ExitSpec {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	for _, s := range []string{"", "0", "-1", "0a", "A", "x", strings.Repeat("f", 41)} {
+		if pki.CheckSerial(s) == nil {
+			t.Errorf("%q passes for a serial number", s)
+		}
+	}
+}
