@@ -888,8 +888,8 @@ func (*ConnectRequest_Deregister) isConnectRequest_Message() {}
 type Hello struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Worker string                 `protobuf:"bytes,1,opt,name=worker,proto3" json:"worker,omitempty"` // its id: the name in its certificate
-	// Tells this process from others of the same name. Later processes have higher
-	// ones: the time of the start will do.
+	// Tells this process from others of the same name: the one that a welcome named. In
+	// the first hello of a process it is the time of its start, for leaders that name none.
 	Incarnation   uint64   `protobuf:"fixed64,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	Numerics      string   `protobuf:"bytes,3,opt,name=numerics,proto3" json:"numerics,omitempty"` // class
 	Device        string   `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`
@@ -897,6 +897,8 @@ type Hello struct {
 	Host          string   `protobuf:"bytes,6,opt,name=host,proto3" json:"host,omitempty"`
 	Slots         uint32   `protobuf:"varint,7,opt,name=slots,proto3" json:"slots,omitempty"`
 	Cached        []string `protobuf:"bytes,8,rep,name=cached,proto3" json:"cached,omitempty"` // fingerprints of data at hand, sorted
+	Boot          string   `protobuf:"bytes,9,opt,name=boot,proto3" json:"boot,omitempty"`     // of the host: another one after each start of the machine
+	Issue         bool     `protobuf:"varint,10,opt,name=issue,proto3" json:"issue,omitempty"` // no leader has welcomed this process yet: it asks for an incarnation
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -985,6 +987,20 @@ func (x *Hello) GetCached() []string {
 		return x.Cached
 	}
 	return nil
+}
+
+func (x *Hello) GetBoot() string {
+	if x != nil {
+		return x.Boot
+	}
+	return ""
+}
+
+func (x *Hello) GetIssue() bool {
+	if x != nil {
+		return x.Issue
+	}
+	return false
 }
 
 // Heartbeat asks for the lease to go on. It is sent every heartbeat_ms.
@@ -1623,8 +1639,10 @@ type Welcome struct {
 	// The leader takes the worker for lost when it has not heard a heartbeat for that long.
 	// The worker counts from when it sent the last heartbeat (the hello is one) that was
 	// answered, and has stopped everything when two thirds have passed.
-	LeaseMs       uint32 `protobuf:"varint,2,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
-	HeartbeatMs   uint32 `protobuf:"varint,3,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	LeaseMs     uint32 `protobuf:"varint,2,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
+	HeartbeatMs uint32 `protobuf:"varint,3,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	// The incarnation of the process from now on; 0: the one it said.
+	Incarnation   uint64 `protobuf:"fixed64,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1676,6 +1694,13 @@ func (x *Welcome) GetLeaseMs() uint32 {
 func (x *Welcome) GetHeartbeatMs() uint32 {
 	if x != nil {
 		return x.HeartbeatMs
+	}
+	return 0
+}
+
+func (x *Welcome) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
 	}
 	return 0
 }
@@ -2063,7 +2088,7 @@ const file_worker_proto_rawDesc = "" +
 	"\n" +
 	"deregister\x18\b \x01(\v2\x12.g2c.v1.DeregisterH\x00R\n" +
 	"deregisterB\t\n" +
-	"\amessage\"\xda\x01\n" +
+	"\amessage\"\x84\x02\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x06R\vincarnation\x12\x1a\n" +
@@ -2072,7 +2097,10 @@ const file_worker_proto_rawDesc = "" +
 	"\fmemory_bytes\x18\x05 \x01(\x03R\vmemoryBytes\x12\x12\n" +
 	"\x04host\x18\x06 \x01(\tR\x04host\x12\x14\n" +
 	"\x05slots\x18\a \x01(\rR\x05slots\x12\x16\n" +
-	"\x06cached\x18\b \x03(\tR\x06cached\"#\n" +
+	"\x06cached\x18\b \x03(\tR\x06cached\x12\x12\n" +
+	"\x04boot\x18\t \x01(\tR\x04boot\x12\x14\n" +
+	"\x05issue\x18\n" +
+	" \x01(\bR\x05issue\"#\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"\xb2\x01\n" +
 	"\x06Report\x12\x16\n" +
@@ -2119,11 +2147,12 @@ const file_worker_proto_rawDesc = "" +
 	"\theartbeat\x18\x02 \x01(\v2\x17.g2c.v1.HeartbeatAnswerH\x00R\theartbeat\x12.\n" +
 	"\x06report\x18\x03 \x01(\v2\x14.g2c.v1.ReportAnswerH\x00R\x06report\x127\n" +
 	"\vassignments\x18\x04 \x01(\v2\x13.g2c.v1.AssignmentsH\x00R\vassignmentsB\t\n" +
-	"\amessage\"i\n" +
+	"\amessage\"\x8b\x01\n" +
 	"\aWelcome\x12 \n" +
 	"\vcoordinator\x18\x01 \x01(\tR\vcoordinator\x12\x19\n" +
 	"\blease_ms\x18\x02 \x01(\rR\aleaseMs\x12!\n" +
-	"\fheartbeat_ms\x18\x03 \x01(\rR\vheartbeatMs\")\n" +
+	"\fheartbeat_ms\x18\x03 \x01(\rR\vheartbeatMs\x12 \n" +
+	"\vincarnation\x18\x04 \x01(\x06R\vincarnation\")\n" +
 	"\x0fHeartbeatAnswer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"V\n" +
 	"\fReportAnswer\x12\x16\n" +

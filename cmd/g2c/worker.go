@@ -11,6 +11,7 @@ import (
 
 	"g2c/api/client"
 	"g2c/checkpoint"
+	"g2c/internal/clock"
 	"g2c/internal/fault"
 	"g2c/internal/pki"
 	"g2c/internal/pki/grpctls"
@@ -86,6 +87,7 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	if offer.Host, err = os.Hostname(); err != nil {
 		return fault.New(fault.ErrUnavailable, "this machine has no name: %w", err)
 	}
+	offer.Boot = clock.BootID()
 	executor, class, done, err := f.executor(device, slots, log)
 	if err != nil {
 		return err

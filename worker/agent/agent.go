@@ -223,17 +223,18 @@ func (a *Agent) atHand(data api.Key) {
 
 // offer is what a session begins with.
 func (a *Agent) offer() Offer {
-	o := a.cfg.Offer
-	done := make(chan struct{})
+	offer := make(chan Offer, 1)
 	a.call(func() {
+		o := a.cfg.Offer
 		o.Cached = a.inventory.sorted()
-		close(done)
+		offer <- o
 	})
 	select {
-	case <-done:
+	case o := <-offer:
+		return o
 	case <-a.over:
+		return Offer{}
 	}
-	return o
 }
 
 func (a *Agent) ended(r *activity, err error) {
@@ -341,6 +342,7 @@ func (a *Agent) serve() error {
 	l := newLink(session, end)
 	a.call(func() {
 		a.link = l
+		a.named(welcome.Incarnation)
 		a.core.Welcome(sent, welcome.Lease, welcome.Heartbeat)
 		a.repeat()
 	})
@@ -361,6 +363,15 @@ func (a *Agent) serve() error {
 		}
 	})
 	return err
+}
+
+// named takes the name that the leader has given to this process. From now on it is
+// this one whatever another leader would call it: it may have work under that name.
+func (a *Agent) named(incarnation uint64) {
+	if incarnation != 0 {
+		a.cfg.Offer.Incarnation = incarnation
+	}
+	a.cfg.Offer.Named = true
 }
 
 // heartbeat asks for the lease to go on, again and again.

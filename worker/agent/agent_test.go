@@ -316,3 +316,28 @@ func TestALostDeviceEndsTheWorker(t *testing.T) {
 		c.end()
 	})
 }
+
+// A process asks for its name once: it keeps the one it was given over every session,
+// whoever leads then, since what it runs is assigned to that name.
+func TestAProcessIsNamedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t)
+		c := newCrew(t, h)
+		c.add(config(h, "w1", 1, &rehearse.Executor{Worker: "w1", For: 3 * time.Second}))
+		sweep(h, 3, api.Gang{})
+		for range 3 {
+			time.Sleep(time.Second)
+			h.breakAll()
+		}
+		h.until("all are done", allDone(3))
+		c.end()
+		if len(h.offers) < 4 {
+			t.Fatalf("%d sessions, want more", len(h.offers))
+		}
+		for i, o := range h.offers {
+			if named := i > 0; o.Named != named || named && o.Incarnation != 1 {
+				t.Errorf("session %d was opened by incarnation %d, named %v", i, o.Incarnation, o.Named)
+			}
+		}
+	})
+}

@@ -51,7 +51,7 @@ func execute(ctx context.Context, e Executor, a Assignment, out *Output) (err er
 		}
 	}()
 	if key := a.Work.Task.Key(); key != a.Task {
-		return fault.New(fault.ErrSpec, "the work that came with task %s has the key %s", a.Task.Short(), key.Short()).
+		return fault.New(fault.ErrUnavailable, "the work that came with task %s has the key %s", a.Task.Short(), key.Short()).
 			WithHint("coordinator and worker are of releases that disagree: update the older")
 	}
 	return e.Run(ctx, a, out)

@@ -35,6 +35,8 @@ type hub struct {
 	lines    int           // of logs that arrived
 	points   int
 	progress int
+	offers   []agent.Offer // of all sessions
+	issued   uint64        // incarnation
 }
 
 // line is a session as the hub has it.
@@ -175,6 +177,11 @@ func (h *hub) Open(ctx context.Context, o agent.Offer) (agent.Session, agent.Wel
 		h.mu.Lock()
 		return nil, agent.Welcome{}, ctx.Err()
 	}
+	h.offers = append(h.offers, o)
+	if !o.Named {
+		h.issued++
+		o.Incarnation = h.issued
+	}
 	l := &line{hub: h, worker: o.Worker, incarnation: o.Incarnation, down: make(chan any, 10_000)}
 	l.ctx, l.hangUp = context.WithCancel(ctx)
 	h.heard[o.Worker] = time.Now()
@@ -184,7 +191,7 @@ func (h *hub) Open(ctx context.Context, o agent.Offer) (agent.Session, agent.Wel
 	}
 	h.sessions[o.Worker] = l
 	l.send(h.record(o.Worker))
-	return l, agent.Welcome{Leader: "hub", Lease: lease, Heartbeat: heartbeat}, nil
+	return l, agent.Welcome{Leader: "hub", Incarnation: o.Incarnation, Lease: lease, Heartbeat: heartbeat}, nil
 }
 
 func (l *line) send(m any) {

@@ -9,7 +9,9 @@ import (
 // Offer is what a worker joins with.
 type Offer struct {
 	Worker      string
-	Incarnation uint64 // of this process; later ones have higher ones
+	Incarnation uint64 // of this process: as the coordinator named it, or the time of its start
+	Named       bool   // a coordinator has welcomed this process under its incarnation
+	Boot        string // of the host: another one after each start of the machine; empty if unknown
 	Class       string // numerics class
 	Device      string // kind of device
 	Memory      int64  // bytes a slot has

@@ -21,9 +21,11 @@ type Coordinator interface {
 
 // Welcome is what a session begins with.
 type Welcome struct {
-	Leader    string
-	Lease     time.Duration // how long the leader waits for a heartbeat
-	Heartbeat time.Duration // how often to send one
+	Leader string
+	// Incarnation is that of this process from now on; 0 for the one it offered.
+	Incarnation uint64
+	Lease       time.Duration // how long the leader waits for a heartbeat
+	Heartbeat   time.Duration // how often to send one
 }
 
 // Session is one stream to the leader. One goroutine sends and one receives.

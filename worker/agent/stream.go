@@ -28,7 +28,7 @@ func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
 	s := &call{stream: stream, works: map[api.Key]*api.Work{}}
 	hello := &apiv1.Hello{
 		Worker: o.Worker, Incarnation: o.Incarnation, Numerics: o.Class, Device: o.Device, MemoryBytes: o.Memory,
-		Host: o.Host, Slots: uint32(o.Slots),
+		Host: o.Host, Slots: uint32(o.Slots), Boot: o.Boot, Issue: !o.Named,
 	}
 	for _, k := range o.Cached {
 		hello.Cached = append(hello.Cached, k.String())
@@ -46,7 +46,7 @@ func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
 		return nil, Welcome{}, fmt.Errorf("the coordinator began a session with %T, not with a welcome", m.Message)
 	}
 	return s, Welcome{
-		Leader: w.Coordinator, Lease: time.Duration(w.LeaseMs) * time.Millisecond, Heartbeat: time.Duration(w.HeartbeatMs) * time.Millisecond,
+		Leader: w.Coordinator, Incarnation: w.Incarnation, Lease: time.Duration(w.LeaseMs) * time.Millisecond, Heartbeat: time.Duration(w.HeartbeatMs) * time.Millisecond,
 	}, nil
 }
 

@@ -29,8 +29,8 @@ func NewExecutor(pool *Pool) *Executor { return &Executor{pool: pool} }
 // Run implements agent.Executor.
 func (e *Executor) Run(ctx context.Context, a agent.Assignment, out *agent.Output) error {
 	if len(a.Gang) > 1 && a.Work.Gang.Min > 1 {
-		return fault.New(fault.ErrSpec, "%s asks for %d slots, and got them on %d workers: workers of this release train alone", a.Work.Name(), a.Work.Gang.Min, len(a.Gang)).
-			WithHint("set gang.min to 1, or give a worker as many slots")
+		return fault.New(fault.ErrUnavailable, "%s asks for %d slots, and got them on %d workers: workers of this release train alone", a.Work.Name(), a.Work.Gang.Min, len(a.Gang)).
+			WithHint("run coordinators of this release, which place it on one worker")
 	}
 	if first := a.Gang[0].Worker; first != e.pool.ID() {
 		out.Line(fmt.Sprintf("%s trains the task alone; these slots wait until it is done", first))

@@ -24,10 +24,11 @@ func assignment(gang api.Gang, workers ...string) agent.Assignment {
 
 func output() *agent.Output { return agent.NewOutput(time.Now, func() {}) }
 
-// A task that cannot do with one worker says so, and is not tried again.
+// A gang over workers that cannot train together says so, and is not the task's fault:
+// another place may do.
 func TestAGangOfWorkersIsRefusedInWords(t *testing.T) {
 	err := NewExecutor(NewPool("w1", &Runner{Device: device{}})).Run(t.Context(), assignment(api.Gang{Min: 2, Max: 2}, "w1", "w2"), output())
-	if !errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "gang.min") {
+	if !errors.Is(err, fault.ErrUnavailable) || errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "on 2 workers") {
 		t.Errorf("%v", err)
 	}
 }
