@@ -19,8 +19,8 @@ import (
 	"g2c/experiments/synthetic"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/lru"
 	"g2c/internal/pixelcache"
-	"g2c/internal/shelf"
 )
 
 // Opener opens data and keeps what it has opened last: the tasks of a sweep read the
@@ -37,8 +37,8 @@ type Opener struct {
 	Keep int64
 
 	once  sync.Once
-	sets  *shelf.Shelf[string, *dataset.Set] // by question
-	pools *shelf.Shelf[string, *pool]        // by question without what a division is
+	sets  *lru.Cache[string, *dataset.Set] // by question
+	pools *lru.Cache[string, *pool]        // by question without what a division is
 
 	showing sync.Mutex // one call of Progress at a time
 
@@ -64,8 +64,8 @@ func (o *Opener) open() {
 		if o.Cache == nil {
 			o.Cache = pixelcache.New(pixelcache.Options{}) // sets of the same images share them
 		}
-		o.sets = &shelf.Shelf[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: keep, Least: minKept}
-		o.pools = &shelf.Shelf[string, *pool]{Size: func(p *pool) int64 { return p.HeapBytes() }, Keep: keep, Least: 1}
+		o.sets = &lru.Cache[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: keep, Least: minKept}
+		o.pools = &lru.Cache[string, *pool]{Size: func(p *pool) int64 { return p.HeapBytes() }, Keep: keep, Least: 1}
 		o.found = map[string]*dataset.Report{}
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"g2c/api"
 	"g2c/experiments/synthetic"
 	"g2c/internal/dataset"
-	"g2c/internal/shelf"
+	"g2c/internal/lru"
 )
 
 // pool is labelled images that are divided several times, read once, with the sets cut
@@ -15,7 +15,7 @@ import (
 type pool struct {
 	*dataset.Pool
 	report *dataset.Report // on reading; nil for what is drawn
-	cuts   *shelf.Shelf[string, *dataset.Set]
+	cuts   *lru.Cache[string, *dataset.Set]
 }
 
 // maxCuts is how many sets of one pool are kept: they hold no pixels, but each lists its
@@ -24,7 +24,7 @@ const maxCuts = 32
 
 func newPool(p *dataset.Pool, r *dataset.Report) *pool {
 	one := func(*dataset.Set) int64 { return 1 }
-	return &pool{p, r, &shelf.Shelf[string, *dataset.Set]{Size: one, Keep: maxCuts}}
+	return &pool{p, r, &lru.Cache[string, *dataset.Set]{Size: one, Keep: maxCuts}}
 }
 
 // fold is the labelled images of every class in the splits of a fold.

@@ -12,8 +12,8 @@ import (
 	"g2c/checkpoint/store"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/lru"
 	"g2c/internal/pixelcache"
-	"g2c/internal/shelf"
 )
 
 // Packs opens data that lies in the store as packs, where whoever submitted a task
@@ -24,7 +24,7 @@ type Packs struct {
 	Cache *pixelcache.Cache // where packs are kept; nil: in memory
 
 	once sync.Once
-	kept *shelf.Shelf[api.Key, pack]
+	kept *lru.Cache[api.Key, pack]
 }
 
 // pack is the sets of a pack, and the files that they lie in, if any.
@@ -70,7 +70,7 @@ func (p *Packs) For(ctx context.Context, w api.Work) (Data, error) {
 // while they are wanted: a large one takes long.
 func (p *Packs) get(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
 	p.once.Do(func() {
-		p.kept = &shelf.Shelf[api.Key, pack]{Size: func(pack) int64 { return 1 }, Least: maxPacks, Stale: pack.spoilt}
+		p.kept = &lru.Cache[api.Key, pack]{Size: func(pack) int64 { return 1 }, Least: maxPacks, Stale: pack.spoilt}
 	})
 	got, err := p.kept.Get(ctx, k, func() (pack, error) { return p.read(ctx, k) })
 	if errors.Is(err, errNoPack) {

@@ -1,4 +1,4 @@
-package shelf
+package lru
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 // What was not asked for lately makes room; the last ones stay, and what takes none.
 func TestAShelfMakesRoom(t *testing.T) {
 	made := 0
-	s := &Shelf[int, int64]{Size: func(v int64) int64 { return v }, Keep: 50, Least: 4}
+	s := &Cache[int, int64]{Size: func(v int64) int64 { return v }, Keep: 50, Least: 4}
 	ask := func(key int, size int64) {
 		t.Helper()
 		v, err := s.Get(t.Context(), key, func() (int64, error) { made++; return size, nil })
@@ -35,7 +35,7 @@ func TestAShelfMakesRoom(t *testing.T) {
 
 // What failed is tried again: files come back, and who gave up speaks for themselves.
 func TestAShelfTriesAgain(t *testing.T) {
-	s := &Shelf[string, int]{Size: func(int) int64 { return 1 }, Least: 1}
+	s := &Cache[string, int]{Size: func(int) int64 { return 1 }, Least: 1}
 	broken := errors.New("the disk is away")
 	if _, err := s.Get(t.Context(), "q", func() (int, error) { return 0, broken }); !errors.Is(err, broken) {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestAShelfTriesAgain(t *testing.T) {
 
 // Who waits for another may give up.
 func TestNobodyHasToWait(t *testing.T) {
-	s := &Shelf[string, int]{Size: func(int) int64 { return 1 }, Least: 1}
+	s := &Cache[string, int]{Size: func(int) int64 { return 1 }, Least: 1}
 	_, err := s.Get(t.Context(), "q", func() (int, error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -80,7 +80,7 @@ func TestNobodyHasToWait(t *testing.T) {
 // What is of no use any more is made anew for whoever asks next.
 func TestAShelfForgetsWhatIsStale(t *testing.T) {
 	stale := map[int]bool{}
-	s := &Shelf[string, int]{Size: func(int) int64 { return 1 }, Least: 2, Stale: func(v int) bool { return stale[v] }}
+	s := &Cache[string, int]{Size: func(int) int64 { return 1 }, Least: 2, Stale: func(v int) bool { return stale[v] }}
 	made := 0
 	ask := func(want int) {
 		t.Helper()

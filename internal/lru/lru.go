@@ -1,7 +1,7 @@
-// Package shelf keeps what is costly to make and wanted again: each value is made once,
-// whoever asks meanwhile waits for it no longer than they like, and what was not asked
-// for lately makes room. Failures are not kept.
-package shelf
+// Package lru is a cache that forgets what was asked for least recently. It keeps what
+// is costly to make and wanted again: each value is made once, whoever asks meanwhile
+// waits for it no longer than they like. Failures are not kept.
+package lru
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"sync"
 )
 
-// Shelf keeps values by key. Its methods may be called from any goroutine; its fields
+// Cache keeps values by key. Its methods may be called from any goroutine; its fields
 // are set before the first.
-type Shelf[K comparable, V any] struct {
+type Cache[K comparable, V any] struct {
 	Size  func(V) int64 // of a value, in memory; what takes none is never put away
 	Keep  int64         // bytes that are kept, beside
 	Least int           // the last values, which stay whatever they take
@@ -32,7 +32,7 @@ type item[V any] struct {
 
 // Get is the value of a key, made unless it is there. Who asks for what another is
 // making waits for it; if the other gave up, they try themselves.
-func (s *Shelf[K, V]) Get(ctx context.Context, key K, make func() (V, error)) (V, error) {
+func (s *Cache[K, V]) Get(ctx context.Context, key K, make func() (V, error)) (V, error) {
 	var none V
 	for {
 		it, mine := s.claim(key)
@@ -55,14 +55,14 @@ func (s *Shelf[K, V]) Get(ctx context.Context, key K, make func() (V, error)) (V
 }
 
 // Len is how many values there are, those being made with them.
-func (s *Shelf[K, V]) Len() int {
+func (s *Cache[K, V]) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.items)
 }
 
 // claim finds a key's item, or has the caller make it.
-func (s *Shelf[K, V]) claim(key K) (it *item[V], mine bool) {
+func (s *Cache[K, V]) claim(key K) (it *item[V], mine bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.items == nil {
@@ -83,7 +83,7 @@ func (s *Shelf[K, V]) claim(key K) (it *item[V], mine bool) {
 }
 
 // stale tells whether a value is made and of no use any more.
-func (s *Shelf[K, V]) stale(it *item[V]) bool {
+func (s *Cache[K, V]) stale(it *item[V]) bool {
 	if s.Stale == nil {
 		return false
 	}
@@ -96,7 +96,7 @@ func (s *Shelf[K, V]) stale(it *item[V]) bool {
 }
 
 // make makes a value that was claimed. A panic, too, leaves nothing behind.
-func (s *Shelf[K, V]) make(key K, it *item[V], make func() (V, error)) {
+func (s *Cache[K, V]) make(key K, it *item[V], make func() (V, error)) {
 	it.err = context.Canceled // unless make returns
 	defer func() {
 		s.mu.Lock()
@@ -114,7 +114,7 @@ func (s *Shelf[K, V]) make(key K, it *item[V], make func() (V, error)) {
 // makeRoom forgets values that were not asked for lately while there is too much.
 // Whoever still uses one has it for as long as they need it. It is called with the
 // lock held.
-func (s *Shelf[K, V]) makeRoom() {
+func (s *Cache[K, V]) makeRoom() {
 	var sum int64
 	kept := 0
 	for _, key := range slices.Backward(slices.Clone(s.late)) {
@@ -135,7 +135,7 @@ func (s *Shelf[K, V]) makeRoom() {
 }
 
 // drop is called with the lock held.
-func (s *Shelf[K, V]) drop(key K) {
+func (s *Cache[K, V]) drop(key K) {
 	delete(s.items, key)
 	s.late = slices.DeleteFunc(s.late, func(k K) bool { return k == key })
 }
