@@ -10,6 +10,7 @@ import (
 
 	"g2c/api"
 	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
 	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
@@ -220,7 +221,7 @@ func (r *leadership) hear(ctx context.Context, s *session, at time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx.Err() != nil {
-		return rpcerr.New(rpcerr.NoLeader, "%s leads no more", r.cfg.Replica.ID())
+		return r.leadsNoMore()
 	}
 	if r.sessions[s.worker] != s {
 		return rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker)
@@ -309,3 +310,13 @@ func (r *leadership) forgetWorker(id string) {
 		r.cfg.Log.Warn("forget a worker", "worker", id, "why", err)
 	}
 }
+
+// connected says whether a worker has a session.
+func (r *leadership) connected(worker string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sessions[worker] != nil
+}
+
+// progressOf is how far a task is, nil if nobody said.
+func (r *leadership) progressOf(k api.Key) *apiv1.Progress { return r.journal.progressOf(k) }

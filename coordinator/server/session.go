@@ -13,7 +13,6 @@ import (
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
-	"g2c/coordinator/state"
 )
 
 // Limits of a session.
@@ -46,19 +45,17 @@ type session struct {
 	out    chan *apiv1.ConnectResponse // answers to be sent, in order
 	pace   *limiter
 
+	duty duty // of the sending goroutine
+
 	mu    sync.Mutex
 	known map[api.Key]bool // tasks that were assigned
-
-	// Of the sending goroutine:
-	sent   []*apiv1.Assignment
-	astray bool // the state had another worker in its place: what was sent is not so
 }
 
 // Connect implements apiv1.WorkerServiceServer.
 func (s *workers) Connect(stream workerStream) error {
-	r, _ := s.leading()
-	if r == nil {
-		return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
+	r, err := s.leadingNow()
+	if err != nil {
+		return err
 	}
 	at, hello, err := s.hello(stream)
 	if err != nil {
@@ -233,7 +230,7 @@ func (s *session) serve() error {
 		case <-s.ctx.Done():
 			return s.end()
 		case <-s.leadership.ctx.Done():
-			return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
+			return s.leadsNoMore()
 		case m := <-s.out:
 			if err := s.stream.Send(m); err != nil {
 				return err
@@ -275,72 +272,17 @@ func (s *session) end() error {
 
 // assign sends the worker its record, if that changed or always.
 func (s *session) assign(always bool) error {
-	snapshot := s.cfg.Replica.Snapshot()
-	w := snapshot.Worker(s.worker)
-	if w == nil || w.Lost || w.Incarnation != s.incarnation {
-		s.sent, s.astray = nil, true
-		return nil // its next heartbeat joins it again
-	}
-	var list []*apiv1.Assignment
-	for _, h := range w.Allocations {
-		list = append(list, assignment(snapshot, h))
-	}
-	if !always && !s.astray && slices.EqualFunc(list, s.sent, sameAssignment) {
+	m, tasks := s.duty.next(s.cfg.Replica.Snapshot(), s.worker, s.incarnation, always)
+	if m == nil {
 		return nil
 	}
-	before := map[string]bool{} // tasks whose work was sent with the last list
-	for _, a := range s.sent {
-		before[a.Task] = !a.Terminating
-	}
-	s.sent, s.astray = list, false
-	out := make([]*apiv1.Assignment, len(list))
 	s.mu.Lock()
 	if len(s.known) > maxKnown {
 		clear(s.known)
 	}
-	for i, h := range w.Allocations {
-		out[i] = list[i]
-		if t := snapshot.TaskAt(h.Task); !h.Terminating {
-			s.known[t.Work.Key] = true
-			if !before[list[i].Task] {
-				out[i] = withWork(list[i], t)
-			}
-		}
+	for _, k := range tasks {
+		s.known[k] = true
 	}
 	s.mu.Unlock()
-	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Assignments{
-		Assignments: &apiv1.Assignments{Index: snapshot.Index(), Assignments: out},
-	}})
-}
-
-// withWork adds a task's work, which does not come with every list.
-func withWork(a *apiv1.Assignment, t *state.Task) *apiv1.Assignment {
-	return &apiv1.Assignment{
-		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: t.Work.Encode(),
-	}
-}
-
-func assignment(snapshot *state.Snapshot, h state.Allocation) *apiv1.Assignment {
-	t := snapshot.TaskAt(h.Task)
-	a := &apiv1.Assignment{
-		Task: t.Work.Key.String(), Generation: h.Generation, Slots: uint32(h.Slots), Terminating: h.Terminating, Preempting: t.Preempting && !h.Terminating,
-	}
-	if h.Terminating {
-		return a
-	}
-	for _, p := range t.Parts {
-		m := &apiv1.GangMember{Worker: p.Worker, Slots: uint32(p.Slots)}
-		if w := snapshot.Worker(p.Worker); w != nil {
-			m.Host = w.Host
-		}
-		a.Gang = append(a.Gang, m)
-	}
-	return a
-}
-
-func sameAssignment(a, b *apiv1.Assignment) bool {
-	return a.Task == b.Task && a.Generation == b.Generation && a.Slots == b.Slots && a.Terminating == b.Terminating && a.Preempting == b.Preempting &&
-		slices.EqualFunc(a.Gang, b.Gang, func(x, y *apiv1.GangMember) bool {
-			return x.Worker == y.Worker && x.Slots == y.Slots && x.Host == y.Host
-		})
+	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Assignments{Assignments: m}})
 }

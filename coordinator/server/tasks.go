@@ -135,7 +135,7 @@ const linesOfMessage = 200
 // ReadLogs implements apiv1.TaskServiceServer.
 func (s *tasks) ReadLogs(req *apiv1.ReadLogsRequest, stream grpc.ServerStreamingServer[apiv1.ReadLogsResponse]) error {
 	ctx := stream.Context()
-	v, err := s.read(ctx)
+	v, during, err := s.readDuring(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,8 +166,8 @@ func (s *tasks) ReadLogs(req *apiv1.ReadLogsRequest, stream grpc.ServerStreaming
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-v.leadership.ctx.Done():
-			return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
+		case <-during.ctx.Done():
+			return s.leadsNoMore()
 		case <-more:
 		case <-s.cfg.Replica.Advanced(snapshot.Index()):
 		}

@@ -10,11 +10,21 @@ import (
 	"g2c/coordinator/state"
 )
 
-// view is a state as a caller sees it.
+// view is a state as a caller sees it, and what is known beside it.
 type view struct {
-	*leadership
 	*state.Snapshot
-	who *who
+	who  *who
+	live live
+}
+
+// live is what a leader knows and the state does not, for as long as it leads.
+type live interface {
+	// why says in words why a task is not running, as far as the last plan knows.
+	why(api.Key) string
+	// progressOf is how far a task is, nil if nobody said.
+	progressOf(api.Key) *apiv1.Progress
+	// connected says whether a worker has a session.
+	connected(worker string) bool
 }
 
 var taskStates = map[state.Status]apiv1.TaskState{
@@ -33,11 +43,11 @@ func (v *view) task(t *state.Task) *apiv1.Task {
 		Project: t.Project, Priority: int32(t.Priority), State: taskStates[t.Status], Reason: t.Reason,
 		Generation: t.Generation, Preempting: t.Preempting,
 		Attempts: uint32(t.Attempts), Failures: uint32(t.Failures), Completions: uint32(t.Completions),
-		SubmittedMs: t.Submitted, StartedMs: t.Started, EndedMs: t.Ended, Progress: v.journal.progressOf(t.Work.Key),
+		SubmittedMs: t.Submitted, StartedMs: t.Started, EndedMs: t.Ended, Progress: v.live.progressOf(t.Work.Key),
 		Home: t.Home,
 	}
 	if t.Status == state.Pending {
-		m.Waiting = v.why(t.Work.Key)
+		m.Waiting = v.live.why(t.Work.Key)
 	}
 	for _, p := range t.Parts {
 		m.Gang = append(m.Gang, &apiv1.GangPart{Worker: p.Worker, Slots: uint32(p.Slots)})
@@ -88,7 +98,7 @@ func (v *view) experiment(e *state.Experiment) *apiv1.Experiment {
 func (v *view) worker(w *state.Worker) *apiv1.Worker {
 	m := &apiv1.Worker{
 		Id: w.ID, Numerics: w.Class, Device: w.Device, MemoryBytes: w.Memory, Host: w.Host, Slots: uint32(w.Slots), Free: uint32(w.Free()),
-		Mode: modes[w.Mode], FromMs: w.From, UntilMs: w.Until, Reason: w.Reason, Lost: w.Lost, JoinedMs: w.Joined, Connected: v.connected(w.ID),
+		Mode: modes[w.Mode], FromMs: w.From, UntilMs: w.Until, Reason: w.Reason, Lost: w.Lost, JoinedMs: w.Joined, Connected: v.live.connected(w.ID),
 	}
 	for _, h := range w.Allocations {
 		t := v.TaskAt(h.Task)
@@ -152,11 +162,4 @@ func (v *view) taskOf(prefix string) (*state.Task, error) {
 		return nil, rpcerr.New(rpcerr.NotFound, "there is no task %s", prefix).WithHint("`g2c ps ID` lists an experiment's tasks")
 	}
 	return found, nil
-}
-
-// connected says whether a worker has a session.
-func (r *leadership) connected(worker string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sessions[worker] != nil
 }

@@ -5,7 +5,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/state"
 )
@@ -20,9 +19,6 @@ type watchStream = grpc.ServerStreamingServer[apiv1.WatchResponse]
 
 // watcher tells one caller of changes.
 type watcher struct {
-	*Server
-	leadership *leadership
-	who        *who
 	stream     watchStream
 	experiment string
 	seen       map[uint64]string // experiments that it was told of, by number
@@ -31,7 +27,7 @@ type watcher struct {
 // Watch implements apiv1.ExperimentServiceServer.
 func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 	ctx := stream.Context()
-	v, err := s.read(ctx)
+	v, during, err := s.readDuring(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,7 +36,7 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 			return err
 		}
 	}
-	w := &watcher{Server: s.Server, leadership: v.leadership, who: v.who, stream: stream, experiment: req.Experiment, seen: map[uint64]string{}}
+	w := &watcher{stream: stream, experiment: req.Experiment, seen: map[uint64]string{}}
 	after := req.AfterIndex
 	for {
 		if err := s.still(v.who); err != nil {
@@ -53,8 +49,8 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-v.leadership.ctx.Done():
-			return rpcerr.New(rpcerr.NoLeader, "%s leads no more", s.cfg.Replica.ID())
+		case <-during.ctx.Done():
+			return s.leadsNoMore()
 		case <-s.cfg.Replica.Advanced(after):
 		}
 		select {
@@ -62,7 +58,7 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 			return ctx.Err()
 		case <-s.cfg.Clock.After(watchGap):
 		}
-		v = &view{leadership: v.leadership, Snapshot: s.cfg.Replica.Snapshot(), who: v.who}
+		v = &view{Snapshot: s.cfg.Replica.Snapshot(), who: v.who, live: during}
 	}
 }
 

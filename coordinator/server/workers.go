@@ -63,14 +63,14 @@ func (s *workers) SetWorkerMode(ctx context.Context, req *apiv1.SetWorkerModeReq
 
 // RemoveWorker implements apiv1.WorkerServiceServer.
 func (s *workers) RemoveWorker(ctx context.Context, req *apiv1.RemoveWorkerRequest) (*apiv1.RemoveWorkerResponse, error) {
-	v, err := s.read(ctx)
+	_, during, err := s.readDuring(ctx)
 	if err != nil {
 		return nil, err
 	}
-	turn := v.turn(req.Id) // it cannot join meanwhile
+	turn := during.turn(req.Id) // it cannot join meanwhile
 	turn.Lock()
 	defer turn.Unlock()
-	if v.connected(req.Id) {
+	if during.connected(req.Id) {
 		return nil, rpcerr.New(rpcerr.Conflict, "worker %s is connected", req.Id).WithHint("drain it and stop its process first")
 	}
 	if req.Id == "" {

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"slices"
+
+	"g2c/api"
+	apiv1 "g2c/api/v1"
+	"g2c/coordinator/state"
+)
+
+// duty is what a session has told its worker to do, and so what there is to tell. It
+// knows nothing of streams. The zero duty has told nothing.
+type duty struct {
+	told   []*apiv1.Assignment
+	astray bool // the state had another process in the worker's place: what was told is not so
+}
+
+// next is what the worker's process is to be told of a state: all its assignments if
+// they changed, or always; nil if there is nothing to tell. Works, the large part, come
+// once for as long as their tasks stay on the list. It names the tasks to be done.
+func (d *duty) next(snapshot *state.Snapshot, worker string, incarnation uint64, always bool) (m *apiv1.Assignments, tasks []api.Key) {
+	w := snapshot.Worker(worker)
+	if w == nil || w.Lost || w.Incarnation != incarnation {
+		d.told, d.astray = nil, true
+		return nil, nil // its next heartbeat joins it again
+	}
+	list := make([]*apiv1.Assignment, len(w.Allocations))
+	for i, a := range w.Allocations {
+		list[i] = assignment(snapshot, a)
+	}
+	if !always && !d.astray && slices.EqualFunc(list, d.told, sameAssignment) {
+		return nil, nil
+	}
+	worked := map[string]bool{} // tasks whose work was told with the last list
+	for _, a := range d.told {
+		worked[a.Task] = !a.Terminating
+	}
+	d.told, d.astray = list, false
+	m = &apiv1.Assignments{Index: snapshot.Index(), Assignments: slices.Clone(list)}
+	for i, a := range w.Allocations {
+		if a.Terminating {
+			continue
+		}
+		t := snapshot.TaskAt(a.Task)
+		tasks = append(tasks, t.Work.Key)
+		if !worked[list[i].Task] {
+			m.Assignments[i] = withWork(list[i], t)
+		}
+	}
+	return m, tasks
+}
+
+// withWork adds a task's work, which does not come with every list.
+func withWork(a *apiv1.Assignment, t *state.Task) *apiv1.Assignment {
+	return &apiv1.Assignment{
+		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: t.Work.Encode(),
+	}
+}
+
+func assignment(snapshot *state.Snapshot, h state.Allocation) *apiv1.Assignment {
+	t := snapshot.TaskAt(h.Task)
+	a := &apiv1.Assignment{
+		Task: t.Work.Key.String(), Generation: h.Generation, Slots: uint32(h.Slots), Terminating: h.Terminating, Preempting: t.Preempting && !h.Terminating,
+	}
+	if h.Terminating {
+		return a
+	}
+	for _, p := range t.Parts {
+		m := &apiv1.GangMember{Worker: p.Worker, Slots: uint32(p.Slots)}
+		if w := snapshot.Worker(p.Worker); w != nil {
+			m.Host = w.Host
+		}
+		a.Gang = append(a.Gang, m)
+	}
+	return a
+}
+
+func sameAssignment(a, b *apiv1.Assignment) bool {
+	return a.Task == b.Task && a.Generation == b.Generation && a.Slots == b.Slots && a.Terminating == b.Terminating && a.Preempting == b.Preempting &&
+		slices.EqualFunc(a.Gang, b.Gang, func(x, y *apiv1.GangMember) bool {
+			return x.Worker == y.Worker && x.Slots == y.Slots && x.Host == y.Host
+		})
+}
