@@ -60,6 +60,7 @@ func (s *Server) receive(ctx context.Context, method string) (call, error) {
 	if err != nil {
 		if s.limiter.allow(c.String()) { // a flood is not to fill the log
 			s.cfg.Log.Warn("call refused", "method", method, "caller", c, "why", err)
+			s.refused.add(c.String(), method, err)
 		}
 		return call{}, err
 	}
@@ -77,6 +78,7 @@ func (s *Server) admit(ctx context.Context, c call) (context.Context, error) {
 	}
 	if err != nil {
 		s.cfg.Log.Warn("call refused", "method", c.method, "caller", c.caller, "why", err)
+		s.refused.add(c.caller.String(), c.method, err)
 		return nil, err
 	}
 	return withWho(ctx, w), nil

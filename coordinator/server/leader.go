@@ -44,7 +44,7 @@ func (s *Server) lead(ctx context.Context) {
 	s.cfg.Log.Info("this coordinator leads now", "index", s.cfg.Replica.Snapshot().Index())
 	s.setLeadership(r)
 	var loops sync.WaitGroup
-	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse, r.raiseNew} {
+	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse, r.raiseNew, r.recordRefusals} {
 		loops.Go(loop)
 	}
 	<-ctx.Done()

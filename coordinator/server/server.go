@@ -21,6 +21,7 @@ type Server struct {
 	repo    *checkpoint.Repo // nil without a store
 	peers   *peers
 	limiter *limiter
+	refused *refusals
 	journal *journals
 	health  *health.Server
 	metrics *metrics
@@ -47,7 +48,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes), health: health.NewServer(),
+		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), refused: newRefusals(cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes), health: health.NewServer(),
 		inFlight: newShare("calls to answer", int64(cfg.Limits.InFlight), int64(cfg.Limits.CallerInFlight)),
 		streams:  newShare("streams", int64(cfg.Limits.Streams), int64(cfg.Limits.CallerStreams)),
 		bulk:     newShare("bytes of submissions and uploads in memory", cfg.Limits.BulkBytes, cfg.Limits.CallerBulkBytes),

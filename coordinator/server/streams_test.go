@@ -118,23 +118,61 @@ func (h *heldLog) has(text string) bool {
 	return strings.Contains(h.text.String(), text)
 }
 
-// Who is refused is in the log of the coordinator, and costs the cluster no write.
-func TestARefusedCallIsLogged(t *testing.T) {
+// A refused call is in the log and in the audit; a flood of them is in the log of whoever
+// refused them, and one line of the audit, that says how many there were.
+func TestARefusedCallIsRecorded(t *testing.T) {
 	held := &heldLog{}
-	n := single(t, func(c *server.Config) { c.Log, c.RequireTokens = slog.New(slog.NewTextHandler(held, nil)), true })
-	before := n.memory.Snapshot().Index()
-	for name, pretend := range map[string][]string{"ann": nil, "eve": {"g2c-forwarded-role", "coordinator", "g2c-forwarded-name", "c1"}} {
-		ctx := metadata.AppendToOutgoingContext(t.Context(), pretend...)
-		_, err := call(t, as(server.Client, name), n).Cluster().RaiseLevel(ctx, &apiv1.RaiseLevelRequest{RequestId: "r", Level: 1})
-		if err == nil {
-			t.Errorf("%s is not refused", name)
+	fake := clock.NewFake(time.UnixMilli(1_000_000))
+	n := single(t, func(c *server.Config) {
+		c.Log, c.RequireTokens, c.Clock = slog.New(slog.NewTextHandler(held, nil)), true, fake
+	})
+	calls := func(name string, pretend []string, times int) {
+		t.Helper()
+		c := call(t, as(server.Client, name), n)
+		for range times {
+			ctx := metadata.AppendToOutgoingContext(t.Context(), pretend...)
+			if _, err := c.Cluster().RaiseLevel(ctx, &apiv1.RaiseLevelRequest{RequestId: "r", Level: 1}); err == nil {
+				t.Errorf("%s is not refused", name)
+			}
 		}
 		if !held.has("client/" + name) {
 			t.Errorf("%s is not in the log", name)
 		}
 	}
-	if after := n.memory.Snapshot().Index(); after != before {
-		t.Errorf("refusals wrote %d entries", after-before)
+	// audits waits until so many refusals of a caller are there, and returns the last.
+	audits := func(name string, want int) *state.Audit {
+		t.Helper()
+		for {
+			snapshot := n.memory.Snapshot()
+			var of []*state.Audit
+			for a := range snapshot.Audits(0) {
+				if a.Principal == "client/"+name {
+					of = append(of, a)
+				}
+			}
+			if len(of) == want {
+				return of[want-1]
+			}
+			if len(of) > want {
+				t.Fatalf("%d refusals of %s are recorded, want %d", len(of), name, want)
+			}
+			select {
+			case <-n.memory.Advanced(snapshot.Index()):
+			case <-t.Context().Done():
+				t.Fatalf("%d refusals of %s are recorded, want %d", len(of), name, want)
+			}
+		}
+	}
+	calls("eve", []string{"g2c-forwarded-role", "coordinator", "g2c-forwarded-name", "c1"}, 1)
+	if a := audits("eve", 1); a.Verb != "call" || a.Subject != "RaiseLevel" || !strings.Contains(a.Outcome, "only coordinators do that") {
+		t.Errorf("recorded is %+v", a)
+	}
+	calls("ann", nil, 50)
+	audits("ann", 5)
+	fake.Advance(time.Minute)
+	calls("ann", nil, 1)
+	if a := audits("ann", 6); !strings.Contains(a.Outcome, "and 45 calls before") {
+		t.Errorf("recorded is %+v", a)
 	}
 }
 
