@@ -39,7 +39,7 @@ func TestEveryFieldHasANumber(t *testing.T) {
 			}
 		})
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[Pretrain](), reflect.TypeFor[Finetune](), reflect.TypeFor[Evaluate](), reflect.TypeFor[Where](), reflect.TypeFor[Labelled](), reflect.TypeFor[Validation]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[Pretrain](), reflect.TypeFor[Finetune](), reflect.TypeFor[Evaluate](), reflect.TypeFor[Where](), reflect.TypeFor[Labelled](), reflect.TypeFor[Validation](), reflect.TypeFor[Watchdog]()} {
 		if !seen[of] {
 			t.Errorf("%s was not looked at", of)
 		}
@@ -59,7 +59,7 @@ func TestEveryLaterFieldRaisesTheLevel(t *testing.T) {
 				return
 			}
 			first := f.Owner == reflect.TypeFor[Evaluate]() && f.Go == "Given" // it was always there, and left out
-			if f.Level < LevelFirst || f.Level > LevelEnlarge || (f.Level == LevelFirst) != first {
+			if f.Level < LevelFirst || f.Level > LevelWishes || (f.Level == LevelFirst) != first {
 				t.Errorf("%s.%s is of level %d: name the one that brought it", f.Owner, f.Go, f.Level)
 			}
 			if f.Level > LevelFirst {

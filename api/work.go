@@ -1,6 +1,10 @@
 package api
 
-import "g2c/internal/field"
+import (
+	"fmt"
+
+	"g2c/internal/field"
+)
 
 // Work is a task with what its key must not depend on: names, where the data
 // lies, and how to run it.
@@ -11,6 +15,7 @@ type Work struct {
 	Where      Where      `json:"where" f:"4"`
 	Gang       Gang       `json:"gang" f:"5"`
 	Checkpoint Checkpoint `json:"checkpoint" f:"6"`
+	Watchdog   Watchdog   `json:"watchdog,omitzero" f:"10" was:"" level:"4"`
 	Priority   int        `json:"priority" f:"7,signed"` // higher first
 	Project    string     `json:"project" f:"8"`
 	Experiment string     `json:"experiment" f:"9"`
@@ -26,6 +31,9 @@ const (
 	LevelTrust = 2
 	// LevelEnlarge brought images enlarged however small they are.
 	LevelEnlarge = 3
+	// LevelWishes brought an experiment's own wish for each of its tasks, with its gang, its
+	// device, its paths and its watchdog.
+	LevelWishes = 4
 )
 
 // Level is the lowest level of a program that reads the work: that of the latest field
@@ -41,6 +49,58 @@ func (w *Work) Name() string { return w.Names[0] }
 type Gang struct {
 	Min int `json:"min" f:"1" default:"1" rule:"min=1,max=4096" unit:"slots" doc:"slots without which a task does not start"`
 	Max int `json:"max" f:"2" default:"0" rule:"min=0,max=4096" unit:"slots" doc:"slots that train a task together, at most finetune.shards; 0: as many as those"` // at most the task's shards
+}
+
+// MaxGang is the most slots that run a task together.
+const MaxGang = 4096
+
+// CheckGang refuses a gang that the task could never make use of: only a fine-tuning is
+// trained by several slots, and by at most as many as it has shards.
+func (w *Work) CheckGang() error {
+	most := w.Task.MostSlots()
+	switch g := w.Gang; {
+	case g.Min < 0 || g.Max < 0:
+		return fmt.Errorf("%w: %s has a gang of %d to %d slots", ErrEncoding, w.Name(), g.Min, g.Max)
+	case max(g.Min, g.Max) > most:
+		return fmt.Errorf("%w: %s has a gang of %d to %d slots, and at most %d can work on it together", ErrEncoding, w.Name(), g.Min, g.Max, most)
+	}
+	return nil
+}
+
+// MostSlots is how many slots can work on the task together.
+func (t *Task) MostSlots() int {
+	if t.Kind == KindFinetune && t.Finetune != nil {
+		return min(t.Finetune.Shards, MaxGang)
+	}
+	return 1
+}
+
+// Watchdog says after how long without a sign of life a task that was placed is taken off
+// its workers, to be tried again: it is no failure of the task. 0 is the coordinator's
+// own time, which follows from how long the task's steps take.
+type Watchdog struct {
+	Start    int `json:"start,omitempty" f:"1" default:"0" rule:"min=0,max=31536000" unit:"seconds" doc:"from its placement until its first step"`
+	Progress int `json:"progress,omitempty" f:"2" default:"0" rule:"min=0,max=31536000" unit:"seconds" doc:"from one completed step to the next"`
+}
+
+// Running is what of a work its key does not depend on, and which an experiment may want
+// otherwise than the next: what to call it, where its data lies and how to run it. The
+// gang is not in it.
+type Running struct {
+	Names      []string   `json:"names" f:"1"`
+	Where      Where      `json:"where" f:"2"`
+	Checkpoint Checkpoint `json:"checkpoint" f:"3"`
+	Watchdog   Watchdog   `json:"watchdog,omitzero" f:"4" was:""`
+}
+
+// Running is how the work says that it is to be run.
+func (w *Work) Running() Running { return Running{w.Names, w.Where, w.Checkpoint, w.Watchdog} }
+
+// As is the work run in another way, by another gang.
+func (w *Work) As(r *Running, g Gang) Work {
+	out := *w
+	out.Names, out.Where, out.Checkpoint, out.Watchdog, out.Gang = r.Names, r.Where, r.Checkpoint, r.Watchdog, g
+	return out
 }
 
 // Checkpoint says how often state is saved. Exactly one of the two cadences is

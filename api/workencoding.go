@@ -23,8 +23,22 @@ func (w Work) Encode() []byte {
 	return field.Append(field.AppendField([]byte(workMagic), 1, w.Task.Canonical()), &w)
 }
 
-// DecodeWork reads strictly: it succeeds only for what Encode writes.
+// DecodeWork reads strictly: it succeeds only for what Encode writes, of a gang that the
+// task can make use of.
 func DecodeWork(b []byte) (Work, error) {
+	w, err := RestoreWork(b)
+	if err == nil {
+		err = w.CheckGang()
+	}
+	if err != nil {
+		return Work{}, err
+	}
+	return w, nil
+}
+
+// RestoreWork reads what a log or a snapshot holds: as strictly, but for the gang, which
+// programs before LevelWishes did not check.
+func RestoreWork(b []byte) (Work, error) {
 	var w Work
 	if len(b) > MaxWorkBytes {
 		return w, fmt.Errorf("%w: a work of %d bytes, at most %d", ErrEncoding, len(b), MaxWorkBytes)
@@ -50,4 +64,28 @@ func DecodeWork(b []byte) (Work, error) {
 		return Work{}, fmt.Errorf("%w: another encoding of a work", ErrEncoding)
 	}
 	return w, nil
+}
+
+const runningMagic = "g2c/running/1\n"
+
+// Encode is the only encoding of it, version 1: "g2c/running/1\n" and fields.
+func (r *Running) Encode() []byte { return field.Append([]byte(runningMagic), r) }
+
+// DecodeRunning reads strictly: it succeeds only for what Encode writes.
+func DecodeRunning(b []byte) (*Running, error) {
+	r := &Running{}
+	if len(b) > MaxWorkBytes {
+		return nil, fmt.Errorf("%w: %d bytes of how to run a task, at most %d", ErrEncoding, len(b), MaxWorkBytes)
+	}
+	rest, ok := bytes.CutPrefix(b, []byte(runningMagic))
+	if !ok {
+		return nil, fmt.Errorf("%w: how to run a task does not begin with %q", ErrEncoding, runningMagic)
+	}
+	if err := field.Read(rest, r); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEncoding, err)
+	}
+	if len(r.Names) == 0 || !bytes.Equal(r.Encode(), b) {
+		return nil, fmt.Errorf("%w: another encoding of how to run a task", ErrEncoding)
+	}
+	return r, nil
 }

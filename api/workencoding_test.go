@@ -22,7 +22,7 @@ func fullWork() Work {
 			},
 			Generators: []StainModel{{Stain: "HE", Model: "abcd", Key: fill(7)}},
 		},
-		Gang: Gang{1, 4}, Checkpoint: Checkpoint{EveryEpochs: 1, EverySteps: 2, Keep: 3, KeepBest: true},
+		Gang: Gang{1, 4}, Checkpoint: Checkpoint{EveryEpochs: 1, EverySteps: 2, Keep: 3, KeepBest: true}, Watchdog: Watchdog{600, 1800},
 		Priority: -5, Project: "demo", Experiment: "e1",
 	}
 }
@@ -64,6 +64,7 @@ func TestLevels(t *testing.T) {
 		"named columns":     {labelled(func(l *Labelled) { l.Named = true }), LevelTrust},
 		"its seed":          {labelled(func(l *Labelled) { l.Seed = 3 }), LevelTrust},
 		"enlarged images":   {enlarged(), LevelEnlarge},
+		"a watchdog":        {Work{Task: aloneTask(), Watchdog: Watchdog{Start: 1}}, LevelWishes},
 	} {
 		if got := c.work.Level(); got != c.want {
 			t.Errorf("%s: level %d, want %d", name, got, c.want)
@@ -83,7 +84,7 @@ func enlarged() Work {
 func TestFullWorkSetsEveryField(t *testing.T) {
 	w := fullWork()
 	w.Task = Task{Kind: KindPretrain, Numerics: ClassCPU, Pretrain: pretrainTask().Pretrain}
-	for _, v := range []any{w, w.Where, *w.Where.Labelled, *w.Where.Labelled.Validation, *w.Where.Synthetic, w.Gang, w.Checkpoint, w.Where.Labelled.Columns, w.Where.Generators[0]} {
+	for _, v := range []any{w, w.Where, *w.Where.Labelled, *w.Where.Labelled.Validation, *w.Where.Synthetic, w.Gang, w.Checkpoint, w.Watchdog, w.Running(), w.Where.Labelled.Columns, w.Where.Generators[0]} {
 		r := reflect.ValueOf(v)
 		for i := range r.NumField() {
 			if r.Field(i).IsZero() {
@@ -95,7 +96,12 @@ func TestFullWorkSetsEveryField(t *testing.T) {
 
 func TestDecodeWorkRefusesEveryDamage(t *testing.T) {
 	good := fullWork().Encode()
+	older := fullWork() // ends before the last field, which older programs did not have
+	older.Watchdog = Watchdog{}
 	for i := range good {
+		if i == len(older.Encode()) {
+			continue
+		}
 		if _, err := DecodeWork(good[:i]); !errors.Is(err, ErrEncoding) {
 			t.Fatalf("its first %d bytes: %v", i, err)
 		}
@@ -108,11 +114,88 @@ func TestDecodeWorkRefusesEveryDamage(t *testing.T) {
 	}
 }
 
+// Nobody's word is taken for a gang that the task can make no use of; what was let in
+// before this was checked stays readable.
+func TestGangsAreChecked(t *testing.T) {
+	for name, c := range map[string]struct {
+		task Task
+		gang Gang
+		good bool
+	}{
+		"a pretraining of two slots":    {pretrainTask(), Gang{1, 2}, false},
+		"a pretraining of 2^31 slots":   {pretrainTask(), Gang{1 << 30, 1<<31 - 1}, false},
+		"a pretraining of one":          {pretrainTask(), Gang{1, 1}, true},
+		"an evaluation of two":          {evaluateTask(), Gang{2, 2}, false},
+		"a fine-tuning of its shards":   {stainsTask(), Gang{1, stainsTask().Finetune.Shards}, true},
+		"a fine-tuning of more":         {stainsTask(), Gang{1, stainsTask().Finetune.Shards + 1}, false},
+		"one that cannot do with fewer": {stainsTask(), Gang{stainsTask().Finetune.Shards * 2, 0}, false},
+		"one that says nothing":         {pretrainTask(), Gang{}, true},
+	} {
+		w := Work{Key: c.task.Key(), Names: []string{"n"}, Task: c.task, Gang: c.gang}
+		b := w.Encode()
+		if _, err := DecodeWork(b); (err == nil) != c.good || err != nil && !errors.Is(err, ErrEncoding) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := RestoreWork(b); err != nil || got.Gang != c.gang {
+			t.Errorf("%s, restored: %+v, %v", name, got.Gang, err)
+		}
+	}
+}
+
+// How to run a task comes back, and is put onto a work whole.
+func TestRunningComesBack(t *testing.T) {
+	full := fullWork()
+	want := full.Running()
+	got, err := DecodeRunning(want.Encode())
+	if err != nil || !reflect.DeepEqual(*got, want) {
+		t.Fatalf("%v\n got %+v\nwant %+v", err, got, want)
+	}
+	bare := Work{Key: full.Key, Names: []string{"n"}, Task: full.Task, Priority: full.Priority, Project: full.Project, Experiment: full.Experiment}
+	if as := bare.As(got, full.Gang); !reflect.DeepEqual(as, full) {
+		t.Errorf("another work: %+v", as)
+	}
+	good, older := want.Encode(), want
+	older.Watchdog = Watchdog{}
+	for i := range good {
+		if i == len(older.Encode()) {
+			continue
+		}
+		if _, err := DecodeRunning(good[:i]); !errors.Is(err, ErrEncoding) {
+			t.Fatalf("its first %d bytes: %v", i, err)
+		}
+	}
+	if _, err := DecodeRunning(append(bytes.Clone(good), 0)); !errors.Is(err, ErrEncoding) {
+		t.Errorf("a byte too many: %v", err)
+	}
+	if _, err := DecodeRunning(make([]byte, MaxWorkBytes+1)); !errors.Is(err, ErrEncoding) {
+		t.Errorf("a huge one: %v", err)
+	}
+}
+
+func FuzzDecodeRunning(f *testing.F) {
+	w := fullWork()
+	r := w.Running()
+	f.Add(r.Encode())
+	f.Add([]byte(runningMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := DecodeRunning(b)
+		if err != nil {
+			if !errors.Is(err, ErrEncoding) {
+				t.Fatalf("an error of another class: %v", err)
+			}
+			return
+		}
+		if !bytes.Equal(r.Encode(), b) {
+			t.Fatal("two encodings of one")
+		}
+	})
+}
+
 func FuzzDecodeWork(f *testing.F) {
 	f.Add(fullWork().Encode())
 	f.Add([]byte(workMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		w, err := DecodeWork(b)
+		w, err := RestoreWork(b)
 		if err != nil {
 			if !errors.Is(err, ErrEncoding) {
 				t.Fatalf("an error of another class: %v", err)

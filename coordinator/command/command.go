@@ -24,6 +24,10 @@ type Entry struct {
 	Request   string // repeats of a request change nothing; empty for what cannot be repeated
 	Principal string // who asked; entries of a principal leave an audit record
 	Command   Command
+
+	// Content is the SHA-256 of what the caller sent, so that a request id means its
+	// content: the command made of it may hold what is drawn anew each time. Zero for none.
+	Content [32]byte
 }
 
 // Command is a change. The numbers of its kinds are for ever.
@@ -80,6 +84,10 @@ type Retry struct {
 // is the truth.
 type Found struct{ Tasks []api.Key }
 
+// Missing says that tasks which were done have no final manifest any more. They are
+// done again when somebody needs them.
+type Missing struct{ Tasks []api.Key }
+
 // Forget drops experiments that ended before a time, and the tasks that no other
 // experiment wants.
 type Forget struct{ Before int64 }
@@ -89,6 +97,7 @@ type Place struct {
 	Task       api.Key
 	Generation uint64 // the task's generation plus one
 	Parts      []Part
+	Experiment uint64 // number of the experiment whose wish is satisfied; 0 below level 4
 }
 
 // Resize changes the workers of a placed or running task: its next generation,
@@ -97,6 +106,7 @@ type Resize struct {
 	Task       api.Key
 	Generation uint64 // the task's generation plus one
 	Parts      []Part
+	Experiment uint64 // number of the experiment whose wish is satisfied; 0 below level 4
 }
 
 // Preempt asks a placed or running task to save its state and stop.
@@ -136,6 +146,13 @@ type Interrupted struct{ Report }
 // held of it is free.
 type Released struct{ Report }
 
+// Progress is the last that was heard of a task on a worker whose process is gone.
+type Progress struct {
+	Task  api.Key
+	Step  uint64 // the newest that was completed
+	Words string // the last that its log said
+}
+
 // Join says what a worker offers. A new incarnation has lost what the last one
 // ran.
 type Join struct {
@@ -147,6 +164,10 @@ type Join struct {
 	Host        string
 	Slots       int
 	Cached      []api.Key // fingerprints of data it has at hand
+
+	Issue    bool       // a new process, which has no incarnation yet: the next one is issued
+	Boot     string     // names the host's boot: it differs once the host has been down; empty if not known
+	Progress []Progress // of what the incarnation before ran
 }
 
 // Cache says what data a worker has at hand now.
@@ -160,10 +181,14 @@ type Cache struct {
 type Lost struct {
 	Worker      string
 	Incarnation uint64
+	Progress    []Progress // of what it ran
 }
 
 // Leave says that a worker is gone for good.
-type Leave struct{ Worker string }
+type Leave struct {
+	Worker      string
+	Incarnation uint64 // the process that is meant; 0 below level 4, where any is
+}
 
 // Mode is what an operator lets a worker do.
 type Mode string
@@ -208,6 +233,25 @@ type PutToken struct{ Token Token }
 
 // Revoke ends a token.
 type Revoke struct{ Token string }
+
+// User is somebody who is known by a client certificate.
+type User struct {
+	Name    string // the certificate's
+	Role    string
+	Project string // empty for all
+}
+
+// PutUser gives a user a role.
+type PutUser struct{ User User }
+
+// DropUser takes a user's role away.
+type DropUser struct{ Name string }
+
+// RevokeCertificate ends a client certificate.
+type RevokeCertificate struct {
+	Serial string // lower-case hex, as the certificate has it
+	Note   string
+}
 
 // Audit records a refused or outside act that no other command records.
 type Audit struct {

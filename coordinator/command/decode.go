@@ -28,8 +28,14 @@ func Decode(b []byte) (Entry, error) {
 	}
 	d := &decoder{}
 	e := Entry{At: m.AtMs, Request: m.Request, Principal: m.Principal, Command: d.command(&m)}
+	if len(m.Content) > 0 {
+		e.Content = d.key(m.Content)
+	}
 	if d.err != nil {
 		return Entry{}, d.err
+	}
+	if need := max(fieldsLevel(e.Command), Entry{Content: e.Content}.Level()); int(m.Level) < need {
+		return Entry{}, fmt.Errorf("%w: level %d with fields of level %d", ErrMalformed, m.Level, need)
 	}
 	return e, e.check()
 }
@@ -78,7 +84,7 @@ func (d *decoder) task(m *commandpb.Entry) Command {
 			Need: Need{Device: p.Device, Memory: p.MemoryBytes}, Finished: d.keys(p.Finished),
 		}
 		for _, b := range p.Works {
-			w, err := api.DecodeWork(b)
+			w, err := api.RestoreWork(b)
 			if err != nil {
 				d.fail("work: %w", err)
 				break
@@ -92,6 +98,8 @@ func (d *decoder) task(m *commandpb.Entry) Command {
 		return Retry{Experiment: c.Retry.Experiment, Task: d.key(c.Retry.Task)}
 	case *commandpb.Entry_Found:
 		return Found{Tasks: d.keys(c.Found.Tasks)}
+	case *commandpb.Entry_Missing:
+		return Missing{Tasks: d.keys(c.Missing.Tasks)}
 	case *commandpb.Entry_Forget:
 		return Forget{Before: c.Forget.BeforeMs}
 	case *commandpb.Entry_Place:
@@ -132,14 +140,14 @@ func (d *decoder) worker(m *commandpb.Entry) Command {
 		p := c.Join
 		return Join{
 			Worker: p.Worker, Incarnation: p.Incarnation, Class: p.Class, Device: p.Device, Memory: p.MemoryBytes,
-			Host: p.Host, Slots: int(p.Slots), Cached: d.keys(p.Cached),
+			Host: p.Host, Slots: int(p.Slots), Cached: d.keys(p.Cached), Issue: p.Issue, Boot: p.Boot, Progress: d.progress(p.Progress),
 		}
 	case *commandpb.Entry_Cache:
 		return Cache{Worker: c.Cache.Worker, Incarnation: c.Cache.Incarnation, Cached: d.keys(c.Cache.Cached)}
 	case *commandpb.Entry_Lost:
-		return Lost{Worker: c.Lost.Worker, Incarnation: c.Lost.Incarnation}
+		return Lost{Worker: c.Lost.Worker, Incarnation: c.Lost.Incarnation, Progress: d.progress(c.Lost.Progress)}
 	case *commandpb.Entry_Leave:
-		return Leave{Worker: c.Leave.Worker}
+		return Leave{Worker: c.Leave.Worker, Incarnation: c.Leave.Incarnation}
 	case *commandpb.Entry_SetMode:
 		p := c.SetMode
 		return SetMode{Worker: p.Worker, Mode: d.mode(p.Mode), From: p.FromMs, Until: p.UntilMs, Reason: p.Reason}
@@ -158,6 +166,12 @@ func (d *decoder) house(m *commandpb.Entry) Command {
 		}}
 	case *commandpb.Entry_Revoke:
 		return Revoke{Token: c.Revoke.Id}
+	case *commandpb.Entry_PutUser:
+		return PutUser{User{Name: c.PutUser.Name, Role: c.PutUser.Role, Project: c.PutUser.Project}}
+	case *commandpb.Entry_DropUser:
+		return DropUser{Name: c.DropUser.Name}
+	case *commandpb.Entry_RevokeCertificate:
+		return RevokeCertificate{Serial: c.RevokeCertificate.Serial, Note: c.RevokeCertificate.Note}
 	case *commandpb.Entry_Audit:
 		return Audit{Verb: c.Audit.Verb, Subject: c.Audit.Subject, Outcome: c.Audit.Outcome}
 	case *commandpb.Entry_Raise:
@@ -167,9 +181,17 @@ func (d *decoder) house(m *commandpb.Entry) Command {
 }
 
 func (d *decoder) place(p *commandpb.Place) Place {
-	out := Place{Task: d.key(p.Task), Generation: p.Generation}
+	out := Place{Task: d.key(p.Task), Generation: p.Generation, Experiment: p.Experiment}
 	for _, part := range p.Parts {
 		out.Parts = append(out.Parts, Part{Worker: part.Worker, Slots: int(part.Slots)})
+	}
+	return out
+}
+
+func (d *decoder) progress(list []*commandpb.Progress) []Progress {
+	var out []Progress
+	for _, p := range list {
+		out = append(out, Progress{Task: d.key(p.Task), Step: p.Step, Words: p.Words})
 	}
 	return out
 }

@@ -25,6 +25,12 @@ func Describe(c Command) (verb, subject string) {
 		return "remove worker", c.Worker
 	case Raise:
 		return "raise level", strconv.Itoa(c.Level)
+	case PutUser:
+		return "set user", c.User.Name
+	case DropUser:
+		return "drop user", c.Name
+	case RevokeCertificate:
+		return "revoke certificate", c.Serial
 	case PutToken:
 		return "create token", c.Token.ID
 	case Revoke:

@@ -14,7 +14,10 @@ func Encode(e Entry) ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	m := &commandpb.Entry{Level: uint32(LevelOf(e.Command)), AtMs: e.At, Request: e.Request, Principal: e.Principal}
+	m := &commandpb.Entry{Level: uint32(e.Level()), AtMs: e.At, Request: e.Request, Principal: e.Principal}
+	if e.Content != [32]byte{} {
+		m.Content = e.Content[:]
+	}
 	encodeTask(m, e.Command)
 	encodeReport(m, e.Command)
 	encodeWorker(m, e.Command)
@@ -50,6 +53,8 @@ func encodeTask(m *commandpb.Entry, c Command) {
 		m.Command = &commandpb.Entry_Retry{Retry: &commandpb.Retry{Experiment: c.Experiment, Task: c.Task[:]}}
 	case Found:
 		m.Command = &commandpb.Entry_Found{Found: &commandpb.Found{Tasks: fromKeys(c.Tasks)}}
+	case Missing:
+		m.Command = &commandpb.Entry_Missing{Missing: &commandpb.Missing{Tasks: fromKeys(c.Tasks)}}
 	case Forget:
 		m.Command = &commandpb.Entry_Forget{Forget: &commandpb.Forget{BeforeMs: c.Before}}
 	case Place:
@@ -85,14 +90,14 @@ func encodeWorker(m *commandpb.Entry, c Command) {
 	case Join:
 		m.Command = &commandpb.Entry_Join{Join: &commandpb.Join{
 			Worker: c.Worker, Incarnation: c.Incarnation, Class: c.Class, Device: c.Device, MemoryBytes: c.Memory,
-			Host: c.Host, Slots: uint32(c.Slots), Cached: fromKeys(c.Cached),
+			Host: c.Host, Slots: uint32(c.Slots), Cached: fromKeys(c.Cached), Issue: c.Issue, Boot: c.Boot, Progress: fromProgress(c.Progress),
 		}}
 	case Cache:
 		m.Command = &commandpb.Entry_Cache{Cache: &commandpb.Cache{Worker: c.Worker, Incarnation: c.Incarnation, Cached: fromKeys(c.Cached)}}
 	case Lost:
-		m.Command = &commandpb.Entry_Lost{Lost: &commandpb.Lost{Worker: c.Worker, Incarnation: c.Incarnation}}
+		m.Command = &commandpb.Entry_Lost{Lost: &commandpb.Lost{Worker: c.Worker, Incarnation: c.Incarnation, Progress: fromProgress(c.Progress)}}
 	case Leave:
-		m.Command = &commandpb.Entry_Leave{Leave: &commandpb.Leave{Worker: c.Worker}}
+		m.Command = &commandpb.Entry_Leave{Leave: &commandpb.Leave{Worker: c.Worker, Incarnation: c.Incarnation}}
 	case SetMode:
 		m.Command = &commandpb.Entry_SetMode{SetMode: &commandpb.SetMode{
 			Worker: c.Worker, Mode: modeNumbers[c.Mode], FromMs: c.From, UntilMs: c.Until, Reason: c.Reason,
@@ -100,7 +105,7 @@ func encodeWorker(m *commandpb.Entry, c Command) {
 	}
 }
 
-// encodeHouse writes what keeps the house: projects, tokens, audit, levels.
+// encodeHouse writes what keeps the house: projects, who may do what, audit, levels.
 func encodeHouse(m *commandpb.Entry, c Command) {
 	switch c := c.(type) {
 	case SetProject:
@@ -112,6 +117,12 @@ func encodeHouse(m *commandpb.Entry, c Command) {
 		}}
 	case Revoke:
 		m.Command = &commandpb.Entry_Revoke{Revoke: &commandpb.Revoke{Id: c.Token}}
+	case PutUser:
+		m.Command = &commandpb.Entry_PutUser{PutUser: &commandpb.PutUser{Name: c.User.Name, Role: c.User.Role, Project: c.User.Project}}
+	case DropUser:
+		m.Command = &commandpb.Entry_DropUser{DropUser: &commandpb.DropUser{Name: c.Name}}
+	case RevokeCertificate:
+		m.Command = &commandpb.Entry_RevokeCertificate{RevokeCertificate: &commandpb.RevokeCertificate{Serial: c.Serial, Note: c.Note}}
 	case Audit:
 		m.Command = &commandpb.Entry_Audit{Audit: &commandpb.Audit{Verb: c.Verb, Subject: c.Subject, Outcome: c.Outcome}}
 	case Raise:
@@ -123,11 +134,19 @@ func encodeHouse(m *commandpb.Entry, c Command) {
 var modeNumbers = map[Mode]uint32{Ready: 1, Cordoned: 2, Draining: 3, Maintenance: 4}
 
 func fromPlace(c Place) *commandpb.Place {
-	p := &commandpb.Place{Task: c.Task[:], Generation: c.Generation}
+	p := &commandpb.Place{Task: c.Task[:], Generation: c.Generation, Experiment: c.Experiment}
 	for _, part := range c.Parts {
 		p.Parts = append(p.Parts, &commandpb.Part{Worker: part.Worker, Slots: uint32(part.Slots)})
 	}
 	return p
+}
+
+func fromProgress(list []Progress) []*commandpb.Progress {
+	var out []*commandpb.Progress
+	for i := range list {
+		out = append(out, &commandpb.Progress{Task: list[i].Task[:], Step: list[i].Step, Words: list[i].Words})
+	}
+	return out
 }
 
 func fromReport(r Report) *commandpb.Report {

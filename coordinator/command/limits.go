@@ -28,6 +28,8 @@ const (
 	MaxSlots      = 4096 // of one worker
 	MaxText       = 4096 // bytes of a name, an id or a reason
 	MaxWeight     = 1_000_000
+	MaxProgress   = MaxSlots // tasks of which a worker's last is told
+	MaxWords      = 512      // bytes of the last that a log said
 )
 
 // check holds an entry to the limits.
@@ -45,6 +47,8 @@ func (e Entry) check() error {
 		c.that(v.Need.Memory >= 0, "memory of %d bytes", v.Need.Memory)
 		c.that(v.Priority >= math.MinInt32 && v.Priority <= math.MaxInt32, "priority %d", v.Priority)
 	case Found:
+		c.count("tasks", len(v.Tasks), MaxKeys)
+	case Missing:
 		c.count("tasks", len(v.Tasks), MaxKeys)
 	case Place:
 		c.parts(v.Parts)
@@ -93,11 +97,14 @@ func (c *checker) worker(v Command) {
 		c.that(v.Slots >= 1 && v.Slots <= MaxSlots, "%d slots, want 1 to %d", v.Slots, MaxSlots)
 		c.that(v.Memory >= 0, "memory of %d bytes", v.Memory)
 		c.cached(v.Cached)
+		c.text(v.Boot)
+		c.progress(v.Progress)
 	case Cache:
 		c.id(v.Worker)
 		c.cached(v.Cached)
 	case Lost:
 		c.id(v.Worker)
+		c.progress(v.Progress)
 	case Leave:
 		c.id(v.Worker)
 	case SetMode:
@@ -119,6 +126,14 @@ func (c *checker) house(v Command) {
 		c.text(v.Token.Project, v.Token.Role, v.Token.Note)
 	case Revoke:
 		c.id(v.Token)
+	case PutUser:
+		c.id(v.User.Name)
+		c.text(v.User.Role, v.User.Project)
+	case DropUser:
+		c.id(v.Name)
+	case RevokeCertificate:
+		c.id(v.Serial)
+		c.text(v.Note)
 	case Audit:
 		c.text(v.Verb, v.Subject, v.Outcome)
 	case Raise:
@@ -147,6 +162,14 @@ func (c *checker) cached(keys []api.Key) {
 	c.count("cached data sets", len(keys), MaxCached)
 	for i := 1; i < len(keys); i++ {
 		c.that(keys[i-1].Compare(keys[i]) < 0, "cached data sets are not sorted, or one is there twice")
+	}
+}
+
+func (c *checker) progress(list []Progress) {
+	c.count("tasks of which it says how far they were", len(list), MaxProgress)
+	for _, p := range list {
+		c.text(p.Words)
+		c.that(len(p.Words) <= MaxWords, "%d bytes of last words, at most %d", len(p.Words), MaxWords)
 	}
 }
 

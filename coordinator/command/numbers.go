@@ -29,22 +29,56 @@ const (
 	numberAudit
 	numberRaise
 	numberForget
+	numberMissing // from here on of api.LevelWishes
+	numberPutUser
+	numberDropUser
+	numberRevokeCertificate
 	numberEnd // one past the last
 )
 
 // Level is the newest level that this release reads and writes.
-const Level = api.LevelEnlarge
+const Level = api.LevelWishes
 
-// LevelOf is the lowest level that reads a command: that of its number, and of the
-// works in it.
+// LevelOf is the lowest level that reads a command: that of its number, of the fields
+// that are set, and of the works in it.
 func LevelOf(c Command) int {
-	level := api.LevelFirst
+	level := fieldsLevel(c)
 	if c, ok := c.(Submit); ok {
 		for i := range c.Works {
 			level = max(level, c.Works[i].Level())
 		}
 	}
 	return level
+}
+
+// Level is the lowest level that reads the entry.
+func (e Entry) Level() int {
+	if e.Content != [32]byte{} {
+		return max(LevelOf(e.Command), api.LevelWishes)
+	}
+	return LevelOf(e.Command)
+}
+
+// fieldsLevel is the lowest level that has a command's number and the fields of it that
+// are set, but for works.
+func fieldsLevel(c Command) int {
+	late := c != nil && c.Number() >= numberMissing
+	switch c := c.(type) {
+	case Place:
+		late = c.Experiment != 0
+	case Resize:
+		late = c.Experiment != 0
+	case Join:
+		late = c.Issue || c.Boot != "" || len(c.Progress) > 0
+	case Lost:
+		late = len(c.Progress) > 0
+	case Leave:
+		late = c.Incarnation != 0
+	}
+	if late {
+		return api.LevelWishes
+	}
+	return api.LevelFirst
 }
 
 // Number implements Command.
@@ -118,3 +152,15 @@ func (Raise) Number() int { return numberRaise }
 
 // Number implements Command.
 func (Forget) Number() int { return numberForget }
+
+// Number implements Command.
+func (Missing) Number() int { return numberMissing }
+
+// Number implements Command.
+func (PutUser) Number() int { return numberPutUser }
+
+// Number implements Command.
+func (DropUser) Number() int { return numberDropUser }
+
+// Number implements Command.
+func (RevokeCertificate) Number() int { return numberRevokeCertificate }

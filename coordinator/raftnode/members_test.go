@@ -163,7 +163,7 @@ func submission(name string, late bool) command.Entry {
 	if late {
 		w.Where.Labelled = &api.Labelled{Folds: 5, Fold: 1}
 	}
-	return command.Entry{Request: name, Principal: "me", Command: command.Submit{Experiment: name, Name: name, Project: "p", Works: []api.Work{w}}}
+	return command.Entry{Request: name, Principal: "me", Command: command.Submit{Experiment: name, Name: name, Works: []api.Work{w}}}
 }
 
 // newer is a cluster of three nodes that read one level more than the cluster is at.

@@ -37,7 +37,7 @@ func (p *pass) grow() {
 			p.used[t.Project] += more
 			p.touched[seq] = true
 			resizes++
-			p.plan.Commands = append(p.plan.Commands, command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(parts)})
+			p.plan.Commands = append(p.plan.Commands, command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(parts), Experiment: t.Charged})
 		}
 	}
 }

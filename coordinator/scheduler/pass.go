@@ -3,6 +3,7 @@ package scheduler
 import (
 	"container/heap"
 
+	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/state"
 )
@@ -56,13 +57,21 @@ func (p *pass) run() *Plan {
 	p.extend()
 	for _, g := range p.gangs {
 		p.plan.Commands = append(p.plan.Commands, command.Place{
-			Task: g.task.Work.Key, Generation: g.task.Generation + 1, Parts: sorted(g.parts),
+			Task: g.task.Work.Key, Generation: g.task.Generation + 1, Parts: sorted(g.parts), Experiment: p.payer(g.task),
 		})
 	}
 	p.grow()
 	p.plan.Commands = append(p.plan.Commands, p.stops...)
 	p.restore()
 	return p.plan
+}
+
+// payer is the experiment whose wish a placement satisfies; 0 below level 4.
+func (p *pass) payer(t *state.Task) uint64 {
+	if w, ok := p.s.Wish(t); ok && p.s.Level() >= api.LevelWishes {
+		return w.Experiment
+	}
+	return 0
 }
 
 // restore puts back what the pass took.

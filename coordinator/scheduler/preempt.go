@@ -37,7 +37,7 @@ func (p *pass) empty() {
 				return p.workers[v.Worker].record.Emptying(p.now)
 			})
 			if slots(rest) >= t.Gang().Min {
-				p.plan.Commands = append(p.plan.Commands, command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: rest})
+				p.plan.Commands = append(p.plan.Commands, command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: rest, Experiment: t.Charged})
 				continue
 			}
 			p.plan.Commands = append(p.plan.Commands, command.Preempt{
@@ -115,7 +115,7 @@ func (p *pass) ask(c victim, l *line, avoid []*worker) command.Command {
 		c.gives -= n
 	}
 	rest = slices.DeleteFunc(rest, func(v command.Part) bool { return v.Slots == 0 })
-	return command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: rest}
+	return command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: rest, Experiment: t.Charged}
 }
 
 // victims lists the running tasks that have to give to a project's waiter, as much

@@ -20,6 +20,8 @@ var meanings = []struct {
 	{state.ErrUnknownExperiment, rpcerr.NotFound},
 	{state.ErrUnknownWorker, rpcerr.NotFound},
 	{state.ErrUnknownToken, rpcerr.NotFound},
+	{state.ErrUnknownProject, rpcerr.NotFound},
+	{state.ErrUnknownUser, rpcerr.NotFound},
 	{state.ErrExists, rpcerr.Exists},
 	{state.ErrBadWork, rpcerr.BadWork},
 	{state.ErrNotPending, rpcerr.Conflict},

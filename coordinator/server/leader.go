@@ -306,7 +306,7 @@ func (r *leadership) forgetWorker(id string) {
 	if w == nil || !w.Lost || r.connected(id) {
 		return
 	}
-	if _, err := r.propose(r.ctx, command.Entry{Command: command.Leave{Worker: id}}); err != nil {
+	if _, err := r.propose(r.ctx, command.Entry{Command: leave(r.cfg.Replica.Snapshot(), id)}); err != nil {
 		r.cfg.Log.Warn("forget a worker", "worker", id, "why", err)
 	}
 }

@@ -234,7 +234,11 @@ func (s *session) note(task string, keep func(api.Key)) error {
 
 // deregister forgets a worker that has stopped everything.
 func (s *session) deregister() error {
-	if _, err := s.propose(s.ctx, command.Entry{Command: command.Leave{Worker: s.worker}}); err != nil {
+	c := leave(s.cfg.Replica.Snapshot(), s.worker)
+	if c.Incarnation != 0 {
+		c.Incarnation = s.incarnation // whoever has its name by now
+	}
+	if _, err := s.propose(s.ctx, command.Entry{Command: c}); err != nil {
 		return err
 	}
 	s.cfg.Log.Info("worker left", "worker", s.worker)

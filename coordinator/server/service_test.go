@@ -207,6 +207,11 @@ func TestTokens(t *testing.T) {
 	if _, err := bare.Tasks().ListTasks(t.Context(), &apiv1.ListTasksRequest{}); !errors.Is(err, rpcerr.Unauthenticated) {
 		t.Errorf("without a token: %v", err)
 	}
+	for _, name := range []string{"p", "q"} {
+		if _, err := root.Cluster().SetProject(t.Context(), &apiv1.SetProjectRequest{RequestId: name, Name: name, Weight: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	make := func(role apiv1.Role, project string) (context.Context, string) {
 		t.Helper()
 		text, hash := client.NewToken()
@@ -293,7 +298,7 @@ func TestOperators(t *testing.T) {
 		t.Errorf("a worker that is gone: %v", err)
 	}
 	projects, err := c.Cluster().ListProjects(t.Context(), &apiv1.ListProjectsRequest{})
-	if err != nil || len(projects.Projects) != 1 || projects.Projects[0].Quota != 2 {
+	if err != nil || len(projects.Projects) != 2 || projects.Projects[1].Quota != 2 {
 		t.Errorf("%v, %v", projects, err)
 	}
 	audits, err := c.Cluster().ListAudits(t.Context(), &apiv1.ListAuditsRequest{})

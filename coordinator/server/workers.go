@@ -76,6 +76,6 @@ func (s *workers) RemoveWorker(ctx context.Context, req *apiv1.RemoveWorkerReque
 	if req.Id == "" {
 		return nil, rpcerr.New(rpcerr.BadRequest, "no worker is named")
 	}
-	r, err := s.write(ctx, req.RequestId, command.Leave{Worker: req.Id})
+	r, err := s.write(ctx, req.RequestId, leave(v.Snapshot, req.Id))
 	return &apiv1.RemoveWorkerResponse{Index: r.Index}, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 
+	"g2c/api"
 	"g2c/api/rpcerr"
 	"g2c/coordinator/command"
 	"g2c/coordinator/replica"
@@ -64,4 +65,14 @@ func (s *Server) proposeAll(ctx context.Context, entries []command.Entry) ([]sta
 		return results, explain(err)
 	}
 	return results, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
+}
+
+// leave is the command that removes a worker. It names the process that is meant, where
+// the cluster knows one from the next.
+func leave(snapshot *state.Snapshot, worker string) command.Leave {
+	c := command.Leave{Worker: worker}
+	if w := snapshot.Worker(worker); w != nil && snapshot.Level() >= api.LevelWishes {
+		c.Incarnation = w.Incarnation
+	}
+	return c
 }

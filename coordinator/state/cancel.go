@@ -15,9 +15,11 @@ func (s *State) cancel(c command.Cancel) error {
 	if old.Cancelled {
 		return nil
 	}
+	before := s.figuresOf(old)
 	e := *old
-	e.Cancelled, e.Reason = true, c.Reason
+	e.Cancelled, e.Reason = true, s.clipped(c.Reason, maxReason)
 	s.putExperiment(&e)
+	s.count(&e, Figures{Live: -before.Live})
 	for _, seq := range e.Tasks {
 		t := s.editTask(seq)
 		if first, _ := s.wanted(seq); first != nil {
@@ -31,6 +33,7 @@ func (s *State) cancel(c command.Cancel) error {
 			if c.Reason != "" {
 				t.Reason += ": " + c.Reason
 			}
+			t.Reason = s.clipped(t.Reason, maxReason)
 			s.move(t, Cancelled)
 		}
 	}
@@ -49,7 +52,7 @@ func (s *State) orphan(failed *Task) {
 		if failed.Status == Cancelled {
 			became = "was cancelled"
 		}
-		t.Reason = "needs " + failed.Work.Name() + ", which " + became
+		t.Reason = "needs " + s.clipped(failed.Work.Name(), maxName) + ", which " + became
 		s.move(t, Cancelled)
 		s.orphan(t)
 	}
@@ -70,11 +73,13 @@ func (s *State) forget(c command.Forget) error {
 		}
 	}
 	for _, e := range gone {
+		f := s.figuresOf(e)
+		s.count(e, Figures{-f.Experiments, -f.Tasks, -f.Live, -f.Bytes})
 		drop(s, s.experiments, e.Seq)
 		s.byID.Delete(e.ID)
 		s.changes.add(Change{Index: s.index, Kind: ExperimentChanged, Seq: e.Seq})
 		for _, seq := range e.Tasks {
-			s.lists.Delete(listing{seq, e.Seq})
+			s.dropWish(seq, e.Seq)
 			if len(s.experimentsOf(seq)) == 0 {
 				s.forgetTask(seq)
 				continue

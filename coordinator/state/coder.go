@@ -31,6 +31,7 @@ type coder interface {
 	uints(number int, v *[]uint64) // rising
 	each(number, count int, item func(i int, c coder))
 	work(number int, t *Task)
+	running(number int, w *Wish)
 }
 
 // encoder appends fields. For the hash it writes the hash of what is long and
@@ -294,12 +295,31 @@ func (d *decoder) work(number int, t *Task) {
 	if *d.err != nil {
 		return
 	}
-	w, err := api.DecodeWork(b)
+	w, err := api.RestoreWork(b)
 	if err != nil {
 		d.fail("work: %w", err)
 		return
 	}
 	t.Work = &w
-	t.work = hashOf(b)
+	t.work, t.size = hashOf(b), len(b)
 	t.inputs = w.Task.Inputs()
+}
+
+func (e *encoder) running(number int, w *Wish) {
+	if w.running != nil {
+		e.field(number, w.running.Encode())
+	}
+}
+
+func (d *decoder) running(number int, w *Wish) {
+	b, ok := d.field(number)
+	if !ok {
+		return
+	}
+	r, err := api.DecodeRunning(b)
+	if err != nil {
+		d.fail("how to run it: %w", err)
+		return
+	}
+	w.running, w.size = r, len(b)
 }

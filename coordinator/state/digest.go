@@ -63,6 +63,9 @@ const (
 	kindToken
 	kindAudit
 	kindEnd
+	kindWish // from here on of level 4
+	kindUser
+	kindCertificate
 )
 
 func (*Task) kind() byte       { return kindTask }
@@ -72,6 +75,10 @@ func (*Project) kind() byte    { return kindProject }
 func (*Request) kind() byte    { return kindRequest }
 func (*Token) kind() byte      { return kindToken }
 func (*Audit) kind() byte      { return kindAudit }
+func (*Wish) kind() byte       { return kindWish }
+func (*User) kind() byte       { return kindUser }
+
+func (*Certificate) kind() byte { return kindCertificate }
 
 // sealOf is the hash of a record. The buffer is for reuse.
 func sealOf[R record](r R, buf []byte) ([32]byte, []byte) {

@@ -12,6 +12,10 @@ var (
 	ErrUnknownWorker = errors.New("no such worker")
 	// ErrUnknownToken is a token that was never made.
 	ErrUnknownToken = errors.New("no such token")
+	// ErrUnknownProject is a project that nobody made, where no template makes it.
+	ErrUnknownProject = errors.New("no such project")
+	// ErrUnknownUser is a user who has no role.
+	ErrUnknownUser = errors.New("no such user")
 	// ErrExists is an id that is taken.
 	ErrExists = errors.New("exists already")
 	// ErrBadWork is a work that does not fit its key.
@@ -36,7 +40,7 @@ var (
 	ErrQuota = errors.New("quota of the project is used up")
 	// ErrRequestReused is a request id that came before with another command.
 	ErrRequestReused = errors.New("request id was used for another command")
-	// ErrLimit is one thing more than the state holds.
+	// ErrLimit is one thing more than the state holds, or one that is too large for it.
 	ErrLimit = errors.New("too many")
 )
 

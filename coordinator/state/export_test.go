@@ -24,6 +24,9 @@ func DecodeUnsealed(b []byte) error {
 			return err
 		}
 	}
+	if err := s.link(); err != nil {
+		return err
+	}
 	if err := s.Check(); err != nil {
 		return err
 	}

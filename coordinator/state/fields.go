@@ -11,6 +11,7 @@ func (h *head) fields(c coder) {
 	c.uint(3, &h.lastTask)
 	c.uint(4, &h.lastExperiment)
 	c.uint(5, &h.lastAudit)
+	c.uint(6, &h.lastIncarnation)
 }
 
 func (t *Task) fields(c coder) {
@@ -44,6 +45,21 @@ func (t *Task) fields(c coder) {
 	c.time(22, &t.Started)
 	c.time(23, &t.Stopping)
 	c.time(24, &t.Ended)
+	c.uint(25, &t.Charged)
+	c.int(26, &t.Deaths)
+	c.uint(27, &t.DeathStep)
+	c.int(28, &t.Missed)
+	c.flag(29, &t.Gone)
+}
+
+func (w *Wish) fields(c coder) {
+	c.uint(1, &w.Task)
+	c.uint(2, &w.Experiment)
+	c.int(3, &w.Gang.Min)
+	c.int(4, &w.Gang.Max)
+	c.text(5, &w.Need.Device)
+	c.time(6, &w.Need.Memory)
+	c.running(7, w)
 }
 
 func (e *Experiment) fields(c coder) {
@@ -56,7 +72,9 @@ func (e *Experiment) fields(c coder) {
 	c.time(7, &e.Submitted)
 	c.flag(8, &e.Cancelled)
 	c.text(9, &e.Reason)
-	c.uints(10, &e.Tasks)
+	if !e.apart {
+		c.uints(10, &e.Tasks)
+	}
 }
 
 func (w *Worker) fields(c coder) {
@@ -80,6 +98,15 @@ func (w *Worker) fields(c coder) {
 		}
 		w.Allocations[i].fields(c)
 	})
+	c.text(16, &w.Boot)
+	c.each(17, len(w.Left), func(i int, c coder) {
+		if i == len(w.Left) {
+			w.Left = append(w.Left, Left{})
+		}
+		c.uint(1, &w.Left[i].Task)
+		c.uint(2, &w.Left[i].Step)
+		c.text(3, &w.Left[i].Words)
+	})
 }
 
 func (h *Allocation) fields(c coder) {
@@ -88,6 +115,7 @@ func (h *Allocation) fields(c coder) {
 	c.int(3, &h.Slots)
 	c.flag(4, &h.Terminating)
 	c.time(5, &h.Since)
+	c.uint(6, &h.Experiment)
 }
 
 func (p *Project) fields(c coder) {
@@ -101,6 +129,7 @@ func (r *Request) fields(c coder) {
 	c.uint(2, &r.Index)
 	c.int(3, &r.Number)
 	c.text(4, &r.Made)
+	c.key(5, &r.Content)
 }
 
 func (t *Token) fields(c coder) {
@@ -112,6 +141,19 @@ func (t *Token) fields(c coder) {
 	c.time(6, &t.Expires)
 	c.text(7, &t.Note)
 	c.time(8, &t.Revoked)
+}
+
+func (u *User) fields(c coder) {
+	c.text(1, &u.Name)
+	c.text(2, &u.Role)
+	c.text(3, &u.Project)
+	c.time(4, &u.Set)
+}
+
+func (k *Certificate) fields(c coder) {
+	c.text(1, &k.Serial)
+	c.text(2, &k.Note)
+	c.time(3, &k.Revoked)
 }
 
 func (a *Audit) fields(c coder) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"g2c/coordinator/cow"
 )
@@ -24,8 +25,8 @@ import (
 
 const magic = "g2c/state/1\n"
 
-// maxFrameBytes bounds a record: an experiment that lists the most tasks, or a
-// work of the largest size.
+// maxFrameBytes bounds a record: a work of the largest size, or below level 4 an
+// experiment that lists the most tasks.
 const maxFrameBytes = 1 << 20
 
 // Encode writes the state. It is a function of the state alone: replicas write the
@@ -41,6 +42,11 @@ func (d *data) Encode(w io.Writer) error {
 	writeAll(f, d.requests)
 	writeAll(f, d.tokens)
 	writeAll(f, d.audits)
+	if d.apart() {
+		writeAll(f, d.wishes)
+	}
+	writeAll(f, d.users)
+	writeAll(f, d.revoked)
 	end := f.digest.Sum([]byte{kindEnd, 64})
 	h := d.Hash()
 	f.raw(append(end, h[:]...))
@@ -72,6 +78,9 @@ func (f *frameWriter) frame(kind byte, fields func(coder)) {
 	e := encoder{buf: f.buf[:0]}
 	fields(&e)
 	f.buf = e.buf
+	if len(e.buf) > maxFrameBytes && f.err == nil { // Decode would refuse it
+		f.err = fmt.Errorf("a record of kind %d has %d bytes, at most %d: %w", kind, len(e.buf), maxFrameBytes, ErrLimit)
+	}
 	f.raw(binary.AppendUvarint([]byte{kind}, uint64(len(e.buf))))
 	f.raw(e.buf)
 }
@@ -95,6 +104,9 @@ func Decode(r io.Reader) (*State, error) {
 			return nil, err
 		}
 		if kind == kindEnd {
+			if err := s.link(); err != nil {
+				return nil, err
+			}
 			return s, s.seals(f, payload)
 		}
 		if err := s.restore(kind, payload); err != nil {
@@ -114,22 +126,68 @@ func (s *State) restore(kind byte, payload []byte) error {
 	case kindTask:
 		restore(s, d, s.tasks, &Task{}, func(t *Task) uint64 { return t.Seq }, s.indexTask)
 	case kindExperiment:
-		restore(s, d, s.experiments, &Experiment{}, func(e *Experiment) uint64 { return e.Seq }, s.indexExperiment)
+		restore(s, d, s.experiments, &Experiment{apart: s.apart()}, func(e *Experiment) uint64 { return e.Seq }, func(e *Experiment) { s.byID.Set(e.ID, e.Seq) })
 	case kindWorker:
-		restore(s, d, s.workers, &Worker{}, func(w *Worker) string { return w.ID }, nil)
+		restore(s, d, s.workers, &Worker{}, func(w *Worker) string { return w.ID }, nil) // link has its indexes
 	case kindProject:
 		restore(s, d, s.projects, &Project{}, func(p *Project) string { return p.Name }, nil)
 	case kindRequest:
-		restore(s, d, s.requests, &Request{}, func(q *Request) string { return q.ID }, func(q *Request) { s.recent.Set(q.Index, q.ID) })
+		restore(s, d, s.requests, &Request{}, func(q *Request) string { return q.ID }, s.indexRequest)
 	case kindToken:
 		restore(s, d, s.tokens, &Token{}, func(t *Token) string { return t.ID }, nil)
 	case kindAudit:
 		restore(s, d, s.audits, &Audit{}, func(a *Audit) uint64 { return a.Number }, nil)
+	case kindWish:
+		restore(s, d, s.wishes, &Wish{}, func(w *Wish) wished { return wished{w.Task, w.Experiment} }, nil)
+	case kindUser:
+		restore(s, d, s.users, &User{}, func(u *User) string { return u.Name }, nil)
+	case kindCertificate:
+		restore(s, d, s.revoked, &Certificate{}, func(k *Certificate) string { return k.Serial }, nil)
 	default:
 		return fmt.Errorf("%w: it holds a record of kind %d", ErrNewer, kind)
 	}
 	d.end()
 	return *d.err
+}
+
+// link makes what follows from several records, once all are there.
+func (s *State) link() error {
+	for at, w := range s.wishes.All() {
+		e, ok := s.experiments.Get(at.experiment)
+		if !ok || !s.apart() {
+			return fmt.Errorf("%w: a wish of experiment %d, which is not there", ErrCorrupt, at.experiment)
+		}
+		w.Project, w.Priority = e.Project, e.Priority
+		e.Tasks = append(e.Tasks, at.task)
+	}
+	for _, e := range s.experiments.All() {
+		e.Tasks = slices.Clip(e.Tasks)
+		for _, seq := range e.Tasks {
+			if !s.apart() {
+				s.wishes.Set(wished{seq, e.Seq}, nil)
+			}
+		}
+	}
+	for _, e := range s.experiments.All() {
+		e.bytes = s.bytesOf(e)
+		s.count(e, s.figuresOf(e))
+	}
+	for _, w := range s.workers.All() {
+		for i := range w.Allocations {
+			e, ok := s.experiments.Get(w.Allocations[i].Experiment)
+			if ok != s.apart() {
+				return fmt.Errorf("%w: worker %s has slots for experiment %d, which is not there", ErrCorrupt, w.ID, w.Allocations[i].Experiment)
+			}
+			if ok {
+				w.Allocations[i].Project = e.Project
+			}
+		}
+		s.indexWorker(w)
+	}
+	for _, t := range s.tasks.All() {
+		s.use3(t, 1)
+	}
+	return nil
 }
 
 // restore reads a record and what follows from it.

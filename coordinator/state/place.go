@@ -18,13 +18,17 @@ func (s *State) place(c command.Place) error {
 	case t.WaitsOn > 0:
 		return fmt.Errorf("place %s: %w", t.Work.Name(), ErrNotReady)
 	}
-	if err := s.checkGang(t, c.Parts); err != nil {
+	w, err := s.wishFor(t, c.Experiment)
+	if err == nil {
+		err = s.checkParts(t, w, c.Parts)
+	}
+	if err != nil {
 		return fmt.Errorf("place %s: %w", t.Work.Name(), err)
 	}
 	t = s.editTask(t.Seq)
 	t.Attempts++
 	t.Reason = ""
-	s.occupy(t, c.Parts)
+	s.occupy(t, w, c.Parts)
 	return nil
 }
 
@@ -38,18 +42,22 @@ func (s *State) resize(c command.Resize) error {
 	case c.Generation != t.Generation+1:
 		return fmt.Errorf("resize %s: %w", t.Work.Name(), ErrStale)
 	}
-	if err := s.checkGang(t, c.Parts); err != nil {
+	w, err := s.wishFor(t, c.Experiment)
+	if err == nil {
+		err = s.checkParts(t, w, c.Parts)
+	}
+	if err != nil {
 		return fmt.Errorf("resize %s: %w", t.Work.Name(), err)
 	}
 	t = s.editTask(t.Seq)
 	s.vacateTo(t, c.Parts)
-	s.occupy(t, c.Parts)
+	s.occupy(t, w, c.Parts)
 	return nil
 }
 
-// checkGang refuses parts that the task cannot run on now. What it holds already
-// counts as free for it.
-func (s *State) checkGang(t *Task, parts []command.Part) error {
+// checkParts refuses parts that the task cannot run on now for somebody who wants it. What
+// it holds already counts as free for it.
+func (s *State) checkParts(t *Task, wish *Wish, parts []command.Part) error {
 	slots := 0
 	for _, p := range parts {
 		w, ok := s.workers.Get(p.Worker)
@@ -57,7 +65,7 @@ func (s *State) checkGang(t *Task, parts []command.Part) error {
 		switch {
 		case !ok:
 			return fmt.Errorf("on %s: %w", p.Worker, ErrUnknownWorker)
-		case !w.Fits(t):
+		case !w.Meets(t, wish.Need):
 			return fmt.Errorf("on %s: %w", p.Worker, ErrWrongClass)
 		case w.Lost || !w.Open(s.at) && p.Slots > mine:
 			return fmt.Errorf("on %s: %w", p.Worker, ErrClosed)
@@ -66,15 +74,13 @@ func (s *State) checkGang(t *Task, parts []command.Part) error {
 		}
 		slots += p.Slots
 	}
-	if g := t.Gang(); !sortedParts(parts) || slots < g.Min || slots > g.Max {
+	if g := wish.Gang; !sortedParts(parts) || slots < g.Min || slots > g.Max {
 		return fmt.Errorf("a gang of %d, want %d to %d: %w", slots, g.Min, g.Max, ErrNoSlots)
 	}
-	if p, ok := s.projects.Get(t.Project); ok && p.Quota > 0 && slots > t.Slots() {
-		if used, _ := s.usage.Get(t.Project); used-t.Slots()+slots > p.Quota {
-			return fmt.Errorf("%s has %d of %d slots: %w", t.Project, used, p.Quota, ErrQuota)
-		}
+	if !s.apart() {
+		return s.quota3(t, slots)
 	}
-	return nil
+	return s.quota(wish.Project, more(t, wish, parts))
 }
 
 // slotsOn is the part of its gang on a worker.
@@ -87,24 +93,30 @@ func (t *Task) slotsOn(worker string) int {
 	return 0
 }
 
-// occupy starts the next generation of a task that holds nothing any more.
-func (s *State) occupy(t *Task, parts []command.Part) {
+// occupy starts the next generation of a task that holds nothing any more, for a wish.
+func (s *State) occupy(t *Task, wish *Wish, parts []command.Part) {
 	t.Generation++
+	given := Allocation{Task: t.Seq, Generation: t.Generation}
+	if s.apart() {
+		t.Charged, t.Project, t.Priority = wish.Experiment, wish.Project, wish.Priority
+		given.Experiment, given.Project = wish.Experiment, wish.Project
+	}
 	t.Parts = append([]command.Part(nil), parts...)
 	t.PlacedAt, t.Preempting, t.Stopping, t.NotBefore = s.at, false, 0, 0
 	for _, p := range parts {
 		w := s.editWorker(p.Worker)
-		w.Allocations = append(w.Allocations, Allocation{Task: t.Seq, Generation: t.Generation, Slots: p.Slots})
+		given.Slots = p.Slots
+		w.Allocations = append(w.Allocations, given)
 		s.putWorker(w)
 	}
-	s.use(t.Project, t.Slots())
+	s.use3(t, 1)
 	s.move(t, Placed)
 }
 
 // vacate ends a generation: each worker's slots are terminating until it says that
 // it has stopped. The worker that reports the end, if one does, has stopped.
 func (s *State) vacate(t *Task, reporter string) {
-	s.use(t.Project, -t.Slots())
+	s.use3(t, -1)
 	for _, p := range t.Parts {
 		w := s.editWorker(p.Worker)
 		for i := range w.Allocations {
@@ -118,12 +130,13 @@ func (s *State) vacate(t *Task, reporter string) {
 		s.putWorker(w)
 	}
 	t.Parts, t.Preempting, t.Stopping = nil, false, 0
+	s.uncharge(t)
 }
 
 // vacateTo ends a generation whose next one is known. A worker that stays keeps
 // what it has of it; only what it gives up is terminating.
 func (s *State) vacateTo(t *Task, next []command.Part) {
-	s.use(t.Project, -t.Slots())
+	s.use3(t, -1)
 	for _, p := range t.Parts {
 		given := p.Slots
 		for _, n := range next {
@@ -176,7 +189,7 @@ func (s *State) preempt(c command.Preempt) error {
 		return nil
 	}
 	t = s.editTask(t.Seq)
-	t.Preempting, t.Stopping, t.Reason = true, s.at, c.Reason
+	t.Preempting, t.Stopping, t.Reason = true, s.at, s.clipped(c.Reason, maxReason)
 	s.putTask(t)
 	return nil
 }
@@ -188,7 +201,7 @@ func (s *State) evict(c command.Evict) error {
 	}
 	t = s.editTask(t.Seq)
 	s.vacate(t, "")
-	t.Reason = c.Reason
+	t.Reason = s.clipped(c.Reason, maxReason)
 	s.move(t, Pending)
 	return nil
 }

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"strings"
+
 	"g2c/api"
 	"g2c/coordinator/command"
 )
@@ -11,11 +13,16 @@ type Task struct {
 	Seq    uint64    // order of submission
 	Work   *api.Work // never changed
 	work   [32]byte  // hash of Work's encoding
+	size   int       // bytes of Work's encoding
 	inputs []api.Key
-	Need   command.Need
+	Need   command.Need // of who submitted it first; each wish has its own
 
-	Project  string // who pays: that of the first experiment that wants it
-	Priority int    // the highest of those who want it
+	// While it is placed, of the wish that it is charged to. While it waits, for display:
+	// the project of the first experiment that wants it, and the highest priority of all.
+	// (Below level 4 the latter hold always.)
+	Project  string
+	Priority int
+	Charged  uint64 // number of the experiment whose wish its gang satisfies; 0 while it has none, and below level 4
 
 	Status  Status
 	Reason  string // of the last failure, preemption or cancellation
@@ -26,9 +33,13 @@ type Task struct {
 	Preempting bool           // asked to save and stop
 	Avoid      []string       // workers where it failed
 
-	Attempts    int // placements
-	Failures    int // since it was last submitted or retried
-	Completions int
+	Attempts    int    // placements
+	Failures    int    // since it was last submitted or retried
+	Deaths      int    // of processes that it ran in, in a row, without a step completed since the one before
+	DeathStep   uint64 // the newest step that was heard of at one of them
+	Completions int    // at most once, and once more each time that its result was missing
+	Missed      int    // how often its result was missing
+	Gone        bool   // done, and its result is missing: to be done again when somebody needs it
 	NotBefore   int64  // it waits until then after a failure
 	Home        string // the worker that finished it, and so has its result at hand
 
@@ -38,10 +49,14 @@ type Task struct {
 // Inputs are the keys of what it reads. The list is not to be changed.
 func (t *Task) Inputs() []api.Key { return t.inputs }
 
-// Gang bounds its slots, both at least 1.
-func (t *Task) Gang() api.Gang {
-	low := max(t.Work.Gang.Min, 1)
-	return api.Gang{Min: low, Max: max(t.Work.Gang.Max, low)}
+// Gang is what who submitted it first said of its slots, both bounds at least 1. What
+// counts is the gang of a wish.
+func (t *Task) Gang() api.Gang { return gangOf(t.Work) }
+
+// gangOf is a work's gang, both bounds at least 1.
+func gangOf(w *api.Work) api.Gang {
+	low := max(w.Gang.Min, 1)
+	return api.Gang{Min: low, Max: max(w.Gang.Max, low)}
 }
 
 // Slots is how many it runs on.
@@ -69,6 +84,9 @@ type Experiment struct {
 	Cancelled bool
 	Reason    string   // of the cancellation
 	Tasks     []uint64 // Seq, rising; everything they need is among them
+
+	apart bool // from level 4 on: wishes have records of their own, and this one lists no tasks
+	bytes int  // that it is counted for
 }
 
 // Worker is a worker and what is held of it.
@@ -88,6 +106,8 @@ type Worker struct {
 	Lost        bool   // its lease ran out
 	Joined      int64
 	Allocations []Allocation
+	Boot        string // of its host; empty if not known
+	Left        []Left // what it ran when it was lost, if nobody knows yet whether its host was lost with it
 }
 
 // Allocation is slots that a task has of a worker.
@@ -95,8 +115,17 @@ type Allocation struct {
 	Task        uint64 // Seq
 	Generation  uint64
 	Slots       int
-	Terminating bool  // the worker was told to stop and has not said that it did
-	Since       int64 // when it was told; 0 before
+	Terminating bool   // the worker was told to stop and has not said that it did
+	Since       int64  // when it was told; 0 before
+	Experiment  uint64 // Seq of the one whose wish it was given for; 0 below level 4
+	Project     string // of that experiment: who pays until the slots are free; empty below level 4
+}
+
+// Left is a task that a lost worker ran, and the last that was heard of it there.
+type Left struct {
+	Task  uint64 // Seq
+	Step  uint64
+	Words string
 }
 
 // Free is how many slots nobody holds.
@@ -120,9 +149,13 @@ func (w *Worker) Emptying(now int64) bool {
 
 func (w *Worker) inside(now int64) bool { return now >= w.From && now < w.Until }
 
-// Fits says whether a worker could run a task, were it empty.
-func (w *Worker) Fits(t *Task) bool {
-	return w.Class == t.Work.Task.Numerics && (t.Need.Device == "" || t.Need.Device == w.Device) && w.Memory >= t.Need.Memory
+// Fits says whether a worker could run a task as who submitted it first needs it, were
+// it empty.
+func (w *Worker) Fits(t *Task) bool { return w.Meets(t, t.Need) }
+
+// Meets says whether a worker could run a task for somebody with a need, were it empty.
+func (w *Worker) Meets(t *Task, need command.Need) bool {
+	return w.Class == t.Work.Task.Numerics && (need.Device == "" || need.Device == w.Device) && w.Memory >= need.Memory
 }
 
 // Project is what a project may use. One that nobody set has weight 1 and no
@@ -141,6 +174,29 @@ type Request struct {
 	Index  uint64
 	Number int // of the command
 	Made   string
+
+	Content [32]byte // SHA-256 of what the caller sent; zero if that was not kept
+}
+
+// caller is whose request it was.
+func (r *Request) caller() string {
+	principal, _, _ := strings.Cut(r.ID, "\x00")
+	return principal
+}
+
+// User is the role of somebody who is known by a client certificate.
+type User struct {
+	sealed
+	command.User
+	Set int64 // when, in unix milliseconds
+}
+
+// Certificate is a client certificate that opens nothing any more.
+type Certificate struct {
+	sealed
+	Serial  string
+	Note    string
+	Revoked int64 // when, in unix milliseconds
 }
 
 // Token is a token's record.

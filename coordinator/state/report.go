@@ -71,6 +71,7 @@ func (s *State) done(c command.Done) error {
 // finish ends a task that has its result.
 func (s *State) finish(t *Task, home string) {
 	t.Home, t.Reason, t.NotBefore = home, "", 0
+	t.Deaths, t.Gone = 0, false
 	s.move(t, Done)
 }
 
@@ -79,10 +80,16 @@ func (s *State) failed(c command.Failed) error {
 	if t == nil {
 		return err
 	}
+	member := s.apart() && t.Parts[0].Worker != c.Worker
+	if member && t.Preempting {
+		s.partStops(t, c.Worker)
+		return nil
+	}
 	s.vacate(t, c.Worker)
 	t.Failures++
-	t.Reason = c.Reason
-	if c.Permanent || t.Failures >= MaxAttempts {
+	t.Reason = s.clipped(c.Reason, maxReason)
+	// Only the trainer has seen the task fail: what a member cannot do is of its placement.
+	if c.Permanent && !member || t.Failures >= MaxAttempts {
 		s.move(t, Failed)
 		s.orphan(t)
 		return nil
@@ -100,17 +107,46 @@ func (s *State) interrupted(c command.Interrupted) error {
 	if t == nil {
 		return err
 	}
+	if s.apart() && t.Parts[0].Worker != c.Worker {
+		s.partStops(t, c.Worker)
+		return nil
+	}
 	s.vacate(t, c.Worker)
 	s.move(t, Pending)
 	return nil
 }
 
-// released is meant for holds. A worker that lets go of what it is still expected
+// partStops frees what a gang has on a worker that is not its trainer's. The state of the
+// task is the trainer's to save: the gang stays until that has reported, and is asked to
+// stop if it was not.
+func (s *State) partStops(t *Task, worker string) {
+	w := s.editWorker(worker)
+	w.Allocations = slices.DeleteFunc(w.Allocations, func(a Allocation) bool {
+		return a.Task == t.Seq && (a.Generation == t.Generation || a.Terminating && a.Generation < t.Generation)
+	})
+	s.putWorker(w)
+	s.losePart(t, worker, "worker "+worker+" has left its gang")
+}
+
+// losePart takes a worker that is gone out of a gang.
+func (s *State) losePart(t *Task, worker, reason string) {
+	t.Parts = slices.DeleteFunc(slices.Clone(t.Parts), func(p command.Part) bool { return p.Worker == worker })
+	if !t.Preempting {
+		t.Preempting, t.Stopping, t.Reason = true, s.at, reason
+	}
+	s.putTask(t)
+}
+
+// released is meant for what is terminating. A worker that lets go of what it is still expected
 // to run has lost it.
 func (s *State) released(c command.Released) error {
 	t, err := s.about(c.Report, c.Generation)
 	if t == nil {
 		return err
+	}
+	if s.apart() && t.Preempting && t.Parts[0].Worker != c.Worker {
+		s.partStops(t, c.Worker)
+		return nil
 	}
 	s.vacate(t, c.Worker)
 	t.Reason = "worker " + c.Worker + " let go of it"
@@ -121,7 +157,7 @@ func (s *State) released(c command.Released) error {
 func (s *State) found(c command.Found) error {
 	for _, k := range c.Tasks {
 		t := s.task(k)
-		if t == nil || t.Status == Done {
+		if t == nil || t.Status == Done && !t.Gone {
 			continue
 		}
 		t = s.editTask(t.Seq)
@@ -129,4 +165,42 @@ func (s *State) found(c command.Found) error {
 		s.finish(t, "")
 	}
 	return nil
+}
+
+// missing takes the results of tasks for lost. What reads one and still waits has it made
+// again; so has whoever asks for the task later.
+func (s *State) missing(c command.Missing) error {
+	for _, k := range c.Tasks {
+		t := s.task(k)
+		if t == nil || t.Status != Done || t.Gone {
+			continue
+		}
+		t = s.editTask(t.Seq)
+		t.Missed++
+		t.Gone, t.Home = true, ""
+		s.putTask(t)
+		for _, seq := range s.readersOf(k) {
+			if r, _ := s.tasks.Get(seq); r.Status == Pending {
+				s.remake(r)
+			}
+		}
+	}
+	return nil
+}
+
+// remake has those inputs of a task that waits made again whose results are missing, as
+// far as somebody wants them.
+func (s *State) remake(t *Task) {
+	if !s.apart() {
+		return
+	}
+	for _, k := range t.inputs {
+		in := s.task(k)
+		if in == nil || in.Status != Done || !in.Gone {
+			continue
+		}
+		if first, _ := s.wanted(in.Seq); first != nil {
+			s.revive(s.editTask(in.Seq))
+		}
+	}
 }

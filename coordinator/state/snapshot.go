@@ -151,7 +151,8 @@ func (d *data) Project(name string) Project {
 // Projects lists the projects that somebody set, by name.
 func (d *data) Projects() iter.Seq[*Project] { return values(d.projects.All()) }
 
-// Usage is how many slots a project's gangs have.
+// Usage is how many slots a project has. From level 4 on, those that are terminating count
+// until they are free; before, the gangs' alone.
 func (d *data) Usage(project string) int {
 	n, _ := d.usage.Get(project)
 	return n
@@ -165,6 +166,25 @@ func (d *data) Token(id string) *Token {
 
 // Tokens lists the tokens' records by id, from one on.
 func (d *data) Tokens(from string) iter.Seq[*Token] { return values(d.tokens.From(from)) }
+
+// User finds the role of somebody who is known by a client certificate; nil if there is
+// none.
+func (d *data) User(name string) *User {
+	u, _ := d.users.Get(name)
+	return u
+}
+
+// Users lists those who have a role by name, from one on.
+func (d *data) Users(from string) iter.Seq[*User] { return values(d.users.From(from)) }
+
+// CertificateRevoked says whether the client certificate of a serial number, in lower-case
+// hex, opens nothing any more.
+func (d *data) CertificateRevoked(serial string) bool { return d.revoked.Has(serial) }
+
+// Certificates lists the revoked client certificates by serial number, from one on.
+func (d *data) Certificates(from string) iter.Seq[*Certificate] {
+	return values(d.revoked.From(from))
+}
 
 // Audits lists the audit from a number on, oldest first.
 func (d *data) Audits(from uint64) iter.Seq[*Audit] { return values(d.audits.From(from)) }

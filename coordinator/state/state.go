@@ -6,10 +6,12 @@
 //
 //   - A task is live while it is pending, placed or running; the others have ended.
 //   - A gang is the parts that a task's current generation runs on.
-//   - A hold is a worker's slots that a task has. It outlives the generation: what
-//     a task was taken from is free only once the worker says that it has stopped,
+//   - An allocation is a worker's slots that a task has. It outlives the generation:
+//     what a task was taken from is free only once the worker says that it has stopped,
 //     or is known to be gone. So no slot is given twice.
-//   - A task is wanted while an experiment that is not cancelled lists it.
+//   - A task is wanted while an experiment that is not cancelled lists it. A wish is what
+//     such an experiment wants of it: gang, device, paths. The trainer of a gang is its
+//     first part.
 //
 // A State belongs to one goroutine. A Snapshot never changes and may go to others;
 // records (Task, Worker, …) reached from either are never changed in place.
@@ -43,6 +45,7 @@ type State struct {
 	data
 	at        int64  // of the entry that is being applied
 	principal string // of the same
+	counting  uint64 // experiment that is being submitted, and not counted yet
 
 	scratch []byte // for the encoding of records
 }
@@ -56,6 +59,8 @@ type Result struct {
 	Made     string // the id of the experiment that a Submit made
 	Repeated bool   // the request had been applied before
 	Err      error  // why it was refused: one of this package's errors
+
+	Incarnation uint64 // that a worker has which joined
 }
 
 // Apply applies the entry at a place of the log. An entry that does not fit is
@@ -69,12 +74,21 @@ func (s *State) Apply(index uint64, e command.Entry) Result {
 		return r
 	}
 	r := Result{Index: index}
-	r.Made, r.Err = s.change(e.Command)
-	if r.Err == nil {
+	if r.Made, r.Err = s.change(e.Command); r.Err == nil {
+		r.Incarnation = s.joined(e.Command)
 		s.remember(e, r)
 	}
 	s.audited(e, r)
 	return r
+}
+
+// joined is the incarnation of a worker that has just joined.
+func (s *State) joined(c command.Command) uint64 {
+	if j, ok := c.(command.Join); ok {
+		w, _ := s.workers.Get(j.Worker)
+		return w.Incarnation
+	}
+	return 0
 }
 
 // change dispatches to one function a command.
@@ -88,6 +102,8 @@ func (s *State) change(c command.Command) (made string, err error) {
 		return "", s.retry(c)
 	case command.Found:
 		return "", s.found(c)
+	case command.Missing:
+		return "", s.missing(c)
 	case command.Forget:
 		return "", s.forget(c)
 	case command.Place:
@@ -124,6 +140,12 @@ func (s *State) change(c command.Command) (made string, err error) {
 		return "", s.putToken(c)
 	case command.Revoke:
 		return "", s.revoke(c)
+	case command.PutUser:
+		return "", s.putUser(c)
+	case command.DropUser:
+		return "", s.dropUser(c)
+	case command.RevokeCertificate:
+		return "", s.revokeCertificate(c)
 	case command.Audit:
 		return "", s.audit(c)
 	case command.Raise:

@@ -15,6 +15,8 @@ type head struct {
 	lastTask       uint64
 	lastExperiment uint64
 	lastAudit      uint64
+
+	lastIncarnation uint64 // the highest of any worker; 0 below level 4
 }
 
 // data is the records, and the indexes that follow from them. A State changes its
@@ -30,14 +32,22 @@ type data struct {
 	requests    *cow.Map[string, *Request]
 	tokens      *cow.Map[string, *Token]
 	audits      *cow.Map[uint64, *Audit]
+	users       *cow.Map[string, *User]
+	revoked     *cow.Map[string, *Certificate] // by serial
+	wishes      *cow.Map[wished, *Wish]        // which experiments list a task; nil values, and no records, below level 4
 
 	// What follows from the records. It is not in snapshots on disk.
-	byKey   *cow.Map[api.Key, uint64]   // Seq of a task
-	byID    *cow.Map[string, uint64]    // Seq of an experiment
-	readers *cow.Map[read, struct{}]    // who reads a key, known or not
-	lists   *cow.Map[listing, struct{}] // which experiments list a task
-	recent  *cow.Map[uint64, string]    // requests by index, to forget the oldest
-	usage   *cow.Map[string, int]       // slots of a project's gangs
+	byKey   *cow.Map[api.Key, uint64]  // Seq of a task
+	byID    *cow.Map[string, uint64]   // Seq of an experiment
+	readers *cow.Map[read, struct{}]   // who reads a key, known or not
+	hosts   *cow.Map[onHost, struct{}] // which workers a host has
+	recent  *cow.Map[uint64, string]   // requests by index, to forget the oldest
+	callers *cow.Map[call, string]     // requests by principal and index
+	kept    *cow.Map[string, int]      // how many requests are kept of a principal
+	crowd   *cow.Map[caller, struct{}] // principals by that number
+	usage   *cow.Map[string, int]      // slots that a project has
+	figures *cow.Map[holder, Figures]  // what projects and principals have in the state
+	all     Figures                    // what all have together
 
 	changes changes
 }
@@ -48,8 +58,20 @@ type read struct {
 	reader uint64
 }
 
-// listing says that an experiment lists a task.
-type listing struct{ task, experiment uint64 }
+// onHost says that a host has a worker.
+type onHost struct{ host, worker string }
+
+// call is a request of a principal.
+type call struct {
+	principal string
+	index     uint64
+}
+
+// caller is a principal of whom so many requests are kept.
+type caller struct {
+	requests  int
+	principal string
+}
 
 func newData() data {
 	return data{
@@ -61,16 +83,27 @@ func newData() data {
 		requests:    cow.New[string, *Request](cmp.Compare),
 		tokens:      cow.New[string, *Token](cmp.Compare),
 		audits:      cow.New[uint64, *Audit](cmp.Compare),
+		users:       cow.New[string, *User](cmp.Compare),
+		revoked:     cow.New[string, *Certificate](cmp.Compare),
+		wishes:      newWishes(),
 		byKey:       cow.New[api.Key, uint64](api.Key.Compare),
 		byID:        cow.New[string, uint64](cmp.Compare),
 		readers: cow.New[read, struct{}](func(a, b read) int {
 			return cmp.Or(a.key.Compare(b.key), cmp.Compare(a.reader, b.reader))
 		}),
-		lists: cow.New[listing, struct{}](func(a, b listing) int {
-			return cmp.Or(cmp.Compare(a.task, b.task), cmp.Compare(a.experiment, b.experiment))
+		hosts: cow.New[onHost, struct{}](func(a, b onHost) int {
+			return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.worker, b.worker))
 		}),
 		recent: cow.New[uint64, string](cmp.Compare),
-		usage:  cow.New[string, int](cmp.Compare),
+		callers: cow.New[call, string](func(a, b call) int {
+			return cmp.Or(cmp.Compare(a.principal, b.principal), cmp.Compare(a.index, b.index))
+		}),
+		crowd: cow.New[caller, struct{}](func(a, b caller) int {
+			return cmp.Or(cmp.Compare(a.requests, b.requests), cmp.Compare(a.principal, b.principal))
+		}),
+		kept:    cow.New[string, int](cmp.Compare),
+		usage:   cow.New[string, int](cmp.Compare),
+		figures: cow.New[holder, Figures](holder.compare),
 	}
 }
 
@@ -80,7 +113,9 @@ func (d *data) copy() data {
 	c.tasks, c.experiments, c.workers = d.tasks.Copy(), d.experiments.Copy(), d.workers.Copy()
 	c.projects, c.requests, c.tokens = d.projects.Copy(), d.requests.Copy(), d.tokens.Copy()
 	c.audits, c.byKey, c.byID = d.audits.Copy(), d.byKey.Copy(), d.byID.Copy()
-	c.readers, c.lists, c.recent, c.usage = d.readers.Copy(), d.lists.Copy(), d.recent.Copy(), d.usage.Copy()
+	c.users, c.revoked, c.wishes = d.users.Copy(), d.revoked.Copy(), d.wishes.Copy()
+	c.readers, c.hosts, c.recent, c.callers = d.readers.Copy(), d.hosts.Copy(), d.recent.Copy(), d.callers.Copy()
+	c.kept, c.crowd, c.usage, c.figures = d.kept.Copy(), d.crowd.Copy(), d.usage.Copy(), d.figures.Copy()
 	return c
 }
 
@@ -115,7 +150,12 @@ func (s *State) putExperiment(e *Experiment) {
 }
 
 func (s *State) putWorker(w *Worker) {
+	if old, ok := s.workers.Get(w.ID); ok {
+		s.charges(old, -1)
+		s.hosts.Delete(onHost{old.Host, w.ID})
+	}
 	put(s, s.workers, w.ID, w)
+	s.indexWorker(w)
 	s.changes.add(Change{Index: s.index, Kind: WorkerChanged, Name: w.ID})
 }
 
@@ -140,20 +180,34 @@ func (s *State) editWorker(id string) *Worker {
 	return &c
 }
 
+// dropWorker takes a worker out that has nothing any more.
+func (s *State) dropWorker(w *Worker) {
+	s.hosts.Delete(onHost{w.Host, w.ID})
+	drop(s, s.workers, w.ID)
+}
+
 // indexTask makes what follows from a task's record.
 func (d *data) indexTask(t *Task) {
 	d.byKey.Set(t.Work.Key, t.Seq)
 	for _, k := range t.inputs {
 		d.readers.Set(read{k, t.Seq}, struct{}{})
 	}
-	d.use(t.Project, t.Slots())
 }
 
-// indexExperiment makes what follows from an experiment's record.
-func (d *data) indexExperiment(e *Experiment) {
-	d.byID.Set(e.ID, e.Seq)
-	for _, seq := range e.Tasks {
-		d.lists.Set(listing{seq, e.Seq}, struct{}{})
+// indexWorker makes what follows from a worker's record.
+func (d *data) indexWorker(w *Worker) {
+	d.charges(w, 1)
+	if w.Host != "" {
+		d.hosts.Set(onHost{w.Host, w.ID}, struct{}{})
+	}
+}
+
+// charges counts what a worker's slots are used for, from level 4 on.
+func (d *data) charges(w *Worker, sign int) {
+	if d.apart() {
+		for _, a := range w.Allocations {
+			d.use(a.Project, sign*a.Slots)
+		}
 	}
 }
 

@@ -21,13 +21,21 @@ func (s *State) move(t *Task, to Status) {
 		t.Ended = s.at
 	}
 	s.putTask(t)
-	if was.Live() == to.Live() {
-		return
+	if was.Live() != to.Live() {
+		s.tell(t, to.Live())
 	}
-	step := 1
-	if was.Live() {
-		step = -1
+	if to == Pending {
+		s.remake(t)
 	}
+}
+
+// tell lets those know who read a task that it has come to life, or has ended.
+func (s *State) tell(t *Task, lives bool) {
+	step := -1
+	if lives {
+		step = 1
+	}
+	s.countLive(t, step)
 	for _, seq := range s.readersOf(t.Work.Key) {
 		r := s.editTask(seq)
 		r.WaitsOn += step
@@ -54,11 +62,11 @@ func (d *data) readersOf(k api.Key) []uint64 {
 // submission.
 func (d *data) experimentsOf(seq uint64) []*Experiment {
 	var out []*Experiment
-	for l := range d.lists.From(listing{task: seq}) {
-		if l.task != seq {
+	for at := range d.wishes.From(wished{task: seq}) {
+		if at.task != seq {
 			break
 		}
-		e, _ := d.experiments.Get(l.experiment)
+		e, _ := d.experiments.Get(at.experiment)
 		out = append(out, e)
 	}
 	return out
@@ -67,7 +75,11 @@ func (d *data) experimentsOf(seq uint64) []*Experiment {
 // wanted finds the first experiment that wants a task, and the highest priority of
 // all that do; nil if none does.
 func (d *data) wanted(seq uint64) (first *Experiment, priority int) {
-	for _, e := range d.experimentsOf(seq) {
+	for at := range d.wishes.From(wished{task: seq}) {
+		if at.task != seq {
+			break
+		}
+		e, _ := d.experiments.Get(at.experiment)
 		switch {
 		case e.Cancelled:
 		case first == nil:
@@ -77,18 +89,6 @@ func (d *data) wanted(seq uint64) (first *Experiment, priority int) {
 		}
 	}
 	return first, priority
-}
-
-// charge sets who pays for a task and how urgent it is, after its experiments
-// changed. It does not store the task.
-func (s *State) charge(t *Task) {
-	first, priority := s.wanted(t.Seq)
-	if first == nil {
-		return
-	}
-	s.use(t.Project, -t.Slots())
-	t.Project, t.Priority = first.Project, priority
-	s.use(t.Project, t.Slots())
 }
 
 // waitsOn counts the inputs of a task that are known and live.

@@ -1,27 +1,142 @@
 package state
 
 import (
+	"bytes"
+	"cmp"
+
 	"g2c/api"
 	"g2c/coordinator/command"
+	"g2c/coordinator/cow"
 )
 
 // Wish is an experiment's interest in a task: for whom it would run, how urgently,
-// and what it would need for that. A placement satisfies one wish, whole.
+// and what it would need for that. A placement satisfies one wish, whole. It never
+// changes.
+//
+// Below level 4 there is one wish for a task, and no record of it: that of the first
+// experiment that wants it, with the highest priority of all that do and with what the
+// task was first submitted with.
 type Wish struct {
+	sealed
 	Task       uint64 // Seq
 	Experiment uint64 // Seq
 	Project    string
 	Priority   int
 	Gang       api.Gang // slots, both bounds at least 1
 	Need       command.Need
+
+	running *api.Running // how to run the task for it; nil for as the task was first submitted
+	size    int          // bytes of running's encoding
+}
+
+// wished names a wish: which experiment lists which task.
+type wished struct{ task, experiment uint64 }
+
+func newWishes() *cow.Map[wished, *Wish] {
+	return cow.New[wished, *Wish](func(a, b wished) int {
+		return cmp.Or(cmp.Compare(a.task, b.task), cmp.Compare(a.experiment, b.experiment))
+	})
 }
 
 // Wishes lists the wishes for a task of experiments that are not cancelled, in the
 // order of their submission.
 func (d *data) Wishes(t *Task) []Wish {
-	first, priority := d.wanted(t.Seq)
-	if first == nil {
+	if !d.apart() {
+		return d.wish3(t)
+	}
+	var out []Wish
+	for at, w := range d.wishes.From(wished{task: t.Seq}) {
+		if at.task != t.Seq {
+			break
+		}
+		if e, _ := d.experiments.Get(at.experiment); !e.Cancelled {
+			out = append(out, *w)
+		}
+	}
+	return out
+}
+
+// Wish is the wish that a placed task satisfies, and of one that waits the first. It
+// reports false if nobody wants the task.
+func (d *data) Wish(t *Task) (Wish, bool) {
+	if d.apart() && t.Charged != 0 {
+		if w, ok := d.wishes.Get(wished{t.Seq, t.Charged}); ok {
+			return *w, true
+		}
+		return Wish{}, false
+	}
+	if first, _ := d.wanted(t.Seq); first == nil {
+		return Wish{}, false
+	} else if d.apart() {
+		w, _ := d.wishes.Get(wished{t.Seq, first.Seq})
+		return *w, true
+	}
+	return d.wish3(t)[0], true
+}
+
+// live finds a wish of an experiment that is not cancelled; nil if there is none.
+func (d *data) live(task, experiment uint64) *Wish {
+	w, ok := d.wishes.Get(wished{task, experiment})
+	if e, _ := d.experiments.Get(experiment); !ok || e.Cancelled {
 		return nil
 	}
-	return []Wish{{Task: t.Seq, Experiment: first.Seq, Project: first.Project, Priority: priority, Gang: t.Gang(), Need: t.Need}}
+	return w
+}
+
+// WorkFor is a task's work as a wish wants it run: its gang, its names, its paths.
+func (d *data) WorkFor(t *Task, w Wish) api.Work {
+	if w.running == nil {
+		out := *t.Work
+		out.Gang = w.Gang
+		return out
+	}
+	return t.Work.As(w.running, w.Gang)
+}
+
+// apart says whether wishes are records of their own.
+func (d *data) apart() bool { return d.level >= api.LevelWishes }
+
+// newWish makes an experiment's wish for a task. Work is what it submitted, nil if it
+// needs the task and did not submit it.
+func newWish(t *Task, e *Experiment, need command.Need, work *api.Work) *Wish {
+	w := &Wish{Task: t.Seq, Experiment: e.Seq, Project: e.Project, Priority: e.Priority, Need: need, Gang: api.Gang{Min: 1, Max: 1}}
+	if work == nil {
+		return w
+	}
+	w.Gang = gangOf(work)
+	if b := runningOf(t, work); b != nil {
+		r := work.Running()
+		w.running, w.size = &r, len(b)
+	}
+	return w
+}
+
+// runningOf is the encoding of how a work is to be run, if that is not how its task was
+// first submitted; else nil.
+func runningOf(t *Task, work *api.Work) []byte {
+	if work == t.Work {
+		return nil
+	}
+	r, own := work.Running(), t.Work.Running()
+	if b := r.Encode(); !bytes.Equal(b, own.Encode()) {
+		return b
+	}
+	return nil
+}
+
+// putWish enters an experiment's wish for a task; below level 4, only that there is one.
+func (s *State) putWish(w *Wish) {
+	if s.apart() {
+		put(s, s.wishes, wished{w.Task, w.Experiment}, w)
+	} else {
+		s.wishes.Set(wished{w.Task, w.Experiment}, nil)
+	}
+}
+
+func (s *State) dropWish(task, experiment uint64) {
+	if s.apart() {
+		drop(s, s.wishes, wished{task, experiment})
+	} else {
+		s.wishes.Delete(wished{task, experiment})
+	}
 }

@@ -8,23 +8,65 @@ import (
 )
 
 func (s *State) join(c command.Join) error {
+	if !s.apart() {
+		return s.join3(c)
+	}
 	w := &Worker{ID: c.Worker, Mode: command.Ready}
-	if _, ok := s.workers.Get(c.Worker); ok {
+	_, known := s.workers.Get(c.Worker)
+	if known {
 		w = s.editWorker(c.Worker)
 	}
-	same := w.Incarnation == c.Incarnation && w.Joined != 0
-	if same && (w.Class != c.Class || w.Device != c.Device || w.Memory != c.Memory || w.Slots != c.Slots) {
-		return fmt.Errorf("worker %s changed what it is without a new incarnation: %w", c.Worker, ErrStale)
+	incarnation := c.Incarnation
+	if c.Issue {
+		incarnation = s.lastIncarnation + 1
 	}
-	if !same && len(w.Allocations) > 0 {
+	same := known && w.Incarnation == incarnation
+	switch {
+	case known && incarnation < w.Incarnation:
+		return fmt.Errorf("worker %s shows incarnation %d, and %d has joined since: %w", c.Worker, incarnation, w.Incarnation, ErrStale)
+	case same && w.differs(c):
+		return errChanged(c.Worker)
+	}
+	if known && !same {
+		w = s.succeed(w, c)
+	}
+	s.lastIncarnation = max(s.lastIncarnation, incarnation)
+	w.Incarnation, w.Boot, w.Left = incarnation, c.Boot, nil
+	s.welcome(w, c)
+	return nil
+}
+
+// succeed ends what the process before ran. If its host has not been down since, the
+// process died alone.
+func (s *State) succeed(w *Worker, c command.Join) *Worker {
+	left := slices.Clone(w.Left)
+	if len(w.Allocations) > 0 {
+		left = append(left, w.runs(s, c.Progress)...)
 		s.abandon(w, "worker "+w.ID+" started anew")
 		w = s.editWorker(c.Worker)
 	}
-	w.Incarnation, w.Class, w.Device, w.Memory = c.Incarnation, c.Class, c.Device, c.Memory
+	if c.Boot != "" && c.Boot == w.Boot {
+		s.died(w.ID, left)
+		w = s.editWorker(c.Worker)
+	}
+	return w
+}
+
+// differs says whether a worker that joins is not what it was.
+func (w *Worker) differs(c command.Join) bool {
+	return w.Class != c.Class || w.Device != c.Device || w.Memory != c.Memory || w.Slots != c.Slots
+}
+
+func errChanged(worker string) error {
+	return fmt.Errorf("worker %s changed what it is without a new incarnation: %w", worker, ErrStale)
+}
+
+// welcome stores a worker that has joined.
+func (s *State) welcome(w *Worker, c command.Join) {
+	w.Class, w.Device, w.Memory = c.Class, c.Device, c.Memory
 	w.Host, w.Slots, w.Cached = c.Host, c.Slots, slices.Clone(c.Cached)
 	w.Lost, w.Joined = false, s.at
 	s.putWorker(w)
-	return nil
 }
 
 func (s *State) cache(c command.Cache) error {
@@ -58,16 +100,32 @@ func (s *State) lost(c command.Lost) error {
 		return nil
 	}
 	w.Lost = true
+	if !s.apart() {
+		s.abandon(w, "worker "+w.ID+" was lost")
+		return nil
+	}
+	left := w.runs(s, c.Progress)
+	alone := s.hostLives(w)
+	if !alone {
+		w.Left = left[:min(len(left), maxLeft)]
+	}
 	s.abandon(w, "worker "+w.ID+" was lost")
+	if alone {
+		s.died(w.ID, left)
+	}
 	return nil
 }
 
 func (s *State) leave(c command.Leave) error {
-	if _, ok := s.workers.Get(c.Worker); !ok {
+	w, ok := s.workers.Get(c.Worker)
+	switch {
+	case !ok:
 		return fmt.Errorf("worker %s: %w", c.Worker, ErrUnknownWorker)
+	case s.apart() && w.Incarnation != c.Incarnation:
+		return fmt.Errorf("worker %s is incarnation %d, not %d: %w", c.Worker, w.Incarnation, c.Incarnation, ErrStale)
 	}
 	s.abandon(s.editWorker(c.Worker), "worker "+c.Worker+" left")
-	drop(s, s.workers, c.Worker)
+	s.dropWorker(w)
 	return nil
 }
 
@@ -75,10 +133,10 @@ func (s *State) leave(c command.Leave) error {
 // stopped by its lease. Gangs that are large enough without it go on as their next
 // generation, from the step that their members have; the others are pending.
 func (s *State) abandon(w *Worker, reason string) {
-	holds := w.Allocations
+	had := w.Allocations
 	w.Allocations = nil
 	s.putWorker(w)
-	for _, h := range holds {
+	for _, h := range had {
 		t, _ := s.tasks.Get(h.Task)
 		if h.Terminating || t.Generation != h.Generation {
 			continue
@@ -89,14 +147,19 @@ func (s *State) abandon(w *Worker, reason string) {
 		for _, p := range rest {
 			left += p.Slots
 		}
+		if s.apart() && t.Preempting && t.Parts[0].Worker != w.ID {
+			s.losePart(t, w.ID, reason) // the trainer has still to save
+			continue
+		}
 		t.Reason = reason
-		if left < t.Gang().Min || t.Preempting {
+		wish, err := s.wishFor(t, t.Charged)
+		if err != nil || left < wish.Gang.Min || t.Preempting {
 			s.vacate(t, "")
 			s.move(t, Pending)
 			continue
 		}
 		s.vacateTo(t, rest)
-		s.occupy(t, rest)
+		s.occupy(t, wish, rest)
 	}
 }
 
@@ -105,7 +168,7 @@ func (s *State) setMode(c command.SetMode) error {
 		return fmt.Errorf("worker %s: %w", c.Worker, ErrUnknownWorker)
 	}
 	w := s.editWorker(c.Worker)
-	w.Mode, w.From, w.Until, w.Reason = c.Mode, c.From, c.Until, c.Reason
+	w.Mode, w.From, w.Until, w.Reason = c.Mode, c.From, c.Until, s.clipped(c.Reason, maxReason)
 	s.putWorker(w)
 	return nil
 }

@@ -54,11 +54,16 @@ type Entry struct {
 	//	*Entry_Audit
 	//	*Entry_Raise
 	//	*Entry_Forget
+	//	*Entry_Missing
+	//	*Entry_PutUser
+	//	*Entry_DropUser
+	//	*Entry_RevokeCertificate
 	Command       isEntry_Command `protobuf_oneof:"command"`
 	Level         uint32          `protobuf:"varint,1001,opt,name=level,proto3" json:"level,omitempty"` // of the vocabulary that it takes to read this entry
 	AtMs          int64           `protobuf:"varint,1002,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
 	Request       string          `protobuf:"bytes,1003,opt,name=request,proto3" json:"request,omitempty"`
 	Principal     string          `protobuf:"bytes,1004,opt,name=principal,proto3" json:"principal,omitempty"`
+	Content       []byte          `protobuf:"bytes,1005,opt,name=content,proto3" json:"content,omitempty"` // SHA-256 of the caller's message; empty for none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +321,42 @@ func (x *Entry) GetForget() *Forget {
 	return nil
 }
 
+func (x *Entry) GetMissing() *Missing {
+	if x != nil {
+		if x, ok := x.Command.(*Entry_Missing); ok {
+			return x.Missing
+		}
+	}
+	return nil
+}
+
+func (x *Entry) GetPutUser() *PutUser {
+	if x != nil {
+		if x, ok := x.Command.(*Entry_PutUser); ok {
+			return x.PutUser
+		}
+	}
+	return nil
+}
+
+func (x *Entry) GetDropUser() *DropUser {
+	if x != nil {
+		if x, ok := x.Command.(*Entry_DropUser); ok {
+			return x.DropUser
+		}
+	}
+	return nil
+}
+
+func (x *Entry) GetRevokeCertificate() *RevokeCertificate {
+	if x != nil {
+		if x, ok := x.Command.(*Entry_RevokeCertificate); ok {
+			return x.RevokeCertificate
+		}
+	}
+	return nil
+}
+
 func (x *Entry) GetLevel() uint32 {
 	if x != nil {
 		return x.Level
@@ -342,6 +383,13 @@ func (x *Entry) GetPrincipal() string {
 		return x.Principal
 	}
 	return ""
+}
+
+func (x *Entry) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
 }
 
 type isEntry_Command interface {
@@ -444,6 +492,22 @@ type Entry_Forget struct {
 	Forget *Forget `protobuf:"bytes,24,opt,name=forget,proto3,oneof"`
 }
 
+type Entry_Missing struct {
+	Missing *Missing `protobuf:"bytes,25,opt,name=missing,proto3,oneof"`
+}
+
+type Entry_PutUser struct {
+	PutUser *PutUser `protobuf:"bytes,26,opt,name=put_user,json=putUser,proto3,oneof"`
+}
+
+type Entry_DropUser struct {
+	DropUser *DropUser `protobuf:"bytes,27,opt,name=drop_user,json=dropUser,proto3,oneof"`
+}
+
+type Entry_RevokeCertificate struct {
+	RevokeCertificate *RevokeCertificate `protobuf:"bytes,28,opt,name=revoke_certificate,json=revokeCertificate,proto3,oneof"`
+}
+
 func (*Entry_Submit) isEntry_Command() {}
 
 func (*Entry_Join) isEntry_Command() {}
@@ -491,6 +555,14 @@ func (*Entry_Audit) isEntry_Command() {}
 func (*Entry_Raise) isEntry_Command() {}
 
 func (*Entry_Forget) isEntry_Command() {}
+
+func (*Entry_Missing) isEntry_Command() {}
+
+func (*Entry_PutUser) isEntry_Command() {}
+
+func (*Entry_DropUser) isEntry_Command() {}
+
+func (*Entry_RevokeCertificate) isEntry_Command() {}
 
 type Submit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -602,6 +674,9 @@ type Join struct {
 	Host          string                 `protobuf:"bytes,6,opt,name=host,proto3" json:"host,omitempty"`
 	Slots         uint32                 `protobuf:"varint,7,opt,name=slots,proto3" json:"slots,omitempty"`
 	Cached        [][]byte               `protobuf:"bytes,8,rep,name=cached,proto3" json:"cached,omitempty"`
+	Issue         bool                   `protobuf:"varint,9,opt,name=issue,proto3" json:"issue,omitempty"` // an incarnation is to be issued
+	Boot          string                 `protobuf:"bytes,10,opt,name=boot,proto3" json:"boot,omitempty"`
+	Progress      []*Progress            `protobuf:"bytes,11,rep,name=progress,proto3" json:"progress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -692,16 +767,98 @@ func (x *Join) GetCached() [][]byte {
 	return nil
 }
 
+func (x *Join) GetIssue() bool {
+	if x != nil {
+		return x.Issue
+	}
+	return false
+}
+
+func (x *Join) GetBoot() string {
+	if x != nil {
+		return x.Boot
+	}
+	return ""
+}
+
+func (x *Join) GetProgress() []*Progress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+type Progress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          []byte                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	Step          uint64                 `protobuf:"varint,2,opt,name=step,proto3" json:"step,omitempty"`
+	Words         string                 `protobuf:"bytes,3,opt,name=words,proto3" json:"words,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress) Reset() {
+	*x = Progress{}
+	mi := &file_command_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress) ProtoMessage() {}
+
+func (x *Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress.ProtoReflect.Descriptor instead.
+func (*Progress) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Progress) GetTask() []byte {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *Progress) GetStep() uint64 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *Progress) GetWords() string {
+	if x != nil {
+		return x.Words
+	}
+	return ""
+}
+
 type Leave struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Worker        string                 `protobuf:"bytes,1,opt,name=worker,proto3" json:"worker,omitempty"`
+	Incarnation   uint64                 `protobuf:"fixed64,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_command_proto_msgTypes[3]
+	mi := &file_command_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +870,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[3]
+	mi := &file_command_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +883,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{3}
+	return file_command_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Leave) GetWorker() string {
@@ -734,6 +891,13 @@ func (x *Leave) GetWorker() string {
 		return x.Worker
 	}
 	return ""
+}
+
+func (x *Leave) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
 }
 
 type Part struct {
@@ -746,7 +910,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_command_proto_msgTypes[4]
+	mi := &file_command_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +922,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[4]
+	mi := &file_command_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +935,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{4}
+	return file_command_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Part) GetWorker() string {
@@ -793,13 +957,14 @@ type Place struct {
 	Task          []byte                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	Parts         []*Part                `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
+	Experiment    uint64                 `protobuf:"varint,4,opt,name=experiment,proto3" json:"experiment,omitempty"` // Seq of the one whose wish is satisfied
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_command_proto_msgTypes[5]
+	mi := &file_command_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +976,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[5]
+	mi := &file_command_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +989,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{5}
+	return file_command_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Place) GetTask() []byte {
@@ -848,6 +1013,13 @@ func (x *Place) GetParts() []*Part {
 	return nil
 }
 
+func (x *Place) GetExperiment() uint64 {
+	if x != nil {
+		return x.Experiment
+	}
+	return 0
+}
+
 type Report struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          []byte                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
@@ -860,7 +1032,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_command_proto_msgTypes[6]
+	mi := &file_command_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +1044,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[6]
+	mi := &file_command_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +1057,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{6}
+	return file_command_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Report) GetTask() []byte {
@@ -927,7 +1099,7 @@ type Failed struct {
 
 func (x *Failed) Reset() {
 	*x = Failed{}
-	mi := &file_command_proto_msgTypes[7]
+	mi := &file_command_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1111,7 @@ func (x *Failed) String() string {
 func (*Failed) ProtoMessage() {}
 
 func (x *Failed) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[7]
+	mi := &file_command_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1124,7 @@ func (x *Failed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failed.ProtoReflect.Descriptor instead.
 func (*Failed) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{7}
+	return file_command_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Failed) GetReport() *Report {
@@ -986,7 +1158,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_command_proto_msgTypes[8]
+	mi := &file_command_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -998,7 +1170,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[8]
+	mi := &file_command_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1011,7 +1183,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{8}
+	return file_command_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Cancel) GetExperiment() string {
@@ -1037,7 +1209,7 @@ type Found struct {
 
 func (x *Found) Reset() {
 	*x = Found{}
-	mi := &file_command_proto_msgTypes[9]
+	mi := &file_command_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1221,7 @@ func (x *Found) String() string {
 func (*Found) ProtoMessage() {}
 
 func (x *Found) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[9]
+	mi := &file_command_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1234,7 @@ func (x *Found) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Found.ProtoReflect.Descriptor instead.
 func (*Found) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{9}
+	return file_command_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Found) GetTasks() [][]byte {
@@ -1083,7 +1255,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_command_proto_msgTypes[10]
+	mi := &file_command_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1267,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[10]
+	mi := &file_command_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1280,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{10}
+	return file_command_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Stop) GetTask() []byte {
@@ -1136,13 +1308,14 @@ type Lost struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Worker        string                 `protobuf:"bytes,1,opt,name=worker,proto3" json:"worker,omitempty"`
 	Incarnation   uint64                 `protobuf:"fixed64,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Progress      []*Progress            `protobuf:"bytes,3,rep,name=progress,proto3" json:"progress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Lost) Reset() {
 	*x = Lost{}
-	mi := &file_command_proto_msgTypes[11]
+	mi := &file_command_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1327,7 @@ func (x *Lost) String() string {
 func (*Lost) ProtoMessage() {}
 
 func (x *Lost) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[11]
+	mi := &file_command_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1340,7 @@ func (x *Lost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lost.ProtoReflect.Descriptor instead.
 func (*Lost) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{11}
+	return file_command_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Lost) GetWorker() string {
@@ -1184,6 +1357,13 @@ func (x *Lost) GetIncarnation() uint64 {
 	return 0
 }
 
+func (x *Lost) GetProgress() []*Progress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
 type SetMode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Worker        string                 `protobuf:"bytes,1,opt,name=worker,proto3" json:"worker,omitempty"`
@@ -1197,7 +1377,7 @@ type SetMode struct {
 
 func (x *SetMode) Reset() {
 	*x = SetMode{}
-	mi := &file_command_proto_msgTypes[12]
+	mi := &file_command_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1389,7 @@ func (x *SetMode) String() string {
 func (*SetMode) ProtoMessage() {}
 
 func (x *SetMode) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[12]
+	mi := &file_command_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1402,7 @@ func (x *SetMode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetMode.ProtoReflect.Descriptor instead.
 func (*SetMode) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{12}
+	return file_command_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SetMode) GetWorker() string {
@@ -1271,7 +1451,7 @@ type Cache struct {
 
 func (x *Cache) Reset() {
 	*x = Cache{}
-	mi := &file_command_proto_msgTypes[13]
+	mi := &file_command_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1463,7 @@ func (x *Cache) String() string {
 func (*Cache) ProtoMessage() {}
 
 func (x *Cache) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[13]
+	mi := &file_command_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1476,7 @@ func (x *Cache) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cache.ProtoReflect.Descriptor instead.
 func (*Cache) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{13}
+	return file_command_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Cache) GetWorker() string {
@@ -1330,7 +1510,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_command_proto_msgTypes[14]
+	mi := &file_command_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1522,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[14]
+	mi := &file_command_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1535,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{14}
+	return file_command_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Retry) GetExperiment() string {
@@ -1383,7 +1563,7 @@ type SetProject struct {
 
 func (x *SetProject) Reset() {
 	*x = SetProject{}
-	mi := &file_command_proto_msgTypes[15]
+	mi := &file_command_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1395,7 +1575,7 @@ func (x *SetProject) String() string {
 func (*SetProject) ProtoMessage() {}
 
 func (x *SetProject) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[15]
+	mi := &file_command_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1408,7 +1588,7 @@ func (x *SetProject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetProject.ProtoReflect.Descriptor instead.
 func (*SetProject) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{15}
+	return file_command_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetProject) GetProject() string {
@@ -1447,7 +1627,7 @@ type PutToken struct {
 
 func (x *PutToken) Reset() {
 	*x = PutToken{}
-	mi := &file_command_proto_msgTypes[16]
+	mi := &file_command_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1639,7 @@ func (x *PutToken) String() string {
 func (*PutToken) ProtoMessage() {}
 
 func (x *PutToken) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[16]
+	mi := &file_command_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1652,7 @@ func (x *PutToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutToken.ProtoReflect.Descriptor instead.
 func (*PutToken) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{16}
+	return file_command_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PutToken) GetId() string {
@@ -1533,7 +1713,7 @@ type Revoke struct {
 
 func (x *Revoke) Reset() {
 	*x = Revoke{}
-	mi := &file_command_proto_msgTypes[17]
+	mi := &file_command_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1725,7 @@ func (x *Revoke) String() string {
 func (*Revoke) ProtoMessage() {}
 
 func (x *Revoke) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[17]
+	mi := &file_command_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1738,7 @@ func (x *Revoke) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revoke.ProtoReflect.Descriptor instead.
 func (*Revoke) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{17}
+	return file_command_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Revoke) GetId() string {
@@ -1579,7 +1759,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_command_proto_msgTypes[18]
+	mi := &file_command_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1771,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[18]
+	mi := &file_command_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1784,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{18}
+	return file_command_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Audit) GetVerb() string {
@@ -1637,7 +1817,7 @@ type Raise struct {
 
 func (x *Raise) Reset() {
 	*x = Raise{}
-	mi := &file_command_proto_msgTypes[19]
+	mi := &file_command_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1649,7 +1829,7 @@ func (x *Raise) String() string {
 func (*Raise) ProtoMessage() {}
 
 func (x *Raise) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[19]
+	mi := &file_command_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1662,7 +1842,7 @@ func (x *Raise) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Raise.ProtoReflect.Descriptor instead.
 func (*Raise) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{19}
+	return file_command_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Raise) GetLevel() uint32 {
@@ -1681,7 +1861,7 @@ type Forget struct {
 
 func (x *Forget) Reset() {
 	*x = Forget{}
-	mi := &file_command_proto_msgTypes[20]
+	mi := &file_command_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1693,7 +1873,7 @@ func (x *Forget) String() string {
 func (*Forget) ProtoMessage() {}
 
 func (x *Forget) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[20]
+	mi := &file_command_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +1886,7 @@ func (x *Forget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Forget.ProtoReflect.Descriptor instead.
 func (*Forget) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{20}
+	return file_command_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Forget) GetBeforeMs() int64 {
@@ -1716,12 +1896,211 @@ func (x *Forget) GetBeforeMs() int64 {
 	return 0
 }
 
+type Missing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tasks         [][]byte               `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Missing) Reset() {
+	*x = Missing{}
+	mi := &file_command_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Missing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Missing) ProtoMessage() {}
+
+func (x *Missing) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Missing.ProtoReflect.Descriptor instead.
+func (*Missing) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Missing) GetTasks() [][]byte {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
+type PutUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	Project       string                 `protobuf:"bytes,3,opt,name=project,proto3" json:"project,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutUser) Reset() {
+	*x = PutUser{}
+	mi := &file_command_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutUser) ProtoMessage() {}
+
+func (x *PutUser) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutUser.ProtoReflect.Descriptor instead.
+func (*PutUser) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *PutUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PutUser) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *PutUser) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
+}
+
+type DropUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropUser) Reset() {
+	*x = DropUser{}
+	mi := &file_command_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropUser) ProtoMessage() {}
+
+func (x *DropUser) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropUser.ProtoReflect.Descriptor instead.
+func (*DropUser) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DropUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RevokeCertificate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Serial        string                 `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeCertificate) Reset() {
+	*x = RevokeCertificate{}
+	mi := &file_command_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeCertificate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeCertificate) ProtoMessage() {}
+
+func (x *RevokeCertificate) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeCertificate.ProtoReflect.Descriptor instead.
+func (*RevokeCertificate) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *RevokeCertificate) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *RevokeCertificate) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
 	"\n" +
-	"\rcommand.proto\x12\x0eg2c.command.v1\"\xa7\n" +
-	"\n" +
+	"\rcommand.proto\x12\x0eg2c.command.v1\"\xba\f\n" +
 	"\x05Entry\x120\n" +
 	"\x06submit\x18\x01 \x01(\v2\x16.g2c.command.v1.SubmitH\x00R\x06submit\x12*\n" +
 	"\x04join\x18\x02 \x01(\v2\x14.g2c.command.v1.JoinH\x00R\x04join\x12-\n" +
@@ -1748,11 +2127,16 @@ const file_command_proto_rawDesc = "" +
 	"\x06revoke\x18\x15 \x01(\v2\x16.g2c.command.v1.RevokeH\x00R\x06revoke\x12-\n" +
 	"\x05audit\x18\x16 \x01(\v2\x15.g2c.command.v1.AuditH\x00R\x05audit\x12-\n" +
 	"\x05raise\x18\x17 \x01(\v2\x15.g2c.command.v1.RaiseH\x00R\x05raise\x120\n" +
-	"\x06forget\x18\x18 \x01(\v2\x16.g2c.command.v1.ForgetH\x00R\x06forget\x12\x15\n" +
+	"\x06forget\x18\x18 \x01(\v2\x16.g2c.command.v1.ForgetH\x00R\x06forget\x123\n" +
+	"\amissing\x18\x19 \x01(\v2\x17.g2c.command.v1.MissingH\x00R\amissing\x124\n" +
+	"\bput_user\x18\x1a \x01(\v2\x17.g2c.command.v1.PutUserH\x00R\aputUser\x127\n" +
+	"\tdrop_user\x18\x1b \x01(\v2\x18.g2c.command.v1.DropUserH\x00R\bdropUser\x12R\n" +
+	"\x12revoke_certificate\x18\x1c \x01(\v2!.g2c.command.v1.RevokeCertificateH\x00R\x11revokeCertificate\x12\x15\n" +
 	"\x05level\x18\xe9\a \x01(\rR\x05level\x12\x14\n" +
 	"\x05at_ms\x18\xea\a \x01(\x03R\x04atMs\x12\x19\n" +
 	"\arequest\x18\xeb\a \x01(\tR\arequest\x12\x1d\n" +
-	"\tprincipal\x18\xec\a \x01(\tR\tprincipalB\t\n" +
+	"\tprincipal\x18\xec\a \x01(\tR\tprincipal\x12\x19\n" +
+	"\acontent\x18\xed\a \x01(\fR\acontentB\t\n" +
 	"\acommand\"\xdf\x01\n" +
 	"\x06Submit\x12\x1e\n" +
 	"\n" +
@@ -1764,7 +2148,7 @@ const file_command_proto_rawDesc = "" +
 	"\x06device\x18\x05 \x01(\tR\x06device\x12!\n" +
 	"\fmemory_bytes\x18\x06 \x01(\x03R\vmemoryBytes\x12\x14\n" +
 	"\x05works\x18\a \x03(\fR\x05works\x12\x1a\n" +
-	"\bfinished\x18\b \x03(\fR\bfinished\"\xd3\x01\n" +
+	"\bfinished\x18\b \x03(\fR\bfinished\"\xb3\x02\n" +
 	"\x04Join\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x06R\vincarnation\x12\x14\n" +
@@ -1773,18 +2157,30 @@ const file_command_proto_rawDesc = "" +
 	"\fmemory_bytes\x18\x05 \x01(\x03R\vmemoryBytes\x12\x12\n" +
 	"\x04host\x18\x06 \x01(\tR\x04host\x12\x14\n" +
 	"\x05slots\x18\a \x01(\rR\x05slots\x12\x16\n" +
-	"\x06cached\x18\b \x03(\fR\x06cached\"\x1f\n" +
+	"\x06cached\x18\b \x03(\fR\x06cached\x12\x14\n" +
+	"\x05issue\x18\t \x01(\bR\x05issue\x12\x12\n" +
+	"\x04boot\x18\n" +
+	" \x01(\tR\x04boot\x124\n" +
+	"\bprogress\x18\v \x03(\v2\x18.g2c.command.v1.ProgressR\bprogress\"H\n" +
+	"\bProgress\x12\x12\n" +
+	"\x04task\x18\x01 \x01(\fR\x04task\x12\x12\n" +
+	"\x04step\x18\x02 \x01(\x04R\x04step\x12\x14\n" +
+	"\x05words\x18\x03 \x01(\tR\x05words\"A\n" +
 	"\x05Leave\x12\x16\n" +
-	"\x06worker\x18\x01 \x01(\tR\x06worker\"4\n" +
+	"\x06worker\x18\x01 \x01(\tR\x06worker\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x06R\vincarnation\"4\n" +
 	"\x04Part\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x14\n" +
-	"\x05slots\x18\x02 \x01(\rR\x05slots\"g\n" +
+	"\x05slots\x18\x02 \x01(\rR\x05slots\"\x87\x01\n" +
 	"\x05Place\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12*\n" +
-	"\x05parts\x18\x03 \x03(\v2\x14.g2c.command.v1.PartR\x05parts\"v\n" +
+	"\x05parts\x18\x03 \x03(\v2\x14.g2c.command.v1.PartR\x05parts\x12\x1e\n" +
+	"\n" +
+	"experiment\x18\x04 \x01(\x04R\n" +
+	"experiment\"v\n" +
 	"\x06Report\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x16\n" +
 	"\x06worker\x18\x02 \x01(\tR\x06worker\x12 \n" +
@@ -1808,10 +2204,11 @@ const file_command_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"@\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"v\n" +
 	"\x04Lost\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12 \n" +
-	"\vincarnation\x18\x02 \x01(\x06R\vincarnation\"\x81\x01\n" +
+	"\vincarnation\x18\x02 \x01(\x06R\vincarnation\x124\n" +
+	"\bprogress\x18\x03 \x03(\v2\x18.g2c.command.v1.ProgressR\bprogress\"\x81\x01\n" +
 	"\aSetMode\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x12\n" +
 	"\x04mode\x18\x02 \x01(\rR\x04mode\x12\x17\n" +
@@ -1851,7 +2248,18 @@ const file_command_proto_rawDesc = "" +
 	"\x05Raise\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\rR\x05level\"%\n" +
 	"\x06Forget\x12\x1b\n" +
-	"\tbefore_ms\x18\x01 \x01(\x03R\bbeforeMsB#Z!g2c/coordinator/command/commandpbb\x06proto3"
+	"\tbefore_ms\x18\x01 \x01(\x03R\bbeforeMs\"\x1f\n" +
+	"\aMissing\x12\x14\n" +
+	"\x05tasks\x18\x01 \x03(\fR\x05tasks\"K\n" +
+	"\aPutUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12\x18\n" +
+	"\aproject\x18\x03 \x01(\tR\aproject\"\x1e\n" +
+	"\bDropUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"?\n" +
+	"\x11RevokeCertificate\x12\x16\n" +
+	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04noteB#Z!g2c/coordinator/command/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -1865,62 +2273,73 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_command_proto_goTypes = []any{
-	(*Entry)(nil),      // 0: g2c.command.v1.Entry
-	(*Submit)(nil),     // 1: g2c.command.v1.Submit
-	(*Join)(nil),       // 2: g2c.command.v1.Join
-	(*Leave)(nil),      // 3: g2c.command.v1.Leave
-	(*Part)(nil),       // 4: g2c.command.v1.Part
-	(*Place)(nil),      // 5: g2c.command.v1.Place
-	(*Report)(nil),     // 6: g2c.command.v1.Report
-	(*Failed)(nil),     // 7: g2c.command.v1.Failed
-	(*Cancel)(nil),     // 8: g2c.command.v1.Cancel
-	(*Found)(nil),      // 9: g2c.command.v1.Found
-	(*Stop)(nil),       // 10: g2c.command.v1.Stop
-	(*Lost)(nil),       // 11: g2c.command.v1.Lost
-	(*SetMode)(nil),    // 12: g2c.command.v1.SetMode
-	(*Cache)(nil),      // 13: g2c.command.v1.Cache
-	(*Retry)(nil),      // 14: g2c.command.v1.Retry
-	(*SetProject)(nil), // 15: g2c.command.v1.SetProject
-	(*PutToken)(nil),   // 16: g2c.command.v1.PutToken
-	(*Revoke)(nil),     // 17: g2c.command.v1.Revoke
-	(*Audit)(nil),      // 18: g2c.command.v1.Audit
-	(*Raise)(nil),      // 19: g2c.command.v1.Raise
-	(*Forget)(nil),     // 20: g2c.command.v1.Forget
+	(*Entry)(nil),             // 0: g2c.command.v1.Entry
+	(*Submit)(nil),            // 1: g2c.command.v1.Submit
+	(*Join)(nil),              // 2: g2c.command.v1.Join
+	(*Progress)(nil),          // 3: g2c.command.v1.Progress
+	(*Leave)(nil),             // 4: g2c.command.v1.Leave
+	(*Part)(nil),              // 5: g2c.command.v1.Part
+	(*Place)(nil),             // 6: g2c.command.v1.Place
+	(*Report)(nil),            // 7: g2c.command.v1.Report
+	(*Failed)(nil),            // 8: g2c.command.v1.Failed
+	(*Cancel)(nil),            // 9: g2c.command.v1.Cancel
+	(*Found)(nil),             // 10: g2c.command.v1.Found
+	(*Stop)(nil),              // 11: g2c.command.v1.Stop
+	(*Lost)(nil),              // 12: g2c.command.v1.Lost
+	(*SetMode)(nil),           // 13: g2c.command.v1.SetMode
+	(*Cache)(nil),             // 14: g2c.command.v1.Cache
+	(*Retry)(nil),             // 15: g2c.command.v1.Retry
+	(*SetProject)(nil),        // 16: g2c.command.v1.SetProject
+	(*PutToken)(nil),          // 17: g2c.command.v1.PutToken
+	(*Revoke)(nil),            // 18: g2c.command.v1.Revoke
+	(*Audit)(nil),             // 19: g2c.command.v1.Audit
+	(*Raise)(nil),             // 20: g2c.command.v1.Raise
+	(*Forget)(nil),            // 21: g2c.command.v1.Forget
+	(*Missing)(nil),           // 22: g2c.command.v1.Missing
+	(*PutUser)(nil),           // 23: g2c.command.v1.PutUser
+	(*DropUser)(nil),          // 24: g2c.command.v1.DropUser
+	(*RevokeCertificate)(nil), // 25: g2c.command.v1.RevokeCertificate
 }
 var file_command_proto_depIdxs = []int32{
 	1,  // 0: g2c.command.v1.Entry.submit:type_name -> g2c.command.v1.Submit
 	2,  // 1: g2c.command.v1.Entry.join:type_name -> g2c.command.v1.Join
-	3,  // 2: g2c.command.v1.Entry.leave:type_name -> g2c.command.v1.Leave
-	5,  // 3: g2c.command.v1.Entry.place:type_name -> g2c.command.v1.Place
-	6,  // 4: g2c.command.v1.Entry.done:type_name -> g2c.command.v1.Report
-	7,  // 5: g2c.command.v1.Entry.failed:type_name -> g2c.command.v1.Failed
-	6,  // 6: g2c.command.v1.Entry.interrupted:type_name -> g2c.command.v1.Report
-	8,  // 7: g2c.command.v1.Entry.cancel:type_name -> g2c.command.v1.Cancel
-	6,  // 8: g2c.command.v1.Entry.started:type_name -> g2c.command.v1.Report
-	6,  // 9: g2c.command.v1.Entry.released:type_name -> g2c.command.v1.Report
-	9,  // 10: g2c.command.v1.Entry.found:type_name -> g2c.command.v1.Found
-	10, // 11: g2c.command.v1.Entry.preempt:type_name -> g2c.command.v1.Stop
-	10, // 12: g2c.command.v1.Entry.evict:type_name -> g2c.command.v1.Stop
-	5,  // 13: g2c.command.v1.Entry.resize:type_name -> g2c.command.v1.Place
-	11, // 14: g2c.command.v1.Entry.lost:type_name -> g2c.command.v1.Lost
-	12, // 15: g2c.command.v1.Entry.set_mode:type_name -> g2c.command.v1.SetMode
-	13, // 16: g2c.command.v1.Entry.cache:type_name -> g2c.command.v1.Cache
-	14, // 17: g2c.command.v1.Entry.retry:type_name -> g2c.command.v1.Retry
-	15, // 18: g2c.command.v1.Entry.set_project:type_name -> g2c.command.v1.SetProject
-	16, // 19: g2c.command.v1.Entry.put_token:type_name -> g2c.command.v1.PutToken
-	17, // 20: g2c.command.v1.Entry.revoke:type_name -> g2c.command.v1.Revoke
-	18, // 21: g2c.command.v1.Entry.audit:type_name -> g2c.command.v1.Audit
-	19, // 22: g2c.command.v1.Entry.raise:type_name -> g2c.command.v1.Raise
-	20, // 23: g2c.command.v1.Entry.forget:type_name -> g2c.command.v1.Forget
-	4,  // 24: g2c.command.v1.Place.parts:type_name -> g2c.command.v1.Part
-	6,  // 25: g2c.command.v1.Failed.report:type_name -> g2c.command.v1.Report
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	4,  // 2: g2c.command.v1.Entry.leave:type_name -> g2c.command.v1.Leave
+	6,  // 3: g2c.command.v1.Entry.place:type_name -> g2c.command.v1.Place
+	7,  // 4: g2c.command.v1.Entry.done:type_name -> g2c.command.v1.Report
+	8,  // 5: g2c.command.v1.Entry.failed:type_name -> g2c.command.v1.Failed
+	7,  // 6: g2c.command.v1.Entry.interrupted:type_name -> g2c.command.v1.Report
+	9,  // 7: g2c.command.v1.Entry.cancel:type_name -> g2c.command.v1.Cancel
+	7,  // 8: g2c.command.v1.Entry.started:type_name -> g2c.command.v1.Report
+	7,  // 9: g2c.command.v1.Entry.released:type_name -> g2c.command.v1.Report
+	10, // 10: g2c.command.v1.Entry.found:type_name -> g2c.command.v1.Found
+	11, // 11: g2c.command.v1.Entry.preempt:type_name -> g2c.command.v1.Stop
+	11, // 12: g2c.command.v1.Entry.evict:type_name -> g2c.command.v1.Stop
+	6,  // 13: g2c.command.v1.Entry.resize:type_name -> g2c.command.v1.Place
+	12, // 14: g2c.command.v1.Entry.lost:type_name -> g2c.command.v1.Lost
+	13, // 15: g2c.command.v1.Entry.set_mode:type_name -> g2c.command.v1.SetMode
+	14, // 16: g2c.command.v1.Entry.cache:type_name -> g2c.command.v1.Cache
+	15, // 17: g2c.command.v1.Entry.retry:type_name -> g2c.command.v1.Retry
+	16, // 18: g2c.command.v1.Entry.set_project:type_name -> g2c.command.v1.SetProject
+	17, // 19: g2c.command.v1.Entry.put_token:type_name -> g2c.command.v1.PutToken
+	18, // 20: g2c.command.v1.Entry.revoke:type_name -> g2c.command.v1.Revoke
+	19, // 21: g2c.command.v1.Entry.audit:type_name -> g2c.command.v1.Audit
+	20, // 22: g2c.command.v1.Entry.raise:type_name -> g2c.command.v1.Raise
+	21, // 23: g2c.command.v1.Entry.forget:type_name -> g2c.command.v1.Forget
+	22, // 24: g2c.command.v1.Entry.missing:type_name -> g2c.command.v1.Missing
+	23, // 25: g2c.command.v1.Entry.put_user:type_name -> g2c.command.v1.PutUser
+	24, // 26: g2c.command.v1.Entry.drop_user:type_name -> g2c.command.v1.DropUser
+	25, // 27: g2c.command.v1.Entry.revoke_certificate:type_name -> g2c.command.v1.RevokeCertificate
+	3,  // 28: g2c.command.v1.Join.progress:type_name -> g2c.command.v1.Progress
+	5,  // 29: g2c.command.v1.Place.parts:type_name -> g2c.command.v1.Part
+	7,  // 30: g2c.command.v1.Failed.report:type_name -> g2c.command.v1.Report
+	3,  // 31: g2c.command.v1.Lost.progress:type_name -> g2c.command.v1.Progress
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_command_proto_init() }
@@ -1953,6 +2372,10 @@ func file_command_proto_init() {
 		(*Entry_Audit)(nil),
 		(*Entry_Raise)(nil),
 		(*Entry_Forget)(nil),
+		(*Entry_Missing)(nil),
+		(*Entry_PutUser)(nil),
+		(*Entry_DropUser)(nil),
+		(*Entry_RevokeCertificate)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1960,7 +2383,7 @@ func file_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
