@@ -14,8 +14,31 @@ func show(w *World, a *Args) string {
 	switch what := a.Word(); what {
 	case "tasks":
 		for t := range w.State.Tasks(0) {
-			fmt.Fprintln(&b, Task(t))
+			fmt.Fprintln(&b, w.task(t))
 		}
+	case "wishes":
+		for t := range w.State.Tasks(0) {
+			for _, v := range w.State.Wishes(t) {
+				fmt.Fprintln(&b, w.wish(t, v))
+			}
+		}
+	case "projects":
+		for p := range w.State.Projects() {
+			fmt.Fprintf(&b, "%s weight=%d quota=%d\n", p.Name, p.Weight, p.Quota)
+		}
+	case "users":
+		for u := range w.State.Users("") {
+			fmt.Fprintf(&b, "%s: %s of %q\n", u.Name, u.Role, u.Project)
+		}
+	case "certificates":
+		for k := range w.State.Certificates("") {
+			fmt.Fprintf(&b, "%s revoked at %ds%s\n", k.Serial, k.Revoked/1000, inBrackets(k.Note))
+		}
+	case "figures":
+		name := a.Word()
+		f, o := w.State.UsageOfProject(name), w.State.UsageOfPrincipal(name)
+		fmt.Fprintf(&b, "project %s: %d experiments, %d tasks, %d live\n", name, f.Experiments, f.Tasks, f.Live)
+		fmt.Fprintf(&b, "principal %s: %d experiments, %d tasks, %d live\n", name, o.Experiments, o.Tasks, o.Live)
 	case "workers":
 		for v := range w.State.Workers("") {
 			fmt.Fprintln(&b, w.worker(v))
@@ -41,6 +64,26 @@ func show(w *World, a *Args) string {
 	return b.String()
 }
 
+// task describes a task in a line, and for whom it runs.
+func (w *World) task(t *state.Task) string {
+	if e := w.State.ExperimentAt(t.Charged); e != nil {
+		return Task(t) + " for " + e.ID
+	}
+	return Task(t)
+}
+
+// wish describes what an experiment wants of a task.
+func (w *World) wish(t *state.Task, v state.Wish) string {
+	work := w.State.WorkFor(t, v)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s for %s of %s at %d: %d to %d slots", t.Work.Name(), w.State.ExperimentAt(v.Experiment).ID, v.Project, v.Priority, v.Gang.Min, v.Gang.Max)
+	if v.Need != (command.Need{}) {
+		fmt.Fprintf(&b, " on %s with %d bytes", v.Need.Device, v.Need.Memory)
+	}
+	fmt.Fprintf(&b, ", data at %s", work.Where.Source)
+	return b.String()
+}
+
 // Task describes a task in a line.
 func Task(t *state.Task) string {
 	var b strings.Builder
@@ -58,6 +101,10 @@ func Task(t *state.Task) string {
 	if t.Failures > 0 {
 		fmt.Fprintf(&b, " failures=%d", t.Failures)
 	}
+	if t.Deaths > 0 {
+		fmt.Fprintf(&b, " deaths=%d", t.Deaths)
+	}
+	b.WriteString(note("gone", t.Gone))
 	if t.NotBefore > 0 {
 		fmt.Fprintf(&b, " not before %ds", t.NotBefore/1000)
 	}
@@ -67,10 +114,14 @@ func Task(t *state.Task) string {
 	if t.Home != "" {
 		fmt.Fprintf(&b, " home=%s", t.Home)
 	}
-	if t.Reason != "" {
-		fmt.Fprintf(&b, " (%s)", t.Reason)
+	return b.String() + inBrackets(t.Reason)
+}
+
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
 	}
-	return b.String()
+	return " (" + text + ")"
 }
 
 // Parts writes a gang as worker:slots,worker:slots.

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,12 +19,17 @@ var verbs = map[string]Verb{
 	"started": entry(started), "done": entry(done), "failed": entry(failed), "interrupted": entry(interrupted), "released": entry(released),
 	"join": entry(join), "cache": entry(cache), "lost": entry(lost), "leave": entry(leave), "mode": entry(mode),
 	"project": entry(project), "token": entry(token), "revoke": entry(revoke), "audit": entry(audit), "raise": entry(raise),
+	"missing": entry(missing), "user": entry(user), "dropuser": entry(dropUser), "certificate": entry(certificate), "level": entry(raise),
 }
 
 // entry makes a verb of what makes a command: it says why it was refused.
 func entry(make func(w *World, a *Args) command.Command) Verb {
 	return func(w *World, a *Args) string {
-		e := command.Entry{Request: a.Text("request"), Principal: a.Text("principal"), Command: make(w, a)}
+		e := command.Entry{Request: a.Text("request"), Principal: a.Text("principal")}
+		if text := a.Text("content"); text != "" {
+			e.Content = sha256.Sum256([]byte(text))
+		}
+		e.Command = make(w, a)
 		r := w.Apply(e)
 		switch {
 		case r.Err != nil:
@@ -47,7 +53,7 @@ func task(w *World, a *Args) string {
 	name := a.Word()
 	w.works[name] = fixture.Work(name, fixture.Options{
 		Class: a.Text("class"), Data: a.Text("data"), Inputs: a.keys(w, a.List("after")),
-		Gang: api.Gang{Min: int(a.Int("min")), Max: int(a.Int("max"))},
+		Gang: api.Gang{Min: int(a.Int("min")), Max: int(a.Int("max"))}, Source: a.Text("source"), Shared: a.Text("shared") == "yes",
 	})
 	return ""
 }
@@ -81,8 +87,30 @@ func found(w *World, a *Args) command.Command {
 
 func forget(_ *World, a *Args) command.Command { return command.Forget{Before: a.Int("before")} }
 
+func missing(w *World, a *Args) command.Command {
+	return command.Missing{Tasks: a.keys(w, split(a.Word()))}
+}
+
 func place(w *World, a *Args) command.Command {
-	return command.Place{Task: a.key(w, a.Word()), Generation: uint64(a.Int("gen")), Parts: a.parts()}
+	k := a.key(w, a.Word())
+	return command.Place{Task: k, Generation: uint64(a.Int("gen")), Parts: a.parts(), Experiment: a.wish(w, k)}
+}
+
+// wish takes the experiment whose wish is to be satisfied: the one that is named, else that
+// of a gang, or the first.
+func (a *Args) wish(w *World, k api.Key) uint64 {
+	if id := a.Text("for"); id != "" {
+		if e := w.State.Experiment(id); e != nil {
+			return e.Seq
+		}
+		a.err = fmt.Errorf("no experiment %q", id)
+	}
+	t := w.State.Task(k)
+	if t == nil || w.State.Level() < api.LevelWishes {
+		return 0
+	}
+	v, _ := w.State.Wish(t)
+	return v.Experiment
 }
 
 func resize(w *World, a *Args) command.Command { return command.Resize(place(w, a).(command.Place)) }
@@ -120,10 +148,11 @@ func failed(w *World, a *Args) command.Command {
 	return command.Failed{Report: report(w, a), Reason: a.Text("reason"), Permanent: a.Text("permanent") == "yes"}
 }
 
-func join(_ *World, a *Args) command.Command {
+func join(w *World, a *Args) command.Command {
 	c := command.Join{
 		Worker: a.Word(), Incarnation: uint64(a.Int("inc")), Class: a.Text("class"), Device: a.Text("device"), Memory: a.Int("memory"),
 		Host: a.Text("host"), Slots: int(a.Int("slots")), Cached: data(a.List("cached")),
+		Issue: a.Text("issue") == "yes", Boot: a.Text("boot"), Progress: a.progress(w),
 	}
 	if c.Class == "" {
 		c.Class = api.ClassCPU
@@ -135,11 +164,28 @@ func cache(_ *World, a *Args) command.Command {
 	return command.Cache{Worker: a.Word(), Incarnation: uint64(a.Int("inc")), Cached: data(a.List("data"))}
 }
 
-func lost(_ *World, a *Args) command.Command {
-	return command.Lost{Worker: a.Word(), Incarnation: uint64(a.Int("inc"))}
+func lost(w *World, a *Args) command.Command {
+	return command.Lost{Worker: a.Word(), Incarnation: uint64(a.Int("inc")), Progress: a.progress(w)}
 }
 
-func leave(_ *World, a *Args) command.Command { return command.Leave{Worker: a.Word()} }
+// progress takes the last that was heard of tasks, written task:step:words,task:step:words.
+func (a *Args) progress(w *World) []command.Progress {
+	var out []command.Progress
+	for _, p := range a.List("progress") {
+		name, rest, _ := strings.Cut(p, ":")
+		step, words, _ := strings.Cut(rest, ":")
+		n, err := strconv.ParseUint(step, 10, 64)
+		if err != nil {
+			a.err = err
+		}
+		out = append(out, command.Progress{Task: a.key(w, name), Step: n, Words: words})
+	}
+	return out
+}
+
+func leave(_ *World, a *Args) command.Command {
+	return command.Leave{Worker: a.Word(), Incarnation: uint64(a.Int("inc"))}
+}
 
 func mode(_ *World, a *Args) command.Command {
 	return command.SetMode{Worker: a.Word(), Mode: command.Mode(a.Word()), From: a.Int("from"), Until: a.Int("until"), Reason: a.Text("reason")}
@@ -154,6 +200,16 @@ func token(w *World, a *Args) command.Command {
 }
 
 func revoke(_ *World, a *Args) command.Command { return command.Revoke{Token: a.Word()} }
+
+func user(_ *World, a *Args) command.Command {
+	return command.PutUser{User: command.User{Name: a.Word(), Role: a.Text("role"), Project: a.Text("project")}}
+}
+
+func dropUser(_ *World, a *Args) command.Command { return command.DropUser{Name: a.Word()} }
+
+func certificate(_ *World, a *Args) command.Command {
+	return command.RevokeCertificate{Serial: a.Word(), Note: a.Text("note")}
+}
 
 func audit(_ *World, a *Args) command.Command {
 	return command.Audit{Verb: a.Word(), Subject: a.Word(), Outcome: a.Text("outcome")}
