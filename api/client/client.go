@@ -162,6 +162,9 @@ func (c *Client) Data() apiv1.DataServiceClient { return apiv1.NewDataServiceCli
 // Cluster is the service of the cluster itself.
 func (c *Client) Cluster() apiv1.ClusterServiceClient { return apiv1.NewClusterServiceClient(c) }
 
+// Access is the service of users and revoked certificates.
+func (c *Client) Access() apiv1.AccessServiceClient { return apiv1.NewAccessServiceClient(c) }
+
 // Tokens is the service of tokens.
 func (c *Client) Tokens() apiv1.TokenServiceClient { return apiv1.NewTokenServiceClient(c) }
 

@@ -240,6 +240,22 @@ func (c *Client) AllWorkers(ctx context.Context) iter.Seq2[*apiv1.Worker, error]
 	})
 }
 
+// AllUsers lists the users of whom something is stated, page by page.
+func (c *Client) AllUsers(ctx context.Context) iter.Seq2[*apiv1.User, error] {
+	return pages(func(token string) ([]*apiv1.User, string, error) {
+		resp, err := c.Access().ListUsers(ctx, &apiv1.ListUsersRequest{PageSize: pageSize, PageToken: token})
+		return resp.GetUsers(), resp.GetNextPageToken(), err
+	})
+}
+
+// AllRevocations lists the certificates that are refused, page by page.
+func (c *Client) AllRevocations(ctx context.Context) iter.Seq2[*apiv1.Revocation, error] {
+	return pages(func(token string) ([]*apiv1.Revocation, string, error) {
+		resp, err := c.Access().ListRevocations(ctx, &apiv1.ListRevocationsRequest{PageSize: pageSize, PageToken: token})
+		return resp.GetRevocations(), resp.GetNextPageToken(), err
+	})
+}
+
 // AllTokens lists tokens, page by page.
 func (c *Client) AllTokens(ctx context.Context) iter.Seq2[*apiv1.Token, error] {
 	return pages(func(token string) ([]*apiv1.Token, string, error) {

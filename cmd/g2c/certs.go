@@ -14,7 +14,7 @@ import (
 // newCerts is `g2c certs`.
 func newCerts() *cobra.Command {
 	c := &cobra.Command{Use: "certs", Short: "Make a small certificate authority, and certificates"}
-	c.AddCommand(newCertsInit(), newCertsIssue(), newCertsShow(), newCertsRenew())
+	c.AddCommand(newCertsInit(), newCertsIssue(), newCertsShow(), newCertsRevoke(), newCertsRevoked(), newCertsRenew())
 	asGroup(c)
 	return c
 }

@@ -87,7 +87,7 @@ func identify(id *pki.Identity) func(context.Context) (server.Caller, error) {
 		if err != nil {
 			return server.Caller{}, rpcerr.New(rpcerr.Unauthenticated, "%w", err)
 		}
-		return server.Caller{Role: server.Role(p.Role), Name: p.Name}, nil
+		return server.Caller{Role: server.Role(p.Role), Name: p.Name, Grant: p.Grant.Role, Project: p.Grant.Project, Serial: p.Serial}, nil
 	}
 }
 

@@ -33,7 +33,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(newRun(), newPlan(), newSpec(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
 		newData(), newCache(), newLs(), newForget(), newCkpt(), newDoctor(), newDebug(), newVersion(),
 		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newTop(), newStatus(),
-		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken())
+		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken(), newUsers())
 	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
 		if err := c.ValidateRequiredFlags(); err != nil {
 			return fault.New(fault.ErrSpec, "%w", err).WithHint("see `%s --help`", c.CommandPath())

@@ -2,14 +2,12 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"g2c/api/client"
 	apiv1 "g2c/api/v1"
-	"g2c/internal/fault"
 )
 
 // newToken is `g2c token`.
@@ -36,13 +34,13 @@ members. A token for a project sees that project alone.`,
 		Args: cobra.NoArgs,
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, _ []string) error {
-		r, ok := apiv1.Role_value["ROLE_"+strings.ToUpper(role)]
-		if !ok || r == 0 {
-			return fault.New(fault.ErrSpec, "there is no role %q", role).WithHint("--role is viewer, submitter, operator or admin")
+		r, err := roleOf(role)
+		if err != nil {
+			return err
 		}
 		token, hash := client.NewToken()
 		resp, err := cluster.Tokens().CreateToken(c.Context(), &apiv1.CreateTokenRequest{
-			RequestId: client.RequestID(), Project: project, Role: apiv1.Role(r), ValidMs: valid.Milliseconds(), Note: note, Hash: hash,
+			RequestId: client.RequestID(), Project: project, Role: r, ValidMs: valid.Milliseconds(), Note: note, Hash: hash,
 		})
 		if err != nil {
 			return err

@@ -122,6 +122,12 @@ type Evict struct {
 	Task       api.Key
 	Generation uint64
 	Reason     string
+
+	// A task that gave no sign of life for too long is taken off as one whose process died:
+	// with the newest step that it completed, and the last that its log said.
+	Hung  bool
+	Step  uint64
+	Words string
 }
 
 // Started says that a gang runs.

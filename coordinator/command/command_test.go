@@ -51,7 +51,7 @@ func samples() []Entry {
 		Cancel{"e1", "not needed"},
 		Started{r}, Released{r},
 		Found{Tasks: cached},
-		Preempt{fill(1), 3, "for project b"}, Evict{fill(1), 3, "no answer"},
+		Preempt{fill(1), 3, "for project b"}, Evict{Task: fill(1), Generation: 3, Reason: "no answer", Hung: true, Step: 9, Words: "epoch 2"},
 		Resize{Task: fill(1), Generation: 4, Parts: parts, Experiment: 2},
 		Lost{"w1", 7, progress},
 		SetMode{"w1", Maintenance, 5, 6, "new fan"},
@@ -88,6 +88,9 @@ func early() []Entry {
 			e.Command = c
 		case Leave:
 			c.Incarnation = 0
+			e.Command = c
+		case Evict:
+			c.Hung, c.Step, c.Words = false, 0, ""
 			e.Command = c
 		}
 		e.Content = [32]byte{}
@@ -186,7 +189,7 @@ func TestLevelsOfEntries(t *testing.T) {
 			t.Errorf("%T is of level %d", e.Command, got)
 		}
 	}
-	late := map[int]bool{numberJoin: true, numberLeave: true, numberPlace: true, numberResize: true, numberLost: true}
+	late := map[int]bool{numberJoin: true, numberLeave: true, numberPlace: true, numberResize: true, numberLost: true, numberEvict: true}
 	for _, e := range samples() {
 		want := api.LevelFirst
 		if n := e.Command.Number(); late[n] || n > numberForget {

@@ -109,7 +109,9 @@ func (d *decoder) task(m *commandpb.Entry) Command {
 	case *commandpb.Entry_Preempt:
 		return Preempt{Task: d.key(c.Preempt.Task), Generation: c.Preempt.Generation, Reason: c.Preempt.Reason}
 	case *commandpb.Entry_Evict:
-		return Evict{Task: d.key(c.Evict.Task), Generation: c.Evict.Generation, Reason: c.Evict.Reason}
+		return Evict{
+			Task: d.key(c.Evict.Task), Generation: c.Evict.Generation, Reason: c.Evict.Reason, Hung: c.Evict.Hung, Step: c.Evict.Step, Words: c.Evict.Words,
+		}
 	}
 	return nil
 }

@@ -64,7 +64,9 @@ func encodeTask(m *commandpb.Entry, c Command) {
 	case Preempt:
 		m.Command = &commandpb.Entry_Preempt{Preempt: &commandpb.Stop{Task: c.Task[:], Generation: c.Generation, Reason: c.Reason}}
 	case Evict:
-		m.Command = &commandpb.Entry_Evict{Evict: &commandpb.Stop{Task: c.Task[:], Generation: c.Generation, Reason: c.Reason}}
+		m.Command = &commandpb.Entry_Evict{Evict: &commandpb.Stop{
+			Task: c.Task[:], Generation: c.Generation, Reason: c.Reason, Hung: c.Hung, Step: c.Step, Words: c.Words,
+		}}
 	}
 }
 

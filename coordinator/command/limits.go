@@ -61,7 +61,7 @@ func (e Entry) check() error {
 	case Preempt:
 		c.text(v.Reason)
 	case Evict:
-		c.text(v.Reason)
+		c.text(v.Reason, v.Words)
 	default:
 		c.worker(v)
 		c.house(v)

@@ -74,6 +74,8 @@ func fieldsLevel(c Command) int {
 		late = len(c.Progress) > 0
 	case Leave:
 		late = c.Incarnation != 0
+	case Evict:
+		late = c.Hung || c.Step != 0 || c.Words != ""
 	}
 	if late {
 		return api.LevelWishes

@@ -133,7 +133,12 @@ func preempt(w *World, a *Args) command.Command {
 	return command.Preempt{Task: a.key(w, a.Word()), Generation: uint64(a.Int("gen")), Reason: a.Text("reason")}
 }
 
-func evict(w *World, a *Args) command.Command { return command.Evict(preempt(w, a).(command.Preempt)) }
+func evict(w *World, a *Args) command.Command {
+	p := preempt(w, a).(command.Preempt)
+	return command.Evict{
+		Task: p.Task, Generation: p.Generation, Reason: p.Reason, Hung: a.Text("hung") == "yes", Step: uint64(a.Int("step")), Words: a.Text("words"),
+	}
+}
 
 func report(w *World, a *Args) command.Report {
 	return command.Report{Task: a.key(w, a.Word()), Worker: a.Word(), Incarnation: uint64(a.Int("inc")), Generation: uint64(a.Int("gen"))}

@@ -88,6 +88,12 @@ var acl = map[string]aclRule{
 	apiv1.TokenService_ListTokens_FullMethodName:  {least: admin, global: true},
 	apiv1.TokenService_RevokeToken_FullMethodName: {least: admin, global: true},
 
+	apiv1.AccessService_SetUser_FullMethodName:           {least: admin, global: true},
+	apiv1.AccessService_RemoveUser_FullMethodName:        {least: admin, global: true},
+	apiv1.AccessService_ListUsers_FullMethodName:         {least: admin, global: true},
+	apiv1.AccessService_RevokeCertificate_FullMethodName: {least: admin, global: true},
+	apiv1.AccessService_ListRevocations_FullMethodName:   {least: operator, global: true},
+
 	grpc_health_v1.Health_Check_FullMethodName:                             {outside: true, here: true},
 	grpc_health_v1.Health_Watch_FullMethodName:                             {outside: true, here: true},
 	grpc_health_v1.Health_List_FullMethodName:                              {outside: true, here: true},

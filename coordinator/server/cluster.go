@@ -54,14 +54,24 @@ func (s *cluster) members() (replica.Members, error) {
 	return s.cfg.Members, nil
 }
 
+// fresh refuses a request whose id came before with another content: an act is done
+// before it is recorded.
+func (s *cluster) fresh(ctx context.Context, m request) error {
+	content, err := contentOf(m)
+	if err != nil {
+		return err
+	}
+	return s.unused(ctx, m.GetRequestId(), content)
+}
+
 // audit records an act that no command of the state does.
-func (s *cluster) audit(ctx context.Context, request, verb, subject string, act error) error {
+func (s *cluster) audit(ctx context.Context, m request, verb, subject string, act error) error {
 	outcome := "ok"
 	if act != nil {
 		outcome = clip(act.Error(), maxReason)
 	}
 	// An act is done or not, whatever becomes of its record: that is for the log then.
-	if _, err := s.write(ctx, request, command.Audit{Verb: verb, Subject: subject, Outcome: outcome}); err != nil {
+	if _, err := s.write(ctx, m, command.Audit{Verb: verb, Subject: subject, Outcome: outcome}); err != nil {
 		s.cfg.Log.Warn("an act was not recorded", "principal", whoOf(ctx).principal, "verb", verb, "subject", subject, "outcome", outcome, "why", err)
 	}
 	return act
@@ -79,8 +89,11 @@ func (s *cluster) AddMember(ctx context.Context, req *apiv1.AddMemberRequest) (*
 	if w := whoOf(ctx); w.caller.Role == Coordinator && w.caller.Name != req.Id {
 		return nil, rpcerr.New(rpcerr.NotPermitted, "%s asks for %s to take part: a coordinator asks for itself", w.caller, req.Id)
 	}
+	if err := s.fresh(ctx, req); err != nil {
+		return nil, err
+	}
 	err = m.Add(ctx, replica.Peer{ID: req.Id, Address: req.Address, Role: replica.Learner})
-	return &apiv1.AddMemberResponse{}, s.audit(ctx, req.RequestId, "add member", req.Id+"@"+req.Address, err)
+	return &apiv1.AddMemberResponse{}, s.audit(ctx, req, "add member", req.Id+"@"+req.Address, err)
 }
 
 // RemoveMember implements apiv1.ClusterServiceServer.
@@ -92,8 +105,11 @@ func (s *cluster) RemoveMember(ctx context.Context, req *apiv1.RemoveMemberReque
 	if req.Id == "" || len(req.Id) > maxNameBytes {
 		return nil, rpcerr.New(rpcerr.BadRequest, "no member is called %.100q", req.Id)
 	}
+	if err := s.fresh(ctx, req); err != nil {
+		return nil, err
+	}
 	err = m.Remove(ctx, req.Id)
-	return &apiv1.RemoveMemberResponse{}, s.audit(ctx, req.RequestId, "remove member", req.Id, err)
+	return &apiv1.RemoveMemberResponse{}, s.audit(ctx, req, "remove member", req.Id, err)
 }
 
 // TransferLeadership implements apiv1.ClusterServiceServer.
@@ -103,7 +119,7 @@ func (s *cluster) TransferLeadership(ctx context.Context, req *apiv1.TransferLea
 		return nil, err
 	}
 	// Afterwards this coordinator cannot record anything.
-	if _, err := s.write(ctx, req.RequestId, command.Audit{Verb: "transfer leadership", Subject: s.cfg.Replica.ID(), Outcome: "asked for"}); err != nil {
+	if _, err := s.write(ctx, req, command.Audit{Verb: "transfer leadership", Subject: s.cfg.Replica.ID(), Outcome: "asked for"}); err != nil {
 		return nil, err
 	}
 	return &apiv1.TransferLeadershipResponse{}, m.Transfer(ctx)
@@ -115,7 +131,7 @@ func (s *cluster) RaiseLevel(ctx context.Context, req *apiv1.RaiseLevelRequest) 
 		return nil, rpcerr.New(rpcerr.BadRequest, "level %d: this release reads 1 to %d", req.Level, command.Level).
 			WithHint("bring every coordinator to the newer release first")
 	}
-	r, err := s.write(ctx, req.RequestId, command.Raise{Level: int(req.Level)})
+	r, err := s.write(ctx, req, command.Raise{Level: int(req.Level)})
 	return &apiv1.RaiseLevelResponse{Index: r.Index}, err
 }
 

@@ -44,16 +44,19 @@ func (d *duty) next(snapshot *state.Snapshot, worker string, incarnation uint64,
 		t := snapshot.TaskAt(a.Task)
 		tasks = append(tasks, t.Work.Key)
 		if !worked[list[i].Task] {
-			m.Assignments[i] = withWork(list[i], t)
+			m.Assignments[i] = withWork(list[i], snapshot, t)
 		}
 	}
 	return m, tasks
 }
 
-// withWork adds a task's work, which does not come with every list.
-func withWork(a *apiv1.Assignment, t *state.Task) *apiv1.Assignment {
+// withWork adds a task's work, which does not come with every list, as whoever it runs
+// for wants it run.
+func withWork(a *apiv1.Assignment, snapshot *state.Snapshot, t *state.Task) *apiv1.Assignment {
+	wish, _ := snapshot.Wish(t)
+	work := snapshot.WorkFor(t, wish)
 	return &apiv1.Assignment{
-		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: t.Work.Encode(),
+		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: work.Encode(),
 	}
 }
 

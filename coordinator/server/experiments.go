@@ -55,19 +55,19 @@ func (s *experiments) ListExperiments(ctx context.Context, req *apiv1.ListExperi
 
 // CancelExperiment implements apiv1.ExperimentServiceServer.
 func (s *experiments) CancelExperiment(ctx context.Context, req *apiv1.CancelExperimentRequest) (*apiv1.CancelExperimentResponse, error) {
-	m, index, err := s.change(ctx, req.Id, req.RequestId, command.Cancel{Experiment: req.Id, Reason: clip(req.Reason, maxReason)})
+	m, index, err := s.change(ctx, req.Id, req, command.Cancel{Experiment: req.Id, Reason: clip(req.Reason, maxReason)})
 	return &apiv1.CancelExperimentResponse{Experiment: m, Index: index}, err
 }
 
 // RetryExperiment implements apiv1.ExperimentServiceServer.
 func (s *experiments) RetryExperiment(ctx context.Context, req *apiv1.RetryExperimentRequest) (*apiv1.RetryExperimentResponse, error) {
-	m, index, err := s.change(ctx, req.Id, req.RequestId, command.Retry{Experiment: req.Id})
+	m, index, err := s.change(ctx, req.Id, req, command.Retry{Experiment: req.Id})
 	return &apiv1.RetryExperimentResponse{Experiment: m, Index: index}, err
 }
 
 // change writes a command about an experiment that the caller may see, and returns
 // what has become of it.
-func (s *experiments) change(ctx context.Context, id, request string, c command.Command) (*apiv1.Experiment, uint64, error) {
+func (s *experiments) change(ctx context.Context, id string, m request, c command.Command) (*apiv1.Experiment, uint64, error) {
 	if id == "" {
 		return nil, 0, rpcerr.New(rpcerr.BadRequest, "no experiment is named").WithHint("`g2c ps` lists them")
 	}
@@ -78,7 +78,7 @@ func (s *experiments) change(ctx context.Context, id, request string, c command.
 	if _, err := v.experimentOf(id); err != nil {
 		return nil, 0, err
 	}
-	if _, err := s.write(ctx, request, c); errors.Is(err, state.ErrNotWanted) {
+	if _, err := s.write(ctx, m, c); errors.Is(err, state.ErrNotWanted) {
 		return nil, 0, rpcerr.New(rpcerr.Conflict, "%s was cancelled: %w", id, err).WithHint("submit the spec again: what is done stays done")
 	} else if err != nil {
 		return nil, 0, err

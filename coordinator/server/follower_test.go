@@ -50,8 +50,13 @@ func (f *follower) Leader() replica.Peer { return f.leader }
 func pair(t *testing.T) (leader, following *node) {
 	t.Helper()
 	leader = single(t, nil)
-	f := &follower{leader.memory, replica.Peer{ID: "c1", Address: leader.address}}
-	return leader, serve(t, config(f))
+	return leader, behind(t, leader)
+}
+
+// behind is a coordinator that follows another one.
+func behind(t *testing.T, leader *node) *node {
+	t.Helper()
+	return serve(t, config(&follower{leader.memory, replica.Peer{ID: "c1", Address: leader.address}}))
 }
 
 // A coordinator that does not lead passes every kind of call on.

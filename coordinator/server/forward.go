@@ -77,7 +77,7 @@ func (s *Server) elsewhere(ctx context.Context, c call, req any) (resp any, done
 // passOn is the context of a call as another coordinator is to see it: with its
 // caller, token and deadline.
 func (s *Server) passOn(ctx context.Context, c call) context.Context {
-	pairs := []string{forwardedRole, string(c.caller.Role), forwardedName, c.caller.Name}
+	pairs := c.caller.headers()
 	if secret := header(ctx, apiv1.AuthorizationHeader); secret != "" {
 		pairs = append(pairs, apiv1.AuthorizationHeader, secret)
 	}

@@ -38,13 +38,24 @@ func byHeader(ctx context.Context) (server.Caller, error) {
 	if v := metadata.ValueFromIncomingContext(ctx, "test-name"); len(v) == 1 {
 		c.Name = v[0]
 	}
+	for name, field := range map[string]*string{"test-grant": &c.Grant, "test-project": &c.Project, "test-serial": &c.Serial} {
+		if v := metadata.ValueFromIncomingContext(ctx, name); len(v) == 1 {
+			*field = v[0]
+		}
+	}
 	return c, nil
 }
 
 // as makes calls another caller's.
 func as(role server.Role, name string) []grpc.DialOption {
+	return with(server.Caller{Role: role, Name: name})
+}
+
+// with makes calls those of a caller with such a certificate.
+func with(c server.Caller) []grpc.DialOption {
 	sign := func(ctx context.Context) context.Context {
-		return metadata.AppendToOutgoingContext(ctx, "test-role", string(role), "test-name", name)
+		return metadata.AppendToOutgoingContext(ctx, "test-role", string(c.Role), "test-name", c.Name,
+			"test-grant", c.Grant, "test-project", c.Project, "test-serial", c.Serial)
 	}
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {

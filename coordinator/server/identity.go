@@ -29,6 +29,11 @@ const (
 type Caller struct {
 	Role Role
 	Name string
+
+	// What its certificate says of a client, if anything: a user's role, and the project
+	// that it is confined to.
+	Grant, Project string
+	Serial         string // of its certificate: lower-case hex; empty without one
 }
 
 // String is how logs and audits name a caller.
@@ -36,8 +41,11 @@ func (c Caller) String() string { return string(c.Role) + "/" + c.Name }
 
 // Headers of calls that a coordinator passes on: who made them.
 const (
-	forwardedRole = "g2c-forwarded-role"
-	forwardedName = "g2c-forwarded-name"
+	forwardedRole    = "g2c-forwarded-role"
+	forwardedName    = "g2c-forwarded-name"
+	forwardedGrant   = "g2c-forwarded-grant"
+	forwardedProject = "g2c-forwarded-project"
+	forwardedSerial  = "g2c-forwarded-serial"
 )
 
 // who is what a caller may do.
@@ -81,11 +89,31 @@ func (s *Server) callerOf(ctx context.Context) (c Caller, forwarded bool, err er
 	if c.Role != Coordinator {
 		return c, false, rpcerr.New(rpcerr.NotPermitted, "%s passes on a call of %s/%s: only coordinators do that", c, role, name)
 	}
-	return Caller{Role(role), name}, true, nil
+	return Caller{
+		Role: Role(role), Name: name, Grant: header(ctx, forwardedGrant), Project: header(ctx, forwardedProject), Serial: header(ctx, forwardedSerial),
+	}, true, nil
 }
 
-// know says what a caller may do: by its certificate, or by the token it shows.
+// headers are how a coordinator says for whom it passes on a call.
+func (c Caller) headers() []string {
+	return []string{
+		forwardedRole, string(c.Role), forwardedName, c.Name, forwardedGrant, c.Grant, forwardedProject, c.Project, forwardedSerial, c.Serial,
+	}
+}
+
+// believed refuses a caller whose certificate was revoked.
+func (s *Server) believed(c Caller) error {
+	if c.Serial != "" && s.cfg.Replica.Snapshot().CertificateRevoked(c.Serial) {
+		return rpcerr.New(rpcerr.Unauthenticated, "the certificate of %s was revoked", c).WithHint("ask whoever cares for the cluster for another one")
+	}
+	return nil
+}
+
+// know says what a caller may do: by the token it shows, or by its certificate.
 func (s *Server) know(ctx context.Context, c Caller) (*who, error) {
+	if err := s.believed(c); err != nil {
+		return nil, err
+	}
 	if secret := header(ctx, apiv1.AuthorizationHeader); secret != "" {
 		return s.knowToken(c, secret)
 	}
@@ -95,12 +123,30 @@ func (s *Server) know(ctx context.Context, c Caller) (*who, error) {
 		w.role = worker
 	case Coordinator:
 		w.role = admin
-	case Client, Local:
+	case Client:
+		w.role, w.project = s.userOf(c)
+	case Local:
 		if !s.cfg.RequireTokens {
 			w.role = admin
 		}
 	}
 	return w, nil
+}
+
+// userOf is what a client's certificate makes its holder: what the state has for the
+// name, else what the certificate grants, else a viewer where tokens are asked for, and
+// otherwise whoever runs this cluster.
+func (s *Server) userOf(c Caller) (r role, project string) {
+	u := s.cfg.Replica.Snapshot().User(c.Name)
+	switch {
+	case u != nil:
+		return roles[u.Role], u.Project
+	case c.Grant != "":
+		return roles[c.Grant], c.Project
+	case s.cfg.RequireTokens:
+		return viewer, ""
+	}
+	return admin, ""
 }
 
 func (s *Server) knowToken(c Caller, text string) (*who, error) {
@@ -124,9 +170,17 @@ func tokenOver(id string) error {
 	return rpcerr.New(rpcerr.Unauthenticated, "token %s has expired or was revoked", id).WithHint("make a new one with `g2c token create`")
 }
 
-// still refuses a caller whose token has ended since its call began: a stream may
-// outlive the token that opened it.
+// still refuses a caller whose token or certificate has ended since its call began: a
+// stream may outlive what opened it. Of a user it refuses one who may do less than then.
 func (s *Server) still(w *who) error {
+	if err := s.believed(w.caller); err != nil {
+		return err
+	}
+	if w.token == "" && w.caller.Role == Client {
+		if r, project := s.userOf(w.caller); r < w.role || project != w.project {
+			return rpcerr.New(rpcerr.NotPermitted, "what %s may do has changed", w.principal).WithHint("call again")
+		}
+	}
 	if w.token == "" {
 		return nil
 	}

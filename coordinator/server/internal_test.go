@@ -23,7 +23,7 @@ import (
 	"g2c/internal/clock"
 )
 
-func byNobody(context.Context) (Caller, error) { return Caller{Local, "test"}, nil }
+func byNobody(context.Context) (Caller, error) { return Caller{Role: Local, Name: "test"}, nil }
 
 // Every refusal of the state has a meaning on the wire.
 func TestEveryRefusalHasAKind(t *testing.T) {
@@ -92,7 +92,7 @@ func TestLimiter(t *testing.T) {
 
 // Lines said again are kept once, and old ones go.
 func TestJournalLines(t *testing.T) {
-	j := newJournals(1 << 20)
+	j := newJournals(1<<20, clock.Real{})
 	k := fixture.Data("task")
 	say := func(worker string, generation, first uint64, texts ...string) {
 		m := &apiv1.TaskLogs{Generation: generation, First: first}
@@ -140,7 +140,7 @@ func TestJournalLines(t *testing.T) {
 // A journal's curves are thinned, not cut off, and what a task computes again after
 // a restart replaces what it had.
 func TestJournalCurves(t *testing.T) {
-	j := newJournals(1 << 20)
+	j := newJournals(1<<20, clock.Real{})
 	k := fixture.Data("task")
 	for step := range uint64(10 * maxPoints) {
 		j.metrics(k, &apiv1.TaskMetrics{Points: []*apiv1.Point{{Name: "loss", Step: step, Value: float64(step)}}})
@@ -211,7 +211,7 @@ func TestAWriteThatOutlivesItsCaller(t *testing.T) {
 
 // All journals together stay within their limit, and the sums are right.
 func TestJournalsAreBounded(t *testing.T) {
-	j := newJournals(100_000)
+	j := newJournals(100_000, clock.Real{})
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range uint64(5000) {
 		k := fixture.Data(fmt.Sprint(r.IntN(100)))

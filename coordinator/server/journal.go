@@ -2,10 +2,13 @@ package server
 
 import (
 	"container/list"
+	"slices"
 	"sync"
+	"time"
 
 	"g2c/api"
 	apiv1 "g2c/api/v1"
+	"g2c/internal/clock"
 )
 
 // Limits of a journal. What is over goes, the oldest first: the whole is with the
@@ -26,6 +29,7 @@ const (
 // spoken of least lately makes room.
 type journals struct {
 	limit int
+	clock clock.Clock
 
 	mu    sync.Mutex
 	bytes int
@@ -37,6 +41,7 @@ type journals struct {
 type journal struct {
 	task     api.Key
 	progress *apiv1.Progress
+	life     life
 	lines    []*apiv1.LogLine
 	first    uint64 // number of lines[0], counted from 1
 	said     map[speaker]uint64
@@ -44,6 +49,21 @@ type journal struct {
 	names    []string // of series, in the order they came
 	bytes    int
 	changed  chan struct{} // closed and made anew when lines come
+}
+
+// life is when a generation of a task last gave a sign of it.
+type life struct {
+	generation uint64
+	spoke      time.Time // anything was said
+	moved      time.Time // it was further than before, or at something else
+}
+
+// speaks notes that a generation says something. It is called with the lock held.
+func (t *journal) speaks(generation uint64, now time.Time) {
+	if t.life.generation != generation {
+		t.life = life{generation: generation, moved: now}
+	}
+	t.life.spoke = now
 }
 
 // speaker is a worker in one generation of a task.
@@ -59,8 +79,8 @@ type series struct {
 	seen   uint64
 }
 
-func newJournals(limit int) *journals {
-	return &journals{limit: limit, tasks: map[api.Key]*list.Element{}, order: list.New()}
+func newJournals(limit int, c clock.Clock) *journals {
+	return &journals{limit: limit, clock: c, tasks: map[api.Key]*list.Element{}, order: list.New()}
 }
 
 // of is a task's journal, made if need be. It is called with the lock held.
@@ -97,7 +117,50 @@ func (j *journals) progress(k api.Key, p *apiv1.TaskProgress) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	p.Progress.Note = clip(p.Progress.Note, 200)
-	j.of(k).progress = p.Progress
+	t, now := j.of(k), j.clock.Now()
+	t.speaks(p.Generation, now)
+	if old := t.progress; old == nil || old.Step != p.Progress.Step || old.Note != p.Progress.Note {
+		t.life.moved = now
+	}
+	t.progress = p.Progress
+}
+
+// lifeOf is what was heard of a generation of a task, and how far it is. The zero life is
+// of one that said nothing here.
+func (j *journals) lifeOf(k api.Key, generation uint64) (life, *apiv1.Progress) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := j.tasks[k]
+	if e == nil {
+		return life{}, nil
+	}
+	t := e.Value.(*journal)
+	if t.life.generation != generation {
+		return life{}, t.progress
+	}
+	return t.life, t.progress
+}
+
+// wordsOf is the last that a task's log says, in at most so many bytes.
+func (j *journals) wordsOf(k api.Key, most int) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e := j.tasks[k]
+	if e == nil {
+		return ""
+	}
+	words := ""
+	for _, l := range slices.Backward(e.Value.(*journal).lines) {
+		next := l.Text
+		if words != "" {
+			next += " | " + words
+		}
+		if len(next) > most {
+			break
+		}
+		words = next
+	}
+	return words
 }
 
 // progressOf is how far a task is, nil if nobody said.
@@ -115,6 +178,7 @@ func (j *journals) logs(k api.Key, worker string, m *apiv1.TaskLogs) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	t := j.of(k)
+	t.speaks(m.Generation, j.clock.Now())
 	by := speaker{worker, m.Generation}
 	if _, ok := t.said[by]; !ok {
 		if len(t.said) >= maxLines {

@@ -44,7 +44,7 @@ func (s *Server) lead(ctx context.Context) {
 	s.cfg.Log.Info("this coordinator leads now", "index", s.cfg.Replica.Snapshot().Index())
 	s.setLeadership(r)
 	var loops sync.WaitGroup
-	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse, r.raiseNew, r.recordRefusals} {
+	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse, r.raiseNew, r.recordRefusals, r.watchdog, r.reconcile, r.expel} {
 		loops.Go(loop)
 	}
 	<-ctx.Done()
@@ -180,12 +180,17 @@ func (r *leadership) lose(id string) error {
 	turn := r.turn(id)
 	turn.Lock()
 	defer turn.Unlock()
-	w := r.cfg.Replica.Snapshot().Worker(id)
+	snapshot := r.cfg.Replica.Snapshot()
+	w := snapshot.Worker(id)
 	if w == nil || w.Lost || !r.silent(id) {
 		return nil
 	}
 	r.cfg.Log.Warn("worker lost: its lease ran out", "worker", id, "lease", r.cfg.Lease)
-	_, err := r.propose(r.ctx, command.Entry{Command: command.Lost{Worker: id, Incarnation: w.Incarnation}})
+	c := command.Lost{Worker: id, Incarnation: w.Incarnation}
+	if snapshot.Level() >= api.LevelWishes {
+		c.Progress = r.lastWords(snapshot, w)
+	}
+	_, err := r.propose(r.ctx, command.Entry{Command: c})
 	return err
 }
 
@@ -255,6 +260,29 @@ func (r *leadership) dispatch() {
 	}
 }
 
+// expel ends the sessions of workers whose certificates are not believed any more, as soon
+// as that is so. Watchers and readers of logs look themselves.
+func (r *leadership) expel() {
+	seen := uint64(0)
+	for r.ctx.Err() == nil {
+		snapshot := r.cfg.Replica.Snapshot()
+		if at := snapshot.AccessIndex(); at > seen {
+			seen = at
+			r.mu.Lock()
+			for _, s := range r.sessions {
+				if err := r.still(s.who); err != nil {
+					s.cancel(err)
+				}
+			}
+			r.mu.Unlock()
+		}
+		select {
+		case <-r.ctx.Done():
+		case <-r.cfg.Replica.Advanced(snapshot.Index()):
+		}
+	}
+}
+
 // touched is called with the lock held.
 func (r *leadership) touched(snapshot *state.Snapshot, c state.Change) {
 	switch c.Kind {
@@ -302,11 +330,12 @@ func (r *leadership) forgetWorker(id string) {
 	turn := r.turn(id)
 	turn.Lock()
 	defer turn.Unlock()
-	w := r.cfg.Replica.Snapshot().Worker(id)
+	snapshot := r.cfg.Replica.Snapshot()
+	w := snapshot.Worker(id)
 	if w == nil || !w.Lost || r.connected(id) {
 		return
 	}
-	if _, err := r.propose(r.ctx, command.Entry{Command: leave(r.cfg.Replica.Snapshot(), id)}); err != nil {
+	if _, err := r.propose(r.ctx, command.Entry{Command: leave(snapshot, id, w.Incarnation)}); err != nil {
 		r.cfg.Log.Warn("forget a worker", "worker", id, "why", err)
 	}
 }

@@ -42,7 +42,7 @@ func (s *cluster) SetProject(ctx context.Context, req *apiv1.SetProjectRequest) 
 	if req.Name == "" || len(req.Name) > maxNameBytes || req.Weight < 1 || req.Weight > command.MaxWeight || int32(req.Quota) < 0 {
 		return nil, rpcerr.New(rpcerr.BadRequest, "project %.100q with weight %d and quota %d: a weight is 1 to %d", req.Name, req.Weight, req.Quota, command.MaxWeight)
 	}
-	r, err := s.write(ctx, req.RequestId, command.SetProject{Project: req.Name, Weight: int(req.Weight), Quota: int(req.Quota)})
+	r, err := s.write(ctx, req, command.SetProject{Project: req.Name, Weight: int(req.Weight), Quota: int(req.Quota)})
 	if err != nil {
 		return nil, err
 	}

@@ -234,11 +234,7 @@ func (s *session) note(task string, keep func(api.Key)) error {
 
 // deregister forgets a worker that has stopped everything.
 func (s *session) deregister() error {
-	c := leave(s.cfg.Replica.Snapshot(), s.worker)
-	if c.Incarnation != 0 {
-		c.Incarnation = s.incarnation // whoever has its name by now
-	}
-	if _, err := s.propose(s.ctx, command.Entry{Command: c}); err != nil {
+	if _, err := s.propose(s.ctx, command.Entry{Command: leave(s.cfg.Replica.Snapshot(), s.worker, s.incarnation)}); err != nil {
 		return err
 	}
 	s.cfg.Log.Info("worker left", "worker", s.worker)

@@ -48,7 +48,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), refused: newRefusals(cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes), health: health.NewServer(),
+		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), refused: newRefusals(cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes, cfg.Clock), health: health.NewServer(),
 		inFlight: newShare("calls to answer", int64(cfg.Limits.InFlight), int64(cfg.Limits.CallerInFlight)),
 		streams:  newShare("streams", int64(cfg.Limits.Streams), int64(cfg.Limits.CallerStreams)),
 		bulk:     newShare("bytes of submissions and uploads in memory", cfg.Limits.BulkBytes, cfg.Limits.CallerBulkBytes),
@@ -78,6 +78,7 @@ func (s *Server) Register(r *grpc.Server) {
 	apiv1.RegisterDataServiceServer(r, &data{Server: s})
 	apiv1.RegisterClusterServiceServer(r, &cluster{Server: s})
 	apiv1.RegisterTokenServiceServer(r, &tokens{Server: s})
+	apiv1.RegisterAccessServiceServer(r, &access{Server: s})
 	grpc_health_v1.RegisterHealthServer(r, s.health)
 	reflection.Register(r)
 }

@@ -204,8 +204,11 @@ func TestTokens(t *testing.T) {
 	n := single(t, func(c *server.Config) { c.RequireTokens = true })
 	root := call(t, as(server.Coordinator, "c1"), n)
 	bare := call(t, as(server.Client, "ann"), n)
-	if _, err := bare.Tasks().ListTasks(t.Context(), &apiv1.ListTasksRequest{}); !errors.Is(err, rpcerr.Unauthenticated) {
-		t.Errorf("without a token: %v", err)
+	if _, err := call(t, as(server.Local, "loopback"), n).Tasks().ListTasks(t.Context(), &apiv1.ListTasksRequest{}); !errors.Is(err, rpcerr.Unauthenticated) {
+		t.Errorf("with neither a token nor a certificate: %v", err)
+	}
+	if _, err := bare.Submit(t.Context(), &apiv1.SubmitHeader{Name: "e"}, []api.Work{work("HE")}); !errors.Is(err, rpcerr.NotPermitted) {
+		t.Errorf("a viewer submits: %v", err)
 	}
 	for _, name := range []string{"p", "q"} {
 		if _, err := root.Cluster().SetProject(t.Context(), &apiv1.SetProjectRequest{RequestId: name, Name: name, Weight: 1}); err != nil {

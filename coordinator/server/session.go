@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
+	"g2c/coordinator/state"
 )
 
 // Limits of a session.
@@ -36,6 +38,7 @@ type session struct {
 	worker      string
 	incarnation uint64
 	join        command.Join
+	issue       bool // it has no incarnation of the state's yet
 	stream      workerStream
 
 	ctx    context.Context
@@ -67,7 +70,7 @@ func (s *workers) Connect(stream workerStream) error {
 		return err
 	}
 	ses := &session{
-		leadership: r, who: w, worker: hello.Worker, incarnation: hello.Incarnation, join: join, stream: stream, pinged: make(chan struct{}, 1),
+		leadership: r, who: w, worker: hello.Worker, incarnation: hello.Incarnation, join: join, issue: hello.Issue, stream: stream, pinged: make(chan struct{}, 1),
 		out: make(chan *apiv1.ConnectResponse, maxUnsent), known: map[api.Key]bool{},
 		pace: newLimiter(Limits{CallsPerSecond: messagesPerSec, Burst: messagesPerSec}, s.cfg.Clock),
 	}
@@ -96,6 +99,7 @@ func (s *workers) hello(stream workerStream) (at time.Time, h *apiv1.Hello, err 
 func joinOf(w *who, h *apiv1.Hello) (command.Join, error) {
 	j := command.Join{
 		Worker: h.Worker, Incarnation: h.Incarnation, Class: h.Numerics, Device: h.Device, Memory: h.MemoryBytes, Host: h.Host, Slots: int(h.Slots),
+		Boot: h.Boot,
 	}
 	if w.role == worker && w.caller.Name != h.Worker {
 		return j, rpcerr.New(rpcerr.NotPermitted, "%s says that it is worker %q", w.caller, h.Worker).
@@ -136,7 +140,7 @@ func fingerprints(texts []string) ([]api.Key, error) {
 func (s *session) open(at time.Time) error {
 	s.leadership.mu.Lock()
 	old := s.leadership.sessions[s.worker]
-	if old != nil && old.incarnation > s.incarnation {
+	if old != nil && !s.issue && old.incarnation > s.incarnation {
 		s.leadership.mu.Unlock()
 		return rpcerr.New(rpcerr.Replaced, "worker %s is connected as a process that began later", s.worker).
 			WithHint("give each worker a name and a certificate of its own")
@@ -145,6 +149,10 @@ func (s *session) open(at time.Time) error {
 	s.leadership.mu.Unlock()
 	if old != nil {
 		old.cancel(rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker))
+	}
+	if err := s.still(s.who); err != nil { // since its call was let in
+		s.close()
+		return err
 	}
 	// First its lease: nobody is to take it for lost between its join and its welcome.
 	if err := s.hear(s.ctx, s, at); err != nil {
@@ -159,7 +167,7 @@ func (s *session) open(at time.Time) error {
 	s.ping()
 	// Not by the queue: a ping that came meanwhile must not overtake it.
 	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Welcome{Welcome: &apiv1.Welcome{
-		Coordinator: s.cfg.Replica.ID(), LeaseMs: uint32(s.cfg.Lease.Milliseconds()), HeartbeatMs: uint32(s.cfg.Heartbeat.Milliseconds()),
+		Coordinator: s.cfg.Replica.ID(), LeaseMs: uint32(s.cfg.Lease.Milliseconds()), HeartbeatMs: uint32(s.cfg.Heartbeat.Milliseconds()), Incarnation: s.incarnation,
 	}}})
 }
 
@@ -188,18 +196,51 @@ func (s *session) joined(hello bool) error {
 	if !s.current() {
 		return rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker)
 	}
-	w := s.cfg.Replica.Snapshot().Worker(s.worker)
-	j := s.join
-	fits := w != nil && !w.Lost && w.Incarnation == j.Incarnation
+	snapshot := s.cfg.Replica.Snapshot()
+	w, j := snapshot.Worker(s.worker), s.join
+	fenced := snapshot.Level() >= api.LevelWishes
+	switch {
+	case !fenced:
+		j.Boot = ""
+	case s.issue:
+		j.Issue, j.Incarnation = true, 0
+	}
+	fits := !j.Issue && w != nil && !w.Lost && w.Incarnation == j.Incarnation
 	if fits && (!hello || w.Class == j.Class && w.Device == j.Device && w.Memory == j.Memory && w.Host == j.Host &&
-		w.Slots == j.Slots && slices.Equal(w.Cached, j.Cached)) {
+		w.Slots == j.Slots && w.Boot == j.Boot && slices.Equal(w.Cached, j.Cached)) {
 		return nil
 	}
-	res, err := s.propose(s.ctx, command.Entry{Command: j})
-	if err != nil {
-		return err
+	if fenced && w != nil && !fits {
+		j.Progress = s.lastWords(snapshot, w)
 	}
-	return res.Err
+	res, err := s.propose(s.ctx, command.Entry{Command: j})
+	if err != nil || res.Err != nil {
+		return cmp.Or(err, res.Err)
+	}
+	if j.Issue {
+		s.named(res.Incarnation)
+	}
+	return nil
+}
+
+// named takes the incarnation that the state has issued to the session's process.
+func (s *session) named(incarnation uint64) {
+	s.leadership.mu.Lock()
+	defer s.leadership.mu.Unlock()
+	s.issue, s.incarnation, s.join.Incarnation = false, incarnation, incarnation
+}
+
+// lastWords is the last that was heard of what a worker runs, for a record of its death.
+func (r *leadership) lastWords(snapshot *state.Snapshot, w *state.Worker) []command.Progress {
+	var out []command.Progress
+	for _, a := range w.Allocations {
+		if a.Terminating {
+			continue
+		}
+		k := snapshot.TaskAt(a.Task).Work.Key
+		out = append(out, command.Progress{Task: k, Step: r.progressOf(k).GetStep(), Words: r.journal.wordsOf(k, maxWords)})
+	}
+	return out
 }
 
 // say has an answer sent.

@@ -3,9 +3,14 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -57,6 +62,10 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 	if !w.sees(in.header.Project) {
 		return rpcerr.New(rpcerr.NotPermitted, "%s submits to project %s, not to %s", w.principal, w.project, in.header.Project)
 	}
+	content, err := contentOf(in.header, in.digest.Sum(nil))
+	if err != nil {
+		return err
+	}
 	finished, err := s.vet(ctx, in)
 	if err != nil {
 		return err
@@ -70,7 +79,7 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 	if waits, err := s.raiseFresh(ctx); waits && (!errors.Is(err, command.ErrNewer) || command.LevelOf(c) > s.cfg.Replica.Snapshot().Level()) {
 		return err
 	}
-	r, err := s.write(ctx, in.header.RequestId, c)
+	r, err := s.writeContent(ctx, in.header.RequestId, content, c)
 	if err != nil {
 		return err
 	}
@@ -90,12 +99,13 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 type submission struct {
 	header *apiv1.SubmitHeader
 	works  []api.Work
+	digest hash.Hash // of the works as they came
 }
 
 // readSubmission reads a submission, strictly: whatever is wrong with it is found
 // before anything is written. hold hears how much memory it takes, and may refuse.
 func readSubmission(recv func() (*apiv1.SubmitRequest, error), hold func(bytes int64) error) (*submission, error) {
-	in := &submission{}
+	in := &submission{digest: sha256.New()}
 	size := 0
 	for {
 		m, err := recv()
@@ -145,6 +155,9 @@ func (in *submission) add(b []byte) error {
 		return rpcerr.New(rpcerr.BadWork, "%s has the key %s, not %s", w.Name(), key.Short(), w.Key.Short())
 	}
 	in.works = append(in.works, w)
+	in.digest.Write(w.Key[:])
+	in.digest.Write(binary.AppendUvarint(nil, uint64(len(b))))
+	in.digest.Write(b)
 	return nil
 }
 
@@ -175,18 +188,18 @@ func (s *experiments) vet(ctx context.Context, in *submission) (finished []api.K
 	made := map[api.Key]bool{}
 	for i := range in.works {
 		w := &in.works[i]
-		made[w.Key] = true
-		if t := v.Task(w.Key); t == nil || t.Status != state.Done {
-			ask[w.Key] = true
-		}
+		made[w.Key], ask[w.Key] = true, true
 		for _, k := range w.Task.Inputs() {
-			if !made[k] && v.Task(k) == nil {
+			if t := v.Task(k); !made[k] && (t == nil || t.Status == state.Done) {
 				ask[k] = true
 			}
 		}
 	}
 	done, err := s.finals(ctx, ask)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.miss(ctx, v, ask, done); err != nil {
 		return nil, err
 	}
 	for i := range in.works {
@@ -202,6 +215,30 @@ func (s *experiments) vet(ctx context.Context, in *submission) (finished []api.K
 		}
 	}
 	return finished, s.vetData(ctx, v, in, done)
+}
+
+// miss tells the state which tasks that it takes for done have no result any more, so that
+// they are done again for whoever asks now.
+func (s *experiments) miss(ctx context.Context, v *view, asked, done map[api.Key]bool) error {
+	if s.repo == nil || v.Level() < api.LevelWishes {
+		return nil
+	}
+	var missing []api.Key
+	for _, k := range slices.SortedFunc(maps.Keys(asked), api.Key.Compare) {
+		if t := v.Task(k); t != nil && t.Status == state.Done && !t.Gone && !done[k] {
+			missing = append(missing, k)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	s.cfg.Log.Info("results are gone from the store", "tasks", len(missing))
+	for keys := range slices.Chunk(missing, command.MaxKeys) {
+		if _, err := s.propose(ctx, command.Entry{Command: command.Missing{Tasks: keys}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // final says whether the store has a task's final manifest.

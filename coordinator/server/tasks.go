@@ -118,7 +118,7 @@ func (s *tasks) RetryTask(ctx context.Context, req *apiv1.RetryTaskRequest) (*ap
 	if !v.who.sees(t.Project) {
 		return nil, rpcerr.New(rpcerr.NotPermitted, "%s belongs to project %s", t.Work.Name(), t.Project)
 	}
-	if _, err := s.write(ctx, req.RequestId, command.Retry{Task: t.Work.Key}); errors.Is(err, state.ErrNotWanted) {
+	if _, err := s.write(ctx, req, command.Retry{Task: t.Work.Key}); errors.Is(err, state.ErrNotWanted) {
 		return nil, rpcerr.New(rpcerr.Conflict, "every experiment of it was cancelled: %w", err).WithHint("submit one of them again: what is done stays done")
 	} else if err != nil {
 		return nil, err

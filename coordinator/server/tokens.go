@@ -19,9 +19,13 @@ type tokens struct {
 // roleName is a role as it stands in the state.
 func roleName(r apiv1.Role) string { return strings.ToLower(strings.TrimPrefix(r.String(), "ROLE_")) }
 
+func roleNumber(name string) apiv1.Role {
+	return apiv1.Role(apiv1.Role_value["ROLE_"+strings.ToUpper(name)])
+}
+
 func token(t *state.Token) *apiv1.Token {
 	return &apiv1.Token{
-		Id: t.ID, Project: t.Project, Role: apiv1.Role(apiv1.Role_value["ROLE_"+strings.ToUpper(t.Role)]), Note: t.Note,
+		Id: t.ID, Project: t.Project, Role: roleNumber(t.Role), Note: t.Note,
 		CreatedMs: t.Created, ExpiresMs: t.Expires, RevokedMs: t.Revoked,
 	}
 }
@@ -44,7 +48,7 @@ func (s *tokens) CreateToken(ctx context.Context, req *apiv1.CreateTokenRequest)
 	if req.ValidMs > 0 {
 		t.Expires = t.Created + req.ValidMs
 	}
-	if _, err := s.write(ctx, req.RequestId, command.PutToken{Token: t}); err != nil {
+	if _, err := s.write(ctx, req, command.PutToken{Token: t}); err != nil {
 		return nil, err
 	}
 	m, err := s.token(ctx, t.ID)
@@ -90,7 +94,7 @@ func (s *tokens) RevokeToken(ctx context.Context, req *apiv1.RevokeTokenRequest)
 	if req.Id == "" {
 		return nil, rpcerr.New(rpcerr.BadRequest, "no token is named")
 	}
-	if _, err := s.write(ctx, req.RequestId, command.Revoke{Token: req.Id}); err != nil {
+	if _, err := s.write(ctx, req, command.Revoke{Token: req.Id}); err != nil {
 		return nil, err
 	}
 	m, err := s.token(ctx, req.Id)

@@ -76,7 +76,7 @@ func (s *data) UploadData(stream uploadStream) error {
 	if err := s.keep(stream, h, k); err != nil {
 		return err
 	}
-	if _, err := s.write(stream.Context(), h.RequestId, command.Audit{Verb: "upload data", Subject: h.Fingerprint, Outcome: "ok"}); err != nil {
+	if _, err := s.write(stream.Context(), h, command.Audit{Verb: "upload data", Subject: h.Fingerprint, Outcome: "ok"}); err != nil {
 		return err
 	}
 	return stream.SendAndClose(&apiv1.UploadDataResponse{})

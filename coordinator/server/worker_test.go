@@ -7,6 +7,7 @@ import (
 
 	"g2c/api"
 	"g2c/api/client"
+	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 )
 
@@ -110,6 +111,15 @@ func (h *hand) heartbeat(number uint64) {
 		h.t.Errorf("send a heartbeat: %v", err)
 	}
 	h.hear(func(m *apiv1.ConnectResponse) bool { return m.GetHeartbeat().GetNumber() == number })
+}
+
+// ended reads until the session has ended, and says why.
+func (h *hand) ended() error {
+	for {
+		if _, err := h.stream.Recv(); err != nil {
+			return rpcerr.FromStatus(err)
+		}
+	}
 }
 
 // labour does everything it is given until its session ends.

@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 
+	"g2c/api"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
+	"g2c/coordinator/state"
 )
 
 // workers is apiv1.WorkerServiceServer.
@@ -44,7 +46,7 @@ func (s *workers) SetWorkerMode(ctx context.Context, req *apiv1.SetWorkerModeReq
 	if mode == command.Maintenance && req.UntilMs <= req.FromMs {
 		return nil, rpcerr.New(rpcerr.BadRequest, "maintenance of %s ends before it begins", req.Id)
 	}
-	r, err := s.write(ctx, req.RequestId, command.SetMode{
+	r, err := s.write(ctx, req, command.SetMode{
 		Worker: req.Id, Mode: mode, From: req.FromMs, Until: req.UntilMs, Reason: clip(req.Reason, maxReason),
 	})
 	if err != nil {
@@ -76,6 +78,19 @@ func (s *workers) RemoveWorker(ctx context.Context, req *apiv1.RemoveWorkerReque
 	if req.Id == "" {
 		return nil, rpcerr.New(rpcerr.BadRequest, "no worker is named")
 	}
-	r, err := s.write(ctx, req.RequestId, leave(v.Snapshot, req.Id))
+	snapshot := s.cfg.Replica.Snapshot()
+	var incarnation uint64
+	if w := snapshot.Worker(req.Id); w != nil {
+		incarnation = w.Incarnation
+	}
+	r, err := s.write(ctx, req, leave(snapshot, req.Id, incarnation))
 	return &apiv1.RemoveWorkerResponse{Index: r.Index}, err
+}
+
+// leave is the command that forgets one process of a worker, and none that came after it.
+func leave(snapshot *state.Snapshot, worker string, incarnation uint64) command.Leave {
+	if snapshot.Level() < api.LevelWishes {
+		incarnation = 0
+	}
+	return command.Leave{Worker: worker, Incarnation: incarnation}
 }

@@ -3,7 +3,11 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+
+	"google.golang.org/protobuf/proto"
 
 	"g2c/api"
 	"g2c/api/rpcerr"
@@ -15,14 +19,50 @@ import (
 // maxRequestID bounds the name of a request, which the state remembers.
 const maxRequestID = 128
 
+// request is a message that asks for a write.
+type request interface {
+	proto.Message
+	GetRequestId() string
+}
+
+// contentOf is the hash of what a caller asks for, but for the number that it asks under:
+// a repeat has the same. A command that is made of it may differ each time.
+func contentOf(m request, more ...[]byte) ([32]byte, error) {
+	m = proto.Clone(m).(request)
+	r := m.ProtoReflect()
+	r.Clear(r.Descriptor().Fields().ByName("request_id"))
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return [32]byte{}, rpcerr.New(rpcerr.BadRequest, "%w", err)
+	}
+	h := sha256.New()
+	for _, part := range append([][]byte{[]byte(r.Descriptor().FullName()), b}, more...) {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write(part)
+	}
+	return [32]byte(h.Sum(nil)), nil
+}
+
 // write has somebody's wish applied under its request id.
-func (s *Server) write(ctx context.Context, request string, c command.Command) (state.Result, error) {
-	if request == "" || len(request) > maxRequestID {
-		return state.Result{}, rpcerr.New(rpcerr.BadRequest, "a write needs a request_id of 1 to %d bytes, not %d", maxRequestID, len(request)).
-			WithHint("make a new random one for each write, and keep it when you repeat the write")
+func (s *Server) write(ctx context.Context, m request, c command.Command) (state.Result, error) {
+	content, err := contentOf(m)
+	if err != nil {
+		return state.Result{}, err
+	}
+	return s.writeContent(ctx, m.GetRequestId(), content, c)
+}
+
+// writeContent is write for what came in several messages.
+func (s *Server) writeContent(ctx context.Context, id string, content [32]byte, c command.Command) (state.Result, error) {
+	if err := s.unused(ctx, id, content); err != nil {
+		return state.Result{}, err
 	}
 	w := whoOf(ctx)
-	r, err := s.propose(ctx, command.Entry{Request: request, Principal: w.principal, Command: c})
+	e := command.Entry{Request: id, Principal: w.principal, Command: c}
+	if s.cfg.Replica.Snapshot().Level() >= api.LevelWishes {
+		e.Content = content
+	}
+	r, err := s.propose(ctx, e)
 	if err != nil {
 		return r, err
 	}
@@ -33,6 +73,21 @@ func (s *Server) write(ctx context.Context, request string, c command.Command) (
 	}
 	log.Info("write")
 	return r, r.Err
+}
+
+// unused refuses a request id that cannot be one, or that came before with another
+// content: for calls that do something before they write.
+func (s *Server) unused(ctx context.Context, id string, content [32]byte) error {
+	if id == "" || len(id) > maxRequestID {
+		return rpcerr.New(rpcerr.BadRequest, "a write needs a request_id of 1 to %d bytes, not %d", maxRequestID, len(id)).
+			WithHint("make a new random one for each write, and keep it when you repeat the write")
+	}
+	r := s.cfg.Replica.Snapshot().Request(whoOf(ctx).principal, id)
+	if r != nil && r.Content != content && r.Content != [32]byte{} {
+		return rpcerr.New(rpcerr.RequestReused, "request_id %q came before, and asked for something else", id).
+			WithHint("make a new random one for each write")
+	}
+	return nil
 }
 
 // propose has an entry applied here, and waits until this replica has it. An error
@@ -65,14 +120,4 @@ func (s *Server) proposeAll(ctx context.Context, entries []command.Entry) ([]sta
 		return results, explain(err)
 	}
 	return results, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
-}
-
-// leave is the command that removes a worker. It names the process that is meant, where
-// the cluster knows one from the next.
-func leave(snapshot *state.Snapshot, worker string) command.Leave {
-	c := command.Leave{Worker: worker}
-	if w := snapshot.Worker(worker); w != nil && snapshot.Level() >= api.LevelWishes {
-		c.Incarnation = w.Incarnation
-	}
-	return c
 }

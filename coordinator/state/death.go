@@ -47,8 +47,9 @@ func (s *State) hostLives(w *Worker) bool {
 	return false
 }
 
-// died counts the death of a worker's process against the tasks that it ran.
-func (s *State) died(worker string, left []Left) {
+// died counts the death of a worker's process against the tasks that it ran, or that it
+// had to be taken for dead.
+func (s *State) died(worker, how string, left []Left) {
 	for _, l := range left {
 		t, ok := s.tasks.Get(l.Task)
 		if !ok || !t.Status.Live() {
@@ -68,16 +69,16 @@ func (s *State) died(worker string, left []Left) {
 			s.putTask(t)
 			continue
 		}
-		t.Reason = s.clipped(t.epitaph(worker, s.at, l), maxReason)
+		t.Reason = s.clipped(t.epitaph(worker, how, s.at, l), maxReason)
 		s.move(t, Failed)
 		s.orphan(t)
 	}
 }
 
 // epitaph says of what a task has failed whose processes died.
-func (t *Task) epitaph(worker string, at int64, l Left) string {
-	said := fmt.Sprintf("its process died %d times in a row with no step completed after step %d, the last time on %s at %s",
-		t.Deaths, t.DeathStep, worker, time.UnixMilli(at).UTC().Format(time.RFC3339))
+func (t *Task) epitaph(worker, how string, at int64, l Left) string {
+	said := fmt.Sprintf("its processes died or hung %d times in a row with no step completed after step %d, the last time %s on %s at %s",
+		t.Deaths, t.DeathStep, how, worker, time.UnixMilli(at).UTC().Format(time.RFC3339))
 	if l.Words != "" {
 		said += "; its last words: " + l.Words
 	}

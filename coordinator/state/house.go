@@ -117,14 +117,14 @@ func (s *State) audited(e command.Entry, r Result) {
 }
 
 // requestID keeps the requests of two principals apart.
-func requestID(e command.Entry) string { return e.Principal + "\x00" + e.Request }
+func requestID(principal, request string) string { return principal + "\x00" + request }
 
 // repeated answers a request that was applied before.
 func (s *State) repeated(e command.Entry) (Result, bool) {
 	if e.Request == "" {
 		return Result{}, false
 	}
-	old, ok := s.requests.Get(requestID(e))
+	old, ok := s.requests.Get(requestID(e.Principal, e.Request))
 	switch {
 	case !ok:
 		return Result{}, false
@@ -145,7 +145,7 @@ func (s *State) remember(e command.Entry, r Result) {
 	if e.Request == "" {
 		return
 	}
-	q := &Request{ID: requestID(e), Index: r.Index, Number: e.Command.Number(), Made: r.Made, Content: e.Content}
+	q := &Request{ID: requestID(e.Principal, e.Request), Index: r.Index, Number: e.Command.Number(), Made: r.Made, Content: e.Content}
 	put(s, s.requests, q.ID, q)
 	s.indexRequest(q)
 	if s.apart() {

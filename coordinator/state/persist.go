@@ -122,7 +122,7 @@ func (s *State) restore(kind byte, payload []byte) error {
 	switch kind {
 	case kindHead:
 		s.head.fields(d)
-		s.changes.floor = s.index
+		s.changes.floor, s.narrowed = s.index, s.index
 	case kindTask:
 		restore(s, d, s.tasks, &Task{}, func(t *Task) uint64 { return t.Seq }, s.indexTask)
 	case kindExperiment:

@@ -200,9 +200,13 @@ func (s *State) evict(c command.Evict) error {
 		return fmt.Errorf("evict %w", err)
 	}
 	t = s.editTask(t.Seq)
+	trainer := t.Parts[0].Worker
 	s.vacate(t, "")
 	t.Reason = s.clipped(c.Reason, maxReason)
 	s.move(t, Pending)
+	if c.Hung && s.apart() {
+		s.died(trainer, "it hung", []Left{{Task: t.Seq, Step: c.Step, Words: c.Words}})
+	}
 	return nil
 }
 

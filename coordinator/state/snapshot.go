@@ -181,6 +181,22 @@ func (d *data) Users(from string) iter.Seq[*User] { return values(d.users.From(f
 // hex, opens nothing any more.
 func (d *data) CertificateRevoked(serial string) bool { return d.revoked.Has(serial) }
 
+// Certificate finds a revoked client certificate by its serial number; nil if it was not
+// revoked.
+func (d *data) Certificate(serial string) *Certificate {
+	c, _ := d.revoked.Get(serial)
+	return c
+}
+
+// Request finds what became of a request of a principal; nil if it is not remembered.
+func (d *data) Request(principal, id string) *Request {
+	r, _ := d.requests.Get(requestID(principal, id))
+	return r
+}
+
+// AccessIndex is the index of the last entry that may have narrowed what somebody may do.
+func (d *data) AccessIndex() uint64 { return d.narrowed }
+
 // Certificates lists the revoked client certificates by serial number, from one on.
 func (d *data) Certificates(from string) iter.Seq[*Certificate] {
 	return values(d.revoked.From(from))

@@ -76,6 +76,7 @@ func (s *State) Apply(index uint64, e command.Entry) Result {
 	r := Result{Index: index}
 	if r.Made, r.Err = s.change(e.Command); r.Err == nil {
 		r.Incarnation = s.joined(e.Command)
+		s.narrow(e.Command)
 		s.remember(e, r)
 	}
 	s.audited(e, r)
@@ -89,6 +90,14 @@ func (s *State) joined(c command.Command) uint64 {
 		return w.Incarnation
 	}
 	return 0
+}
+
+// narrow notes that users, tokens or certificates are not what they were.
+func (s *State) narrow(c command.Command) {
+	switch c.(type) {
+	case command.PutUser, command.DropUser, command.RevokeCertificate, command.Revoke:
+		s.narrowed = s.index
+	}
 }
 
 // change dispatches to one function a command.

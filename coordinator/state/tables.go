@@ -49,7 +49,8 @@ type data struct {
 	figures *cow.Map[holder, Figures]  // what projects and principals have in the state
 	all     Figures                    // what all have together
 
-	changes changes
+	changes  changes
+	narrowed uint64 // index at which users, tokens or certificates last changed
 }
 
 // read says that a task reads a key.

@@ -46,7 +46,7 @@ func (s *State) succeed(w *Worker, c command.Join) *Worker {
 		w = s.editWorker(c.Worker)
 	}
 	if c.Boot != "" && c.Boot == w.Boot {
-		s.died(w.ID, left)
+		s.died(w.ID, "it died", left)
 		w = s.editWorker(c.Worker)
 	}
 	return w
@@ -111,7 +111,7 @@ func (s *State) lost(c command.Lost) error {
 	}
 	s.abandon(w, "worker "+w.ID+" was lost")
 	if alone {
-		s.died(w.ID, left)
+		s.died(w.ID, "it died", left)
 	}
 	return nil
 }

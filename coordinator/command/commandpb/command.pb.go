@@ -1249,6 +1249,9 @@ type Stop struct {
 	Task          []byte                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Hung          bool                   `protobuf:"varint,4,opt,name=hung,proto3" json:"hung,omitempty"`
+	Step          uint64                 `protobuf:"varint,5,opt,name=step,proto3" json:"step,omitempty"`
+	Words         string                 `protobuf:"bytes,6,opt,name=words,proto3" json:"words,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1300,6 +1303,27 @@ func (x *Stop) GetGeneration() uint64 {
 func (x *Stop) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *Stop) GetHung() bool {
+	if x != nil {
+		return x.Hung
+	}
+	return false
+}
+
+func (x *Stop) GetStep() uint64 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *Stop) GetWords() string {
+	if x != nil {
+		return x.Words
 	}
 	return ""
 }
@@ -2198,13 +2222,16 @@ const file_command_proto_rawDesc = "" +
 	"experiment\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x1d\n" +
 	"\x05Found\x12\x14\n" +
-	"\x05tasks\x18\x01 \x03(\fR\x05tasks\"R\n" +
+	"\x05tasks\x18\x01 \x03(\fR\x05tasks\"\x90\x01\n" +
 	"\x04Stop\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\fR\x04task\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"v\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04hung\x18\x04 \x01(\bR\x04hung\x12\x12\n" +
+	"\x04step\x18\x05 \x01(\x04R\x04step\x12\x14\n" +
+	"\x05words\x18\x06 \x01(\tR\x05words\"v\n" +
 	"\x04Lost\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x06R\vincarnation\x124\n" +
