@@ -115,6 +115,10 @@ $(BUILD)/torch/bin/python:
 bench-cpu: $(BIN) $(TORCH_PY) ## time the training steps beside PyTorch's; PEER names the PyTorch networks
 	$(TORCH_PY) bench/peers/bench_cpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/cpu.md
 
+.PHONY: fuzz-state
+fuzz-state: ## hold ENTRIES (default a million) random entries of the log to the obvious model of the state
+	G2C_FUZZ_STATE=$(or $(ENTRIES),1000000) $(GO) test -run '^TestHistoriesAgreeWithTheModel$$' -count 1 -v -timeout 2h ./coordinator/state
+
 .PHONY: bench-coordinator
 bench-coordinator: ## measure the coordinator at 10,000 slots and 100,000 tasks
 	$(GO) run ./bench/coordinator

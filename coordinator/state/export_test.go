@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"io"
+	"testing"
 )
 
 // DecodeUnsealed reads the frames of a snapshot and checks what they make, as
@@ -31,4 +32,11 @@ func DecodeUnsealed(b []byte) error {
 		return err
 	}
 	return s.Encode(io.Discard)
+}
+
+// SetLimits gives the limits other numbers until a test is over.
+func SetLimits(t testing.TB, each, all Limits) {
+	oldEach, oldAll := limitsEach, limitsInAll
+	limitsEach, limitsInAll = each, all
+	t.Cleanup(func() { limitsEach, limitsInAll = oldEach, oldAll })
 }

@@ -19,16 +19,11 @@ func (s *State) setProject(c command.SetProject) error {
 	return nil
 }
 
-// makeProject makes a project that is not there by the template.
-func (s *State) makeProject(name string) {
-	if s.projects.Has(name) {
-		return
+// makeProject makes a project that is not there, with the weight and the quota of another.
+func (s *State) makeProject(name string, like Project) {
+	if !s.projects.Has(name) {
+		s.putProject(&Project{Name: name, Weight: like.Weight, Quota: like.Quota})
 	}
-	p := Project{Weight: 1}
-	if t, ok := s.projects.Get(TemplateProject); ok {
-		p.Weight, p.Quota = t.Weight, t.Quota
-	}
-	s.putProject(&Project{Name: name, Weight: p.Weight, Quota: p.Quota})
 }
 
 func (s *State) putUser(c command.PutUser) error {

@@ -52,9 +52,15 @@ type Limits struct {
 // The limits of all and of one project or principal, who cannot fill the state alone.
 // A task of usual size takes 1.2 KiB of memory (go run ./bench/coordinator -part memory).
 var (
-	LimitsInAll = Limits{Experiments: 1 << 16, Tasks: 1 << 20, Live: 1 << 20, Bytes: 4 << 30}
-	LimitsEach  = Limits{Experiments: 1 << 14, Tasks: 1 << 19, Live: 1 << 18, Bytes: 1 << 30}
+	limitsInAll = Limits{Experiments: 1 << 16, Tasks: 1 << 20, Live: 1 << 20, Bytes: 4 << 30}
+	limitsEach  = Limits{Experiments: 1 << 14, Tasks: 1 << 19, Live: 1 << 18, Bytes: 1 << 30}
 )
+
+// LimitsInAll are the limits of all that is submitted.
+func LimitsInAll() Limits { return limitsInAll }
+
+// LimitsEach are the limits of each project, and of each principal.
+func LimitsEach() Limits { return limitsEach }
 
 // Limits of single things.
 const (

@@ -25,7 +25,7 @@ func (s *State) migrate(level int) {
 	for _, w := range slices.Collect(values(s.workers.All())) {
 		s.migrateWorker(w)
 	}
-	s.makeProject(DefaultProject)
+	s.makeProject(DefaultProject, s.Project(DefaultProject))
 	var principals []string
 	for name := range s.kept.All() {
 		principals = append(principals, name)
@@ -65,7 +65,7 @@ func (s *State) migrateExperiments() {
 		e := *old
 		e.apart = true
 		s.putExperiment(&e)
-		s.makeProject(e.Project)
+		s.makeProject(e.Project, s.Project(e.Project))
 		for _, seq := range e.Tasks {
 			t, _ := s.tasks.Get(seq)
 			w := newWish(t, &e, t.Need, t.Work)

@@ -63,15 +63,15 @@ func (d *data) vet(principal string, c command.Submit, in *submission) error {
 			return fmt.Errorf("%s is listed by %d experiments, at most so many: %w", clip(t.Work.Name(), maxName), MaxWishesEach, ErrLimit)
 		}
 	}
-	if err := LimitsEach.hold("project "+projectOf(c), d.UsageOfProject(projectOf(c)).plus(in.figures)); err != nil {
+	if err := limitsEach.hold("project "+projectOf(c), d.UsageOfProject(projectOf(c)).plus(in.figures)); err != nil {
 		return err
 	}
 	if principal != "" {
-		if err := LimitsEach.hold(clip(principal, maxName), d.UsageOfPrincipal(principal).plus(in.figures)); err != nil {
+		if err := limitsEach.hold(clip(principal, maxName), d.UsageOfPrincipal(principal).plus(in.figures)); err != nil {
 			return err
 		}
 	}
-	return LimitsInAll.hold("the cluster", d.all.plus(in.figures))
+	return limitsInAll.hold("the cluster", d.all.plus(in.figures))
 }
 
 // vetProject refuses a project that is not there and is not made by being used.
@@ -206,7 +206,7 @@ func (s *State) submit(c command.Submit) error {
 		if err := s.vet(s.principal, c, in); err != nil {
 			return err
 		}
-		s.makeProject(projectOf(c))
+		s.makeProject(projectOf(c), s.Project(TemplateProject))
 	}
 	s.lastExperiment++
 	e := &Experiment{
