@@ -11,7 +11,6 @@ import (
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
 	"g2c/coordinator/replica"
-	"g2c/coordinator/state"
 )
 
 // cluster is apiv1.ClusterServiceServer.
@@ -24,10 +23,11 @@ type cluster struct {
 // known here.
 func (s *cluster) Status(context.Context, *apiv1.StatusRequest) (*apiv1.StatusResponse, error) {
 	snapshot, st := s.cfg.Replica.Snapshot(), s.cfg.Replica.Status()
+	n := snapshot.Counts()
 	m := &apiv1.StatusResponse{
 		Node: s.cfg.Replica.ID(), Leader: st.Leader, Term: st.Term, Committed: st.Committed, Applied: st.Applied,
 		StateHash: hex.EncodeToString(st.Hash[:]), Level: uint32(snapshot.Level()),
-		Pending: uint32(snapshot.Count(state.Pending)), Running: uint32(snapshot.Count(state.Placed) + snapshot.Count(state.Running)),
+		Pending: uint32(n.Pending), Running: uint32(n.Placed + n.Running),
 	}
 	for _, p := range st.Peers {
 		m.Members = append(m.Members, &apiv1.Member{Id: p.ID, Address: p.Address, Role: p.Role, Healthy: p.Healthy})

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"g2c/api"
 	"g2c/api/rpcerr"
@@ -34,12 +33,14 @@ func (s *Server) stored(ctx context.Context, k api.Key) (bytes int64, ok bool, e
 	return info.SizeBytes, true, nil
 }
 
-// holders lists the workers that have data at hand.
-func holders(v *view, k api.Key) []string {
-	var out []string
+// holders lists the workers that have each of some data at hand.
+func holders(v *view, asked map[api.Key]bool) map[api.Key][]string {
+	out := map[api.Key][]string{}
 	for w := range v.Workers("") {
-		if slices.Contains(w.Cached, k) {
-			out = append(out, w.ID)
+		for _, k := range w.Cached {
+			if asked[k] {
+				out[k] = append(out[k], w.ID)
+			}
 		}
 	}
 	return out
@@ -54,13 +55,17 @@ func (s *data) StatData(ctx context.Context, req *apiv1.StatDataRequest) (*apiv1
 	if err != nil {
 		return nil, err
 	}
-	resp := &apiv1.StatDataResponse{}
-	for _, text := range req.Fingerprints {
-		k, err := api.ParseKey(text)
-		if err != nil {
+	keys, asked := make([]api.Key, len(req.Fingerprints)), map[api.Key]bool{}
+	for i, text := range req.Fingerprints {
+		if keys[i], err = api.ParseKey(text); err != nil {
 			return nil, rpcerr.New(rpcerr.BadRequest, "fingerprint: %w", err)
 		}
-		d := &apiv1.DataInfo{Fingerprint: text, Workers: holders(v, k)}
+		asked[keys[i]] = true
+	}
+	at := holders(v, asked)
+	resp := &apiv1.StatDataResponse{}
+	for i, k := range keys {
+		d := &apiv1.DataInfo{Fingerprint: req.Fingerprints[i], Workers: at[k]}
 		if d.SizeBytes, d.Stored, err = s.stored(ctx, k); err != nil {
 			return nil, err
 		}
@@ -74,26 +79,34 @@ func (s *experiments) vetData(ctx context.Context, v *view, in *submission, done
 	if in.header.SharedPaths {
 		return nil
 	}
-	known := map[api.Key]bool{}
+	reader := map[api.Key]*api.Work{} // of each data, the first
+	asked := map[api.Key]bool{}
+	var keys []api.Key
 	for i := range in.works {
 		w := &in.works[i]
 		t := v.Task(w.Key)
-		if w.Where.Synthetic != nil || done[w.Key] || t != nil && t.Status == state.Done {
+		if w.Where.Synthetic != nil || done[w.Key] || t != nil && t.Status == state.Done && !t.Gone {
 			continue
 		}
 		for _, k := range readBy(&w.Task) {
-			if known[k] {
-				continue
+			if !asked[k] {
+				asked[k], reader[k] = true, w
+				keys = append(keys, k)
 			}
-			_, there, err := s.stored(ctx, k)
-			if err != nil {
-				return err
-			}
-			if !there && len(holders(v, k)) == 0 {
-				return rpcerr.New(rpcerr.DataMissing, "%s reads data %s, which is neither in the coordinator's store nor on a worker", w.Name(), k.Short()).
-					WithHint("upload it first, as `g2c submit` does, or say --shared-paths if workers can open the spec's paths")
-			}
-			known[k] = true
+		}
+	}
+	at := holders(v, asked)
+	for _, k := range keys {
+		if len(at[k]) > 0 {
+			continue
+		}
+		_, there, err := s.stored(ctx, k)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return rpcerr.New(rpcerr.DataMissing, "%s reads data %s, which is neither in the coordinator's store nor on a worker", reader[k].Name(), k.Short()).
+				WithHint("upload it first, as `g2c submit` does, or say --shared-paths if workers can open the spec's paths")
 		}
 	}
 	return nil

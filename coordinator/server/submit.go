@@ -79,12 +79,20 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 	if waits, err := s.raiseFresh(ctx); waits && (!errors.Is(err, command.ErrNewer) || command.LevelOf(c) > s.cfg.Replica.Snapshot().Level()) {
 		return err
 	}
+	v, err := s.now(ctx)
+	if err != nil {
+		return err
+	}
+	if r := v.Request(w.principal, in.header.RequestId); r == nil { // or it was let in once
+		if err := v.CheckSubmit(w.principal, c); err != nil {
+			return err
+		}
+	}
 	r, err := s.writeContent(ctx, in.header.RequestId, content, c)
 	if err != nil {
 		return err
 	}
-	v, err := s.now(ctx)
-	if err != nil {
+	if v, err = s.now(ctx); err != nil {
 		return err
 	}
 	resp := &apiv1.SubmitResponse{Experiment: r.Made, Index: r.Index, Repeated: r.Repeated}

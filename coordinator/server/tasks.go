@@ -29,22 +29,57 @@ func (s *tasks) ListTasks(ctx context.Context, req *apiv1.ListTasksRequest) (*ap
 		return nil, err
 	}
 	resp := &apiv1.ListTasksResponse{Index: v.Index()}
-	err = v.eachTask(req.Experiment, from, func(t *state.Task) bool {
-		if req.State != apiv1.TaskState_TASK_STATE_UNSPECIFIED && taskStates[t.Status] != req.State ||
-			req.Project != "" && t.Project != req.Project || !v.seesTask(t) {
-			return true
-		}
-		if len(resp.Tasks) == pageSize(req.PageSize) {
+	looked := 0
+	err = v.eachOf(req, from, func(t *state.Task) bool {
+		looked++
+		if len(resp.Tasks) == pageSize(req.PageSize) || looked > maxLooked {
 			resp.NextPageToken = pageTokenOfNumber(t.Seq)
 			return false
 		}
-		resp.Tasks = append(resp.Tasks, v.task(t))
+		if v.matches(req, t) {
+			resp.Tasks = append(resp.Tasks, v.task(t))
+		}
 		return ctx.Err() == nil
 	})
 	if err == nil {
 		err = ctx.Err()
 	}
 	return resp, err
+}
+
+// maxLooked bounds the tasks that are looked at for one page: the caller goes on from
+// there with the next.
+const maxLooked = 5000
+
+// matches says whether a listing is to have a task.
+func (v *view) matches(req *apiv1.ListTasksRequest, t *state.Task) bool {
+	return (req.State == apiv1.TaskState_TASK_STATE_UNSPECIFIED || taskStates[t.Status] == req.State) &&
+		(req.Project == "" || t.Project == req.Project) && v.seesTask(t)
+}
+
+// eachOf visits the tasks that a listing may have, from a number on, by the list that has
+// least of them.
+func (v *view) eachOf(req *apiv1.ListTasksRequest, from uint64, visit func(*state.Task) bool) error {
+	status := statusOf(req.State)
+	if req.Experiment != "" || status == "" {
+		return v.eachTask(req.Experiment, from, visit)
+	}
+	for t := range v.TasksIn(req.Project, status, from) {
+		if !visit(t) {
+			break
+		}
+	}
+	return nil
+}
+
+// statusOf is a state on the wire as the coordinator has it; empty for none.
+func statusOf(s apiv1.TaskState) state.Status {
+	for status, v := range taskStates {
+		if v == s {
+			return status
+		}
+	}
+	return ""
 }
 
 // eachTask visits tasks from a number on: an experiment's, or all.

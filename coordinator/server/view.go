@@ -60,25 +60,13 @@ func (v *view) task(t *state.Task) *apiv1.Task {
 
 // experiment is an experiment's record on the wire, with where its tasks stand.
 func (v *view) experiment(e *state.Experiment) *apiv1.Experiment {
+	n := v.CountsOf(e)
 	m := &apiv1.Experiment{
 		Id: e.ID, Name: e.Name, Project: e.Project, Priority: int32(e.Priority), Reason: e.Reason, SubmittedMs: e.Submitted,
-		Owner: e.Owner, Tasks: &apiv1.TaskCounts{},
-	}
-	for _, seq := range e.Tasks {
-		switch v.TaskAt(seq).Status {
-		case state.Pending:
-			m.Tasks.Pending++
-		case state.Placed:
-			m.Tasks.Placed++
-		case state.Running:
-			m.Tasks.Running++
-		case state.Done:
-			m.Tasks.Done++
-		case state.Failed:
-			m.Tasks.Failed++
-		case state.Cancelled:
-			m.Tasks.Cancelled++
-		}
+		Owner: e.Owner, Tasks: &apiv1.TaskCounts{
+			Pending: uint32(n.Pending), Placed: uint32(n.Placed), Running: uint32(n.Running),
+			Done: uint32(n.Done), Failed: uint32(n.Failed), Cancelled: uint32(n.Cancelled),
+		},
 	}
 	switch c := m.Tasks; {
 	case e.Cancelled:

@@ -77,6 +77,7 @@ func (s *State) forget(c command.Forget) error {
 		s.count(e, Figures{-f.Experiments, -f.Tasks, -f.Live, -f.Bytes})
 		drop(s, s.experiments, e.Seq)
 		s.byID.Delete(e.ID)
+		s.standings.Delete(e.Seq)
 		s.changes.add(Change{Index: s.index, Kind: ExperimentChanged, Seq: e.Seq})
 		for _, seq := range e.Tasks {
 			s.dropWish(seq, e.Seq)
@@ -94,12 +95,12 @@ func (s *State) forget(c command.Forget) error {
 
 // ended is when the last task of an experiment ended; never, if one has not.
 func (d *data) ended(e *Experiment) int64 {
+	if d.CountsOf(e).Live() > 0 {
+		return never
+	}
 	last := e.Submitted
 	for _, seq := range e.Tasks {
 		t, _ := d.tasks.Get(seq)
-		if t.Status.Live() {
-			return never
-		}
 		last = max(last, t.Ended)
 	}
 	return last
@@ -115,6 +116,8 @@ func (s *State) forgetTask(seq uint64) {
 		s.readers.Delete(read{k, seq})
 	}
 	s.byKey.Delete(t.Work.Key)
+	gone := *t // what snapshots have does not change
+	s.tally(&gone, tallied{})
 	drop(s, s.tasks, seq)
 	s.changes.add(Change{Index: s.index, Kind: TaskChanged, Seq: seq})
 }

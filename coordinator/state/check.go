@@ -11,7 +11,7 @@ import (
 // to its invariants. It returns the first that is broken. It is for tests, the
 // simulation, and what is read from disk.
 func (d *data) Check() error {
-	for _, check := range []func() error{d.checkTasks, d.checkGangs, d.checkAllocations, d.checkExperiments, d.checkFigures, d.checkRequests, d.checkSums} {
+	for _, check := range []func() error{d.checkTasks, d.checkGangs, d.checkAllocations, d.checkExperiments, d.checkTally, d.checkFigures, d.checkRequests, d.checkSums} {
 		if err := check(); err != nil {
 			return err
 		}

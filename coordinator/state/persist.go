@@ -124,7 +124,10 @@ func (s *State) restore(kind byte, payload []byte) error {
 		s.head.fields(d)
 		s.changes.floor, s.narrowed = s.index, s.index
 	case kindTask:
-		restore(s, d, s.tasks, &Task{}, func(t *Task) uint64 { return t.Seq }, s.indexTask)
+		restore(s, d, s.tasks, &Task{}, func(t *Task) uint64 { return t.Seq }, func(t *Task) {
+			s.indexTask(t)
+			s.tally(t, tallied{t.Status, t.Project})
+		})
 	case kindExperiment:
 		restore(s, d, s.experiments, &Experiment{apart: s.apart()}, func(e *Experiment) uint64 { return e.Seq }, func(e *Experiment) { s.byID.Set(e.ID, e.Seq) })
 	case kindWorker:
@@ -171,6 +174,7 @@ func (s *State) link() error {
 	for _, e := range s.experiments.All() {
 		e.bytes = s.bytesOf(e)
 		s.count(e, s.figuresOf(e))
+		s.standings.Set(e.Seq, s.countsOf(e))
 	}
 	for _, w := range s.workers.All() {
 		for i := range w.Allocations {

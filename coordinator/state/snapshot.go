@@ -75,17 +75,6 @@ func (d *data) TasksWith(prefix string) iter.Seq[*Task] {
 	}
 }
 
-// Count is the number of tasks of a status.
-func (d *data) Count(status Status) int {
-	n := 0
-	for _, t := range d.tasks.All() {
-		if t.Status == status {
-			n++
-		}
-	}
-	return n
-}
-
 // Readers lists the tasks that read a task's result.
 func (d *data) Readers(k api.Key) []*Task {
 	var out []*Task

@@ -226,6 +226,7 @@ func (s *State) submit(c command.Submit) error {
 	}
 	s.admit(e, in)
 	s.counting = 0
+	s.standings.Set(e.Seq, s.countsOf(e))
 	s.count(e, s.figuresOf(e))
 	return nil
 }

@@ -49,6 +49,10 @@ type data struct {
 	figures *cow.Map[holder, Figures]  // what projects and principals have in the state
 	all     Figures                    // what all have together
 
+	counts    TaskCounts                   // of all tasks
+	standings *cow.Map[uint64, TaskCounts] // of an experiment's
+	byStatus  *cow.Map[standing, struct{}] // tasks where they stand
+
 	changes  changes
 	narrowed uint64 // index at which users, tokens or certificates last changed
 }
@@ -105,6 +109,8 @@ func newData() data {
 		kept:    cow.New[string, int](cmp.Compare),
 		usage:   cow.New[string, int](cmp.Compare),
 		figures: cow.New[holder, Figures](holder.compare),
+
+		standings: cow.New[uint64, TaskCounts](cmp.Compare), byStatus: newStandings(),
 	}
 }
 
@@ -116,6 +122,7 @@ func (d *data) copy() data {
 	c.audits, c.byKey, c.byID = d.audits.Copy(), d.byKey.Copy(), d.byID.Copy()
 	c.users, c.revoked, c.wishes = d.users.Copy(), d.revoked.Copy(), d.wishes.Copy()
 	c.readers, c.hosts, c.recent, c.callers = d.readers.Copy(), d.hosts.Copy(), d.recent.Copy(), d.callers.Copy()
+	c.standings, c.byStatus = d.standings.Copy(), d.byStatus.Copy()
 	c.kept, c.crowd, c.usage, c.figures = d.kept.Copy(), d.crowd.Copy(), d.usage.Copy(), d.figures.Copy()
 	return c
 }
@@ -141,6 +148,7 @@ func drop[K any, R record](s *State, m *cow.Map[K, R], k K) {
 }
 
 func (s *State) putTask(t *Task) {
+	s.tally(t, tallied{t.Status, t.Project})
 	put(s, s.tasks, t.Seq, t)
 	s.changes.add(Change{Index: s.index, Kind: TaskChanged, Seq: t.Seq})
 }
