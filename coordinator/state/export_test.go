@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"io"
 	"testing"
+
+	"g2c/coordinator/command"
 )
 
 // DecodeUnsealed reads the frames of a snapshot and checks what they make, as
@@ -32,6 +34,14 @@ func DecodeUnsealed(b []byte) error {
 		return err
 	}
 	return s.Encode(io.Discard)
+}
+
+// EncodeWithin is Encode with another bound of a record.
+func (d *data) EncodeWithin(w io.Writer, bound int) error { return d.encode(w, bound) }
+
+// CheckSubmitWithin is CheckSubmit with another bound of a record.
+func (d *data) CheckSubmitWithin(bound int, c command.Submit) error {
+	return d.checkSubmit("", c, bound)
 }
 
 // SetLimits gives the limits other numbers until a test is over.

@@ -31,8 +31,11 @@ const maxFrameBytes = 1 << 20
 
 // Encode writes the state. It is a function of the state alone: replicas write the
 // same bytes.
-func (d *data) Encode(w io.Writer) error {
-	f := &frameWriter{out: bufio.NewWriterSize(w, 1<<16), digest: sha256.New()}
+func (d *data) Encode(w io.Writer) error { return d.encode(w, maxFrameBytes) }
+
+// encode refuses records above a bound: Decode would.
+func (d *data) encode(w io.Writer, bound int) error {
+	f := &frameWriter{out: bufio.NewWriterSize(w, 1<<16), digest: sha256.New(), bound: bound}
 	f.raw([]byte(magic))
 	f.frame(kindHead, d.head.fields)
 	writeAll(f, d.projects)
@@ -64,6 +67,7 @@ type frameWriter struct {
 	out    *bufio.Writer
 	digest hash.Hash
 	buf    []byte
+	bound  int // bytes of a record
 	err    error
 }
 
@@ -78,8 +82,8 @@ func (f *frameWriter) frame(kind byte, fields func(coder)) {
 	e := encoder{buf: f.buf[:0]}
 	fields(&e)
 	f.buf = e.buf
-	if len(e.buf) > maxFrameBytes && f.err == nil { // Decode would refuse it
-		f.err = fmt.Errorf("a record of kind %d has %d bytes, at most %d: %w", kind, len(e.buf), maxFrameBytes, ErrLimit)
+	if len(e.buf) > f.bound && f.err == nil {
+		f.err = fmt.Errorf("a record of kind %d has %d bytes, at most %d: %w", kind, len(e.buf), f.bound, ErrLimit)
 	}
 	f.raw(binary.AppendUvarint([]byte{kind}, uint64(len(e.buf))))
 	f.raw(e.buf)

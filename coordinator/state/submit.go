@@ -28,13 +28,18 @@ type submission struct {
 // that no replica could read: too much of something, a gang that no task can use, a project
 // that nobody made. It is for whoever writes the log: below level 4 Apply lets most of it in.
 func (d *data) CheckSubmit(principal string, c command.Submit) error {
+	return d.checkSubmit(principal, c, maxFrameBytes)
+}
+
+// checkSubmit holds records to a bound.
+func (d *data) checkSubmit(principal string, c command.Submit, bound int) error {
 	if d.byID.Has(c.Experiment) {
 		return fmt.Errorf("experiment %s: %w", c.Experiment, ErrExists)
 	}
 	in := d.resolve(c, 0)
 	if !d.apart() {
-		if n := d.recordBytes(c, principal, len(in.tasks)); n > maxFrameBytes {
-			return fmt.Errorf("experiment %s would list %d tasks in a record of %d bytes, at most %d: %w", c.Experiment, len(in.tasks), n, maxFrameBytes, ErrLimit)
+		if n := d.recordBytes(c, principal, len(in.tasks)); n > bound {
+			return fmt.Errorf("experiment %s would list %d tasks in a record of %d bytes, at most %d: %w", c.Experiment, len(in.tasks), n, bound, ErrLimit)
 		}
 		for k := range in.finished {
 			if t := d.task(k); t != nil && t.Parts != nil {
