@@ -60,9 +60,9 @@ func (w *Work) CheckGang() error {
 	most := w.Task.MostSlots()
 	switch g := w.Gang; {
 	case g.Min < 0 || g.Max < 0:
-		return fmt.Errorf("%w: %s has a gang of %d to %d slots", ErrEncoding, w.Name(), g.Min, g.Max)
+		return fmt.Errorf("%s has a gang of %d to %d slots", w.Name(), g.Min, g.Max)
 	case max(g.Min, g.Max) > most:
-		return fmt.Errorf("%w: %s has a gang of %d to %d slots, and at most %d can work on it together", ErrEncoding, w.Name(), g.Min, g.Max, most)
+		return fmt.Errorf("%s has a gang of %d to %d slots, and at most %d can work on it together", w.Name(), g.Min, g.Max, most)
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (w *Work) CheckGang() error {
 // MostSlots is how many slots can work on the task together.
 func (t *Task) MostSlots() int {
 	if t.Kind == KindFinetune && t.Finetune != nil {
-		return min(t.Finetune.Shards, MaxGang)
+		return max(min(t.Finetune.Shards, MaxGang), 1)
 	}
 	return 1
 }

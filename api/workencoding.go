@@ -27,11 +27,11 @@ func (w Work) Encode() []byte {
 // task can make use of.
 func DecodeWork(b []byte) (Work, error) {
 	w, err := RestoreWork(b)
-	if err == nil {
-		err = w.CheckGang()
-	}
 	if err != nil {
 		return Work{}, err
+	}
+	if err := w.CheckGang(); err != nil {
+		return Work{}, fmt.Errorf("%w: %w", ErrEncoding, err)
 	}
 	return w, nil
 }

@@ -91,6 +91,10 @@ func Run(ctx context.Context, opt Options) error {
 
 // begin asks the store which works are done and submits them all.
 func (e *executor) begin(ctx context.Context) error {
+	// Nobody else reads this state, so it plays by the rules of this release.
+	if r := e.state.Apply(1, command.Entry{Command: command.Raise{Level: command.Level}}); r.Err != nil {
+		return r.Err
+	}
 	submit := command.Submit{Experiment: e.opt.Experiment, Works: e.opt.Works}
 	for _, w := range e.opt.Works {
 		finished, err := e.opt.Finished(ctx, w.Key)

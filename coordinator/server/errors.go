@@ -24,6 +24,7 @@ var meanings = []struct {
 	{state.ErrUnknownUser, rpcerr.NotFound},
 	{state.ErrExists, rpcerr.Exists},
 	{state.ErrBadWork, rpcerr.BadWork},
+	{state.ErrBadGang, rpcerr.BadWork},
 	{state.ErrNotPending, rpcerr.Conflict},
 	{state.ErrNotRunning, rpcerr.Conflict},
 	{state.ErrNotReady, rpcerr.Conflict},

@@ -20,6 +20,8 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrBadWork is a work that does not fit its key.
 	ErrBadWork = errors.New("work does not fit its key")
+	// ErrBadGang is a gang of more slots than can work on a task.
+	ErrBadGang = errors.New("no gang for the task")
 	// ErrNotPending is a task that cannot be placed since it does not wait.
 	ErrNotPending = errors.New("task is not pending")
 	// ErrNotRunning is a task that is neither placed nor running.

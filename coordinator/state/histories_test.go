@@ -55,7 +55,7 @@ func TestHistoriesAgreeWithTheModel(t *testing.T) {
 	t.Logf("%d entries", entries)
 	for _, want := range []string{
 		"command.Place <nil>", "command.Place " + state.ErrQuota.Error(), "command.Place " + state.ErrNotWanted.Error(), "command.Resize <nil>",
-		"command.Submit " + state.ErrLimit.Error(), "command.Submit " + state.ErrUnknownProject.Error(), "command.Submit " + state.ErrBadWork.Error(),
+		"command.Submit " + state.ErrLimit.Error(), "command.Submit " + state.ErrUnknownProject.Error(), "command.Submit " + state.ErrBadWork.Error(), "command.Submit " + state.ErrBadGang.Error(),
 		"command.Join " + state.ErrStale.Error(), "command.Leave " + state.ErrStale.Error(), "command.Missing <nil>", "command.Lost <nil>", "command.Interrupted <nil>",
 		"command.Cancel " + state.ErrRequestReused.Error(),
 	} {

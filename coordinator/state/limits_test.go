@@ -176,11 +176,11 @@ func TestGangsOfNoTaskAreRefused(t *testing.T) {
 	c := command.Submit{Experiment: "e", Works: []api.Work{w}}
 	for _, level := range []int{3, api.LevelWishes} {
 		s := at(t, level)
-		if err := s.CheckSubmit("", c); !errors.Is(err, state.ErrBadWork) {
+		if err := s.CheckSubmit("", c); !errors.Is(err, state.ErrBadGang) {
 			t.Errorf("at level %d, before it is written: %v", level, err)
 		}
 		r := s.Apply(2, command.Entry{Command: c})
-		if level >= api.LevelWishes && !errors.Is(r.Err, state.ErrBadWork) || level < api.LevelWishes && r.Err != nil {
+		if level >= api.LevelWishes && !errors.Is(r.Err, state.ErrBadGang) || level < api.LevelWishes && r.Err != nil {
 			t.Errorf("at level %d: %v", level, r.Err)
 		}
 	}

@@ -57,7 +57,7 @@ func (m *model) admits(c command.Submit, project string) error {
 	}
 	for _, w := range c.Works {
 		if max(w.Gang.Min, w.Gang.Max) > most(w.Task) {
-			return state.ErrBadWork
+			return state.ErrBadGang
 		}
 	}
 	_, there := m.projects[project]

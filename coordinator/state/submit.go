@@ -54,7 +54,7 @@ func (d *data) checkSubmit(principal string, c command.Submit, bound int) error 
 func (d *data) vet(principal string, c command.Submit, in *submission) error {
 	for i := range c.Works {
 		if err := c.Works[i].CheckGang(); err != nil {
-			return fmt.Errorf("%w: %w", ErrBadWork, err)
+			return fmt.Errorf("%w: %w", ErrBadGang, err)
 		}
 	}
 	if err := d.vetProject(projectOf(c)); err != nil {
