@@ -27,7 +27,7 @@ func (c *cluster) apply(commands ...command.Command) error {
 }
 
 func (c *cluster) plan() *scheduler.Plan {
-	return c.planner.Plan(c.state.Snapshot(), c.now, scheduler.DefaultPolicy())
+	return c.planner.Plan(c.state.Snapshot(), c.now, scheduler.DefaultPolicy(), nil)
 }
 
 // newCluster has workers of so many slots, four to a host.

@@ -17,7 +17,7 @@ func measurePlan() ([]row, error) {
 	}
 	s := c.state.Snapshot()
 	full := func() error {
-		scheduler.Make(s, c.now, scheduler.DefaultPolicy())
+		scheduler.Make(s, c.now, scheduler.DefaultPolicy(), nil, scheduler.Memory{})
 		return nil
 	}
 	empty, err := times(20, full)

@@ -153,7 +153,7 @@ func (e *executor) run(ctx context.Context, on Worker, w api.Work, slots int) (e
 }
 
 func (e *executor) plan() *scheduler.Plan {
-	return scheduler.Make(e.state.Snapshot(), atOnce, scheduler.LocalPolicy())
+	return scheduler.Make(e.state.Snapshot(), atOnce, scheduler.LocalPolicy(), nil, scheduler.Memory{})
 }
 
 func (e *executor) worker(id string) Worker {

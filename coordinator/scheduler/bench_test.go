@@ -40,7 +40,7 @@ func crowded(b *testing.B) *state.State {
 func BenchmarkFull(b *testing.B) {
 	s := crowded(b).Snapshot()
 	for b.Loop() {
-		if p := scheduler.Make(s, 2, scheduler.DefaultPolicy()); len(p.Commands) < 5000 {
+		if p := scheduler.Make(s, 2, scheduler.DefaultPolicy(), nil, scheduler.Memory{}); len(p.Commands) < 5000 {
 			b.Fatalf("%d commands", len(p.Commands))
 		}
 	}
@@ -51,7 +51,7 @@ func BenchmarkIncremental(b *testing.B) {
 	s := crowded(b)
 	planner := new(scheduler.Planner)
 	var last command.Place
-	for _, c := range planner.Plan(s.Snapshot(), 2, scheduler.DefaultPolicy()).Commands {
+	for _, c := range planner.Plan(s.Snapshot(), 2, scheduler.DefaultPolicy(), nil).Commands {
 		s.Apply(s.Index()+1, command.Entry{At: 2, Command: c})
 		last = c.(command.Place)
 	}
@@ -59,7 +59,7 @@ func BenchmarkIncremental(b *testing.B) {
 		s.Apply(s.Index()+1, command.Entry{At: 3, Command: command.Done{Report: command.Report{
 			Task: last.Task, Worker: last.Parts[0].Worker, Generation: last.Generation,
 		}}})
-		p := planner.Plan(s.Snapshot(), 3, scheduler.DefaultPolicy())
+		p := planner.Plan(s.Snapshot(), 3, scheduler.DefaultPolicy(), nil)
 		if len(p.Commands) == 0 {
 			b.Fatal("nothing follows from a free slot")
 		}

@@ -14,31 +14,80 @@ import (
 // enough to pay for a pass over ten thousand.
 const maxLooks = 64
 
-// fit takes slots for a task's least gang, whole, or none.
-func (p *pass) fit(pool *pool, t *state.Task) []part {
-	sh := pool.shape
-	avoid := p.avoided(pool)
+// fit takes slots for the least gang of the first task of a line, whole, or none:
+// those that are reserved for it, else such as are free to all, else such as are
+// reserved for somebody whom it does not delay.
+func (p *pass) fit(l *line, c *claims) []part {
+	need := l.pool.request.min
+	if own := c.of(l); own != nil && own.worker != nil && own.worker.free+own.worker.held >= need {
+		return p.takeHeld(own.worker, need)
+	}
+	avoid := p.avoided(l.pool)
+	if w := p.single(l, avoid); w != nil {
+		p.take(w, need)
+		return []part{{w, need}}
+	}
+	if p.policy.Span {
+		return p.spread(l, avoid)
+	}
+	return p.reserved(l, c, avoid)
+}
+
+// reserved takes slots that are reserved for somebody whom the first task of a line
+// may pass.
+func (p *pass) reserved(l *line, c *claims, avoid []*worker) []part {
+	if p.policy.Span {
+		if p.single(l, avoid) == nil {
+			return nil
+		}
+		return p.fit(l, c)
+	}
+	need := l.pool.request.min
+	var best *worker
+	for _, v := range c.list {
+		w := v.worker
+		if w == nil || w.free+w.held < need || !p.serves(w, l.pool, avoid) || !p.passes(v, l, l.head) {
+			continue
+		}
+		if best == nil || w.free+w.held < best.free+best.held {
+			best = w
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return p.takeHeld(best, need)
+}
+
+// takeHeld gives slots of a worker away, reserved ones first.
+func (p *pass) takeHeld(w *worker, slots int) []part {
+	p.change(w, func() {
+		held := min(w.held, slots)
+		w.held -= held
+		w.free -= slots - held
+	})
+	return []part{{w, slots}}
+}
+
+// spread takes slots for a least gang of several workers.
+func (p *pass) spread(l *line, avoid []*worker) []part {
+	need := l.pool.request.min
 	free := 0
-	for _, k := range pool.kinds {
-		if p.kept[k] == "" {
+	for _, k := range l.pool.classes {
+		if p.usableClass(k, l, need) {
 			free += k.free
 		}
 	}
 	for _, w := range avoid {
-		if p.kept[w.kind] == "" {
+		if p.usableClass(w.class, l, need) {
 			free -= w.free
 		}
 	}
-	if free < sh.min {
+	if free < need {
 		return nil
 	}
-	w := p.single(pool, t, avoid)
-	if w != nil {
-		p.take(w, sh.min)
-		return []part{{w, sh.min}}
-	}
-	parts := p.gather(pool, avoid, nil, sh.min)
-	if total(parts) == sh.min {
+	parts := p.gather(l, avoid, nil, need)
+	if total(parts) == need {
 		return parts
 	}
 	for _, part := range parts { // it would be over more workers than a gang may be
@@ -47,43 +96,88 @@ func (p *pass) fit(pool *pool, t *state.Task) []part {
 	return nil
 }
 
-// avoided lists the open workers that a shape avoids; none if nothing else could
+// usableClass says whether a line may have so many slots of a node class, whoever
+// has a claim to it.
+func (p *pass) usableClass(k *nodeClass, l *line, slots int) bool {
+	v := k.claim
+	return v == nil || p.passes(v, l, l.head) || v.spare >= slots
+}
+
+// avoided lists the open workers that a request avoids; none if nothing else could
 // ever hold its gang.
 func (p *pass) avoided(pool *pool) []*worker {
-	if pool.shape.avoid == "" {
+	if pool.request.avoid == "" {
 		return nil
 	}
-	slots := 0
-	for _, k := range pool.kinds {
-		slots += k.slots
-	}
+	slots := pool.capacity()
 	var out []*worker
-	for _, id := range strings.Split(pool.shape.avoid, ",") {
-		if w := p.workers[id]; w != nil && w.open && w.kind.suits(pool.shape) {
+	for id := range strings.SplitSeq(pool.request.avoid, ",") {
+		if w := p.workers[id]; w != nil && w.open && w.class.suits(pool.request) {
 			out = append(out, w)
 			slots -= w.record.Slots
 		}
 	}
-	if slots < pool.shape.min {
+	if !p.policy.Span {
+		slots = 0
+		if w := pool.largest(out); w != nil {
+			slots = w.record.Slots
+		}
+	}
+	if slots < pool.request.min {
 		return nil
 	}
 	return out
 }
 
+// serves says whether a worker's slots are of use to a pool's request.
+func (p *pass) serves(w *worker, pool *pool, avoid []*worker) bool {
+	return w.open && w.class.suits(pool.request) && !slices.Contains(avoid, w)
+}
+
+// fits says whether a line's least gang could be placed now.
+func (p *pass) fits(c *claims, l *line) bool {
+	need := l.pool.request.min
+	avoid := p.avoided(l.pool)
+	free := 0
+	for _, k := range l.pool.classes {
+		for h, w := range k.workers.From(hole{free: 1}) {
+			if p.policy.Span && p.claimed(c, l) {
+				return false
+			}
+			if h.free < need && !p.policy.Span || slices.Contains(avoid, w) {
+				continue
+			}
+			if v := c.on(w); v == nil || p.passes(v, l, l.head) {
+				free += h.free
+			} else {
+				free += min(v.spare, h.free)
+			}
+			if free >= need {
+				return true
+			}
+			if !p.policy.Span {
+				free = 0
+			}
+		}
+	}
+	return false
+}
+
 // single is the best worker that holds a whole gang's least; nil if there is none.
 // One that holds its most comes before all others.
-func (p *pass) single(pool *pool, t *state.Task, avoid []*worker) *worker {
-	best := p.tightest(pool, avoid)
+func (p *pass) single(l *line, avoid []*worker) *worker {
+	best := p.tightest(l, avoid)
 	if best == nil {
 		return nil
 	}
-	low := min(best.free, pool.shape.max)
+	t := l.head.task
+	low := min(best.free, l.pool.request.max)
 	score := p.local(best, t)
 	if most := 1 + 4*len(t.Inputs()); score == most {
 		return best
 	}
 	consider := func(w *worker) {
-		if w == nil || !w.open || w.free < low || p.kept[w.kind] != "" || !w.kind.suits(pool.shape) || slices.Contains(avoid, w) {
+		if w == nil || w.free < low || !p.serves(w, l.pool, avoid) || !p.usableClass(w.class, l, l.pool.request.min) {
 			return
 		}
 		s := p.local(w, t)
@@ -124,15 +218,16 @@ func (p *pass) considerHost(id string, consider func(*worker)) {
 }
 
 // tightest is the worker with the smallest hole that the whole gang's most fits
-// in, on the smallest kind; else the one with the largest hole that its least fits
-// in.
-func (p *pass) tightest(pool *pool, avoid []*worker) *worker {
+// in, of the smallest node class; else the one with the largest hole that its least
+// fits in.
+func (p *pass) tightest(l *line, avoid []*worker) *worker {
+	r := l.pool.request
 	var largest *worker
-	for _, k := range pool.kinds {
-		if p.kept[k] != "" || k.free < pool.shape.min {
+	for _, k := range l.pool.classes {
+		if k.free < r.min || !p.usableClass(k, l, r.min) {
 			continue
 		}
-		at := hole{free: pool.shape.max}
+		at := hole{free: r.max}
 		for {
 			h, w, ok := k.workers.After(at)
 			if !ok {
@@ -143,16 +238,16 @@ func (p *pass) tightest(pool *pool, avoid []*worker) *worker {
 			}
 			at = h
 		}
-		if w := p.roomiest(k, avoid, pool.shape.min); w != nil && (largest == nil || w.free > largest.free) {
+		if w := p.roomiest(k, avoid, r.min); w != nil && (largest == nil || w.free > largest.free) {
 			largest = w
 		}
 	}
 	return largest
 }
 
-// roomiest is the worker of a kind with the largest hole, the first of equal ones;
-// nil if none has the least.
-func (p *pass) roomiest(k *kind, avoid []*worker, least int) *worker {
+// roomiest is the worker of a node class with the largest hole, the first of equal
+// ones; nil if none has the least.
+func (p *pass) roomiest(k *nodeClass, avoid []*worker, least int) *worker {
 	h, _, ok := k.workers.Last()
 	for ok && h.free >= least {
 		at := hole{free: h.free}
@@ -195,23 +290,27 @@ func (p *pass) local(w *worker, t *state.Task) int {
 }
 
 // gather takes more slots for a gang, as far as there are any: from its own
-// workers, then from those of their hosts, then from where most are free.
-func (p *pass) gather(pool *pool, avoid []*worker, parts []part, slots int) []part {
+// workers, and if it may span several from those of their hosts, then from where
+// most are free.
+func (p *pass) gather(l *line, avoid []*worker, parts []part, slots int) []part {
 	for i := range parts {
-		if w := parts[i].worker; slots > 0 && p.usable(w, pool, avoid) {
+		if w := parts[i].worker; slots > 0 && p.usable(w, l, avoid) {
 			n := min(w.free, slots)
 			p.take(w, n)
 			parts[i].slots += n
 			slots -= n
 		}
 	}
+	if !p.policy.Span {
+		return parts
+	}
 	for _, own := range slices.Clone(parts) {
-		parts, slots = p.fromHost(own.worker, pool, avoid, parts, slots)
+		parts, slots = p.fromHost(own.worker, l, avoid, parts, slots)
 	}
 	for slots > 0 && len(parts) < command.MaxParts {
 		var w *worker
-		for _, k := range pool.kinds {
-			if v := p.roomiest(k, avoid, 1); v != nil && p.kept[k] == "" && (w == nil || v.free > w.free) {
+		for _, k := range l.pool.classes {
+			if v := p.roomiest(k, avoid, 1); v != nil && p.usableClass(k, l, 1) && (w == nil || v.free > w.free) {
 				w = v
 			}
 		}
@@ -219,18 +318,18 @@ func (p *pass) gather(pool *pool, avoid []*worker, parts []part, slots int) []pa
 			break
 		}
 		parts, slots = p.join(w, parts, slots)
-		parts, slots = p.fromHost(w, pool, avoid, parts, slots)
+		parts, slots = p.fromHost(w, l, avoid, parts, slots)
 	}
 	return parts
 }
 
 // fromHost takes slots of the other workers of a worker's host.
-func (p *pass) fromHost(own *worker, pool *pool, avoid []*worker, parts []part, slots int) ([]part, int) {
+func (p *pass) fromHost(own *worker, l *line, avoid []*worker, parts []part, slots int) ([]part, int) {
 	if own.record.Host == "" {
 		return parts, slots
 	}
 	for _, w := range p.hosts[own.record.Host] {
-		if slots > 0 && len(parts) < command.MaxParts && p.usable(w, pool, avoid) {
+		if slots > 0 && len(parts) < command.MaxParts && p.usable(w, l, avoid) {
 			parts, slots = p.join(w, parts, slots)
 		}
 	}
@@ -245,8 +344,8 @@ func (p *pass) join(w *worker, parts []part, slots int) ([]part, int) {
 }
 
 // usable says whether a gang may have more of a worker.
-func (p *pass) usable(w *worker, pool *pool, avoid []*worker) bool {
-	return w.open && w.free > 0 && p.kept[w.kind] == "" && w.kind.suits(pool.shape) && !slices.Contains(avoid, w)
+func (p *pass) usable(w *worker, l *line, avoid []*worker) bool {
+	return w.free > 0 && p.serves(w, l.pool, avoid) && p.usableClass(w.class, l, 1)
 }
 
 // sorted is a gang as commands want it.

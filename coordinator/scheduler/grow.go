@@ -5,94 +5,80 @@ import (
 	"g2c/coordinator/state"
 )
 
-// extend gives gangs that this pass placed more than their least, where nobody
-// else waits for the slots.
-func (p *pass) extend() {
-	for _, g := range p.gangs {
-		room := p.room(g.task, g.pool, g.pool.shape.min)
-		before := total(g.parts)
-		g.parts = p.gather(g.pool, p.avoided(g.pool), g.parts, room)
-		p.used[g.task.Project] += total(g.parts) - before
+// grow gives slots that nobody waits for to gangs below their most: first to those
+// that the pass placed, then to running ones. Its commands are for the latter.
+func (p *pass) grow(placed placement) []command.Command {
+	for _, g := range placed.gangs {
+		l := &line{queue: &queue{pool: g.pool}, bid: g.bid, head: g.entry}
+		if room := p.room(placed, g.bid.project, g.pool, total(g.parts)); room > 0 {
+			before := total(g.parts)
+			g.parts = p.gather(l, p.avoided(g.pool), g.parts, room)
+			p.spent[g.bid.project] += total(g.parts) - before
+		}
 	}
+	var out []command.Command
+	for seq, t := range p.elastic.All() {
+		if len(out) == p.policy.MaxResizes {
+			break
+		}
+		if p.left[seq] || !p.settled(t) {
+			continue
+		}
+		if c, ok := p.enlarge(placed, t); ok {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
-// grow gives running gangs what is left. A gang that changed lately is left alone:
-// each change costs it a step.
-func (p *pass) grow() {
-	resizes := 0
-	for seq, t := range p.elastic.All() {
-		if resizes == p.policy.MaxResizes {
-			return
+// settled says whether a gang may be changed without need: it has run as it is for
+// long enough, and for longer if it was changed before.
+func (p *pass) settled(t *state.Task) bool {
+	wait := p.policy.GrowAfterMS
+	if t.Generation > uint64(t.Attempts) && wait >= 0 { // not every generation was a placement
+		if p.policy.DwellMS < 0 {
+			return false
 		}
-		if t.Status != state.Running || p.touched[seq] || !over(p.policy.GrowAfterMS, t.PlacedAt, p.now) {
-			continue
-		}
-		pool := p.suiting(shapeOf(t))
-		room := p.room(t, pool, t.Slots())
-		if room <= 0 {
-			continue
-		}
-		parts := p.gather(pool, p.avoided(pool), p.parts(t), room)
-		if more := total(parts) - t.Slots(); more > 0 {
-			p.used[t.Project] += more
-			p.touched[seq] = true
-			resizes++
-			p.plan.Commands = append(p.plan.Commands, command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(parts), Experiment: t.Charged})
-		}
+		wait = max(wait, p.policy.DwellMS)
 	}
+	return t.Status == state.Running && over(wait, t.PlacedAt, p.now)
+}
+
+// enlarge is the command that gives a running gang what is free for it.
+func (p *pass) enlarge(placed placement, t *state.Task) (command.Command, bool) {
+	wish, ok := charged(p.s, t)
+	if !ok {
+		return nil, false
+	}
+	pool := p.suiting(requestOf(t, wish))
+	room := p.room(placed, t.Project, pool, t.Slots())
+	if room <= 0 {
+		return nil, false
+	}
+	l := &line{queue: &queue{pool: pool}, bid: &bid{bidder: bidder{project: t.Project}}, head: entry{task: t}}
+	var parts []part
+	for _, v := range t.Parts {
+		parts = append(parts, part{p.workers[v.Worker], v.Slots})
+	}
+	parts = p.gather(l, p.avoided(pool), parts, room)
+	more := total(parts) - t.Slots()
+	if more <= 0 {
+		return nil, false
+	}
+	p.spent[t.Project] = p.usedBy(t.Project) + more
+	return command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(parts), Experiment: p.wish(t.Charged)}, true
 }
 
 // room is how many more slots a gang may have: none where somebody waits.
-func (p *pass) room(t *state.Task, pool *pool, slots int) int {
-	for _, k := range pool.kinds {
-		if p.wanted[k] {
+func (p *pass) room(placed placement, project string, pool *pool, slots int) int {
+	for _, k := range pool.classes {
+		if placed.wanted[k] || k.claim != nil {
 			return 0
 		}
 	}
-	room := pool.shape.max - slots
-	if quota := p.s.Project(t.Project).Quota; quota > 0 {
-		room = min(room, quota-p.usedBy(t.Project))
+	room := pool.request.max - slots
+	if quota := p.s.Project(project).Quota; quota > 0 {
+		room = min(room, quota-p.usedBy(project)-placed.kept[project])
 	}
 	return room
-}
-
-// usedBy is a project's slots, with what the pass gave.
-func (p *pass) usedBy(project string) int {
-	if n, ok := p.used[project]; ok {
-		return n
-	}
-	n := p.s.Usage(project)
-	p.used[project] = n
-	return n
-}
-
-// parts is a running task's gang as the pass sees it.
-func (p *pass) parts(t *state.Task) []part {
-	var out []part
-	for _, v := range t.Parts {
-		out = append(out, part{p.workers[v.Worker], v.Slots})
-	}
-	return out
-}
-
-// suiting is the pool of a shape that may have no queue.
-func (p *pass) suiting(sh shape) *pool {
-	if known := p.shapes[sh]; known != nil {
-		return known
-	}
-	out := &pool{shape: sh}
-	for _, k := range p.kinds {
-		if k.suits(sh) {
-			out.kinds = append(out.kinds, k)
-		}
-	}
-	return out
-}
-
-func total(parts []part) int {
-	n := 0
-	for _, p := range parts {
-		n += p.slots
-	}
-	return n
 }

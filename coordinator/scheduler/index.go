@@ -2,8 +2,6 @@ package scheduler
 
 import (
 	"cmp"
-	"slices"
-	"strings"
 
 	"g2c/api"
 	"g2c/coordinator/cow"
@@ -13,9 +11,10 @@ import (
 // index is what a pass looks things up in: a function of the snapshot and the
 // time, whichever way it came about.
 type index struct {
-	items    []item // by Seq: where a task stands in the index
-	shapes   map[shape]*pool
-	projects map[string]*project
+	tasks    table
+	pools    map[request]*pool
+	projects map[string]*project       // with something to place
+	accounts map[string]*account       // of projects with gangs
 	delayed  *cow.Map[delay, struct{}] // ready tasks that wait after a failure
 	early    []uint64                  // those of them that stand in queues all the same
 
@@ -23,54 +22,28 @@ type index struct {
 	stopping *cow.Map[uint64, *state.Task] // of these, those asked to stop
 	elastic  *cow.Map[uint64, *state.Task] // of these, those that could grow
 
-	kinds   []*kind // sorted
+	classes []*nodeClass // sorted
 	workers map[string]*worker
 	hosts   map[string][]*worker
 	cached  map[api.Key]*cow.Map[string, *worker] // open workers that have data at hand
 	special *cow.Map[string, *worker]             // in a mode that time or duty makes a pass look at
 	leaving *cow.Map[string, *worker]             // open, with slots that tasks are leaving
+
+	turns []turn // placements that came with the last update
 }
 
-// item is where a task stands.
-type item struct {
-	task  *state.Task
-	queue *queue // if it stands in one
-}
-
-// shape is what a task asks of workers. Tasks of a shape fit or do not fit alike.
-type shape struct {
-	class, device string
-	memory        int64
-	min, max      int
-	avoid         string // workers, with commas between
-}
-
-func shapeOf(t *state.Task) shape {
-	g := t.Gang()
-	return shape{
-		class: t.Work.Task.Numerics, device: t.Need.Device, memory: t.Need.Memory,
-		min: g.Min, max: g.Max, avoid: strings.Join(t.Avoid, ","),
-	}
-}
-
-// pool is a shape and the kinds of worker that suit it, least memory first.
-type pool struct {
-	shape  shape
-	kinds  []*kind
-	queues int // that use it
-}
-
-// queueKey names a queue.
-type queueKey struct {
-	project string
-	shape   shape
-}
-
-// queue is the pending tasks of a project and a shape that could be placed now.
+// queue is the wishes of a project for pending tasks that could be placed now and
+// ask for the same.
 type queue struct {
 	project *project
 	pool    *pool
-	tasks   *cow.Map[order, *state.Task]
+	tasks   *cow.Map[order, entry]
+}
+
+// entry is a task in a queue, and the experiment whose wish stands there.
+type entry struct {
+	task       *state.Task
+	experiment uint64 // Seq; 0 below the level of wishes
 }
 
 // order is that of a queue: higher priority first, then as submitted.
@@ -83,12 +56,10 @@ func (o order) compare(p order) int {
 	return cmp.Or(cmp.Compare(p.priority, o.priority), cmp.Compare(o.seq, p.seq))
 }
 
-func orderOf(t *state.Task) order { return order{t.Priority, t.Seq} }
-
 // project is the queues of a project.
 type project struct {
 	name   string
-	queues map[shape]*queue
+	queues map[request]*queue
 }
 
 // delay is a task that waits until a time.
@@ -99,9 +70,10 @@ type delay struct {
 
 func newIndex(s *state.Snapshot, now int64) *index {
 	x := &index{
-		items:    make([]item, 0, s.TaskCount()+1),
-		shapes:   map[shape]*pool{},
+		tasks:    table{pages: map[uint64]*page{}},
+		pools:    map[request]*pool{},
 		projects: map[string]*project{},
+		accounts: map[string]*account{},
 		delayed: cow.New[delay, struct{}](func(a, b delay) int {
 			return cmp.Or(cmp.Compare(a.until, b.until), cmp.Compare(a.seq, b.seq))
 		}),
@@ -118,15 +90,18 @@ func newIndex(s *state.Snapshot, now int64) *index {
 		x.putWorker(w.ID, w, now)
 	}
 	for t := range s.Tasks(0) {
-		x.putTask(t.Seq, t)
+		x.putTask(s, t.Seq, t)
 	}
-	x.wake(now)
+	x.wake(s, now)
 	return x
 }
 
-// update brings the index up to a snapshot by what changed.
+// update brings the index up to a snapshot by what changed. Workers come first:
+// gangs are counted by the node classes of theirs.
 func (x *index) update(s *state.Snapshot, now int64, changes []state.Change) {
+	x.turns = x.turns[:0]
 	seen := make(map[state.Change]bool, len(changes))
+	var tasks []uint64
 	for _, c := range changes {
 		c.Index = 0
 		if seen[c] {
@@ -135,11 +110,18 @@ func (x *index) update(s *state.Snapshot, now int64, changes []state.Change) {
 		seen[c] = true
 		switch c.Kind {
 		case state.TaskChanged:
-			x.putTask(c.Seq, s.TaskAt(c.Seq))
+			tasks = append(tasks, c.Seq)
 		case state.WorkerChanged:
 			x.putWorker(c.Name, s.Worker(c.Name), now)
-		case state.ExperimentChanged, state.ProjectChanged: // a pass reads what it needs of them
+		case state.ExperimentChanged:
+			if e := s.ExperimentAt(c.Seq); e != nil && e.Cancelled { // its wishes are gone
+				tasks = append(tasks, e.Tasks...)
+			}
+		case state.ProjectChanged: // a pass reads what it needs of it
 		}
+	}
+	for _, seq := range tasks {
+		x.putTask(s, seq, s.TaskAt(seq))
 	}
 	var turned []*worker
 	for _, w := range x.special.All() {
@@ -150,104 +132,131 @@ func (x *index) update(s *state.Snapshot, now int64, changes []state.Change) {
 	for _, w := range turned {
 		x.putWorker(w.record.ID, w.record, now)
 	}
-	x.wake(now)
+	x.wake(s, now)
 }
 
-// putTask gives a task its place in the index; nil takes it out.
-func (x *index) putTask(seq uint64, t *state.Task) {
-	for uint64(len(x.items)) <= seq {
-		x.items = append(x.items, item{})
+// putTask gives a live task its place in the index, and takes out one that has
+// ended or is gone.
+func (x *index) putTask(s *state.Snapshot, seq uint64, t *state.Task) {
+	if old := x.tasks.at(seq); old != nil {
+		if t != nil && t.Attempts > old.task.Attempts {
+			x.turns = append(x.turns, turnOf(t))
+		}
+		x.dropTask(old)
 	}
-	if x.items[seq].task != nil {
-		x.dropTask(seq)
-	}
-	if t == nil {
+	if t == nil || !t.Status.Live() {
 		return
 	}
-	x.items[seq].task = t
+	i := x.tasks.put(t)
 	switch {
 	case t.Status == state.Pending && t.WaitsOn == 0 && t.NotBefore == 0:
-		x.enqueue(t)
+		x.enqueue(s, i)
 	case t.Status == state.Pending && t.WaitsOn == 0:
 		x.delayed.Set(delay{t.NotBefore, seq}, struct{}{})
 	case t.Parts != nil:
 		x.running.Set(seq, t)
+		x.count(s, i)
 		if t.Preempting {
 			x.stopping.Set(seq, t)
-		} else if t.Slots() < t.Gang().Max {
+		} else if w, ok := charged(s, t); ok && t.Slots() < w.Gang.Max {
 			x.elastic.Set(seq, t)
 		}
 	}
 }
 
-func (x *index) dropTask(seq uint64) {
-	t := x.items[seq].task
-	x.dequeue(seq)
-	x.delayed.Delete(delay{t.NotBefore, seq})
-	x.running.Delete(seq)
-	x.stopping.Delete(seq)
-	x.elastic.Delete(seq)
-	x.items[seq] = item{}
+func (x *index) dropTask(i *item) {
+	t := i.task
+	x.dequeue(i)
+	if t.NotBefore != 0 {
+		x.delayed.Delete(delay{t.NotBefore, t.Seq})
+	}
+	if t.Parts != nil {
+		x.uncount(i)
+		x.running.Delete(t.Seq)
+		x.stopping.Delete(t.Seq)
+		x.elastic.Delete(t.Seq)
+	}
+	x.tasks.drop(t.Seq)
 }
 
-func (x *index) enqueue(t *state.Task) {
-	p := x.projects[t.Project]
-	if p == nil {
-		p = &project{name: t.Project, queues: map[shape]*queue{}}
-		x.projects[t.Project] = p
-	}
-	sh := shapeOf(t)
-	q := p.queues[sh]
-	if q == nil {
-		q = &queue{project: p, pool: x.pool(sh), tasks: cow.New[order, *state.Task](order.compare)}
-		q.pool.queues++
-		p.queues[sh] = q
-	}
-	q.tasks.Set(orderOf(t), t)
-	x.items[t.Seq].queue = q
-}
-
-// dequeue takes a task out of its queue, and an empty queue out of the index.
-func (x *index) dequeue(seq uint64) {
-	q := x.items[seq].queue
-	if q == nil {
-		return
-	}
-	x.items[seq].queue = nil
-	q.tasks.Delete(orderOf(x.items[seq].task))
-	if q.tasks.Len() > 0 {
-		return
-	}
-	delete(q.project.queues, q.pool.shape)
-	if len(q.project.queues) == 0 {
-		delete(x.projects, q.project.name)
-	}
-	if q.pool.queues--; q.pool.queues == 0 {
-		delete(x.shapes, q.pool.shape)
-	}
-}
-
-func (x *index) pool(sh shape) *pool {
-	p := x.shapes[sh]
-	if p == nil {
-		p = &pool{shape: sh}
-		for _, k := range x.kinds {
-			if k.suits(sh) {
-				p.kinds = append(p.kinds, k)
-			}
+// enqueue puts a task into the queue of each of its wishes. Of two wishes in one
+// queue the more urgent counts.
+func (x *index) enqueue(s *state.Snapshot, i *item) {
+	eachWish(s, i.task, func(w state.Wish) {
+		q := x.queue(w.Project, requestOf(i.task, w))
+		next := stand{q, order{w.Priority, i.task.Seq}}
+		at := i.standIn(q)
+		switch {
+		case at == nil && i.first.queue == nil:
+			i.first = next
+		case at == nil:
+			i.more = append(i.more, next)
+		case at.order.priority >= w.Priority:
+			return
+		default:
+			q.tasks.Delete(at.order)
+			*at = next
 		}
-		x.shapes[sh] = p
+		q.tasks.Set(next.order, entry{i.task, w.Experiment})
+	})
+}
+
+func (i *item) standIn(q *queue) *stand {
+	if i.first.queue == q {
+		return &i.first
 	}
-	return p
+	for n := range i.more {
+		if i.more[n].queue == q {
+			return &i.more[n]
+		}
+	}
+	return nil
+}
+
+func (x *index) queue(name string, r request) *queue {
+	p := x.projects[name]
+	if p == nil {
+		p = &project{name: name, queues: map[request]*queue{}}
+		x.projects[name] = p
+	}
+	q := p.queues[r]
+	if q == nil {
+		q = &queue{project: p, pool: x.pool(r), tasks: cow.New[order, entry](order.compare)}
+		q.pool.queues++
+		p.queues[r] = q
+	}
+	return q
+}
+
+// dequeue takes a task out of its queues, and empty queues out of the index.
+func (x *index) dequeue(i *item) {
+	for _, st := range append(i.more, i.first) {
+		q := st.queue
+		if q == nil {
+			continue
+		}
+		q.tasks.Delete(st.order)
+		if q.tasks.Len() > 0 {
+			continue
+		}
+		delete(q.project.queues, q.pool.request)
+		if len(q.project.queues) == 0 {
+			delete(x.projects, q.project.name)
+		}
+		if q.pool.queues--; q.pool.queues == 0 {
+			delete(x.pools, q.pool.request)
+		}
+	}
+	i.first, i.more = stand{}, nil
 }
 
 // wake moves tasks whose wait is over into their queues. A wait that is longer
 // than any that is ever set was set by a clock that ran ahead: it does not count
 // while it looks like that.
-func (x *index) wake(now int64) {
+func (x *index) wake(s *state.Snapshot, now int64) {
 	for _, seq := range x.early {
-		if seq < uint64(len(x.items)) && x.items[seq].task != nil && x.items[seq].task.NotBefore != 0 {
-			x.dequeue(seq)
+		if i := x.tasks.at(seq); i != nil && i.task.NotBefore != 0 {
+			x.dequeue(i)
 		}
 	}
 	x.early = x.early[:0]
@@ -257,7 +266,7 @@ func (x *index) wake(now int64) {
 		}
 	}
 	for _, seq := range x.early {
-		x.enqueue(x.items[seq].task)
+		x.enqueue(s, x.tasks.at(seq))
 	}
 	for {
 		d, _, ok := x.delayed.First()
@@ -265,22 +274,6 @@ func (x *index) wake(now int64) {
 			return
 		}
 		x.delayed.Delete(d)
-		x.enqueue(x.items[d.seq].task)
-	}
-}
-
-// addKind keeps the kinds in one order, and the pools over them.
-func (x *index) addKind(k *kind) {
-	at, _ := slices.BinarySearchFunc(x.kinds, k, (*kind).compare)
-	x.kinds = slices.Insert(x.kinds, at, k)
-	for _, p := range x.shapes {
-		if k.suits(p.shape) {
-			p.kinds = nil
-			for _, k := range x.kinds {
-				if k.suits(p.shape) {
-					p.kinds = append(p.kinds, k)
-				}
-			}
-		}
+		x.enqueue(s, x.tasks.at(d.seq))
 	}
 }

@@ -13,85 +13,142 @@ type why int
 
 // The reasons.
 const (
-	noClass  why = 1 + iota // no open worker of the class
-	noKind                  // none of its device and memory
-	tooSmall                // all of them together are too small
+	noClass  why = 1 + iota // no open worker of the numerics class
+	noNode                  // none of its device and memory
+	tooSmall                // all of them, or the largest, are too small
 	tooFew                  // not enough is free now
 	atQuota
 )
 
 // verdict is what a pass found on a queue: one for all tasks in it.
 type verdict struct {
-	why      why
-	need     int
-	capacity int
-	free     int
-	avoided  int    // slots that are free where it failed
-	coming   int    // being released, or of tasks that were asked to stop
-	keptFor  string // a task for which what is free is kept
-	stopping int    // tasks that are asked to make way
+	why         why
+	need        int
+	capacity    int // of all open workers, or of the largest if a gang is on one
+	free        int
+	avoided     int    // slots that are free where it failed
+	coming      int    // being released, or of tasks that were asked to stop
+	stuck       int    // being released for too long
+	on          string // the worker of which these are; empty for all
+	reservedFor string // a task for which what is free is reserved
+	start       int64  // when its own reserved slots are expected; 0 for none
+	seq         uint64 // of the task for which those are: others of its queue come behind
+	beyond      bool   // it is more than its project's share
+	share       int    // of its project
+	stopping    int    // tasks that are asked to make way
 
-	slots, used, limit int
+	used, limit int // of the project, and its quota
 }
 
-// shortage says what a pool lacks for its shape.
-func (p *pass) shortage(pool *pool) verdict {
-	v := verdict{why: tooFew, need: pool.shape.min}
-	class := 0
-	for _, k := range p.kinds {
-		if k.class == pool.shape.class {
-			class += k.slots
-		}
+// feasible says why a line could not be placed even if nothing else ran; 0 if it
+// could.
+func (p *pass) feasible(l *line) why {
+	switch v := p.capacity(l.pool); {
+	case v.capacity >= l.pool.request.min:
+		return 0
+	default:
+		return v.why
 	}
-	for _, k := range pool.kinds {
-		v.capacity += k.slots
-		v.free += k.free
-		v.coming += p.coming(k)
-		if name := p.kept[k]; name != "" {
-			v.keptFor = name
-		}
-	}
-	for _, w := range p.avoided(pool) {
-		v.free -= w.free
-		v.avoided += w.free
-	}
-	switch {
-	case class == 0:
+}
+
+// capacity says whether the open workers are large enough for a pool's request.
+func (p *pass) capacity(pool *pool) verdict {
+	v := verdict{why: tooSmall, need: pool.request.min, capacity: pool.capacity()}
+	if v.capacity == 0 {
 		v.why = noClass
-	case v.capacity == 0:
-		v.why = noKind
-	case v.capacity < v.need:
-		v.why = tooSmall
+		for _, k := range p.classes {
+			if k.class == pool.request.class && k.slots > 0 {
+				v.why = noNode
+			}
+		}
+	} else if !p.policy.Span {
+		v.capacity = pool.largest(nil).record.Slots
 	}
 	return v
 }
 
-// coming counts the slots of a kind's open workers that will be free soon: those of
-// tasks that were asked to stop, and those that workers were told to release and
-// have not kept for longer than the grace. What takes longer is stuck, and nobody
-// may wait for it.
-func (p *pass) coming(k *kind) int {
-	if p.soon == nil {
-		p.soon = map[*kind]int{}
-		for _, w := range p.leaving.All() {
-			for _, h := range w.record.Allocations {
-				if h.Terminating && !over(p.policy.GraceMS, h.Since, p.now) {
-					p.soon[w.kind] += h.Slots
-				}
+// shortage says what is missing for the first task of a line.
+func (p *pass) shortage(l *line, c *claims) verdict {
+	v := p.capacity(l.pool)
+	if v.capacity < v.need {
+		return v
+	}
+	v.why = tooFew
+	if share, ok := c.share[l]; ok {
+		v.beyond, v.share = true, share
+	}
+	own := c.of(l)
+	if own != nil {
+		v.start, v.seq, v.reservedFor = max(own.start, p.now), own.task.Seq, own.task.Work.Name()
+	}
+	if p.policy.Span || v.need == 1 {
+		p.countAll(l, c, &v)
+	} else {
+		p.countOne(l, c, own, &v)
+	}
+	return v
+}
+
+// countAll counts what is free of a whole pool.
+func (p *pass) countAll(l *line, c *claims, v *verdict) {
+	for _, k := range l.pool.classes {
+		v.free += k.free
+		if k.claim != nil && k.claim.line != l && v.seq == 0 {
+			v.reservedFor = k.claim.task.Work.Name()
+		}
+	}
+	for _, o := range c.list {
+		if o.worker != nil && o.line != l && o.worker.held > 0 && p.serves(o.worker, l.pool, nil) {
+			v.free += o.worker.held
+			if v.seq == 0 {
+				v.reservedFor = o.task.Work.Name()
+			}
+		} else if o.worker != nil && o.line == l {
+			v.free += o.worker.held
+		}
+	}
+	for _, w := range p.avoided(l.pool) {
+		v.free -= w.free
+		v.avoided += w.free
+	}
+	for w := range p.coming() {
+		if p.serves(w, l.pool, nil) {
+			o := p.outlookOf(w, outlook{})
+			v.coming += o.soon
+			v.stuck += o.stuck
+		}
+	}
+}
+
+// countOne counts what is free of the one worker where a line has its claim, or
+// where most is free.
+func (p *pass) countOne(l *line, c *claims, own *claim, v *verdict) {
+	avoid := p.avoided(l.pool)
+	var best *worker
+	if own != nil {
+		best = own.worker
+	}
+	if best == nil {
+		for _, k := range l.pool.classes {
+			if w := p.roomiest(k, avoid, 1); w != nil && (best == nil || w.free > best.free) {
+				best = w
 			}
 		}
-		for _, t := range p.stopping.All() {
-			for _, v := range t.Parts {
-				if w := p.workers[v.Worker]; w.open {
-					p.soon[w.kind] += v.Slots
-				}
+		for _, o := range c.list {
+			if w := o.worker; w != nil && w.held > 0 && p.serves(w, l.pool, avoid) && (best == nil || w.free+w.held > best.free+best.held) {
+				best = w
+				v.reservedFor = o.task.Work.Name()
 			}
 		}
 	}
-	return p.soon[k]
+	if best != nil {
+		o := p.outlookOf(best, outlook{})
+		v.on, v.free, v.coming, v.stuck = best.record.ID, o.free, o.soon, o.stuck
+	}
 }
 
-// why says what a pending task waits for.
+// why says what a pending task waits for. With several wishes it is enough that one
+// can be met: each waits for its own reason.
 func (p *Plan) why(t *state.Task) string {
 	if t.WaitsOn > 0 {
 		return p.whyInputs(t)
@@ -99,37 +156,87 @@ func (p *Plan) why(t *state.Task) string {
 	if left := t.NotBefore - p.now; left > 0 && left <= state.BackoffMaxMS {
 		return fmt.Sprintf("it is tried again in %v, since it failed: %s", time.Duration(left)*time.Millisecond, t.Reason)
 	}
-	sh := shapeOf(t)
-	v := p.verdicts[queueKey{t.Project, sh}]
-	switch v.why {
-	case noClass:
-		return "no open worker of class " + sh.class
-	case noKind:
-		return "no open worker of class " + sh.class + wants(sh)
-	case tooSmall:
-		return fmt.Sprintf("needs %s of class %s%s, all open workers have %d", count(v.need), sh.class, wants(sh), v.capacity)
-	case atQuota:
-		return fmt.Sprintf("needs %s, project %s uses %d of the %d in its quota", count(v.need), t.Project, v.used, v.limit)
-	}
-	return v.words(sh)
+	var said []string
+	eachWish(p.snapshot, t, func(w state.Wish) {
+		r := requestOf(t, w)
+		text := p.verdicts[queueKey{w.Project, r}].words(t, r, w.Project, p)
+		for _, s := range said {
+			if s == text {
+				return
+			}
+		}
+		said = append(said, text)
+	})
+	return strings.Join(said, "; or ")
 }
 
-func (v verdict) words(sh shape) string {
+// words puts a verdict on a project's request in words.
+func (v verdict) words(t *state.Task, r request, project string, p *Plan) string {
+	switch v.why {
+	case noClass:
+		return "no open worker of class " + r.class
+	case noNode:
+		return "no open worker of class " + r.class + wants(r)
+	case tooSmall:
+		if p.span {
+			return fmt.Sprintf("needs %s of class %s%s, all open workers have %d", count(v.need), r.class, wants(r), v.capacity)
+		}
+		return fmt.Sprintf("needs %s on one worker of class %s%s, the largest has %d", count(v.need), r.class, wants(r), v.capacity)
+	case atQuota:
+		return v.quotaWords(project)
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "needs %s of class %s%s, %d free", count(v.need), sh.class, wants(sh), v.free)
+	if v.need > 1 && !p.span {
+		fmt.Fprintf(&b, "needs %s on one worker of class %s%s, %d free", count(v.need), r.class, wants(r), v.free)
+		if v.on != "" {
+			fmt.Fprintf(&b, " on %s", v.on)
+		}
+	} else {
+		fmt.Fprintf(&b, "needs %s of class %s%s, %d free", count(v.need), r.class, wants(r), v.free)
+	}
 	if v.avoided > 0 {
 		fmt.Fprintf(&b, " beside %d where it failed", v.avoided)
 	}
 	if v.coming > 0 {
 		fmt.Fprintf(&b, " and %d being released", v.coming)
 	}
-	if v.keptFor != "" {
-		fmt.Fprintf(&b, ", kept for %s, which has waited longer", v.keptFor)
+	if v.stuck > 0 {
+		fmt.Fprintf(&b, ", %d not released for too long", v.stuck)
 	}
+	v.reserved(&b, t, p.now)
 	if v.stopping > 0 {
 		fmt.Fprintf(&b, "; running tasks are asked to make way: %d", v.stopping)
 	}
 	return b.String()
+}
+
+// reserved says for whom slots are reserved.
+func (v verdict) reserved(b *strings.Builder, t *state.Task, now int64) {
+	switch {
+	case v.seq == t.Seq && v.start > now:
+		fmt.Fprintf(b, ", reserved for it and expected in %v", (time.Duration(v.start-now) * time.Millisecond).Round(time.Second))
+	case v.seq == t.Seq:
+		b.WriteString(", reserved for it")
+	case v.reservedFor != "":
+		fmt.Fprintf(b, ", reserved for %s, which comes first", v.reservedFor)
+	case v.beyond:
+		fmt.Fprintf(b, "; nothing is reserved for it, since it is more than its project's share of %s", count(v.share))
+	}
+}
+
+// quotaWords says what is left of a project's quota.
+func (v verdict) quotaWords(project string) string {
+	if v.need > v.limit {
+		return fmt.Sprintf("needs %s, more than the quota of project %s, which is %d", count(v.need), project, v.limit)
+	}
+	s := fmt.Sprintf("needs %s, project %s uses %d of the %d in its quota", count(v.need), project, v.used, v.limit)
+	if v.reservedFor != "" {
+		s += fmt.Sprintf(", and the rest is reserved for %s, which comes first", v.reservedFor)
+	}
+	if v.stopping > 0 {
+		s += fmt.Sprintf("; running tasks are asked to make way: %d", v.stopping)
+	}
+	return s
 }
 
 func (p *Plan) whyInputs(t *state.Task) string {
@@ -145,14 +252,14 @@ func (p *Plan) whyInputs(t *state.Task) string {
 	return ""
 }
 
-// wants is what a shape asks for beyond its class.
-func wants(sh shape) string {
+// wants is what a request asks for beyond its class.
+func wants(r request) string {
 	var b strings.Builder
-	if sh.device != "" {
-		fmt.Fprintf(&b, " on %s", sh.device)
+	if r.device != "" {
+		fmt.Fprintf(&b, " on %s", r.device)
 	}
-	if sh.memory > 0 {
-		fmt.Fprintf(&b, " with %d MiB each", sh.memory>>20)
+	if r.memory > 0 {
+		fmt.Fprintf(&b, " with %d MiB each", r.memory>>20)
 	}
 	return b.String()
 }

@@ -104,7 +104,7 @@ func (r *leadership) planAgain() {
 	for r.ctx.Err() == nil {
 		snapshot := r.cfg.Replica.Snapshot()
 		began := r.cfg.Clock.Now()
-		plan := planner.Plan(snapshot, began.UnixMilli(), r.cfg.Policy)
+		plan := planner.Plan(snapshot, began.UnixMilli(), r.cfg.Policy, nil)
 		r.metrics.planned(r.cfg.Clock.Now().Sub(began))
 		r.plan.Store(plan)
 		r.carryOut(plan)

@@ -69,7 +69,7 @@ func (w *World) plan() {
 	if !w.leader.there {
 		return
 	}
-	for _, c := range w.planner.Plan(w.state.Snapshot(), w.clock(), w.cfg.Policy).Commands {
+	for _, c := range w.planner.Plan(w.state.Snapshot(), w.clock(), w.cfg.Policy, nil).Commands {
 		if r := w.apply(c); r.Err != nil {
 			w.fail("the plan is refused: %+v: %w", c, r.Err)
 			return

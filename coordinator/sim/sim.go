@@ -243,7 +243,7 @@ func (w *World) finished() bool {
 
 // verdict holds the end of a world to what its users were promised.
 func (w *World) verdict() error {
-	plan := scheduler.Make(w.state.Snapshot(), w.clock(), w.cfg.Policy)
+	plan := scheduler.Make(w.state.Snapshot(), w.clock(), w.cfg.Policy, nil, scheduler.Memory{})
 	for t := range w.state.Tasks(0) {
 		switch t.Status {
 		case state.Done:

@@ -59,7 +59,7 @@ func newHub(t *testing.T) *hub {
 // apply commits an entry, plans, and sends records. The lock is held.
 func (h *hub) apply(c command.Command) state.Result {
 	r := h.commit(c)
-	for _, c := range h.planner.Plan(h.state.Snapshot(), time.Now().UnixMilli(), scheduler.DefaultPolicy()).Commands {
+	for _, c := range h.planner.Plan(h.state.Snapshot(), time.Now().UnixMilli(), scheduler.DefaultPolicy(), nil).Commands {
 		h.commit(c)
 	}
 	for _, l := range h.sessions {

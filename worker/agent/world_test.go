@@ -148,7 +148,7 @@ func (w *world) plan() {
 	}
 	policy := scheduler.DefaultPolicy()
 	policy.PatienceMS, policy.PreemptAfterMS, policy.GraceMS, policy.GrowAfterMS = 60_000, 20_000, 30_000, 20_000
-	for _, c := range w.planner.Plan(w.state.Snapshot(), w.clock(), policy).Commands {
+	for _, c := range w.planner.Plan(w.state.Snapshot(), w.clock(), policy, nil).Commands {
 		if r := w.apply(c); r.Err != nil {
 			w.t.Fatalf("the plan is refused: %+v: %v", c, r.Err)
 		}
@@ -544,7 +544,7 @@ func TestCoresKeepTheRulesInABadWorld(t *testing.T) {
 		t.Logf("seed %d: over at %v: %d done, %d failed, %d cancelled; %d lost, %d quit, %d leaders", seed, w.now,
 			w.state.Count(state.Done), w.state.Count(state.Failed), w.state.Count(state.Cancelled), w.lost, w.quit, w.leaderships)
 		if !w.over() {
-			plan := scheduler.Make(w.state.Snapshot(), w.clock(), scheduler.DefaultPolicy())
+			plan := scheduler.Make(w.state.Snapshot(), w.clock(), scheduler.DefaultPolicy(), nil, scheduler.Memory{})
 			for task := range w.state.Tasks(0) {
 				if task.Status.Live() {
 					t.Errorf("%s is %s for ever, on %v: %s", task.Work.Name(), task.Status, task.Parts, plan.Why(task.Work.Key))

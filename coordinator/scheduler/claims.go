@@ -1,0 +1,319 @@
+package scheduler
+
+import (
+	"slices"
+
+	"g2c/coordinator/command"
+	"g2c/coordinator/state"
+)
+
+// claim is a reservation and what it means now.
+type claim struct {
+	line   *line
+	task   *state.Task // the head of the line
+	order  order       // of the same
+	worker *worker     // whose slots; nil for all of the pool
+	asked  bool        // others were asked to make way for it
+	since  int64       // when it was made
+	start  int64       // when it is expected to have its slots
+	spare  int         // slots that it does not need even then
+}
+
+// claims is what is reserved for whom, and who was asked to make way.
+type claims struct {
+	list  []*claim
+	quota map[string]*claim // to what is left of a project's quota
+	stops []command.Command
+	asked map[*line]int // how many were asked in this pass
+	share map[*line]int // lines that ask for more than the share of their project
+}
+
+// newClaim is a claim of the head of a line.
+func (p *pass) newClaim(l *line, w *worker) *claim {
+	return &claim{line: l, task: l.head.task, order: l.next, worker: w, since: p.now}
+}
+
+// of is the claim of the task that is next in a line; nil if it has none.
+func (c *claims) of(l *line) *claim {
+	for _, v := range c.list {
+		if v.line == l && v.order == l.next {
+			return v
+		}
+	}
+	return nil
+}
+
+// on is the claim to a worker's slots; nil if there is none.
+func (c *claims) on(w *worker) *claim {
+	for _, v := range c.list {
+		if v.worker == w {
+			return v
+		}
+	}
+	return nil
+}
+
+// remember makes reservations of claims, for the next plan: those whose task was
+// placed are over.
+func (c *claims) remember(placed map[uint64]bool) []reservation {
+	var out []reservation
+	for _, v := range c.list {
+		seq := v.task.Seq
+		if placed[seq] {
+			continue
+		}
+		r := reservation{project: v.line.bid.project, request: v.line.pool.request, task: seq, asked: v.asked, since: v.since}
+		if v.worker != nil {
+			r.worker = v.worker.record.ID
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// claims decides what is reserved in this pass: what was before and still makes
+// sense, and new ones for heads of queues that have waited long enough.
+func (p *pass) claims(bids []*bid, old []reservation) *claims {
+	c := &claims{quota: map[string]*claim{}, asked: map[*line]int{}, share: map[*line]int{}}
+	heads := p.heads(bids)
+	p.keep(c, heads, old)
+	for _, l := range heads {
+		p.consider(c, l)
+	}
+	return c
+}
+
+// heads is all lines: projects in the order of their turns, the lines of one in
+// its order.
+func (p *pass) heads(bids []*bid) []*line {
+	ranks := make(map[*bid]rank, len(bids))
+	for _, b := range bids {
+		ranks[b] = p.rank(b.lines[0])
+	}
+	sorted := slices.Clone(bids)
+	slices.SortStableFunc(sorted, func(a, b *bid) int { return ranks[a].compare(ranks[b]) })
+	var out []*line
+	for _, b := range sorted {
+		out = append(out, b.lines...)
+	}
+	return out
+}
+
+// keep takes over the reservations that still make sense.
+func (p *pass) keep(c *claims, heads []*line, old []reservation) {
+	if len(old) == 0 {
+		return
+	}
+	lines := make(map[*queue]*line, len(heads))
+	for _, l := range heads {
+		lines[l.queue] = l
+	}
+	for _, r := range old {
+		project := p.projects[r.project]
+		if project == nil {
+			continue
+		}
+		l := lines[project.queues[r.request]]
+		i := p.tasks.at(r.task)
+		if l == nil || i == nil || i.standIn(l.queue) == nil || c.of(l) != nil || p.overQuota(l) {
+			continue
+		}
+		if v := p.renew(c, l, r); v != nil {
+			c.list = append(c.list, v)
+		}
+	}
+}
+
+// renew is what a reservation means now; nil if it makes no sense any more.
+func (p *pass) renew(c *claims, l *line, r reservation) *claim {
+	v := p.newClaim(l, nil)
+	v.asked, v.since = r.asked, r.since
+	if (r.worker == "") != p.policy.Span {
+		return nil
+	}
+	if !p.policy.Span {
+		v.worker = p.workers[r.worker]
+		if v.worker == nil || c.on(v.worker) != nil || !p.serves(v.worker, l.pool, p.avoided(l.pool)) {
+			return nil
+		}
+	} else if p.claimed(c, l) {
+		return nil
+	}
+	v.start, v.spare = p.outlook(l, v).start(p.now, l.pool.request.min)
+	if v.asked && v.start > p.now+2*max(p.policy.GraceMS, 0) {
+		v.asked = false // who was asked has not made way
+	}
+	if v.start == never || !v.asked && !p.entitled(c, l, v.start) {
+		return nil
+	}
+	return v
+}
+
+// outlook is that of the worker of a claim, or of all the workers of its pool.
+func (p *pass) outlook(l *line, v *claim) outlook {
+	o := outlook{since: v.since}
+	if v.worker != nil {
+		return p.outlookOf(v.worker, o)
+	}
+	avoid := p.avoided(l.pool)
+	for _, k := range l.pool.classes {
+		for _, w := range k.sizes.All() {
+			if !slices.Contains(avoid, w) {
+				o = p.outlookOf(w, o)
+			}
+		}
+	}
+	return o
+}
+
+// consider decides whether the head of a line gets a claim.
+func (p *pass) consider(c *claims, l *line) {
+	t, r := l.head.task, l.pool.request
+	patient, urgent := over(p.policy.PatienceMS, t.Ready, p.now), over(p.policy.PreemptAfterMS, t.Ready, p.now)
+	if !patient && !urgent {
+		return
+	}
+	if p.overQuota(l) {
+		p.considerQuota(c, l, patient, urgent)
+		return
+	}
+	own := c.of(l)
+	if own != nil && own.start <= p.now || own == nil && p.fits(c, l) || p.feasible(l) != 0 {
+		return
+	}
+	if urgent && p.help(c, l, own) {
+		return
+	}
+	if patient && own == nil && r.min > 1 {
+		p.reserve(c, l)
+	}
+}
+
+// overQuota says whether a project's quota is too small for one more gang now.
+func (p *pass) overQuota(l *line) bool {
+	quota := p.s.Project(l.bid.project).Quota
+	return quota > 0 && p.usedBy(l.bid.project)+l.pool.request.min > quota
+}
+
+// considerQuota reserves a project's quota for a line that it is too small for now.
+// The first line of the project that it is done for has it.
+func (p *pass) considerQuota(c *claims, l *line, patient, urgent bool) {
+	name := l.bid.project
+	if l.pool.request.min > p.s.Project(name).Quota {
+		return
+	}
+	if other := c.quota[name]; other != nil && other.line.compare(l) < 0 {
+		return
+	}
+	if urgent && p.askQuota(c, l) || patient {
+		c.quota[name] = p.newClaim(l, nil)
+	}
+}
+
+// entitled says whether slots may lie idle for a line until a time: its project's
+// share is large enough for all that is reserved for it, and the wait is short
+// beside what it has waited.
+func (p *pass) entitled(c *claims, l *line, start int64) bool {
+	mine := l.pool.request.min
+	for _, v := range c.list {
+		if v.line != l && v.line.bid == l.bid && v.line.pool.meets(l.pool) {
+			mine += v.line.pool.request.min
+		}
+	}
+	if e := p.share(l.bid.project, l.pool); mine > e.slots {
+		c.share[l] = e.slots
+		return false
+	}
+	waited := max(p.now-l.head.task.Ready, 0)
+	return start != never && start-p.now <= max(p.policy.ReserveAheadMS, waited/4)
+}
+
+// reserve makes a claim for a line where it can be met first.
+func (p *pass) reserve(c *claims, l *line) {
+	if p.policy.Span {
+		v := p.newClaim(l, nil)
+		v.start, v.spare = p.outlook(l, v).start(p.now, l.pool.request.min)
+		if !p.claimed(c, l) && p.entitled(c, l, v.start) {
+			c.list = append(c.list, v)
+		}
+		return
+	}
+	if !p.entitled(c, l, p.now) {
+		return
+	}
+	best := p.newClaim(l, nil)
+	best.start = never
+	most := 0
+	for w := range p.roomy(c, l) {
+		o := p.outlookOf(w, outlook{})
+		start, spare := o.start(p.now, l.pool.request.min)
+		if start < best.start || start == best.start && start != never && o.free > most {
+			best.worker, best.start, best.spare, most = w, start, spare, o.free
+		}
+	}
+	if best.worker != nil && p.entitled(c, l, best.start) {
+		c.yield(best.worker)
+		c.list = append(c.list, best)
+	}
+}
+
+// claimed says whether somebody has a claim to a whole pool that a line cannot take
+// over.
+func (p *pass) claimed(c *claims, l *line) bool {
+	return slices.ContainsFunc(c.list, func(v *claim) bool { return v.line != l && v.line.pool.meets(l.pool) })
+}
+
+// yield ends the claim to a worker, for a line that comes before it.
+func (c *claims) yield(w *worker) {
+	c.list = slices.DeleteFunc(c.list, func(v *claim) bool { return v.worker == w })
+}
+
+// roomy lists the open workers that could hold a line's least gang and that nobody
+// has a claim to, but for lines of its own project that come behind it.
+func (p *pass) roomy(c *claims, l *line) func(yield func(*worker) bool) {
+	return func(yield func(*worker) bool) {
+		avoid := p.avoided(l.pool)
+		for _, k := range l.pool.classes {
+			for _, w := range k.sizes.From(hole{free: l.pool.request.min}) {
+				if slices.Contains(avoid, w) {
+					continue
+				}
+				if v := c.on(w); v != nil && !(v.line.bid.project == l.bid.project && l.compare(v.line) < 0) {
+					continue
+				}
+				if !yield(w) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// hold takes what is reserved from what is free to all.
+func (p *pass) hold(c *claims) {
+	for _, v := range c.list {
+		if v.worker == nil {
+			for _, k := range v.line.pool.classes {
+				k.claim = v
+			}
+			continue
+		}
+		p.change(v.worker, func() {
+			free := min(v.worker.free, v.spare)
+			v.worker.free, v.worker.held = free, v.worker.free-free
+		})
+	}
+}
+
+// passes says whether a task may use what is reserved: it comes before in its own
+// project, or will have ended by then.
+func (p *pass) passes(v *claim, l *line, e entry) bool {
+	if v.line == l || v.line.bid.project == l.bid.project && l.next.compare(v.order) < 0 {
+		return true
+	}
+	if p.hints == nil {
+		return false
+	}
+	ms, ok := p.hints.Remaining(e.task)
+	return ok && p.now+max(ms, 0) <= v.start
+}
