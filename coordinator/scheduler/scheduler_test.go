@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
@@ -37,7 +38,7 @@ func planVerbs() map[string]scenario.Verb {
 	show := func(w *scenario.World, _ *scenario.Args) string {
 		return text(w, planner.Plan(w.State.Snapshot(), w.Now, policy, nil))
 	}
-	return map[string]scenario.Verb{
+	verbs := map[string]scenario.Verb{
 		"plan": show,
 		"follow": func(w *scenario.World, a *scenario.Args) string {
 			p := planner.Plan(w.State.Snapshot(), w.Now, policy, nil)
@@ -56,6 +57,8 @@ func planVerbs() map[string]scenario.Verb {
 			return ""
 		},
 	}
+	maps.Copy(verbs, newPlayer(planner, &policy).verbs())
+	return verbs
 }
 
 // text prints a plan: a line a command, then what waits and why.

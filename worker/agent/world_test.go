@@ -73,6 +73,7 @@ type session struct {
 	leadership int
 	open       bool
 	sent       uint64 // number of the last report sent
+	left       bool   // the node deregistered; in the next session again, if that was not heard
 	toward     map[bool][]func()
 }
 
@@ -148,6 +149,7 @@ func (w *world) plan() {
 	}
 	policy := scheduler.DefaultPolicy()
 	policy.PatienceMS, policy.PreemptAfterMS, policy.GraceMS, policy.GrowAfterMS = 60_000, 20_000, 30_000, 20_000
+	policy.DwellMS, policy.Span = 20_000, true // cores have to manage gangs on several workers, and many changes
 	for _, c := range w.planner.Plan(w.state.Snapshot(), w.clock(), policy, nil).Commands {
 		if r := w.apply(c); r.Err != nil {
 			w.t.Fatalf("the plan is refused: %+v: %v", c, r.Err)
@@ -327,8 +329,8 @@ func (w *world) pump(n *node) {
 			}
 		})
 	}
-	if n.leaving && n.core.Gone() {
-		n.leaving = false
+	if n.leaving && n.core.Gone() && !s.left {
+		s.left = true
 		w.send(s, true, func() {
 			w.crash(n)
 			w.apply(command.Leave{Worker: n.id})
