@@ -30,13 +30,16 @@ type claims struct {
 
 // newClaim is a claim of the head of a line.
 func (p *pass) newClaim(l *line, w *worker) *claim {
-	return &claim{line: l, task: l.head.task, order: l.next, worker: w, since: p.now}
+	return &claim{line: l.self, task: l.head.task, order: l.next, worker: w, since: p.now}
 }
+
+// isOf says whether it is the claim of the task that is next in a line.
+func (v *claim) isOf(l *line) bool { return v.line == l.self && v.order == l.next }
 
 // of is the claim of the task that is next in a line; nil if it has none.
 func (c *claims) of(l *line) *claim {
 	for _, v := range c.list {
-		if v.line == l && v.order == l.next {
+		if v.isOf(l) {
 			return v
 		}
 	}
@@ -99,27 +102,32 @@ func (p *pass) heads(bids []*bid) []*line {
 	return out
 }
 
-// keep takes over the reservations that still make sense.
+// keep takes over the reservations that still make sense. They belong to the first
+// tasks of their queues, whoever these are now.
 func (p *pass) keep(c *claims, heads []*line, old []reservation) {
 	if len(old) == 0 {
 		return
 	}
-	lines := make(map[*queue]*line, len(heads))
+	ahead := make(map[*queue]*line, len(heads)) // the first task of a queue that has no claim yet
 	for _, l := range heads {
-		lines[l.queue] = l
+		next := *l
+		ahead[l.queue] = &next
 	}
 	for _, r := range old {
 		project := p.projects[r.project]
 		if project == nil {
 			continue
 		}
-		l := lines[project.queues[r.request]]
+		l := ahead[project.queues[r.request]]
 		i := p.tasks.at(r.task)
-		if l == nil || i == nil || i.standIn(l.queue) == nil || c.of(l) != nil || p.overQuota(l) {
+		if l == nil || i == nil || i.standIn(l.queue) == nil || p.overQuota(c, l) {
 			continue
 		}
 		if v := p.renew(c, l, r); v != nil {
 			c.list = append(c.list, v)
+			if !l.after() {
+				delete(ahead, l.queue)
+			}
 		}
 	}
 }
@@ -151,7 +159,7 @@ func (p *pass) renew(c *claims, l *line, r reservation) *claim {
 
 // outlook is that of the worker of a claim, or of all the workers of its pool.
 func (p *pass) outlook(l *line, v *claim) outlook {
-	o := outlook{since: v.since}
+	o := p.blank(v.since)
 	if v.worker != nil {
 		return p.outlookOf(v.worker, o)
 	}
@@ -166,46 +174,64 @@ func (p *pass) outlook(l *line, v *claim) outlook {
 	return o
 }
 
-// consider decides whether the head of a line gets a claim.
+// maxAhead is for how many tasks of a line a pass asks others to make way.
+const maxAhead = 8
+
+// consider decides which of the first tasks of a line get claims.
 func (p *pass) consider(c *claims, l *line) {
-	t, r := l.head.task, l.pool.request
-	patient, urgent := over(p.policy.PatienceMS, t.Ready, p.now), over(p.policy.PreemptAfterMS, t.Ready, p.now)
-	if !patient && !urgent {
+	if p.overQuota(c, l) {
+		p.considerQuota(c, l)
 		return
 	}
-	if p.overQuota(l) {
-		p.considerQuota(c, l, patient, urgent)
+	if p.feasible(l) != 0 || c.of(l) == nil && p.fits(c, l) {
 		return
 	}
-	own := c.of(l)
-	if own != nil && own.start <= p.now || own == nil && p.fits(c, l) || p.feasible(l) != 0 {
-		return
-	}
-	if urgent && p.help(c, l, own) {
-		return
-	}
-	if patient && own == nil && r.min > 1 {
-		p.reserve(c, l)
+	at := *l
+	for range maxAhead {
+		own := c.of(&at)
+		urgent := over(p.policy.PreemptAfterMS, at.head.task.Ready, p.now)
+		switch {
+		case own != nil && own.start <= p.now:
+		case urgent && p.help(c, &at, own):
+		case own == nil:
+			if at.next == l.next && l.pool.request.min > 1 && over(p.policy.PatienceMS, at.head.task.Ready, p.now) {
+				p.reserve(c, &at)
+			}
+			return
+		}
+		if !at.after() || p.overQuota(c, &at) {
+			return
+		}
 	}
 }
 
-// overQuota says whether a project's quota is too small for one more gang now.
-func (p *pass) overQuota(l *line) bool {
+// overQuota says whether a project's quota is too small now for one more gang beside
+// those that have claims before it.
+func (p *pass) overQuota(c *claims, l *line) bool {
 	quota := p.s.Project(l.bid.project).Quota
-	return quota > 0 && p.usedBy(l.bid.project)+l.pool.request.min > quota
+	if quota == 0 {
+		return false
+	}
+	used := p.usedBy(l.bid.project) + l.pool.request.min
+	for _, v := range c.list {
+		if v.line.bid.project == l.bid.project && !v.isOf(l) {
+			used += v.line.pool.request.min
+		}
+	}
+	return used > quota
 }
 
 // considerQuota reserves a project's quota for a line that it is too small for now.
 // The first line of the project that it is done for has it.
-func (p *pass) considerQuota(c *claims, l *line, patient, urgent bool) {
-	name := l.bid.project
+func (p *pass) considerQuota(c *claims, l *line) {
+	name, ready := l.bid.project, l.head.task.Ready
 	if l.pool.request.min > p.s.Project(name).Quota {
 		return
 	}
 	if other := c.quota[name]; other != nil && other.line.compare(l) < 0 {
 		return
 	}
-	if urgent && p.askQuota(c, l) || patient {
+	if over(p.policy.PreemptAfterMS, ready, p.now) && p.askQuota(c, l) || over(p.policy.PatienceMS, ready, p.now) {
 		c.quota[name] = p.newClaim(l, nil)
 	}
 }
@@ -214,18 +240,25 @@ func (p *pass) considerQuota(c *claims, l *line, patient, urgent bool) {
 // share is large enough for all that is reserved for it, and the wait is short
 // beside what it has waited.
 func (p *pass) entitled(c *claims, l *line, start int64) bool {
-	mine := l.pool.request.min
-	for _, v := range c.list {
-		if v.line != l && v.line.bid == l.bid && v.line.pool.meets(l.pool) {
-			mine += v.line.pool.request.min
-		}
-	}
+	mine := p.promised(c, l) + l.pool.request.min
 	if e := p.share(l.bid.project, l.pool); mine > e.slots {
-		c.share[l] = e.slots
+		c.share[l.self] = e.slots
 		return false
 	}
 	waited := max(p.now-l.head.task.Ready, 0)
 	return start != never && start-p.now <= max(p.policy.ReserveAheadMS, waited/4)
+}
+
+// promised is what is reserved for a project in a line's pool, beside what the next
+// task of the line has.
+func (p *pass) promised(c *claims, l *line) int {
+	n := 0
+	for _, v := range c.list {
+		if v.line.bid == l.bid && v.line.pool.meets(l.pool) && !v.isOf(l) {
+			n += v.line.pool.request.min
+		}
+	}
+	return n
 }
 
 // reserve makes a claim for a line where it can be met first.
@@ -245,7 +278,7 @@ func (p *pass) reserve(c *claims, l *line) {
 	best.start = never
 	most := 0
 	for w := range p.roomy(c, l) {
-		o := p.outlookOf(w, outlook{})
+		o := p.outlookOf(w, p.blank(0))
 		start, spare := o.start(p.now, l.pool.request.min)
 		if start < best.start || start == best.start && start != never && o.free > most {
 			best.worker, best.start, best.spare, most = w, start, spare, o.free
@@ -260,7 +293,7 @@ func (p *pass) reserve(c *claims, l *line) {
 // claimed says whether somebody has a claim to a whole pool that a line cannot take
 // over.
 func (p *pass) claimed(c *claims, l *line) bool {
-	return slices.ContainsFunc(c.list, func(v *claim) bool { return v.line != l && v.line.pool.meets(l.pool) })
+	return slices.ContainsFunc(c.list, func(v *claim) bool { return !v.isOf(l) && v.line.pool.meets(l.pool) })
 }
 
 // yield ends the claim to a worker, for a line that comes before it.
@@ -308,7 +341,7 @@ func (p *pass) hold(c *claims) {
 // passes says whether a task may use what is reserved: it comes before in its own
 // project, or will have ended by then.
 func (p *pass) passes(v *claim, l *line, e entry) bool {
-	if v.line == l || v.line.bid.project == l.bid.project && l.next.compare(v.order) < 0 {
+	if v.isOf(l) || v.line.bid.project == l.bid.project && l.next.compare(v.order) < 0 {
 		return true
 	}
 	if p.hints == nil {

@@ -23,6 +23,7 @@ type line struct {
 	bid  *bid
 	next order
 	head entry
+	self *line // what copies that look further ahead are copies of
 }
 
 type lines []*line
@@ -70,7 +71,9 @@ func demand(s *state.Snapshot, x *index, turns map[bidder]int64) []*bid {
 				out = append(out, b)
 			}
 			o, e, _ := q.tasks.First()
-			b.lines = append(b.lines, &line{queue: q, bid: b, next: o, head: e})
+			l := &line{queue: q, bid: b, next: o, head: e}
+			l.self = l
+			b.lines = append(b.lines, l)
 		}
 	}
 	for _, b := range out {

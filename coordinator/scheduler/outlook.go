@@ -26,7 +26,13 @@ type outlook struct {
 	later []release
 }
 
-// outlookOf is the outlook of one open worker.
+// blank is an outlook of no workers. It may be used until the next one is made: a
+// pass looks at thousands, one after the other.
+func (p *pass) blank(since int64) outlook {
+	return outlook{since: since, later: p.scratch[:0]}
+}
+
+// outlookOf adds one open worker to an outlook.
 func (p *pass) outlookOf(w *worker, o outlook) outlook {
 	o.free += w.free + w.held
 	for _, h := range w.record.Allocations {
@@ -43,6 +49,7 @@ func (p *pass) outlookOf(w *worker, o outlook) outlook {
 			o.later = append(o.later, release{p.end(t.task, o.since), h.Slots})
 		}
 	}
+	p.scratch = o.later
 	return o
 }
 

@@ -24,6 +24,8 @@ type pass struct {
 	shares map[*pool]map[string]entitlement
 	soon   map[*worker]bool // of which something is coming; nil until somebody asks
 
+	scratch []release
+
 	left  map[uint64]bool // tasks that the pass lets alone: it has a command for them
 	asked map[holding]int // what these were asked to give
 }

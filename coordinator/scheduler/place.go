@@ -143,7 +143,7 @@ func (s *placer) try(l *line) bool {
 			s.behind(l)
 		}
 	}
-	v.stopping = s.claims.asked[l]
+	v.stopping = s.claims.asked[l.self]
 	s.verdicts[queueKey{l.bid.project, l.pool.request}] = v
 	return false
 }

@@ -74,7 +74,7 @@ func (p *pass) shortage(l *line, c *claims) verdict {
 		return v
 	}
 	v.why = tooFew
-	if share, ok := c.share[l]; ok {
+	if share, ok := c.share[l.self]; ok {
 		v.beyond, v.share = true, share
 	}
 	own := c.of(l)
@@ -93,17 +93,17 @@ func (p *pass) shortage(l *line, c *claims) verdict {
 func (p *pass) countAll(l *line, c *claims, v *verdict) {
 	for _, k := range l.pool.classes {
 		v.free += k.free
-		if k.claim != nil && k.claim.line != l && v.seq == 0 {
+		if k.claim != nil && k.claim.line != l.self && v.seq == 0 {
 			v.reservedFor = k.claim.task.Work.Name()
 		}
 	}
 	for _, o := range c.list {
-		if o.worker != nil && o.line != l && o.worker.held > 0 && p.serves(o.worker, l.pool, nil) {
+		if o.worker != nil && o.line != l.self && o.worker.held > 0 && p.serves(o.worker, l.pool, nil) {
 			v.free += o.worker.held
 			if v.seq == 0 {
 				v.reservedFor = o.task.Work.Name()
 			}
-		} else if o.worker != nil && o.line == l {
+		} else if o.worker != nil && o.line == l.self {
 			v.free += o.worker.held
 		}
 	}
@@ -113,7 +113,7 @@ func (p *pass) countAll(l *line, c *claims, v *verdict) {
 	}
 	for w := range p.coming() {
 		if p.serves(w, l.pool, nil) {
-			o := p.outlookOf(w, outlook{})
+			o := p.outlookOf(w, p.blank(0))
 			v.coming += o.soon
 			v.stuck += o.stuck
 		}
@@ -142,7 +142,7 @@ func (p *pass) countOne(l *line, c *claims, own *claim, v *verdict) {
 		}
 	}
 	if best != nil {
-		o := p.outlookOf(best, outlook{})
+		o := p.outlookOf(best, p.blank(0))
 		v.on, v.free, v.coming, v.stuck = best.record.ID, o.free, o.soon, o.stuck
 	}
 }

@@ -33,8 +33,11 @@ func (a price) compare(b price) int {
 // it needs, where it costs least. Slots that are coming anyway count: then nobody
 // is asked. What comes free is reserved for it.
 func (p *pass) help(c *claims, l *line, own *claim) bool {
-	poor := p.poor(l)
+	poor := p.poor(c, l)
 	if own != nil && p.helpAt(c, l, own, poor) {
+		return true
+	}
+	if own == nil && p.soonAnyway(c, l) {
 		return true
 	}
 	if p.policy.Span {
@@ -59,6 +62,29 @@ func (p *pass) help(c *claims, l *line, own *claim) bool {
 		return p.helpAt(c, l, v, poor)
 	}
 	p.ask(c, v, asked)
+	return true
+}
+
+// soonAnyway makes a claim for a line where workers say that its slots come free
+// before others would have saved and stopped.
+func (p *pass) soonAnyway(c *claims, l *line) bool {
+	if p.hints == nil || p.policy.Span || p.policy.GraceMS <= 0 {
+		return false
+	}
+	best := p.newClaim(l, nil)
+	best.start = p.now + p.policy.GraceMS/2
+	for w := range p.roomy(c, l) {
+		o := p.outlookOf(w, p.blank(1)) // what nobody knows does not count
+		if start, spare := o.start(p.now, l.pool.request.min); start < best.start {
+			best.worker, best.start, best.spare = w, start, spare
+		}
+	}
+	if best.worker == nil {
+		return false
+	}
+	best.asked = true
+	c.yield(best.worker)
+	c.list = append(c.list, best)
 	return true
 }
 
@@ -113,7 +139,7 @@ func (p *pass) cheapest(c *claims, l *line, poor bool) (*worker, []victim) {
 		if !promising && !coming[w] {
 			continue
 		}
-		o := p.outlookOf(w, outlook{})
+		o := p.outlookOf(w, p.blank(0))
 		need := l.pool.request.min - o.free - o.soon
 		if need <= 0 {
 			return w, nil
@@ -163,9 +189,10 @@ func (p *pass) promising(l *line, poor bool) bool {
 	return false
 }
 
-// poor says whether a project has less than its share even with the head of a line.
-func (p *pass) poor(l *line) bool {
-	return p.in(l.bid.project, l.pool)+l.pool.request.min <= p.share(l.bid.project, l.pool).slots
+// poor says whether a project has less than its share even with the head of a line
+// and with what is reserved for others of it.
+func (p *pass) poor(c *claims, l *line) bool {
+	return p.in(l.bid.project, l.pool)+p.promised(c, l)+l.pool.request.min <= p.share(l.bid.project, l.pool).slots
 }
 
 // surplus is what a project has above its share, beside what it was asked to give.
@@ -287,7 +314,7 @@ func (p *pass) stop(c *claims, l *line, asked []victim, scope []*worker) {
 	for _, v := range asked {
 		t := v.task
 		p.leave(t, v.gives)
-		c.asked[l]++
+		c.asked[l.self]++
 		if t.Slots()-v.gives < v.least {
 			c.stops = append(c.stops, command.Preempt{Task: t.Work.Key, Generation: t.Generation, Reason: "makes way for " + l.name()})
 			continue
