@@ -203,7 +203,7 @@ func (c *cluster) stop(name string) {
 	delete(c.nodes, name)
 }
 
-// leader waits for one of the nodes to reign.
+// leader waits for one of the nodes to lead.
 func (c *cluster) leader() *raftnode.Node {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)

@@ -12,7 +12,7 @@
 //     calls itself.
 //   - A cluster is known by the hash of the members that founded it.
 //   - A batch is the commands that one entry of the raft log carries.
-//   - A reign is the time in which this node leads and has applied all before it.
+//   - A leadership is the time in which this node leads and has applied all before it.
 //   - To fail is to stop for good, with an error that says why: Done and Err.
 //
 // A Node may be used from any number of goroutines.

@@ -33,10 +33,10 @@ func TestAPartitionHeals(t *testing.T) {
 		c.found("c1", "c2", "c3")
 		c.write(0)
 		old := c.leader()
-		reign, err := old.Leadership(t.Context())
+		leads, err := old.Leadership(t.Context())
 		must(t, err)
 		c.each(old.ID(), how)
-		<-reign.Done()
+		<-leads.Done()
 		if _, err := old.Propose(t.Context(), setProject(7)); err == nil {
 			t.Error("a leader without a majority writes")
 		}
@@ -352,6 +352,6 @@ func TestACallerGivesUp(t *testing.T) {
 		t.Errorf("read: %v", err)
 	}
 	if _, err := c.nodes[c.follower()].Leadership(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("reign: %v", err)
+		t.Errorf("lead: %v", err)
 	}
 }

@@ -42,8 +42,8 @@ type Node struct {
 	mu      sync.Mutex
 	serving bool              // raft runs: the node is in a cluster
 	layer   *layer            // nil until then
-	reign   *reign            // nil while it does not lead
-	turned  chan struct{}     // closed when reign changes
+	leading *leadership       // nil while it does not lead
+	turned  chan struct{}     // closed when leading changes
 	reports map[string]report // what other nodes said last, by member
 	err     error             // why it failed
 	failed  chan struct{}
@@ -335,7 +335,7 @@ func (n *Node) shut() (err error) {
 		if n.raft != nil {
 			<-n.halted
 		}
-		n.crown(nil)
+		n.setLeadership(nil)
 		if n.transport != nil {
 			n.transport.Close()
 		}

@@ -73,10 +73,10 @@ func TestAnotherLeads(t *testing.T) {
 			i++
 		}
 		old := c.leader()
-		reign, err := old.Leadership(t.Context())
+		leads, err := old.Leadership(t.Context())
 		must(t, err)
 		c.stop(old.ID())
-		<-reign.Done()
+		<-leads.Done()
 		c.write(i)
 		i++
 		c.restart(old.ID())

@@ -132,7 +132,7 @@ func (n *Node) report(a ask) report {
 	}
 	n.mu.Lock()
 	serving := n.serving
-	r.Leads = n.reign != nil
+	r.Leads = n.leading != nil
 	n.mu.Unlock()
 	if !serving {
 		return r

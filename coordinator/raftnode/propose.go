@@ -242,7 +242,7 @@ func (n *Node) translate(err error) error {
 }
 
 // Read implements replica.Replica. Everything that this node acknowledged is in its
-// snapshot already, what others did before is since the reign began, and that
+// snapshot already, what others did before is since its leadership began, and that
 // nobody does now is what the others are asked for.
 func (n *Node) Read(ctx context.Context) (*state.Snapshot, error) {
 	done := make(chan error, 1)

@@ -1,8 +1,8 @@
 // Package journal keeps what a replica must not forget: the entries of its log,
-// its votes, and a mark of how far the log once reached. It exists because a log
-// that loses or changes an entry without saying so makes a majority of liars: each
-// entry has its checksum, all are checked when a journal is opened and again when
-// they are read, and a log that ends before its mark is refused.
+// its votes, and a high-water mark of how far the log once reached. It exists
+// because a log that loses or changes an entry without saying so makes a majority of
+// liars: each entry has its checksum, all are checked when a journal is opened and
+// again when they are read, and a log that ends before its high-water mark is refused.
 //
 // It is not a database: entries are appended, read by index, and dropped at both
 // ends.

@@ -16,7 +16,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		parseSlot(b)
-		parseMark(b)
+		parseHighWater(b)
 		h, err := parseHead(b)
 		if err != nil {
 			return

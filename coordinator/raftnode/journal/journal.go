@@ -24,9 +24,9 @@ type Journal struct {
 	fail  *failure
 
 	writing sync.Mutex // one writer at a time; taken before mu
-	marks   *slots
-	mark    mark
-	marked  time.Time // when the mark was last forced
+	slots   *slots
+	high    highWater
+	forced  time.Time // when it was last forced
 	buf     []byte
 
 	mu       sync.RWMutex // guards what readers see
@@ -55,9 +55,9 @@ func (j *Journal) load() error {
 	if err != nil {
 		return err
 	}
-	j.marks = s
+	j.slots = s
 	if value != nil {
-		if j.mark, err = parseMark(value); err != nil {
+		if j.high, err = parseHighWater(value); err != nil {
 			return fmt.Errorf("%s: %w", s.path, err)
 		}
 	}
@@ -80,7 +80,7 @@ func (j *Journal) load() error {
 }
 
 // loadSegment checks a segment. Only the last can have been being written when
-// the process ended, and only behind the mark.
+// the process ended, and only behind the high-water mark.
 func (j *Journal) loadSegment(first uint64, last bool) error {
 	f, err := j.open(segmentPath(j.dir, first), os.O_RDWR)
 	if err != nil {
@@ -97,7 +97,7 @@ func (j *Journal) loadSegment(first uint64, last bool) error {
 		return nil
 	case !errors.Is(err, errTorn) || !last:
 		return err
-	case s.next() <= j.mark.last:
+	case s.next() <= j.high.last:
 		return fmt.Errorf("%w; it was written and acknowledged", err)
 	case len(s.ends) == 0: // the segment itself was being made, or has nothing yet
 		j.segments = j.segments[:len(j.segments)-1]
@@ -134,11 +134,11 @@ func (j *Journal) Missing(snapshot uint64) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
 	last := max(j.last(), snapshot)
-	if snapshot < j.mark.base {
-		return fmt.Errorf("%w: the newest snapshot has index %d, and entries up to %d rest in one", ErrLost, snapshot, j.mark.base)
+	if snapshot < j.high.base {
+		return fmt.Errorf("%w: the newest snapshot has index %d, and entries up to %d rest in one", ErrLost, snapshot, j.high.base)
 	}
-	if last < j.mark.last {
-		return fmt.Errorf("%w: the log in %s ends with entry %d, and entry %d was acknowledged from here", ErrLost, j.dir, last, j.mark.last)
+	if last < j.high.last {
+		return fmt.Errorf("%w: the log in %s ends with entry %d, and entry %d was acknowledged from here", ErrLost, j.dir, last, j.high.last)
 	}
 	if j.first > snapshot+1 {
 		return fmt.Errorf("%w: entries from %d to %d", ErrLost, snapshot+1, j.first-1)
@@ -154,10 +154,10 @@ func (j *Journal) Rest(snapshot uint64) error {
 	if err := j.fail.check(); err != nil {
 		return err
 	}
-	if snapshot <= j.mark.base {
+	if snapshot <= j.high.base {
 		return nil
 	}
-	if err := j.setMark(mark{last: j.mark.last, base: snapshot}, true); err != nil {
+	if err := j.setHighWater(highWater{last: j.high.last, base: snapshot}, true); err != nil {
 		return j.fail.set(err)
 	}
 	return nil
@@ -226,12 +226,12 @@ func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var errs []error
-	if j.marks != nil {
-		errs = append(errs, j.marks.file.Sync(), j.marks.file.Close())
+	if j.slots != nil {
+		errs = append(errs, j.slots.file.Sync(), j.slots.file.Close())
 	}
 	for _, s := range j.segments {
 		errs = append(errs, s.file.Close())
 	}
-	j.segments, j.marks = nil, nil
+	j.segments, j.slots = nil, nil
 	return errors.Join(errs...)
 }

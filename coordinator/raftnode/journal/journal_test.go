@@ -221,7 +221,7 @@ func TestAFlippedByteIsNeverBelieved(t *testing.T) {
 	check(t, open(t, dir), 1, 40, one)
 }
 
-// A tail that is cut loses entries that were acknowledged: the mark knows.
+// A tail that is cut loses entries that were acknowledged: the high-water mark knows.
 func TestALostTailIsMissed(t *testing.T) {
 	for cut := 1; cut < 200; cut += 7 {
 		dir := full(t)
@@ -304,7 +304,7 @@ func TestWhatIsNotThereIsMissed(t *testing.T) {
 	must(t, j.Close())
 	must(t, os.Remove(filepath.Join(dir, "mark")))
 	if _, err := journal.Open(dir, journal.Options{}); !errors.Is(err, journal.ErrLost) {
-		t.Errorf("the mark is gone: %v", err)
+		t.Errorf("the high-water mark is gone: %v", err)
 	}
 }
 

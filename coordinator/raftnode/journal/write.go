@@ -69,7 +69,7 @@ func (j *Journal) store(logs []*raft.Log) error {
 	j.mu.Lock()
 	s.ends = append(s.ends, ends...)
 	j.mu.Unlock()
-	return j.setMark(mark{last: first + uint64(len(logs)) - 1, base: j.mark.base}, false)
+	return j.setHighWater(highWater{last: first + uint64(len(logs)) - 1, base: j.high.base}, false)
 }
 
 // begin makes the first segment of an empty log. What is before rests in a
@@ -78,7 +78,7 @@ func (j *Journal) begin(first uint64) error {
 	if err := j.dropAll(); err != nil {
 		return err
 	}
-	if err := j.setMark(mark{last: first - 1, base: max(j.mark.base, first-1)}, true); err != nil {
+	if err := j.setHighWater(highWater{last: first - 1, base: max(j.high.base, first-1)}, true); err != nil {
 		return err
 	}
 	s, err := create(j.open, j.dir, first)
@@ -105,7 +105,7 @@ func (j *Journal) DeleteRange(from, to uint64) error {
 	var err error
 	switch {
 	case from <= j.first && to >= last:
-		if err = j.setMark(mark{last: min(j.mark.last, j.first-1), base: j.mark.base}, true); err == nil {
+		if err = j.setHighWater(highWater{last: min(j.high.last, j.first-1), base: j.high.base}, true); err == nil {
 			err = j.dropAll()
 		}
 	case from <= j.first:
@@ -135,10 +135,10 @@ func (j *Journal) dropFront(first uint64) error {
 	return syncDir(j.dir)
 }
 
-// dropBack takes back entries that were never committed. The mark goes first: the
+// dropBack takes back entries that were never committed. The high-water mark goes first: the
 // log may end here from now on.
 func (j *Journal) dropBack(from uint64) error {
-	if err := j.setMark(mark{last: min(j.mark.last, from-1), base: j.mark.base}, true); err != nil {
+	if err := j.setHighWater(highWater{last: min(j.high.last, from-1), base: j.high.base}, true); err != nil {
 		return err
 	}
 	j.mu.Lock()
@@ -155,7 +155,7 @@ func (j *Journal) dropBack(from uint64) error {
 }
 
 // dropAll removes the newest segment first: what a crash leaves has no gap, and is
-// not above the mark.
+// not above the high-water mark.
 func (j *Journal) dropAll() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -9,29 +9,29 @@ import (
 	"g2c/coordinator/replica"
 )
 
-// reign is a time in which this node leads.
-type reign struct {
+// leadership is a time in which this node leads.
+type leadership struct {
 	term uint64
 	ctx  context.Context
 	end  context.CancelFunc
 }
 
-// followLeadership makes and ends reigns. Raft may leave out a loss between two
+// followLeadership makes and ends leaderships. Raft may leave out a loss between two
 // gains, so a gain always begins anew.
 func (n *Node) followLeadership() {
-	defer n.crown(nil)
+	defer n.setLeadership(nil)
 	for {
 		select {
 		case <-n.stopped.Done():
 			return
 		case leads := <-n.raft.LeaderCh():
-			n.crown(nil)
+			n.setLeadership(nil)
 			// The term is asked for first: if it is still the same later, the barrier
 			// was in it.
 			term := n.raft.CurrentTerm()
 			if leads && n.catchUp() {
 				ctx, end := context.WithCancel(n.stopped)
-				n.crown(&reign{term, ctx, end})
+				n.setLeadership(&leadership{term, ctx, end})
 			}
 		}
 	}
@@ -48,33 +48,33 @@ func (n *Node) catchUp() bool {
 	return false
 }
 
-// crown replaces the reign and tells those who wait.
-func (n *Node) crown(r *reign) {
+// setLeadership replaces the leadership and tells those who wait.
+func (n *Node) setLeadership(r *leadership) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.reign == nil && r == nil {
+	if n.leading == nil && r == nil {
 		return
 	}
-	if n.reign != nil {
-		n.reign.end()
+	if n.leading != nil {
+		n.leading.end()
 	}
-	n.reign = r
+	n.leading = r
 	close(n.turned)
 	n.turned = make(chan struct{})
 }
 
-// leads is the reign; nil while this node does not lead.
-func (n *Node) leads() *reign {
+// leads is the leadership; nil while this node does not lead.
+func (n *Node) leads() *leadership {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.reign
+	return n.leading
 }
 
 // Leadership implements replica.Replica.
 func (n *Node) Leadership(ctx context.Context) (context.Context, error) {
 	for {
 		n.mu.Lock()
-		r, turned := n.reign, n.turned
+		r, turned := n.leading, n.turned
 		n.mu.Unlock()
 		if r != nil {
 			mine, end := context.WithCancel(ctx)
