@@ -24,7 +24,7 @@ import (
 
 // cluster is some nodes in this process, with a link between each two.
 type cluster struct {
-	t     *testing.T
+	t     testing.TB
 	certs string
 	dir   string
 
@@ -36,7 +36,7 @@ type cluster struct {
 	tune  func(*raftnode.Config)
 }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{
 		t: t, certs: t.TempDir(), dir: t.TempDir(), place: map[string]string{}, names: map[string]string{},
@@ -47,7 +47,7 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -310,7 +310,7 @@ func (c *cluster) same() {
 }
 
 // until waits for something that a node's status shows.
-func until(t *testing.T, what string, is func() bool) {
+func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -33,6 +33,8 @@ type Config struct {
 	Timing  Timing
 	Storage Storage
 	Level   int // newest level of commands it reads; a test plays an older release with it
+
+	disturb func(transport) transport // tests lose, delay and repeat raft's messages with it
 }
 
 // Timing is how long a node waits for others.

@@ -239,10 +239,7 @@ func TestAFullDiskStopsTheNode(t *testing.T) {
 		c.tune = func(k *raftnode.Config) {
 			left := room[k.ID]
 			left.Store(1 << 40)
-			k.Storage.Journal.OpenFile = func(path string, flag int) (journal.File, error) {
-				f, err := os.OpenFile(path, flag, 0o600)
-				return smallDisk{f, left}, err
-			}
+			k.Storage.Journal.Disk = disk{wrap: func(f journal.File) journal.File { return smallDisk{f, left} }}
 		}
 		c.found("c1", "c2", "c3")
 		c.write(0)

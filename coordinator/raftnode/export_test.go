@@ -1,5 +1,7 @@
 package raftnode
 
+import "github.com/hashicorp/raft"
+
 // Diverge changes the hashes that a node remembers, as if its state were another.
 func (n *Node) Diverge() {
 	n.machine.mu.Lock()
@@ -25,3 +27,17 @@ func (n *Node) Hang() (release func()) {
 
 // ConnectionsOfOne is how many connections to the API a certificate may have.
 const ConnectionsOfOne = connectionsOfOne
+
+// Transport is what raft sends with.
+type Transport = transport
+
+// Disturb puts a transport between raft and the network.
+func (c *Config) Disturb(with func(Transport) Transport) { c.disturb = with }
+
+// Turn has raft's main goroutine take up what waits for it, or is about to: it picks
+// at random.
+func (n *Node) Turn() {
+	for range 1000 {
+		n.raft.BootstrapCluster(raft.Configuration{}).Error()
+	}
+}

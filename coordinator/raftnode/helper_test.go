@@ -8,8 +8,23 @@ import (
 	"path/filepath"
 	"testing"
 
+	"g2c/coordinator/raftnode/journal"
 	"g2c/internal/pki"
 )
+
+// disk has files of a test.
+type disk struct {
+	journal.OS
+	wrap func(journal.File) journal.File
+}
+
+func (d disk) OpenFile(path string, flag int) (journal.File, error) {
+	f, err := d.OS.OpenFile(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	return d.wrap(f), nil
+}
 
 func setName(i int) string { return fmt.Sprint("p", i) }
 

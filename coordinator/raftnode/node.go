@@ -26,12 +26,13 @@ type Node struct {
 	machine *machine
 
 	raft      *raft.Raft
-	transport *raft.NetworkTransport
+	transport *accounting
 	journal   *journal.Journal
 	votes     *journal.Votes
 
 	proposals chan *proposal
-	reads     chan chan error
+	reads     chan read
+	acks      *acknowledgements
 
 	unknown int // looks in a row at which the leader did not know this node; watch's own
 
@@ -65,7 +66,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		return nil, errors.Join(err, closeListener(c.Listener))
 	}
 	n := &Node{
-		config: c, proposals: make(chan *proposal, maxBatch), reads: make(chan chan error, maxBatch),
+		config: c, proposals: make(chan *proposal, maxBatch), reads: make(chan read, maxBatch), acks: newAcknowledgements(),
 		turned: make(chan struct{}), reports: map[string]report{}, failed: make(chan struct{}),
 		halted: make(chan struct{}), closed: make(chan struct{}),
 	}
@@ -107,7 +108,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.serving = true
 	n.mu.Unlock()
 	n.work.Go(n.propose)
-	n.work.Go(n.read)
+	n.work.Go(n.confirmReads)
 	n.work.Go(n.followLeadership)
 	n.work.Go(n.watch)
 	return nil
@@ -159,15 +160,13 @@ func (n *Node) startRaft() error {
 	}
 	self := n.dir.id.member()
 	l := &layer{config: &n.config, self: self, cluster: n.dir.id.Cluster, queue: newQueue(n.config.Listener.Addr())}
-	n.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:  l,
-		MaxPool: 3,
-		Timeout: n.config.Timing.Transfer,
-		Logger:  logger,
-		// With more than one in flight, raft's pipeline waits for ever on a connection
-		// that went silent after its consumer has gone.
-		MaxRPCsInFlight: 1,
+	var t transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: l, MaxPool: 3, Timeout: n.config.Timing.Transfer, Logger: logger, MaxRPCsInFlight: 1,
 	})
+	if n.config.disturb != nil {
+		t = n.config.disturb(t)
+	}
+	n.transport = &accounting{t, n.acks}
 	if err := n.found(store); err != nil {
 		return err
 	}

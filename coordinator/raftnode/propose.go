@@ -241,69 +241,6 @@ func (n *Node) translate(err error) error {
 	return fault.New(fault.ErrUnavailable, "%w: %w", ErrUncertain, err).WithHint("repeat it under the same request id")
 }
 
-// Read implements replica.Replica. Everything that this node acknowledged is in its
-// snapshot already, what others did before is since its leadership began, and that
-// nobody does now is what the others are asked for.
-func (n *Node) Read(ctx context.Context) (*state.Snapshot, error) {
-	done := make(chan error, 1)
-	select {
-	case n.reads <- done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-n.failed:
-		return nil, replica.ErrClosed
-	}
-	select {
-	case err := <-done:
-		return n.Snapshot(), err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-n.failed:
-		return nil, replica.ErrClosed
-	}
-}
-
-// read answers all reads that wait with one question to the other nodes.
-func (n *Node) read() {
-	for {
-		var waiting []chan error
-		select {
-		case r := <-n.reads:
-			waiting = append(waiting, r)
-		case <-n.stopped.Done():
-			return
-		}
-		for more := true; more; {
-			select {
-			case r := <-n.reads:
-				waiting = append(waiting, r)
-			default:
-				more = false
-			}
-		}
-		err := n.verify()
-		for _, r := range waiting {
-			r <- err
-		}
-	}
-}
-
-func (n *Node) verify() error {
-	r := n.leads()
-	if r == nil {
-		return n.refusal()
-	}
-	err := n.await(n.raft.VerifyLeader())
-	switch {
-	case errors.Is(err, raft.ErrRaftShutdown):
-		return replica.ErrClosed
-	case err != nil || r.ctx.Err() != nil || n.raft.CurrentTerm() != r.term:
-		// A later term of this node may have begun, and its barrier not have passed.
-		return n.notLeader()
-	}
-	return nil
-}
-
 // errNoSuchPeer is a name that no member has.
 func errNoSuchPeer(id string) error {
 	return fault.New(fault.ErrNotFound, "%w", fmt.Errorf("no coordinator %q in the cluster", id))

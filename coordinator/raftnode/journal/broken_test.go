@@ -54,10 +54,7 @@ func TestADiskThatFails(t *testing.T) {
 		told := 0
 		o := journal.Options{
 			SegmentBytes: 200, Failed: func(error) { told++ },
-			OpenFile: func(path string, flag int) (journal.File, error) {
-				f, err := os.OpenFile(path, flag, 0o600)
-				return frail{f, calls}, err
-			},
+			Disk: disk{wrap: func(f *os.File) journal.File { return frail{f, calls} }},
 		}
 		j, err := journal.Open(dir, o)
 		must(t, err)

@@ -11,19 +11,18 @@ type Options struct {
 	// SegmentBytes is after how many bytes a new segment begins; 0 for 64 MiB. A
 	// segment is what compaction frees at a time.
 	SegmentBytes int64
-	// OpenFile opens files instead of os.OpenFile; tests let it fail.
-	OpenFile func(path string, flag int) (File, error)
+	// Disk is where files are; OS if nil. Tests let one fail.
+	Disk Disk
 	// Failed is told once when a journal breaks.
 	Failed func(error)
 }
 
-type opener func(path string, flag int) (File, error)
-
-func (o Options) opener() opener {
-	if o.OpenFile != nil {
-		return o.OpenFile
+// On is the disk that was chosen.
+func (o Options) On() Disk {
+	if o.Disk != nil {
+		return o.Disk
 	}
-	return func(path string, flag int) (File, error) { return os.OpenFile(path, flag, 0o600) }
+	return OS{}
 }
 
 // failure remembers the first failed write.

@@ -19,7 +19,7 @@ const defaultSegmentBytes = 64 << 20
 // Journal is a replica's log. It implements raft.LogStore.
 type Journal struct {
 	dir   string
-	open  opener
+	disk  Disk
 	limit int64
 	fail  *failure
 
@@ -37,11 +37,11 @@ type Journal struct {
 // Open opens the journal in a folder and checks every entry. What a crash left of
 // a last write is dropped; any other damage is an error that names the place.
 func Open(dir string, o Options) (*Journal, error) {
-	j := &Journal{dir: dir, open: o.opener(), limit: o.SegmentBytes, fail: &failure{tell: o.Failed}}
+	j := &Journal{dir: dir, disk: o.On(), limit: o.SegmentBytes, fail: &failure{tell: o.Failed}}
 	if j.limit == 0 {
 		j.limit = defaultSegmentBytes
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := j.disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
 	if err := j.load(); err != nil {
@@ -51,7 +51,7 @@ func Open(dir string, o Options) (*Journal, error) {
 }
 
 func (j *Journal) load() error {
-	s, value, err := openSlots(j.open, filepath.Join(j.dir, "mark"))
+	s, value, err := openSlots(j.disk, filepath.Join(j.dir, "mark"))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (j *Journal) load() error {
 // loadSegment checks a segment. Only the last can have been being written when
 // the process ended, and only behind the high-water mark.
 func (j *Journal) loadSegment(first uint64, last bool) error {
-	f, err := j.open(segmentPath(j.dir, first), os.O_RDWR)
+	f, err := j.disk.OpenFile(segmentPath(j.dir, first), os.O_RDWR)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (j *Journal) loadSegment(first uint64, last bool) error {
 		return fmt.Errorf("%w; it was written and acknowledged", err)
 	case len(s.ends) == 0: // the segment itself was being made, or has nothing yet
 		j.segments = j.segments[:len(j.segments)-1]
-		return errors.Join(f.Close(), os.Remove(s.path), syncDir(j.dir))
+		return errors.Join(f.Close(), j.disk.Remove(s.path), j.disk.SyncDir(j.dir))
 	}
 	return s.cut(s.next())
 }

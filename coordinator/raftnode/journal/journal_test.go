@@ -33,10 +33,21 @@ type lazy struct{ *os.File }
 
 func (lazy) Sync() error { return nil }
 
-var options = journal.Options{SegmentBytes: 300, OpenFile: func(path string, flag int) (journal.File, error) {
+var options = journal.Options{SegmentBytes: 300, Disk: disk{wrap: func(f *os.File) journal.File { return lazy{f} }}}
+
+// disk has files of a test.
+type disk struct {
+	journal.OS
+	wrap func(*os.File) journal.File
+}
+
+func (d disk) OpenFile(path string, flag int) (journal.File, error) {
 	f, err := os.OpenFile(path, flag, 0o600)
-	return lazy{f}, err
-}}
+	if err != nil {
+		return nil, err
+	}
+	return d.wrap(f), nil
+}
 
 func open(t *testing.T, dir string) *journal.Journal {
 	t.Helper()

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -30,16 +28,6 @@ const (
 	segmentHead  = len(segmentMagic) + 8 + 4
 )
 
-// File is what a journal needs of a file.
-type File interface {
-	io.ReaderAt
-	io.WriterAt
-	io.Closer
-	Sync() error
-	Truncate(size int64) error
-	Stat() (fs.FileInfo, error)
-}
-
 func segmentPath(dir string, first uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("log-%020d", first))
 }
@@ -62,9 +50,9 @@ func (s *segment) begin(index uint64) int64 {
 }
 
 // create makes an empty segment that is there after a crash.
-func create(open opener, dir string, first uint64) (*segment, error) {
+func create(disk Disk, dir string, first uint64) (*segment, error) {
 	s := &segment{path: segmentPath(dir, first), first: first}
-	f, err := open(s.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	f, err := disk.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +61,7 @@ func create(open opener, dir string, first uint64) (*segment, error) {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = disk.SyncDir(dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -145,12 +133,4 @@ func (s *segment) cut(from uint64) error {
 	}
 	s.ends = s.ends[:from-s.first]
 	return s.file.Sync()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // slots is a small file that is overwritten in place: two copies of a value, so
@@ -29,15 +30,18 @@ const (
 
 // openSlots opens a file of slots and returns its value; nil if it is new. Which
 // files must exist is for the caller to know.
-func openSlots(open opener, path string) (*slots, []byte, error) {
+func openSlots(disk Disk, path string) (*slots, []byte, error) {
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
-	f, err := open(path, os.O_RDWR|os.O_CREATE)
+	f, err := disk.OpenFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &slots{file: f, path: path}
 	if fresh {
+		if err := disk.SyncDir(filepath.Dir(path)); err != nil {
+			return nil, nil, errors.Join(err, f.Close())
+		}
 		return s, nil, nil
 	}
 	b := make([]byte, 2*slotBytes)

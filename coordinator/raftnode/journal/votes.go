@@ -25,7 +25,7 @@ var errNoValue = errors.New("not found")
 // are the caller's to notice: see Empty.
 func OpenVotes(dir string, o Options) (*Votes, error) {
 	v := &Votes{fail: &failure{tell: o.Failed}, values: map[string][]byte{}}
-	s, value, err := openSlots(o.opener(), filepath.Join(dir, "votes"))
+	s, value, err := openSlots(o.On(), filepath.Join(dir, "votes"))
 	if err != nil {
 		return nil, err
 	}

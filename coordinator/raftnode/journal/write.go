@@ -2,7 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/hashicorp/raft"
 )
@@ -38,7 +37,7 @@ func (j *Journal) store(logs []*raft.Log) error {
 	}
 	s := j.segments[len(j.segments)-1]
 	if s.end() >= j.limit {
-		next, err := create(j.open, j.dir, first)
+		next, err := create(j.disk, j.dir, first)
 		if err != nil {
 			return err
 		}
@@ -81,7 +80,7 @@ func (j *Journal) begin(first uint64) error {
 	if err := j.setHighWater(highWater{last: first - 1, base: max(j.high.base, first-1)}, true); err != nil {
 		return err
 	}
-	s, err := create(j.open, j.dir, first)
+	s, err := create(j.disk, j.dir, first)
 	if err != nil {
 		return err
 	}
@@ -132,7 +131,7 @@ func (j *Journal) dropFront(first uint64) error {
 			return err
 		}
 	}
-	return syncDir(j.dir)
+	return j.disk.SyncDir(j.dir)
 }
 
 // dropBack takes back entries that were never committed. The high-water mark goes first: the
@@ -148,7 +147,7 @@ func (j *Journal) dropBack(from uint64) error {
 			return err
 		}
 	}
-	if err := syncDir(j.dir); err != nil {
+	if err := j.disk.SyncDir(j.dir); err != nil {
 		return err
 	}
 	return j.segments[len(j.segments)-1].cut(from)
@@ -165,7 +164,7 @@ func (j *Journal) dropAll() error {
 		}
 	}
 	j.first = 0
-	return syncDir(j.dir)
+	return j.disk.SyncDir(j.dir)
 }
 
 // remove is called with mu held.
@@ -175,5 +174,5 @@ func (j *Journal) remove(i int) error {
 	if err := s.file.Close(); err != nil {
 		return err
 	}
-	return os.Remove(s.path)
+	return j.disk.Remove(s.path)
 }
