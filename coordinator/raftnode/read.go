@@ -2,7 +2,6 @@ package raftnode
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -54,24 +53,23 @@ func (n *Node) Read(ctx context.Context) (*state.Snapshot, error) {
 // confirmReads answers reads as members acknowledge this node's term. All reads that
 // wait share the questions.
 func (n *Node) confirmReads() {
-	c := confirmation{node: n, asked: make(chan error, 1)}
+	c := confirmation{node: n}
 	for {
 		n.mu.Lock()
 		turned := n.turned
 		n.mu.Unlock()
-		var late <-chan time.Time
-		if len(c.waiting) > 0 {
-			late = time.After(n.config.Timing.Heartbeat)
+		reads, late := n.reads, (<-chan time.Time)(nil)
+		if len(c.waiting) > 0 { // those that come meanwhile share the next question
+			reads, late = nil, time.After(n.config.Timing.Heartbeat)
 		}
 		select {
-		case r := <-n.reads:
+		case r := <-reads:
 			c.waiting = append(c.waiting, r)
 			c.gather()
 		case <-n.acks.moved:
 		case <-turned: // those who waited for the old leadership wait in vain
-		case <-late: // voters may have become fewer, which no answer says
-		case err := <-c.asked:
-			c.answered(err)
+		case <-late: // a question was lost, or voters became fewer, which no answer says
+			c.askedAt = time.Time{}
 		case <-n.stopped.Done():
 			return
 		}
@@ -79,13 +77,14 @@ func (n *Node) confirmReads() {
 	}
 }
 
-// confirmation is the reads that wait, and the question on its way for them.
+// confirmation is the reads that wait, and who asks the voters for them.
 type confirmation struct {
 	node    *Node
 	waiting []read
-	askedAt time.Time  // when the newest question was begun
-	asking  bool       // it has no answer yet
-	asked   chan error // its answer
+
+	leading *leadership // of the rest
+	askers  map[raft.ServerID]chan<- struct{}
+	askedAt time.Time // reads that began before need no further question
 }
 
 // gather takes in what else waits already.
@@ -105,9 +104,9 @@ func (c *confirmation) settle() {
 	if len(c.waiting) == 0 {
 		return
 	}
-	now := c.node.leads()
-	since := c.node.followedSince(now)
-	var rest []read
+	now, servers := c.node.leads(), c.node.servers()
+	since := c.node.followedSince(now, servers)
+	rest := c.waiting[:0]
 	unasked := false
 	for _, r := range c.waiting {
 		switch {
@@ -120,52 +119,72 @@ func (c *confirmation) settle() {
 			unasked = unasked || !r.began.Before(c.askedAt)
 		}
 	}
+	clear(c.waiting[len(rest):])
 	c.waiting = rest
-	if unasked && !c.asking {
-		c.ask()
+	if unasked {
+		c.ask(now, servers)
 	}
 }
 
-// ask has raft send a message to each member at once: what VerifyLeader decides does
-// not count, for it takes answers that were under way before it was called, and those
-// of learners. If raft is busy, members are asked no later than their next heartbeat.
-func (c *confirmation) ask() {
-	c.asking, c.askedAt = true, time.Now()
-	c.node.work.Go(func() { c.asked <- c.node.await(c.node.raft.VerifyLeader()) })
-}
-
-// answered ends the reads of a question that found this node to lead no more.
-func (c *confirmation) answered(err error) {
-	c.asking = false
-	if err == nil {
-		return
+// ask has each other voter asked at once. Raft's VerifyLeader would do as well, by way
+// of raft's main goroutine, which waits for the disk.
+func (c *confirmation) ask(l *leadership, servers []raft.Server) {
+	if c.leading != l {
+		c.leading, c.askers = l, map[raft.ServerID]chan<- struct{}{}
 	}
-	if errors.Is(err, raft.ErrRaftShutdown) {
-		err = replica.ErrClosed
-	} else {
-		err = c.node.notLeader()
-	}
-	var rest []read
-	for _, r := range c.waiting {
-		if r.began.After(c.askedAt) {
-			rest = append(rest, r)
+	c.askedAt = time.Now()
+	self := raft.ServerID(c.node.dir.id.member().String())
+	for _, s := range servers {
+		if s.Suffrage != raft.Voter || s.ID == self {
 			continue
 		}
-		r.done <- err
+		if c.askers[s.ID] == nil {
+			questions := make(chan struct{}, 1) // one waits while another is answered
+			c.askers[s.ID] = questions
+			c.node.work.Go(func() { c.node.askVoter(l, s, questions) })
+		}
+		select {
+		case c.askers[s.ID] <- struct{}{}:
+		default:
+		}
 	}
-	c.waiting = rest
+}
+
+// askVoter sends a voter the message that raft sends it as a heartbeat, once for each
+// question, until a leadership ends. That is a message of the only leader that its
+// term ever has.
+func (n *Node) askVoter(l *leadership, s raft.Server, questions <-chan struct{}) {
+	id := n.dir.id.member()
+	address := n.transport.EncodePeer(raft.ServerID(id.String()), n.transport.LocalAddr())
+	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id.String()), Addr: address}
+	for {
+		select {
+		case <-questions:
+		case <-l.ctx.Done():
+			return
+		}
+		q := raft.AppendEntriesRequest{RPCHeader: header, Term: l.term, Leader: address}
+		if n.transport.AppendEntries(s.ID, s.Address, &q, new(raft.AppendEntriesResponse)) == nil {
+			continue
+		}
+		select { // raft's own heartbeats go on
+		case <-time.After(n.config.Timing.Heartbeat / 10):
+		case <-l.ctx.Done():
+			return
+		}
+	}
 }
 
 // followedSince is a time at which or after which a majority of the voters followed
 // this leadership; the zero time if it is over. The voters are those of the newest
 // configuration in this node's log: it and that of the next leader differ by one
 // member at most, so that their majorities share one.
-func (n *Node) followedSince(l *leadership) time.Time {
+func (n *Node) followedSince(l *leadership, servers []raft.Server) time.Time {
 	if l == nil {
 		return time.Time{}
 	}
 	now := time.Now()
-	since := n.acks.since(l.term, n.servers(), raft.ServerID(n.dir.id.member().String()), now)
+	since := n.acks.since(l.term, servers, raft.ServerID(n.dir.id.member().String()), now)
 	// After now was taken: this node took no part in a later term until then.
 	if n.raft.State() != raft.Leader || n.raft.CurrentTerm() != l.term {
 		return time.Time{}
