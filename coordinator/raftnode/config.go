@@ -55,7 +55,8 @@ type Storage struct {
 	Free          func(dir string) (int64, error) // how much is free
 	SnapshotBytes int64                           // a log of more is compacted
 	SnapshotEvery uint64                          // and one of more entries since the last snapshot
-	Trailing      uint64                          // entries kept behind a snapshot, for nodes a little behind
+	Trailing      uint64                          // entries kept before a snapshot, for nodes a little behind
+	TrailingBytes int64                           // and bytes of them at most, beside one segment of the journal
 	Journal       journal.Options
 }
 
@@ -84,6 +85,7 @@ func DefaultStorage() Storage {
 		SnapshotBytes: 256 << 20,
 		SnapshotEvery: 16 << 10,
 		Trailing:      4 << 10,
+		TrailingBytes: 64 << 20,
 	}
 }
 

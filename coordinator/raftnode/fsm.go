@@ -20,6 +20,7 @@ type machine struct {
 	state *state.State
 	sick  error                     // an entry that could not be read: nothing after it is applied
 	began atomic.Pointer[time.Time] // when it began to apply what it still applies
+	entry atomic.Uint64             // of raft's log: the last that it applied
 
 	mu       sync.Mutex
 	snapshot *state.Snapshot
@@ -71,6 +72,7 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 			continue
 		}
 		results[i], marks = m.apply(entries, marks)
+		m.entry.Store(l.Index)
 	}
 	m.publish(marks)
 	return results
@@ -147,7 +149,7 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 
 // Restore implements raft.FSM.
 func (m *machine) Restore(r io.ReadCloser) error {
-	s, err := readState(r)
+	s, err := state.Decode(r) // which holds it to its invariants
 	if err := errors.Join(err, r.Close()); err != nil {
 		return err
 	}
@@ -159,22 +161,14 @@ func (m *machine) Restore(r io.ReadCloser) error {
 	return nil
 }
 
-// readState reads a snapshot and holds it to its invariants.
-func readState(r io.Reader) (*state.State, error) {
-	s, err := state.Decode(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Check(); err != nil {
-		return nil, fmt.Errorf("%w: %w", state.ErrCorrupt, err)
-	}
-	return s, nil
-}
-
 type frozen struct{ *state.Snapshot }
 
 // Persist implements raft.FSMSnapshot.
 func (f frozen) Persist(sink raft.SnapshotSink) error {
+	if k, ok := sink.(*snapshotSink); ok {
+		h := f.Hash()
+		k.want = &h
+	}
 	if err := f.Encode(sink); err != nil {
 		return errors.Join(err, sink.Cancel())
 	}

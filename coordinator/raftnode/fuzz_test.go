@@ -45,12 +45,16 @@ func FuzzMessages(f *testing.F) {
 		}
 		f.Add(b.Bytes())
 	}
+	f.Add([]byte(`{"Version":1,"ID":"1-2-3","Index":2,"Term":1,"Size":9,"CRC":"AAAAAAAAAAA="}`))
 	f.Add([]byte(`{"format":1,"name":"c1","birth":"0123456789abcdef","sum":"00"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		readFrame(bytes.NewReader(b), &greeting{})
 		readFrame(bytes.NewReader(b), &ask{})
 		readFrame(bytes.NewReader(b), &report{})
 		parseMember(string(b))
+		if m, err := parseMeta(b, "1-2-3"); err == nil && (m.ID != "1-2-3" || m.Index == 0) {
+			t.Error("another snapshot's meta.json is believed")
+		}
 		if i, err := parseIdentity(b); err == nil && i.Sum != i.sum() {
 			t.Error("an identity without its sum is believed")
 		}

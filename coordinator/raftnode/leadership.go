@@ -134,5 +134,8 @@ func (n *Node) Status() replica.Status {
 		s.Peers = append(s.Peers, p)
 	}
 	sortPeers(s.Peers)
+	if n.uncompacted != nil {
+		s.Uncompacted = n.uncompacted.Error()
+	}
 	return s
 }

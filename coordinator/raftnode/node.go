@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"path/filepath"
 	"sync"
@@ -28,6 +29,7 @@ type Node struct {
 	raft      *raft.Raft
 	transport *accounting
 	journal   *journal.Journal
+	snapshots *snapshots
 	votes     *journal.Votes
 
 	proposals chan *proposal
@@ -40,17 +42,18 @@ type Node struct {
 	stop    context.CancelFunc // ends the goroutines of work
 	stopped context.Context
 
-	mu      sync.Mutex
-	serving bool              // raft runs: the node is in a cluster
-	layer   *layer            // nil until then
-	leading *leadership       // nil while it does not lead
-	turned  chan struct{}     // closed when leading changes
-	reports map[string]report // what other nodes said last, by member
-	err     error             // why it failed
-	failed  chan struct{}
-	halted  chan struct{} // raft runs no more
-	closing sync.Once
-	closed  chan struct{}
+	mu          sync.Mutex
+	serving     bool              // raft runs: the node is in a cluster
+	layer       *layer            // nil until then
+	leading     *leadership       // nil while it does not lead
+	turned      chan struct{}     // closed when leading changes
+	reports     map[string]report // what other nodes said last, by member
+	err         error             // why it failed
+	uncompacted error             // why the log could not be compacted last; nil if it could
+	failed      chan struct{}
+	halted      chan struct{} // raft runs no more
+	closing     sync.Once
+	closed      chan struct{}
 }
 
 var (
@@ -118,6 +121,7 @@ func (n *Node) open(ctx context.Context) error {
 // once promised.
 func (n *Node) openStores() error {
 	o := n.config.Storage.Journal
+	o.TrailingBytes = n.config.Storage.TrailingBytes
 	o.Failed = func(err error) { n.fail(fmt.Errorf("%w: %w", ErrDisk, err)) }
 	dir := filepath.Join(n.dir.path, "log")
 	var err error
@@ -126,6 +130,16 @@ func (n *Node) openStores() error {
 	}
 	if n.votes, err = journal.OpenVotes(dir, o); err != nil {
 		return onDisk("open the votes", err)
+	}
+	n.snapshots, err = openSnapshots(n.dir.path, &snapshots{
+		disk: o.On(), journal: n.journal, log: n.config.Log, room: n.room,
+		broken: func(err error) { n.fail(fmt.Errorf("%w: write a snapshot: %w", ErrDisk, err)) },
+	})
+	if err == nil {
+		err = n.snapshots.align()
+	}
+	if err != nil {
+		return onDisk("open the snapshots", err)
 	}
 	if n.dir.id.Started && n.votes.Empty() {
 		return onDisk("open the votes", fmt.Errorf("%w: %s", journal.ErrLost, dir))
@@ -142,22 +156,8 @@ func onDisk(what string, err error) error {
 	return fault.New(fault.ErrUnavailable, "%s: %w", what, err)
 }
 
-func (n *Node) startRaft() error {
+func (n *Node) startRaft() (err error) {
 	logger := raftLogger(n.config.Log)
-	files, err := raft.NewFileSnapshotStoreWithLogger(n.dir.path, 2, logger)
-	if err != nil {
-		return fault.New(fault.ErrUnavailable, "open the snapshots: %w", err)
-	}
-	store := &snapshots{files, n.journal, func(err error) { n.fail(fmt.Errorf("%w: write a snapshot: %w", ErrDisk, err)) }}
-	var newest uint64
-	if all, err := store.List(); err != nil {
-		return err
-	} else if len(all) > 0 {
-		newest = all[0].Index
-	}
-	if err := n.journal.Missing(newest); err != nil {
-		return onDisk("open the log", err)
-	}
 	self := n.dir.id.member()
 	l := &layer{config: &n.config, self: self, cluster: n.dir.id.Cluster, queue: newQueue(n.config.Listener.Addr())}
 	var t transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
@@ -167,7 +167,7 @@ func (n *Node) startRaft() error {
 		t = n.config.disturb(t)
 	}
 	n.transport = &accounting{t, n.acks}
-	if err := n.found(store); err != nil {
+	if err := n.found(n.snapshots); err != nil {
 		return err
 	}
 	if n.votes.Empty() { // so that votes that are gone later are missed
@@ -178,7 +178,7 @@ func (n *Node) startRaft() error {
 	if err := n.dir.started(); err != nil {
 		return err
 	}
-	n.raft, err = raft.NewRaft(n.raftConfig(self), n.machine, n.journal, n.votes, store, n.transport)
+	n.raft, err = raft.NewRaft(n.raftConfig(self), n.machine, &logStore{n.journal, n.fail}, n.votes, n.snapshots, n.transport)
 	if err != nil {
 		return fault.New(fault.ErrData, "start raft: %w", err).WithHint("%s", replaceHint)
 	}
@@ -244,8 +244,7 @@ func (n *Node) raftConfig(self member) *raft.Config {
 	c.Logger = raftLogger(n.config.Log)
 	t := n.config.Timing
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout, c.CommitTimeout = t.Heartbeat, t.Election, t.Lease, t.Commit
-	c.SnapshotThreshold = n.config.Storage.SnapshotEvery
-	c.SnapshotInterval = 30 * time.Second
+	c.SnapshotThreshold = math.MaxUint64 // compaction decides
 	c.TrailingLogs = n.config.Storage.Trailing
 	c.NoLegacyTelemetry = true
 	return c

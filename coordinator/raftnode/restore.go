@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
 	"g2c/coordinator/raftnode/journal"
+	"g2c/coordinator/state"
 	"g2c/internal/fault"
 )
 
@@ -21,7 +22,7 @@ func Restore(dir, name, address string, backup io.Reader) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fault.New(fault.ErrSpec, "restore: %s is not empty", dir).WithHint("name a new folder")
 	}
-	s, err := readState(backup)
+	s, err := state.Decode(backup)
 	if err != nil {
 		return fault.New(fault.ErrData, "restore: %w", err).WithHint("take another backup")
 	}
@@ -29,37 +30,29 @@ func Restore(dir, name, address string, backup io.Reader) error {
 	if err != nil {
 		return err
 	}
-	err = restoreInto(d, s.Encode)
+	err = restoreInto(d, journal.Options{}, s.Encode)
 	return errors.Join(err, d.close())
 }
 
-func restoreInto(d *dataDir, encode func(io.Writer) error) error {
+func restoreInto(d *dataDir, o journal.Options, encode func(io.Writer) error) error {
 	self := d.id.member()
 	place := self.address(d.id.Address)
 	logs := filepath.Join(d.path, "log")
-	j, err := journal.Open(logs, journal.Options{})
+	j, err := journal.Open(logs, o)
 	if err != nil {
 		return err
 	}
-	defer j.Close()
-	files, err := raft.NewFileSnapshotStoreWithLogger(d.path, 2, hclog.NewNullLogger())
+	store, err := openSnapshots(d.path, &snapshots{
+		disk: o.On(), journal: j, log: slog.New(slog.DiscardHandler), room: func() error { return nil }, broken: func(error) {},
+	})
 	if err != nil {
-		return err
+		return errors.Join(err, j.Close())
 	}
-	_, transport := raft.NewInmemTransport(place)
-	store := &snapshots{files, j, func(error) {}}
 	c := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(self.String()), Address: place, Suffrage: raft.Voter}}}
-	sink, err := store.Create(raft.SnapshotVersionMax, 1, 1, c, 1, transport)
-	if err != nil {
+	if err := errors.Join(store.take(c, encode), j.Close()); err != nil {
 		return err
 	}
-	if err := encode(sink); err != nil {
-		return errors.Join(err, sink.Cancel())
-	}
-	if err := sink.Close(); err != nil {
-		return err
-	}
-	votes, err := journal.OpenVotes(logs, journal.Options{})
+	votes, err := journal.OpenVotes(logs, o)
 	if err != nil {
 		return err
 	}
@@ -72,4 +65,16 @@ func restoreInto(d *dataDir, encode func(io.Writer) error) error {
 		return err
 	}
 	return d.started()
+}
+
+// take writes the snapshot that a log begins with.
+func (s *snapshots) take(c raft.Configuration, encode func(io.Writer) error) error {
+	sink, err := s.Create(raft.SnapshotVersionMax, 1, 1, c, 1, nil)
+	if err != nil {
+		return err
+	}
+	if err := encode(sink); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
 }

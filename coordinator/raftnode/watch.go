@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -14,7 +13,7 @@ import (
 func (n *Node) watch() {
 	tick := time.NewTicker(n.config.Timing.Watch)
 	defer tick.Stop()
-	w := &watcher{node: n, moved: time.Now()}
+	w := &watcher{node: n, moved: time.Now(), compaction: compaction{node: n, ended: make(chan error, 1)}}
 	for {
 		n.visit()
 		w.look()
@@ -30,12 +29,11 @@ func (n *Node) watch() {
 
 // watcher remembers what was seen last.
 type watcher struct {
-	node     *Node
-	applied  uint64
-	moved    time.Time // when applied last changed
-	snapshot uint64
-	compacts atomic.Bool
-	warned   time.Time
+	node       *Node
+	applied    uint64
+	moved      time.Time // when applied last changed
+	warned     time.Time
+	compaction compaction
 }
 
 // soon is how long before its certificate ends a node speaks of it, hourly.
@@ -51,27 +49,9 @@ func (w *watcher) look() {
 		n.fail(ErrRemoved) // raft stops a leader that was removed
 		return
 	}
-	free, err := n.config.Storage.Free(n.dir.path)
-	if err != nil {
-		n.fail(fmt.Errorf("%w: ask how much is free on %s: %w", ErrDisk, n.dir.path, err))
-	} else if free < n.config.Storage.MinFree {
-		n.fail(fmt.Errorf("%w: %d MiB are free on %s, and %d are needed to stop in order: make room and start again",
-			ErrDisk, free>>20, n.dir.path, n.config.Storage.MinFree>>20))
-	}
+	n.checkRoom()
 	w.progress(time.Now(), n.raft.AppliedIndex(), n.raft.CommitIndex())
-	if n.journal.Bytes() > n.config.Storage.SnapshotBytes && w.applied > w.snapshot+n.config.Storage.Trailing/4 && w.compacts.CompareAndSwap(false, true) {
-		w.snapshot = w.applied
-		n.work.Go(w.compact)
-	}
-}
-
-// compact has the state written, and the log cut. It waits for the state, which may
-// hang: the watch goes on meanwhile.
-func (w *watcher) compact() {
-	defer w.compacts.Store(false)
-	if err := w.node.await(w.node.raft.Snapshot()); err != nil {
-		w.node.config.Log.Warn("the log was not compacted", "err", err)
-	}
+	w.compaction.look(time.Now(), n.machine.entry.Load())
 }
 
 // progress stops a node that stands still: others answer in its place. Raft counts as

@@ -93,6 +93,9 @@ type Status struct {
 	Applied   uint64 // index of this replica's state
 	Hash      [32]byte
 	Peers     []Peer // by id
+	// Uncompacted is why this replica could not cut its log last; empty if it could. The
+	// log grows meanwhile.
+	Uncompacted string
 }
 
 // NotLeader refuses what only the leader does.

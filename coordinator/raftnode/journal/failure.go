@@ -11,6 +11,10 @@ type Options struct {
 	// SegmentBytes is after how many bytes a new segment begins; 0 for 64 MiB. A
 	// segment is what compaction frees at a time.
 	SegmentBytes int64
+	// TrailingBytes bounds the entries that are kept though they rest in a snapshot, for
+	// replicas that are a little behind; whole segments are what goes. 0 keeps all that
+	// is not dropped.
+	TrailingBytes int64
 	// Disk is where files are; OS if nil. Tests let one fail.
 	Disk Disk
 	// Failed is told once when a journal breaks.

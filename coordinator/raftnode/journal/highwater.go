@@ -35,16 +35,23 @@ func (j *Journal) setHighWater(m highWater, force bool) error {
 		if err := j.slots.keep(m.bytes()); err != nil {
 			return fmt.Errorf("write %s: %w", j.slots.path, err)
 		}
-		j.high, j.forced = m, time.Now()
+		j.reached(m)
+		j.forced = time.Now()
 		return nil
 	}
 	if err := j.slots.put(m.bytes()); err != nil {
 		return fmt.Errorf("write %s: %w", j.slots.path, err)
 	}
-	j.high = m
+	j.reached(m)
 	if time.Since(j.forced) > forceEvery {
 		j.forced = time.Now()
 		return j.slots.file.Sync()
 	}
 	return nil
+}
+
+func (j *Journal) reached(m highWater) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.high = m
 }

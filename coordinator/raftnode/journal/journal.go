@@ -23,9 +23,11 @@ type Journal struct {
 	limit int64
 	fail  *failure
 
+	trailing int64
+
 	writing sync.Mutex // one writer at a time; taken before mu
 	slots   *slots
-	high    highWater
+	high    highWater // changed with mu held as well
 	forced  time.Time // when it was last forced
 	buf     []byte
 
@@ -37,7 +39,7 @@ type Journal struct {
 // Open opens the journal in a folder and checks every entry. What a crash left of
 // a last write is dropped; any other damage is an error that names the place.
 func Open(dir string, o Options) (*Journal, error) {
-	j := &Journal{dir: dir, disk: o.On(), limit: o.SegmentBytes, fail: &failure{tell: o.Failed}}
+	j := &Journal{dir: dir, disk: o.On(), limit: o.SegmentBytes, trailing: o.TrailingBytes, fail: &failure{tell: o.Failed}}
 	if j.limit == 0 {
 		j.limit = defaultSegmentBytes
 	}
@@ -69,7 +71,13 @@ func (j *Journal) load() error {
 		return fmt.Errorf("%w: %s is gone, and the log beside it is not", ErrLost, s.path)
 	}
 	for i, first := range firsts {
-		if err := j.loadSegment(first, i == len(firsts)-1); err != nil {
+		keep, err := j.bridge(first)
+		if err == nil && keep {
+			err = j.loadSegment(first, i == len(firsts)-1)
+		} else if err == nil {
+			err = j.disk.Remove(segmentPath(j.dir, first))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -87,9 +95,6 @@ func (j *Journal) loadSegment(first uint64, last bool) error {
 		return err
 	}
 	s := &segment{file: f, path: segmentPath(j.dir, first), first: first}
-	if n := len(j.segments); n > 0 && j.segments[n-1].next() != first {
-		return errors.Join(fmt.Errorf("%w: no entries from %d to %d before %s", ErrLost, j.segments[n-1].next(), first-1, s.path), f.Close())
-	}
 	j.segments = append(j.segments, s)
 	err = s.scan()
 	switch {
@@ -128,24 +133,6 @@ func listSegments(dir string) ([]uint64, error) {
 	return firsts, nil
 }
 
-// Missing reports what the log lacks beside the newest snapshot that can be read
-// (0 if there is none): entries that were acknowledged, or the snapshot itself.
-func (j *Journal) Missing(snapshot uint64) error {
-	j.writing.Lock()
-	defer j.writing.Unlock()
-	last := max(j.last(), snapshot)
-	if snapshot < j.high.base {
-		return fmt.Errorf("%w: the newest snapshot has index %d, and entries up to %d rest in one", ErrLost, snapshot, j.high.base)
-	}
-	if last < j.high.last {
-		return fmt.Errorf("%w: the log in %s ends with entry %d, and entry %d was acknowledged from here", ErrLost, j.dir, last, j.high.last)
-	}
-	if j.first > snapshot+1 {
-		return fmt.Errorf("%w: entries from %d to %d", ErrLost, snapshot+1, j.first-1)
-	}
-	return nil
-}
-
 // Rest says that a snapshot holds all entries up to an index: without it the log
 // is of no use any more.
 func (j *Journal) Rest(snapshot uint64) error {
@@ -157,20 +144,82 @@ func (j *Journal) Rest(snapshot uint64) error {
 	if snapshot <= j.high.base {
 		return nil
 	}
-	if err := j.setHighWater(highWater{last: j.high.last, base: snapshot}, true); err != nil {
-		return j.fail.set(err)
+	err := j.setHighWater(highWater{last: j.high.last, base: snapshot}, true)
+	if err == nil {
+		err = j.trim()
+	}
+	if err != nil {
+		return j.fail.set(fmt.Errorf("rest in snapshot %d: %w", snapshot, err))
 	}
 	return nil
+}
+
+// trim forgets entries that rest in a snapshot until no more bytes of such are left
+// than are kept for replicas that are a little behind. The newest of them stays, so
+// that those that have all of them go on from it.
+func (j *Journal) trim() error {
+	if j.trailing == 0 || j.last() == 0 {
+		return nil
+	}
+	first := min(j.high.base, j.last())
+	for kept := j.size(first); first > j.first; first-- {
+		if kept += j.size(first - 1); kept > j.trailing {
+			break
+		}
+	}
+	if first <= j.first {
+		return nil
+	}
+	return j.dropFront(first)
+}
+
+// size is how much disk an entry takes. It is called by the writer.
+func (j *Journal) size(index uint64) int64 {
+	for i := len(j.segments) - 1; i >= 0; i-- {
+		if s := j.segments[i]; index >= s.first && index < s.next() {
+			return s.begin(index+1) - s.begin(index)
+		}
+	}
+	return 0
 }
 
 // last is the last index; 0 if there is none.
 func (j *Journal) last() uint64 {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
+	return j.end()
+}
+
+// end is last with mu held.
+func (j *Journal) end() uint64 {
 	if len(j.segments) == 0 || j.segments[len(j.segments)-1].next() == j.first {
 		return 0
 	}
 	return j.segments[len(j.segments)-1].next() - 1
+}
+
+// Ends are the index of the snapshot that the log needs, and the last index; 0 if there
+// is none.
+func (j *Journal) Ends() (base, last uint64) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.high.base, j.end()
+}
+
+// Behind is how many entries, and bytes of them, are behind the snapshot.
+func (j *Journal) Behind() (entries uint64, size int64) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	from, last := max(j.high.base+1, j.first), j.end()
+	if last < from {
+		return 0, 0
+	}
+	for _, s := range j.segments {
+		if s.next() > from {
+			size += s.end() - s.begin(max(from, s.first))
+		}
+	}
+	return last - from + 1, size
 }
 
 // Bytes is how much disk the log takes.

@@ -74,6 +74,9 @@ func (j *Journal) store(logs []*raft.Log) error {
 // begin makes the first segment of an empty log. What is before rests in a
 // snapshot.
 func (j *Journal) begin(first uint64) error {
+	if j.high.base != 0 && first != j.high.base+1 {
+		return fmt.Errorf("entry %d does not follow snapshot %d", first, j.high.base)
+	}
 	if err := j.dropAll(); err != nil {
 		return err
 	}
