@@ -22,7 +22,8 @@ type leadership struct {
 	ctx   context.Context
 	began time.Time
 
-	plan atomic.Pointer[scheduler.Plan] // the last one; nil before the first
+	plan    atomic.Pointer[scheduler.Plan] // the last one; nil before the first
+	history history
 
 	mu       sync.Mutex
 	sessions map[string]*session  // by worker
@@ -104,7 +105,8 @@ func (r *leadership) planAgain() {
 	for r.ctx.Err() == nil {
 		snapshot := r.cfg.Replica.Snapshot()
 		began := r.cfg.Clock.Now()
-		plan := planner.Plan(snapshot, began.UnixMilli(), r.cfg.Policy, nil)
+		now := began.UnixMilli()
+		plan := planner.Plan(snapshot, now, r.cfg.Policy, &estimates{leadership: r, snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
 		r.metrics.planned(r.cfg.Clock.Now().Sub(began))
 		r.plan.Store(plan)
 		r.carryOut(plan)
@@ -294,6 +296,9 @@ func (r *leadership) touched(snapshot *state.Snapshot, c state.Change) {
 		t := snapshot.TaskAt(c.Seq)
 		if t == nil {
 			return
+		}
+		if t.Status == state.Done {
+			r.history.ended(snapshot, t)
 		}
 		for _, p := range t.Parts {
 			if s := r.sessions[p.Worker]; s != nil {
