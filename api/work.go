@@ -76,11 +76,11 @@ func (t *Task) MostSlots() int {
 }
 
 // Watchdog says after how long without a sign of life a task that was placed is taken off
-// its workers, to be tried again: it is no failure of the task. 0 is the coordinator's
-// own time, which follows from how long the task's steps take.
+// its workers, to be tried again, as after the death of a process. 0 is the
+// coordinator's own time.
 type Watchdog struct {
-	Start    int `json:"start,omitempty" f:"1" default:"0" rule:"min=0,max=31536000" unit:"seconds" doc:"from its placement until its first step"`
-	Progress int `json:"progress,omitempty" f:"2" default:"0" rule:"min=0,max=31536000" unit:"seconds" doc:"from one completed step to the next"`
+	Start    int `json:"start,omitempty" f:"1" default:"0" was:"0" level:"4" rule:"min=0,max=31536000" unit:"seconds" doc:"seconds that a task may be placed on a cluster without a step or a line of its log; then it is tried elsewhere, five times in a row at most; 0: an hour"`
+	Progress int `json:"progress,omitempty" f:"2" default:"0" was:"0" level:"4" rule:"min=0,max=31536000" unit:"seconds" doc:"seconds that a running task may get no further; then it is tried elsewhere, five times in a row at most; 0: half an hour, and no less than fifty of its steps"`
 }
 
 // Running is what of a work its key does not depend on, and which an experiment may want

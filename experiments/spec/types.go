@@ -30,6 +30,7 @@ type Spec struct {
 	Device      Device            `yaml:"device" key:"" whole:"" default:"auto" doc:"where tasks run, unless --device says so; it decides the numerics class, which is in every key"`
 	Gang        api.Gang          `yaml:"gang" key:""`
 	Checkpoint  Checkpoint        `yaml:"checkpoint" key:""`
+	Watchdog    api.Watchdog      `yaml:"watchdog" key:""`
 	Store       string            `yaml:"store" key:"" whole:"" default:"runs/" doc:"the directory of checkpoints and reports, unless --store says so"`
 	Comparisons []Comparison      `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
 }

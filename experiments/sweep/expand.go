@@ -57,7 +57,7 @@ type expansion struct {
 	plan     *Plan
 	requests []request
 	prints   map[string]api.Key // fingerprints, by the JSON of the question
-	differ   []*Item            // asked for with different gangs or checkpoints
+	differ   []*Item            // asked for with different gangs, checkpoints or watchdogs
 }
 
 // request is a variant asking for an item.
@@ -234,6 +234,7 @@ func (e *expansion) request(r request, work api.Work, use Use) (api.Key, error) 
 		EveryEpochs: s.Checkpoint.Every.Epochs, EverySteps: s.Checkpoint.Every.Steps,
 		Keep: s.Checkpoint.Keep, KeepBest: s.Checkpoint.KeepBest,
 	}
+	work.Watchdog = s.Watchdog
 	work.Priority, work.Project, work.Experiment = s.Metadata.Priority, s.Metadata.Project, s.Metadata.Name
 	item := e.plan.byKey[work.Key]
 	if item == nil {
@@ -241,7 +242,7 @@ func (e *expansion) request(r request, work api.Work, use Use) (api.Key, error) 
 		e.plan.byKey[work.Key] = item
 		e.plan.Items = append(e.plan.Items, item)
 	}
-	if item.Gang != work.Gang || item.Checkpoint != work.Checkpoint {
+	if item.Gang != work.Gang || item.Checkpoint != work.Checkpoint || item.Watchdog != work.Watchdog {
 		e.differ = append(e.differ, item)
 	}
 	item.Requests++

@@ -49,7 +49,7 @@ func (e *expansion) notes(f *spec.File) []string {
 	}
 	for i, item := range e.differ {
 		if !slices.Contains(e.differ[:i], item) {
-			out = append(out, fmt.Sprintf("%s is one task for several arms or points, whose gang or checkpoint differ: the first's count", item.Name()))
+			out = append(out, fmt.Sprintf("%s is one task for several arms or points, whose gang, checkpoint or watchdog differ: the first's count", item.Name()))
 		}
 	}
 	return out

@@ -194,8 +194,8 @@ func TestNotes(t *testing.T) {
 		{[]string{"arms=[{name: A, stains: []}]", "data.unlabelled={}", "sweep={}", "sweep={blocks: [3, 6], seeds: [1, 2], gang.max: [1, 2]}"}, []string{
 			"sweep: gang.max decides nothing for the tasks of this spec: its values share every one of them",
 			"sweep: model.generator.blocks decides nothing for the tasks of this spec: its values share every one of them",
-			"finetune/gs-vs-nongs/A/b3/s1 is one task for several arms or points, whose gang or checkpoint differ: the first's count",
-			"finetune/gs-vs-nongs/A/b3/s2 is one task for several arms or points, whose gang or checkpoint differ: the first's count",
+			"finetune/gs-vs-nongs/A/b3/s1 is one task for several arms or points, whose gang, checkpoint or watchdog differ: the first's count",
+			"finetune/gs-vs-nongs/A/b3/s2 is one task for several arms or points, whose gang, checkpoint or watchdog differ: the first's count",
 		}},
 	} {
 		if got := expand(t, readBase(t), c.sets...).Notes; !slices.Equal(got, c.want) {
