@@ -325,11 +325,11 @@ func TestAProcessIsNamedOnce(t *testing.T) {
 		c := newCrew(t, h)
 		c.add(config(h, "w1", 1, &rehearse.Executor{Worker: "w1", For: 3 * time.Second}))
 		sweep(h, 3, api.Gang{})
-		for range 3 {
-			time.Sleep(time.Second)
+		for n := range 3 {
+			h.until("one more is done", allDone(n+1))
 			h.breakAll()
 		}
-		h.until("all are done", allDone(3))
+		h.until("it has connected anew", func(*state.State) bool { return len(h.offers) > 3 })
 		c.end()
 		if len(h.offers) < 4 {
 			t.Fatalf("%d sessions, want more", len(h.offers))
