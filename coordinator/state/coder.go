@@ -301,7 +301,7 @@ func (d *decoder) work(number int, t *Task) {
 		return
 	}
 	t.Work = &w
-	t.work, t.size = hashOf(b), len(b)
+	t.work, t.size = hashOf(b), uint32(len(b))
 	t.inputs = w.Task.Inputs()
 }
 

@@ -95,7 +95,7 @@ func (s *State) migrateWorker(old *Worker) {
 		a.Experiment, a.Project = e.Seq, e.Project
 	}
 	put(s, s.workers, w.ID, w)
-	s.indexWorker(w)
+	s.charges(w, 1)
 	s.changes.add(Change{Index: s.index, Kind: WorkerChanged, Name: w.ID})
 }
 

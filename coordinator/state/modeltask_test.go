@@ -21,7 +21,7 @@ func (m *model) submit(c command.Submit, owner string) error {
 			return state.ErrBadWork
 		}
 	}
-	if err := m.admits(c, project); err != nil {
+	if err := m.admits(c, project, owner); err != nil {
 		return err
 	}
 	m.made++
@@ -51,7 +51,7 @@ func (m *model) submit(c command.Submit, owner string) error {
 }
 
 // admits says why a submission is refused at level 4.
-func (m *model) admits(c command.Submit, project string) error {
+func (m *model) admits(c command.Submit, project, owner string) error {
 	if m.level < api.LevelWishes {
 		return nil
 	}
@@ -65,13 +65,16 @@ func (m *model) admits(c command.Submit, project string) error {
 	if project == "*" || !there && !made {
 		return state.ErrUnknownProject
 	}
-	n := 0
+	ours, mine := 0, 0
 	for _, e := range m.exps {
 		if e.project == project {
-			n++
+			ours++
+		}
+		if e.owner == owner && owner != "" {
+			mine++
 		}
 	}
-	if n >= fewExperiments {
+	if max(ours, mine) >= fewExperiments {
 		return state.ErrLimit
 	}
 	m.make(project, template)

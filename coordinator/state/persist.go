@@ -190,7 +190,8 @@ func (s *State) link() error {
 				w.Allocations[i].Project = e.Project
 			}
 		}
-		s.indexWorker(w)
+		s.charges(w, 1)
+		s.rehost(nil, w)
 	}
 	for _, t := range s.tasks.All() {
 		s.use3(t, 1)

@@ -13,7 +13,6 @@ type Task struct {
 	Seq     uint64    // order of submission
 	Work    *api.Work // never changed
 	work    [32]byte  // hash of Work's encoding
-	size    int       // bytes of Work's encoding
 	inputs  []api.Key
 	tallied tallied
 	Need    command.Need // of who submitted it first; each wish has its own
@@ -32,6 +31,8 @@ type Task struct {
 	Generation uint64         // of its last placement
 	Parts      []command.Part // its gang, sorted by worker; nil unless placed or running
 	Preempting bool           // asked to save and stop
+	Gone       bool           // done, and its result is missing: to be done again when somebody needs it
+	size       uint32         // bytes of Work's encoding
 	Avoid      []string       // workers where it failed
 
 	Attempts    int    // placements
@@ -40,7 +41,6 @@ type Task struct {
 	DeathStep   uint64 // the newest step that was heard of at one of them
 	Completions int    // at most once, and once more each time that its result was missing
 	Missed      int    // how often its result was missing
-	Gone        bool   // done, and its result is missing: to be done again when somebody needs it
 	NotBefore   int64  // it waits until then after a failure
 	Home        string // the worker that finished it, and so has its result at hand
 

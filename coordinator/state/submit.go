@@ -142,7 +142,7 @@ func (d *data) resolve(c command.Submit, at int64) *submission {
 
 func newTask(seq uint64, w *api.Work, need command.Need, at int64) *Task {
 	b := w.Encode()
-	return &Task{Seq: seq, Work: w, work: hashOf(b), size: len(b), inputs: w.Task.Inputs(), Need: need, Submitted: at}
+	return &Task{Seq: seq, Work: w, work: hashOf(b), size: uint32(len(b)), inputs: w.Task.Inputs(), Need: need, Submitted: at}
 }
 
 // withInputs is a list of tasks and all they need that is known, sorted, each once. Fresh
@@ -186,7 +186,7 @@ func (d *data) figuresFor(in *submission) Figures {
 	f := Figures{Experiments: 1, Tasks: len(in.tasks), Bytes: experimentBytes}
 	for _, seq := range in.tasks {
 		t := d.taskOf(seq, in.fresh)
-		f.Bytes += wishBytes + t.size
+		f.Bytes += wishBytes + int(t.size)
 		if w := in.works[seq]; w != nil && w != t.Work && d.apart() {
 			f.Bytes += len(runningOf(t, w))
 		}

@@ -159,12 +159,15 @@ func (s *State) putExperiment(e *Experiment) {
 }
 
 func (s *State) putWorker(w *Worker) {
-	if old, ok := s.workers.Get(w.ID); ok {
+	old, known := s.workers.Get(w.ID)
+	if known {
 		s.charges(old, -1)
-		s.hosts.Delete(onHost{old.Host, w.ID})
 	}
+	s.charges(w, 1)
 	put(s, s.workers, w.ID, w)
-	s.indexWorker(w)
+	if !known || old.Host != w.Host {
+		s.rehost(old, w)
+	}
 	s.changes.add(Change{Index: s.index, Kind: WorkerChanged, Name: w.ID})
 }
 
@@ -203,9 +206,11 @@ func (d *data) indexTask(t *Task) {
 	}
 }
 
-// indexWorker makes what follows from a worker's record.
-func (d *data) indexWorker(w *Worker) {
-	d.charges(w, 1)
+// rehost says on which host a worker is, in place of the one where it was.
+func (d *data) rehost(old, w *Worker) {
+	if old != nil {
+		d.hosts.Delete(onHost{old.Host, old.ID})
+	}
 	if w.Host != "" {
 		d.hosts.Set(onHost{w.Host, w.ID}, struct{}{})
 	}

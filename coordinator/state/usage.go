@@ -97,7 +97,7 @@ func (d *data) bytesOf(e *Experiment) int {
 	n := experimentBytes
 	for _, seq := range e.Tasks {
 		if t, ok := d.tasks.Get(seq); ok {
-			n += wishBytes + t.size
+			n += wishBytes + int(t.size)
 		}
 		if w, _ := d.wishes.Get(wished{seq, e.Seq}); w != nil {
 			n += w.size
