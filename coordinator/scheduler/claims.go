@@ -80,8 +80,15 @@ func (p *pass) claims(bids []*bid, old []reservation) *claims {
 	c := &claims{quota: map[string]*claim{}, asked: map[*line]int{}, share: map[*line]int{}}
 	heads := p.heads(bids)
 	p.keep(c, heads, old)
+	rest := map[*bid][]*line{} // what waits before the lines that follow, and has no claim
 	for _, l := range heads {
-		p.consider(c, l)
+		// What others gave up would go to those: nobody is asked to.
+		ask := !slices.ContainsFunc(rest[l.bid], func(o *line) bool {
+			return o.pool.request.min <= l.pool.request.min && o.pool.meets(l.pool)
+		})
+		if p.consider(c, l, ask) {
+			rest[l.bid] = append(rest[l.bid], l)
+		}
 	}
 	return c
 }
@@ -151,6 +158,9 @@ func (p *pass) renew(c *claims, l *line, r reservation) *claim {
 	if v.asked && v.start > p.now+2*max(p.policy.GraceMS, 0) {
 		v.asked = false // who was asked has not made way
 	}
+	if v.asked {
+		v.spare = 0
+	}
 	if v.start == never || !v.asked && !p.entitled(c, l, v.start) {
 		return nil
 	}
@@ -177,14 +187,18 @@ func (p *pass) outlook(l *line, v *claim) outlook {
 // maxAhead is for how many tasks of a line a pass asks others to make way.
 const maxAhead = 8
 
-// consider decides which of the first tasks of a line get claims.
-func (p *pass) consider(c *claims, l *line) {
+// consider decides which of the first tasks of a line get claims, with or without
+// asking others to make way. It reports whether some are left that could be placed.
+func (p *pass) consider(c *claims, l *line, ask bool) bool {
 	if p.overQuota(c, l) {
 		p.considerQuota(c, l)
-		return
+		return false
 	}
-	if p.feasible(l) != 0 || c.of(l) == nil && p.fits(c, l) {
-		return
+	if p.feasible(l) != 0 {
+		return false
+	}
+	if c.of(l) == nil && p.fits(c, l) {
+		return l.tasks.Len() > 1
 	}
 	at := *l
 	for range maxAhead {
@@ -192,17 +206,18 @@ func (p *pass) consider(c *claims, l *line) {
 		urgent := over(p.policy.PreemptAfterMS, at.head.task.Ready, p.now)
 		switch {
 		case own != nil && own.start <= p.now:
-		case urgent && p.help(c, &at, own):
+		case urgent && ask && p.help(c, &at, own):
 		case own == nil:
 			if at.next == l.next && l.pool.request.min > 1 && over(p.policy.PatienceMS, at.head.task.Ready, p.now) {
 				p.reserve(c, &at)
 			}
-			return
+			return true
 		}
 		if !at.after() || p.overQuota(c, &at) {
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // overQuota says whether a project's quota is too small now for one more gang beside
@@ -240,7 +255,7 @@ func (p *pass) considerQuota(c *claims, l *line) {
 // share is large enough for all that is reserved for it, and the wait is short
 // beside what it has waited.
 func (p *pass) entitled(c *claims, l *line, start int64) bool {
-	mine := p.promised(c, l) + l.pool.request.min
+	mine := p.promised(c, l, false) + l.pool.request.min
 	if e := p.share(l.bid.project, l.pool); mine > e.slots {
 		c.share[l.self] = e.slots
 		return false
@@ -249,11 +264,14 @@ func (p *pass) entitled(c *claims, l *line, start int64) bool {
 	return start != never && start-p.now <= max(p.policy.ReserveAheadMS, waited/4)
 }
 
-// promised is what is reserved for a project in a line's pool, beside what the next
-// task of the line has.
-func (p *pass) promised(c *claims, l *line) int {
+// promised is what is reserved for a project in a line's pool, for all or for those
+// that come before the next task of the line, beside what that has itself.
+func (p *pass) promised(c *claims, l *line, before bool) int {
 	n := 0
 	for _, v := range c.list {
+		if before && v.order.compare(l.next) > 0 {
+			continue
+		}
 		if v.line.bid == l.bid && v.line.pool.meets(l.pool) && !v.isOf(l) {
 			n += v.line.pool.request.min
 		}
@@ -344,7 +362,7 @@ func (p *pass) passes(v *claim, l *line, e entry) bool {
 	if v.isOf(l) || v.line.bid.project == l.bid.project && l.next.compare(v.order) < 0 {
 		return true
 	}
-	if p.hints == nil {
+	if p.hints == nil || v.asked { // who was asked to stop did not make way for it
 		return false
 	}
 	ms, ok := p.hints.Remaining(e.task)

@@ -15,13 +15,14 @@ const never = math.MaxInt64
 type release struct {
 	at    int64
 	slots int
+	sure  bool // it is told, not guessed
 }
 
 // outlook is what is free of some workers, and when the rest is expected to be.
 type outlook struct {
 	since int64 // who was placed from then on is beside a reservation and not counted on; 0 for all are
 	free  int
-	soon  int // of those below, being released already
+	soon  int // of those below, being released already, or of tasks that end by themselves
 	stuck int // a worker was told to release them, and has not for longer than the grace
 	later []release
 }
@@ -41,12 +42,16 @@ func (p *pass) outlookOf(w *worker, o outlook) outlook {
 			o.stuck += h.Slots
 		case h.Terminating:
 			o.soon += h.Slots
-			o.later = append(o.later, release{p.within(p.policy.GraceMS, h.Since), h.Slots})
+			o.later = append(o.later, release{p.within(p.policy.GraceMS, h.Since), h.Slots, true})
 		case t.task.Preempting || p.left[h.Task]:
 			o.soon += h.Slots
-			o.later = append(o.later, release{p.within(2*p.policy.GraceMS, t.task.Stopping), h.Slots})
+			o.later = append(o.later, release{p.within(2*p.policy.GraceMS, t.task.Stopping), h.Slots, true})
 		default:
-			o.later = append(o.later, release{p.end(t.task, o.since), h.Slots})
+			end, sure := p.end(t.task, o.since)
+			if sure && end-p.now <= p.policy.GraceMS {
+				o.soon += h.Slots
+			}
+			o.later = append(o.later, release{end, h.Slots, sure})
 		}
 	}
 	p.scratch = o.later
@@ -66,35 +71,48 @@ func (p *pass) within(limit, since int64) int64 {
 // end is when a running task is expected to end: by the hints, else it is taken to
 // run as long again as it has run, as is the best guess if nothing is known. Who
 // was placed beside a reservation must not be what it waits for.
-func (p *pass) end(t *state.Task, since int64) int64 {
+func (p *pass) end(t *state.Task, since int64) (at int64, sure bool) {
 	if p.hints != nil {
 		if ms, ok := p.hints.Remaining(t); ok {
-			return p.now + max(ms, 0)
+			return p.now + max(ms, 0), true
 		}
 	}
 	if since > 0 && t.PlacedAt >= since {
-		return never
+		return never, false
 	}
-	return p.now + max(p.now-t.PlacedAt, 0)
+	return p.now + max(p.now-t.PlacedAt, 0), false
+}
+
+// ending says whether a running task ends sooner than it could save and stop, as its
+// worker says: to ask it to would only cost it its place.
+func (p *pass) ending(t *state.Task) bool {
+	if p.hints == nil {
+		return false
+	}
+	ms, ok := p.hints.Remaining(t)
+	return ok && ms <= p.policy.GraceMS
 }
 
 // start is when so many slots are expected to be free, and how many more there will
-// be then.
+// surely be then.
 func (o outlook) start(now int64, need int) (at int64, spare int) {
-	slots := o.free
-	if slots >= need {
-		return now, slots - need
+	if o.free >= need {
+		return now, o.free - need
 	}
 	slices.SortFunc(o.later, func(a, b release) int { return cmp.Compare(a.at, b.at) })
+	slots, sure := o.free, o.free
 	for _, r := range o.later {
 		if slots >= need && r.at > at || r.at == never {
 			break
 		}
-		slots += r.slots
 		at = r.at
+		slots += r.slots
+		if r.sure {
+			sure += r.slots
+		}
 	}
 	if slots < need {
 		return never, 0
 	}
-	return at, slots - need
+	return at, max(sure-need, 0)
 }

@@ -71,12 +71,12 @@ func TestDivideLosesNothing(t *testing.T) {
 }
 
 func TestOutlookStart(t *testing.T) {
-	o := outlook{free: 2, later: []release{{at: 50, slots: 1}, {at: 30, slots: 2}, {at: 50, slots: 1}, {at: never, slots: 4}}}
+	o := outlook{free: 2, later: []release{{at: 50, slots: 1, sure: true}, {at: 30, slots: 2, sure: true}, {at: 50, slots: 1}, {at: never, slots: 4}}}
 	for _, c := range []struct {
 		need  int
 		at    int64
 		spare int
-	}{{1, 10, 1}, {2, 10, 0}, {3, 30, 1}, {4, 30, 0}, {5, 50, 1}, {6, 50, 0}, {7, never, 0}} {
+	}{{1, 10, 1}, {2, 10, 0}, {3, 30, 1}, {4, 30, 0}, {5, 50, 0}, {6, 50, 0}, {7, never, 0}} {
 		if at, spare := o.start(10, c.need); at != c.at || spare != c.spare {
 			t.Errorf("%d slots: at %d with %d to spare, want %d with %d", c.need, at, spare, c.at, c.spare)
 		}

@@ -190,9 +190,9 @@ func (p *pass) promising(l *line, poor bool) bool {
 }
 
 // poor says whether a project has less than its share even with the head of a line
-// and with what is reserved for others of it.
+// and with what is reserved for those of it that come before.
 func (p *pass) poor(c *claims, l *line) bool {
-	return p.in(l.bid.project, l.pool)+p.promised(c, l)+l.pool.request.min <= p.share(l.bid.project, l.pool).slots
+	return p.in(l.bid.project, l.pool)+p.promised(c, l, true)+l.pool.request.min <= p.share(l.bid.project, l.pool).slots
 }
 
 // surplus is what a project has above its share, beside what it was asked to give.
@@ -258,7 +258,7 @@ func leastUrgent(a, b victim) int {
 // offer says whether a task has to give to a line, and whether it may be stopped.
 func (p *pass) offer(l *line, t *state.Task, poor bool) (victim, bool) {
 	wish, ok := charged(p.s, t)
-	if t.Preempting || !ok {
+	if t.Preempting || !ok || p.ending(t) {
 		return victim{}, false
 	}
 	v := victim{task: t, least: wish.Gang.Min}
@@ -306,17 +306,17 @@ func (p *pass) withinSurplus(l *line, all []victim) []victim {
 // ask has victims make way for a claim.
 func (p *pass) ask(c *claims, v *claim, asked []victim) {
 	v.asked, v.start, v.spare = true, p.now+2*max(p.policy.GraceMS, 0), 0
-	p.stop(c, v.line, asked, p.scope(v.line, v.worker))
+	p.stop(c, v, asked, p.scope(v.line, v.worker))
 }
 
 // stop makes the commands for victims that give slots of some workers.
-func (p *pass) stop(c *claims, l *line, asked []victim, scope []*worker) {
+func (p *pass) stop(c *claims, by *claim, asked []victim, scope []*worker) {
 	for _, v := range asked {
 		t := v.task
 		p.leave(t, v.gives)
-		c.asked[l.self]++
+		c.asked[by.line]++
 		if t.Slots()-v.gives < v.least {
-			c.stops = append(c.stops, command.Preempt{Task: t.Work.Key, Generation: t.Generation, Reason: "makes way for " + l.name()})
+			c.stops = append(c.stops, command.Preempt{Task: t.Work.Key, Generation: t.Generation, Reason: "makes way for " + by.task.Work.Name()})
 			continue
 		}
 		c.stops = append(c.stops, command.Resize{
@@ -378,6 +378,6 @@ func (p *pass) askQuota(c *claims, l *line) bool {
 	if need > 0 {
 		return false
 	}
-	p.stop(c, l, all[:at], nil)
+	p.stop(c, p.newClaim(l, nil), all[:at], nil)
 	return true
 }

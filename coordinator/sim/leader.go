@@ -69,7 +69,8 @@ func (w *World) plan() {
 	if !w.leader.there {
 		return
 	}
-	for _, c := range w.planner.Plan(w.state.Snapshot(), w.clock(), w.cfg.Policy, nil).Commands {
+	w.last = w.planner.Plan(w.state.Snapshot(), w.clock(), w.cfg.Policy, w.hints())
+	for _, c := range w.last.Commands {
 		if r := w.apply(c); r.Err != nil {
 			w.fail("the plan is refused: %+v: %w", c, r.Err)
 			return

@@ -37,8 +37,10 @@ func (w *World) submit() {
 	c := command.Submit{
 		Experiment: fmt.Sprint("e", w.made), Project: projects[w.rand.IntN(len(projects))].Project, Priority: w.rand.IntN(3),
 	}
+	widths := 4
 	if w.chance(8) {
 		c.Need = command.Need{Device: "big", Memory: 2 << 34}
+		widths = 3 // no gang that only one worker could hold
 	}
 	var generators []api.Key
 	for range 1 + w.rand.IntN(3) {
@@ -49,7 +51,7 @@ func (w *World) submit() {
 		}
 	}
 	for i := range 1 + w.rand.IntN(8) {
-		low := 1 << w.rand.IntN(4)
+		low := 1 << w.rand.IntN(widths)
 		c.Works = append(c.Works, w.work(fmt.Sprintf("F%d.%d", w.made, i), fixture.Options{
 			Inputs: generators, Gang: api.Gang{Min: low, Max: low + w.rand.IntN(8)}, Data: "big",
 		}))
@@ -70,11 +72,14 @@ func (w *World) cancel(experiment string) {
 	w.apply(command.Cancel{Experiment: experiment})
 }
 
+// longestMS is the longest that a task of the usual load runs on one slot.
+const longestMS = 600_000
+
 // work is a task with an amount of work to do: half a minute to ten, of one slot.
 func (w *World) work(name string, o fixture.Options) api.Work {
 	work := fixture.Work(name, o)
 	if _, known := w.left[work.Key]; !known {
-		w.left[work.Key] = w.between(30_000, 600_000)
+		w.left[work.Key] = w.between(30_000, longestMS)
 	}
 	return work
 }

@@ -36,6 +36,8 @@ type Config struct {
 	Faults      bool
 	Replica     bool // a second state follows through the bytes of the log
 	Policy      scheduler.Policy
+	Hints       bool  // workers report how long their tasks still run
+	Longest     int64 // the longest that a task runs
 }
 
 // Times of the cluster that is modelled.
@@ -58,12 +60,15 @@ type World struct {
 	state   *state.State
 	replica *state.State
 	planner *scheduler.Planner
+	last    *scheduler.Plan // nil before the first
 	leader  leader
 	workers []*worker
 	byID    map[string]*worker
 	left    map[api.Key]int64 // work that a task still needs, in slot-milliseconds
 	made    int               // experiments
 	done    bool              // healed, and every task has ended
+	firsts  map[want]uint64   // of each project and want, who comes first
+	wronged map[uint64]wronged
 
 	digest hash.Hash
 	stats  Stats
@@ -74,14 +79,15 @@ type World struct {
 type Stats struct {
 	Entries, Refused, Placed, Done, Failed, Cancelled int
 	Lost, Preempted, Evicted, Resized, Leaders        int
+	Wronged                                           int64 // the longest that anybody waited for those with less right, in milliseconds
 	End                                               int64
 	Digest                                            [32]byte // of every entry and every result
 }
 
 // String is a line for people.
 func (s Stats) String() string {
-	return fmt.Sprintf("%d entries, %d refused; %d placed, %d done, %d failed, %d cancelled; %d workers lost, %d preempted, %d evicted, %d resized, %d leaders; %d s, digest %.8x",
-		s.Entries, s.Refused, s.Placed, s.Done, s.Failed, s.Cancelled, s.Lost, s.Preempted, s.Evicted, s.Resized, s.Leaders, s.End/1000, s.Digest)
+	return fmt.Sprintf("%d entries, %d refused; %d placed, %d done, %d failed, %d cancelled; %d workers lost, %d preempted, %d evicted, %d resized, %d leaders; wronged for %d s; %d s, digest %.8x",
+		s.Entries, s.Refused, s.Placed, s.Done, s.Failed, s.Cancelled, s.Lost, s.Preempted, s.Evicted, s.Resized, s.Leaders, s.Wronged/1000, s.End/1000, s.Digest)
 }
 
 // Run plays a world to its end and says what came of it, or which invariant broke.
@@ -126,6 +132,7 @@ func newWorld(cfg Config) *World {
 		w.addWorker(i)
 	}
 	w.tick()
+	w.watchFair()
 	return w
 }
 

@@ -27,22 +27,31 @@ type worker struct {
 	outbox      []command.Command  // reports that were not heard yet
 }
 
+// startMS is how long a task takes before it does work.
+const startMS = 3000
+
 // run is a part of a gang, really running.
 type run struct {
 	task       api.Key
 	generation uint64
 	slots      int
 	began      int64
+	due        int64 // when its work is done, if nothing comes between
+	took       int64 // for all of it, of a gang's first part; 0 for the others
 	started    bool
 	ending     bool // being stopped, or saving its state
 	gone       bool
 }
 
 func (w *World) addWorker(i int) {
-	v := &worker{
-		id: fmt.Sprintf("w%05d", i), host: fmt.Sprintf("h%04d", i/4), slots: 1 + i%8, up: true, slow: 1, left: map[api.Key]uint64{},
+	w.addWorkerOf(&worker{
+		id: fmt.Sprintf("w%05d", i), host: fmt.Sprintf("h%04d", i/4), slots: 1 + i%8, up: true, slow: 1,
 		device: []string{"small", "big"}[i%5/4], memory: int64(1+i%5/4) << 34,
-	}
+	})
+}
+
+func (w *World) addWorkerOf(v *worker) {
+	v.left = map[api.Key]uint64{}
 	w.workers = append(w.workers, v)
 	w.byID[v.id] = v
 	w.after(w.between(0, heartbeatMS), func() { w.heartbeat(v) })
@@ -150,10 +159,15 @@ func (w *World) isFor(h state.Allocation, r *run) bool {
 func (w *World) start(v *worker, t *state.Task, h state.Allocation) {
 	for _, r := range slices.Clone(v.runs) {
 		if r.task == t.Work.Key {
+			w.keep(r)
 			w.drop(v, r)
 		}
 	}
-	r := &run{task: t.Work.Key, generation: h.Generation, slots: h.Slots, began: w.now}
+	took := w.left[t.Work.Key]*v.slow/int64(t.Slots()) + startMS
+	r := &run{task: t.Work.Key, generation: h.Generation, slots: h.Slots, began: w.now, due: w.now + took}
+	if t.Parts[0].Worker == v.id {
+		r.took = took
+	}
 	v.runs = append(v.runs, r)
 	used := 0
 	for _, other := range v.runs {
@@ -169,8 +183,8 @@ func (w *World) start(v *worker, t *state.Task, h state.Allocation) {
 			w.talk(v)
 		}
 	})
-	if t.Parts[0].Worker == v.id {
-		w.after(w.left[r.task]*v.slow/int64(t.Slots())+3000, func() { w.end(v, r) })
+	if r.took > 0 {
+		w.after(took, func() { w.end(v, r) })
 	}
 }
 
@@ -209,12 +223,20 @@ func (w *World) save(v *worker, r *run) {
 	r.ending = true
 	w.after(w.between(500, 8000), func() {
 		if !r.gone {
-			w.left[r.task] = w.left[r.task]/2 + 1000
+			w.keep(r)
 			w.drop(v, r)
 			v.report(command.Interrupted{Report: v.about(r)})
 			w.talk(v)
 		}
 	})
+}
+
+// keep takes what a run has worked from what its task still needs.
+func (w *World) keep(r *run) {
+	if worked := w.now - r.began - startMS; r.took > startMS && worked > 0 {
+		left := w.left[r.task]
+		w.left[r.task] = max(left-left*min(worked, r.took-startMS)/(r.took-startMS), 1000)
+	}
 }
 
 // stop ends a run that is not wanted any more, which takes a while.
