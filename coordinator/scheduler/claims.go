@@ -194,7 +194,7 @@ func (p *pass) consider(c *claims, l *line, ask bool) bool {
 		p.considerQuota(c, l)
 		return false
 	}
-	if p.feasible(l) != 0 {
+	if !p.feasible(l) {
 		return false
 	}
 	if c.of(l) == nil && p.fits(c, l) {

@@ -129,19 +129,21 @@ func (s *placer) step(b *bid) {
 
 // try places the first task of a line, or says why it waits.
 func (s *placer) try(l *line) bool {
-	v, ok := s.quotaAllows(l)
+	v := s.capacity(l.pool)
+	ok := v.capacity >= v.need
+	if ok {
+		v, ok = s.quotaAllows(l)
+	}
 	if ok {
 		if parts := s.fit(l, s.claims); parts != nil {
 			s.put(l, l.head, parts)
 			return true
 		}
 		v = s.shortage(l, s.claims)
-		if v.why == tooFew {
-			for _, k := range l.pool.classes {
-				s.wanted[k] = true
-			}
-			s.behind(l)
+		for _, k := range l.pool.classes {
+			s.wanted[k] = true
 		}
+		s.behind(l)
 	}
 	v.stopping = s.claims.asked[l.self]
 	s.verdicts[queueKey{l.bid.project, l.pool.request}] = v

@@ -40,16 +40,8 @@ type verdict struct {
 	used, limit int // of the project, and its quota
 }
 
-// feasible says why a line could not be placed even if nothing else ran; 0 if it
-// could.
-func (p *pass) feasible(l *line) why {
-	switch v := p.capacity(l.pool); {
-	case v.capacity >= l.pool.request.min:
-		return 0
-	default:
-		return v.why
-	}
-}
+// feasible says whether a line could be placed if nothing else ran.
+func (p *pass) feasible(l *line) bool { return p.capacity(l.pool).capacity >= l.pool.request.min }
 
 // capacity says whether the open workers are large enough for a pool's request.
 func (p *pass) capacity(pool *pool) verdict {
@@ -69,11 +61,7 @@ func (p *pass) capacity(pool *pool) verdict {
 
 // shortage says what is missing for the first task of a line.
 func (p *pass) shortage(l *line, c *claims) verdict {
-	v := p.capacity(l.pool)
-	if v.capacity < v.need {
-		return v
-	}
-	v.why = tooFew
+	v := verdict{why: tooFew, need: l.pool.request.min}
 	if share, ok := c.share[l.self]; ok {
 		v.beyond, v.share = true, share
 	}

@@ -89,8 +89,14 @@ func (w *World) plan() {
 	}
 }
 
+// checkQuota holds the quota of the project for which a task was placed. From the
+// level on at which a task is charged for whom it runs, it holds after every entry:
+// before, another experiment's end may charge one that has no room.
 func (w *World) checkQuota(c command.Place) {
-	name := w.state.Task(c.Task).Project
+	w.checkQuotaOf(w.state.Task(c.Task).Project)
+}
+
+func (w *World) checkQuotaOf(name string) {
 	if quota := w.state.Project(name).Quota; quota > 0 && w.state.Usage(name) > quota {
 		w.fail("project %s uses %d of %d slots", name, w.state.Usage(name), quota)
 	}

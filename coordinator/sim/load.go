@@ -18,6 +18,7 @@ var projects = []command.SetProject{
 
 // load has people submit experiments, and cancel a few.
 func (w *World) load() {
+	w.apply(command.Raise{Level: command.Level})
 	for _, p := range projects {
 		w.apply(p)
 	}

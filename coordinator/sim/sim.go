@@ -192,6 +192,11 @@ func (w *World) apply(c command.Command) state.Result {
 	if err := w.state.CheckSince(before); err != nil {
 		w.fail("after %+v: %w", c, err)
 	}
+	if w.state.Level() >= api.LevelWishes {
+		for _, p := range projects {
+			w.checkQuotaOf(p.Project)
+		}
+	}
 	w.follow(b)
 	w.announce(before)
 	return r
