@@ -78,19 +78,39 @@ func (c *claims) remember(placed map[uint64]bool) []reservation {
 // sense, and new ones for heads of queues that have waited long enough.
 func (p *pass) claims(bids []*bid, old []reservation) *claims {
 	c := &claims{quota: map[string]*claim{}, asked: map[*line]int{}, share: map[*line]int{}}
+	if len(old) == 0 && !slices.ContainsFunc(bids, p.waited) {
+		return c
+	}
 	heads := p.heads(bids)
-	p.keep(c, heads, old)
-	rest := map[*bid][]*line{} // what waits before the lines that follow, and has no claim
+	p.renewAll(c, heads, old)
+	before := map[*bid][]*line{} // the lines of a project that come before, with something left
 	for _, l := range heads {
-		// What others gave up would go to those: nobody is asked to.
-		ask := !slices.ContainsFunc(rest[l.bid], func(o *line) bool {
-			return o.pool.request.min <= l.pool.request.min && o.pool.meets(l.pool)
+		if !p.hasWaited(l) && c.of(l) == nil {
+			before[l.bid] = append(before[l.bid], l)
+			continue
+		}
+		// What others gave up would go to those before: nobody is asked to.
+		ask := !slices.ContainsFunc(before[l.bid], func(o *line) bool {
+			return o.pool.request.min <= l.pool.request.min && o.pool.meets(l.pool) && p.leaves(c, o)
 		})
 		if p.consider(c, l, ask) {
-			rest[l.bid] = append(rest[l.bid], l)
+			before[l.bid] = append(before[l.bid], l)
 		}
 	}
 	return c
+}
+
+// waited says whether anybody of a bid has waited for long enough to have a claim.
+func (p *pass) waited(b *bid) bool { return slices.ContainsFunc(b.lines, p.hasWaited) }
+
+func (p *pass) hasWaited(l *line) bool {
+	ready := l.head.task.Ready
+	return over(p.policy.PreemptAfterMS, ready, p.now) || over(p.policy.PatienceMS, ready, p.now)
+}
+
+// leaves says whether some of a line could be placed, but not with what is free now.
+func (p *pass) leaves(c *claims, l *line) bool {
+	return p.feasible(l) && !(l.tasks.Len() == 1 && p.fits(c, l))
 }
 
 // heads is all lines: projects in the order of their turns, the lines of one in
@@ -109,9 +129,9 @@ func (p *pass) heads(bids []*bid) []*line {
 	return out
 }
 
-// keep takes over the reservations that still make sense. They belong to the first
+// renewAll takes over the reservations that still make sense. They belong to the first
 // tasks of their queues, whoever these are now.
-func (p *pass) keep(c *claims, heads []*line, old []reservation) {
+func (p *pass) renewAll(c *claims, heads []*line, old []reservation) {
 	if len(old) == 0 {
 		return
 	}

@@ -30,12 +30,12 @@ func (p *pass) fit(l *line, c *claims) []part {
 	if p.policy.Span {
 		return p.spread(l, avoid)
 	}
-	return p.reserved(l, c, avoid)
+	return p.passing(l, c, avoid)
 }
 
-// reserved takes slots that are reserved for somebody whom the first task of a line
+// passing takes slots that are reserved for somebody whom the first task of a line
 // may pass.
-func (p *pass) reserved(l *line, c *claims, avoid []*worker) []part {
+func (p *pass) passing(l *line, c *claims, avoid []*worker) []part {
 	if p.policy.Span {
 		if p.single(l, avoid) == nil {
 			return nil

@@ -78,7 +78,7 @@ func (p *pass) room(placed placement, project string, pool *pool, slots int) int
 	}
 	room := pool.request.max - slots
 	if quota := p.s.Project(project).Quota; quota > 0 {
-		room = min(room, quota-p.usedBy(project)-placed.kept[project])
+		room = min(room, quota-p.usedBy(project)-placed.reserved[project])
 	}
 	return room
 }

@@ -15,7 +15,7 @@ type Memory struct {
 	turns        map[bidder]int64
 }
 
-// reservation is slots that are kept for the head of a queue until it is placed.
+// reservation is slots that are reserved for the head of a queue until it is placed.
 type reservation struct {
 	project string
 	request request

@@ -10,7 +10,7 @@ const maxBehind = 32
 type placement struct {
 	gangs    []*gang
 	placed   map[uint64]bool
-	kept     map[string]int       // of a project's quota, for one that waits
+	reserved map[string]int       // of a project's quota, for one that waits
 	verdicts map[queueKey]verdict // on the lines that something is left of
 	wanted   map[*nodeClass]bool  // somebody waits for slots there
 }
@@ -54,7 +54,7 @@ func (p *pass) place(bids []*bid, c *claims) placement {
 	s := &placer{
 		pass: p, claims: c, bids: map[string][]*bid{},
 		placement: placement{
-			placed: map[uint64]bool{}, kept: map[string]int{}, verdicts: map[queueKey]verdict{}, wanted: map[*nodeClass]bool{},
+			placed: map[uint64]bool{}, reserved: map[string]int{}, verdicts: map[queueKey]verdict{}, wanted: map[*nodeClass]bool{},
 		},
 	}
 	for _, b := range bids {
@@ -68,7 +68,7 @@ func (p *pass) place(bids []*bid, c *claims) placement {
 	s.turnsOf(s.late)
 	for name, first := range c.quota {
 		if !s.placed[first.task.Seq] {
-			s.kept[name] = first.line.pool.request.min
+			s.reserved[name] = first.line.pool.request.min
 		}
 	}
 	return s.placement
@@ -198,7 +198,7 @@ func (s *placer) behind(l *line) {
 		if _, ok := s.quotaAllows(&at); !ok {
 			return
 		}
-		if parts := s.reserved(&at, s.claims, s.avoided(l.pool)); parts != nil {
+		if parts := s.passing(&at, s.claims, s.avoided(l.pool)); parts != nil {
 			s.put(l, at.head, parts)
 		}
 	}

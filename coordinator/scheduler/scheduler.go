@@ -32,7 +32,7 @@
 // and memory. A resource request is what a wish asks of workers; a pool is the node
 // classes that suit it. A queue is the wishes of one project for pending tasks that
 // ask for the same, so that one look at its head answers for all of it. A
-// reservation is slots kept for the head of a queue; a claim is one with what it
+// reservation is slots reserved for the head of a queue; a claim is one with what it
 // means in this pass. A pass is one run of the rules, in stages that return values.
 package scheduler
 
