@@ -44,7 +44,7 @@ type Timing struct {
 	Lease     time.Duration // a leader that hears of no majority steps down
 	Commit    time.Duration // followers hear at the latest what was committed
 	Network   time.Duration // a connection, or a short exchange with another node
-	Transfer  time.Duration // entries on their way to another disk; the largest entry is 64 MiB
+	Transfer  time.Duration // what is on its way to another disk does not move for so long, or a change waits for raft
 	Watch     time.Duration // between looks at the other nodes and at the disk
 	Stuck     time.Duration // entries are committed and not applied for so long: the node fails
 }

@@ -72,7 +72,7 @@ func (l *layer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, er
 		return nil, err
 	}
 	c.SetDeadline(time.Time{})
-	return pki.UntilExpiry(c), nil
+	return &paced{Conn: pki.UntilExpiry(c), patience: l.config.Timing.Transfer}, nil
 }
 
 // Accept implements net.Listener: connections whose greeting was good.

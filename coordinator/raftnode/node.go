@@ -245,6 +245,7 @@ func (n *Node) raftConfig(self member) *raft.Config {
 	t := n.config.Timing
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout, c.CommitTimeout = t.Heartbeat, t.Election, t.Lease, t.Commit
 	c.SnapshotThreshold = math.MaxUint64 // compaction decides
+	c.MaxAppendEntries = maxAppendEntries
 	c.TrailingLogs = n.config.Storage.Trailing
 	c.NoLegacyTelemetry = true
 	return c

@@ -14,9 +14,13 @@ type transport interface {
 }
 
 // maxAppendBytes is how much entries one message carries, if it carries more than
-// one: raft counts entries alone, and 64 of the largest are four gigabytes. It is a
-// few batches, so that messages are still far apart on a fast network.
+// one: raft counts entries alone, and 16 of the largest are a gigabyte. It is a few
+// batches, so that messages are still far apart on a fast network.
 const maxAppendBytes = 4 << 20
+
+// maxAppendEntries is how many entries raft reads for a message, of which it then may send
+// fewer: the largest are 64 MiB, and they are in memory meanwhile, once for each follower.
+const maxAppendEntries = 16
 
 // accounting is raft's transport, with an account of what was acknowledged and
 // messages of a bounded size.

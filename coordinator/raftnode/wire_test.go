@@ -2,7 +2,9 @@ package raftnode_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -16,6 +18,19 @@ type gate struct {
 	open *sync.Cond
 	shut bool
 	held int
+	slow time.Duration // each who passes takes so long
+}
+
+func (g *gate) slowness() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.slow
+}
+
+func (g *gate) slowDown(to time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.slow = to
 }
 
 func newGate() *gate {
@@ -58,6 +73,9 @@ type gatedFile struct {
 }
 
 func (f gatedFile) Sync() error {
+	if wait := f.gate.slowness(); wait > 0 {
+		<-time.After(wait)
+	}
 	f.gate.pass()
 	return f.File.Sync()
 }
@@ -69,9 +87,13 @@ type wire struct {
 	disk *gate
 
 	mu   sync.Mutex
+	odd  *rand.Rand          // if there is one, messages are delayed, repeated and lost by it
 	lost map[string]bool     // messages to these names
 	held map[[2]string]*gate // answers, by the name that gave it and what it answers
 }
+
+// lostAfter is how long it takes to notice that a message is lost.
+const lostAfter = 150 * time.Millisecond
 
 var errLost = errors.New("lost on the wire")
 
@@ -114,11 +136,64 @@ func (w *wire) loses(id raft.ServerID) bool {
 	return w.lost[nameOf(id)]
 }
 
-func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, r *raft.AppendEntriesResponse) error {
+// find has messages to a name arrive again.
+func (w *wire) find(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.lost, name)
+}
+
+// fate is what becomes of a message, and of its answer.
+type fate struct {
+	before, after, late time.Duration
+	twice, forgotten    bool
+}
+
+func (w *wire) fate() (f fate) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.odd == nil {
+		return fate{}
+	}
+	f.twice, f.forgotten = w.odd.IntN(20) == 0, w.odd.IntN(50) == 0
+	f.late = time.Duration(w.odd.IntN(200)) * time.Millisecond
+	if w.odd.IntN(10) == 0 {
+		f.before = time.Duration(w.odd.IntN(30)) * time.Millisecond
+	}
+	if w.odd.IntN(10) == 0 {
+		f.after = time.Duration(w.odd.IntN(30)) * time.Millisecond
+	}
+	return f
+}
+
+// carry sends a message as its fate will: twice, maybe, and then late.
+func (w *wire) carry(id raft.ServerID, send, again func() error) error {
+	f := w.fate()
+	if f.before > 0 {
+		<-time.After(f.before)
+	}
 	if w.loses(id) {
+		<-time.After(lostAfter) // raft pauses longer and longer after errors that come at once
 		return errLost
 	}
-	err := w.Transport.AppendEntries(id, to, q, r)
+	if f.twice {
+		time.AfterFunc(f.late, func() { again() })
+	}
+	err := send()
+	if f.after > 0 {
+		<-time.After(f.after)
+	}
+	if f.forgotten {
+		return errLost // its answer, that is
+	}
+	return err
+}
+
+func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, r *raft.AppendEntriesResponse) error {
+	late := *q // raft uses it again
+	err := w.carry(id,
+		func() error { return w.Transport.AppendEntries(id, to, q, r) },
+		func() error { return w.Transport.AppendEntries(id, to, &late, new(raft.AppendEntriesResponse)) })
 	kind := entries
 	if len(q.Entries) == 0 && q.PrevLogEntry == 0 && q.LeaderCommitIndex == 0 {
 		kind = heartbeat
@@ -128,17 +203,17 @@ func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.Ap
 }
 
 func (w *wire) RequestVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestVoteRequest, r *raft.RequestVoteResponse) error {
-	if w.loses(id) {
-		return errLost
-	}
-	return w.Transport.RequestVote(id, to, q, r)
+	late := *q // raft uses it again
+	return w.carry(id,
+		func() error { return w.Transport.RequestVote(id, to, q, r) },
+		func() error { return w.Transport.RequestVote(id, to, &late, new(raft.RequestVoteResponse)) })
 }
 
 func (w *wire) RequestPreVote(id raft.ServerID, to raft.ServerAddress, q *raft.RequestPreVoteRequest, r *raft.RequestPreVoteResponse) error {
-	if w.loses(id) {
-		return errLost
-	}
-	return w.Transport.RequestPreVote(id, to, q, r)
+	late := *q // raft uses it again
+	return w.carry(id,
+		func() error { return w.Transport.RequestPreVote(id, to, q, r) },
+		func() error { return w.Transport.RequestPreVote(id, to, &late, new(raft.RequestPreVoteResponse)) })
 }
 
 // wired is a cluster whose nodes have wires.
