@@ -12,8 +12,9 @@ import (
 // decide by entries alone, and an entry is between a hundred bytes and 64 MiB.
 type compaction struct {
 	node     *Node
-	applied  uint64 // entry of raft's log that was applied when it last began
-	base     uint64 // entry of the newest snapshot then
+	began    time.Time // the last one
+	applied  uint64    // entry of raft's log that was applied then
+	base     uint64    // entry of the newest snapshot then
 	running  bool
 	ended    chan error
 	failures int // in a row
@@ -24,6 +25,10 @@ type compaction struct {
 // costs as much as one that succeeds.
 const longestPause = 10 * time.Minute
 
+// entriesPause is between two for many entries alone: each writes the whole state and
+// reads it back.
+const entriesPause = 30 * time.Second
+
 // look begins a compaction if it is time for one. A state that hangs lets it wait: the
 // caller does not.
 func (c *compaction) look(now time.Time, applied uint64) {
@@ -31,7 +36,7 @@ func (c *compaction) look(now time.Time, applied uint64) {
 	if !c.due(now, applied) {
 		return
 	}
-	c.applied, c.running = applied, true
+	c.began, c.applied, c.running = now, applied, true
 	c.base, _ = c.node.journal.Ends()
 	c.node.work.Go(func() { c.ended <- c.node.await(c.node.raft.Snapshot()) })
 }
@@ -43,7 +48,7 @@ func (c *compaction) due(now time.Time, applied uint64) bool {
 	}
 	entries, size := c.node.journal.Behind()
 	s := c.node.config.Storage
-	return size > s.SnapshotBytes || entries >= s.SnapshotEvery
+	return size > s.SnapshotBytes || entries >= s.SnapshotEvery && now.Sub(c.began) >= entriesPause
 }
 
 // conclude says what became of the last one. One that failed leaves the log as it is, and

@@ -96,7 +96,8 @@ func (k *snapshotSink) Close() error {
 	if err := k.of.journal.Rest(k.meta.Index); err != nil {
 		return err
 	}
-	k.of.reap()
+	k.of.size.Store(k.meta.Size)
+	k.of.reap(k.meta.ID)
 	return nil
 }
 

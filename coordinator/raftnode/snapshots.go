@@ -39,6 +39,7 @@ type snapshots struct {
 	room    func() error // why there is no room for more
 
 	writing atomic.Int64 // bytes of those that are not whole
+	size    atomic.Int64 // bytes of the newest; 0 if there is none
 }
 
 // snapshotMeta is meta.json.
@@ -84,6 +85,7 @@ func (s *snapshots) align() error {
 	if m == nil {
 		return s.journal.Recover(0, 0)
 	}
+	s.size.Store(m.Size)
 	return s.journal.Recover(m.Index, m.Term)
 }
 
@@ -213,10 +215,12 @@ func (s *snapshots) overtaken(index uint64) error {
 }
 
 // reap removes all but the newest. One that stays is in nobody's way.
-func (s *snapshots) reap() {
-	all, err := s.all()
-	for _, m := range all[min(1, len(all)):] {
-		err = errors.Join(err, s.disk.Remove(filepath.Join(s.dir, m.ID)))
+func (s *snapshots) reap(newest string) {
+	entries, err := os.ReadDir(s.dir)
+	for _, e := range entries {
+		if name := e.Name(); name != newest && !strings.HasSuffix(name, unfinished) {
+			err = errors.Join(err, s.disk.Remove(filepath.Join(s.dir, name)))
+		}
 	}
 	if err != nil {
 		s.log.Warn("an old snapshot was not removed", "err", err)
@@ -227,9 +231,9 @@ func (s *snapshots) reap() {
 // or, before there is one, no more than the log it comes from; less what is written
 // of it already.
 func (s *snapshots) needs() int64 {
-	need := s.journal.Bytes()
-	if m, err := s.newest(); err == nil && m != nil {
-		need = m.Size + m.Size/4
+	need := s.size.Load()
+	if need += need / 4; need == 0 {
+		need = s.journal.Bytes()
 	}
 	return max(0, need-s.writing.Load())
 }

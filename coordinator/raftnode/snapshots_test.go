@@ -236,7 +236,10 @@ func TestCompactionIsTriedAgain(t *testing.T) {
 		t.Error("it is done for one entry")
 	}
 	n.config.Storage.SnapshotEvery = 1
-	if !c.due(now, 21) {
+	if c.due(now.Add(entriesPause-1), 21) {
+		t.Error("it is done for many entries at once again")
+	}
+	if !c.due(now.Add(entriesPause), 21) {
 		t.Error("it is not done for many entries")
 	}
 }
