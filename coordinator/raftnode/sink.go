@@ -80,14 +80,25 @@ func (k *snapshotSink) Close() error {
 		k.of.broken(err)
 		return err
 	}
-	err := k.of.overtaken(k.meta.Index) // while it was written
-	if err == nil {
-		if err = k.readBack(); err != nil {
-			k.of.log.Error("a snapshot cannot be read back: the log before it stays", "snapshot", k.meta.ID, "bytes", k.meta.Size, "err", err)
-		}
+	err := k.readBack()
+	if err != nil {
+		k.of.log.Error("a snapshot cannot be read back: the log before it stays", "snapshot", k.meta.ID, "bytes", k.meta.Size, "err", err)
+	} else {
+		err = k.settle()
 	}
 	if err != nil {
-		return errors.Join(err, k.of.disk.Remove(k.path))
+		err = errors.Join(err, k.of.disk.Remove(k.path))
+	}
+	return err
+}
+
+// settle makes it the newest. Another node's may have become that while this one was
+// written, and stays.
+func (k *snapshotSink) settle() error {
+	k.of.settling.Lock()
+	defer k.of.settling.Unlock()
+	if err := k.of.overtaken(k.meta.Index); err != nil {
+		return err
 	}
 	if err := k.name(); err != nil {
 		k.of.broken(err)

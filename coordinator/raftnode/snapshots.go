@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,8 @@ type snapshots struct {
 	log     *slog.Logger
 	broken  func(error)  // the disk failed
 	room    func() error // why there is no room for more
+
+	settling sync.Mutex // one becomes the newest at a time
 
 	writing atomic.Int64 // bytes of those that are not whole
 	size    atomic.Int64 // bytes of the newest; 0 if there is none

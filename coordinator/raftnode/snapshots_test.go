@@ -121,6 +121,34 @@ func TestWhatCannotBeReadBackIsNoSnapshot(t *testing.T) {
 	}
 }
 
+// One that took long to write does not take the place of a newer one.
+func TestAnOvertakenSnapshotIsGivenUp(t *testing.T) {
+	var good bytes.Buffer
+	must(t, applied(t, 20).Snapshot().Encode(&good))
+	s := openStore(t, t.TempDir(), journal.Options{})
+	begin := func(index uint64) *snapshotSink {
+		t.Helper()
+		sink, err := s.Create(raft.SnapshotVersionMax, index, 1, raft.Configuration{}, 1, nil)
+		must(t, err)
+		_, err = sink.Write(good.Bytes())
+		must(t, err)
+		return sink.(*snapshotSink)
+	}
+	own, sent := begin(60), begin(80)
+	must(t, sent.Close())
+	if err := own.Close(); !errors.Is(err, errOvertaken) {
+		t.Errorf("the older one: %v", err)
+	}
+	if _, err := s.Create(raft.SnapshotVersionMax, 70, 1, raft.Configuration{}, 1, nil); !errors.Is(err, errOvertaken) {
+		t.Errorf("another older one: %v", err)
+	}
+	all, err := s.List()
+	must(t, err)
+	if len(all) != 1 || all[0].Index != 80 {
+		t.Errorf("there is %+v", all)
+	}
+}
+
 // A snapshot stops when the disk has no room for the rest, and the node does not.
 func TestASnapshotStopsBeforeTheDiskIsFull(t *testing.T) {
 	s := openStore(t, t.TempDir(), journal.Options{})
