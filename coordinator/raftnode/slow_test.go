@@ -55,7 +55,7 @@ func large(name string, works int) command.Entry {
 	for i := range works {
 		s.Works = append(s.Works, fixture.Work(fmt.Sprint(name, "-", i), fixture.Options{}))
 	}
-	return command.Entry{Request: name, Actor: "me", Command: s}
+	return command.Entry{Request: name, Principal: "me", Command: s}
 }
 
 // catchesUp has a node join over slow links after a number of large entries, and wants
