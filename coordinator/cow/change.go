@@ -100,8 +100,9 @@ func (m *Map[K, V]) Delete(k K) {
 	}
 }
 
-// delete takes a key that is there out of a node that this map owns. Only empty
-// nodes are taken away: what leaves the state leaves it from one end.
+// delete takes a key that is there out of a node that this map owns. Nodes that are left
+// nearly empty become one: what stays for long, of much that came and went, is not to keep
+// a node of its own each.
 func (m *Map[K, V]) delete(n *node[K, V], k K) {
 	if n.kids == nil {
 		i, _ := m.find(n, k)
@@ -118,4 +119,25 @@ func (m *Map[K, V]) delete(n *node[K, V], k K) {
 		return
 	}
 	n.keys[i] = n.kids[i].keys[0]
+	if !m.merge(n, i-1) {
+		m.merge(n, i)
+	}
+}
+
+// merge makes one of two neighbours, kid i of a node that this map owns and the next, if
+// together they fill no more than half a node. (Neighbours are equally deep.)
+func (m *Map[K, V]) merge(n *node[K, V], i int) bool {
+	if i < 0 || i+1 >= len(n.kids) || len(n.kids[i].keys)+len(n.kids[i+1].keys) > width/2 {
+		return false
+	}
+	left, right := m.own(n.kids[i]), n.kids[i+1]
+	left.keys = append(left.keys, right.keys...)
+	left.values = append(left.values, right.values...)
+	if right.kids != nil {
+		left.kids = append(left.kids, right.kids...)
+	}
+	n.kids[i] = left
+	n.keys = slices.Delete(n.keys, i+1, i+2)
+	n.kids = slices.Delete(n.kids, i+1, i+2)
+	return true
 }

@@ -101,19 +101,8 @@ func TestKeysThatCountUpwardsFillTheirNodes(t *testing.T) {
 	for i := range 10_000 {
 		m.Set(i, i)
 	}
-	leaves := 0
-	var count func(n *node[int, int])
-	count = func(n *node[int, int]) {
-		if n.kids == nil {
-			leaves++
-		}
-		for _, kid := range n.kids {
-			count(kid)
-		}
-	}
-	count(m.root)
-	if most := 10_000/width + 2; leaves > most {
-		t.Errorf("%d leaves, want at most %d", leaves, most)
+	if n, most := nodes(m.root), 10_000/width*width/(width-1)+3; n > most {
+		t.Errorf("%d nodes, want at most %d", n, most)
 	}
 	for i := range 10_000 { // a queue: in at one end, out at the other
 		m.Delete(i)
@@ -121,6 +110,39 @@ func TestKeysThatCountUpwardsFillTheirNodes(t *testing.T) {
 	if m.Len() != 0 || m.root.kids != nil {
 		t.Error("the empty map kept its nodes")
 	}
+}
+
+// What stays, here and there, of much that came and went does not keep a node each.
+func TestNodesGoWithTheirEntries(t *testing.T) {
+	m := New[int, int](cmp.Compare)
+	for i := range 100_000 {
+		m.Set(i, i)
+	}
+	was := m.Copy()
+	for i := range 100_000 {
+		if i%100 != 0 {
+			m.Delete(i)
+		}
+	}
+	if n, most := nodes(m.root), 1000/(width/4)+4; n > most {
+		t.Errorf("%d nodes for %d entries, want at most %d", n, m.Len(), most)
+	}
+	kept := map[int]int{}
+	for i := 0; i < 100_000; i += 100 {
+		kept[i] = i
+	}
+	twin{m, kept}.check(t)
+	if was.Len() != 100_000 || !was.Has(99_999) {
+		t.Error("its copy lost entries")
+	}
+}
+
+func nodes(n *node[int, int]) int {
+	sum := 1
+	for _, kid := range n.kids {
+		sum += nodes(kid)
+	}
+	return sum
 }
 
 func BenchmarkSetAfterCopy(b *testing.B) {

@@ -99,7 +99,8 @@ func overQuota(project string, used, quota int) error {
 // wishFor is the wish that a placement says it satisfies.
 func (s *State) wishFor(t *Task, experiment uint64) (*Wish, error) {
 	if !s.apart() {
-		return &Wish{Gang: t.Gang(), Need: t.Need}, nil
+		s.wish = Wish{Gang: t.Gang(), Need: t.Need}
+		return &s.wish, nil
 	}
 	w := s.live(t.Seq, experiment)
 	if w == nil {

@@ -48,6 +48,7 @@ type State struct {
 	counting  uint64 // experiment that is being submitted, and not counted yet
 
 	scratch []byte // for the encoding of records
+	wish    Wish   // of a task that is placed, below level 4
 }
 
 // New is the empty state.

@@ -48,15 +48,20 @@ func (f Figures) plus(o Figures) Figures {
 
 // count adds to what an experiment's project and owner have.
 func (d *data) count(e *Experiment, more Figures) {
-	for _, h := range [...]holder{{name: e.Project}, {principal: true, name: e.Owner}} {
-		f, _ := d.figures.Get(h)
-		if f = f.plus(more); f == (Figures{}) {
-			d.figures.Delete(h)
-		} else {
-			d.figures.Set(h, f)
-		}
+	d.countFor(holder{name: e.Project}, more)
+	if e.Owner != "" {
+		d.countFor(holder{principal: true, name: e.Owner}, more)
 	}
 	d.all = d.all.plus(more)
+}
+
+func (d *data) countFor(h holder, more Figures) {
+	f, _ := d.figures.Get(h)
+	if f = f.plus(more); f == (Figures{}) {
+		d.figures.Delete(h)
+	} else {
+		d.figures.Set(h, f)
+	}
 }
 
 // countLive notes that a task has come to life, or has ended, for those who want it.
