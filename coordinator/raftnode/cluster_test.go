@@ -34,12 +34,14 @@ type cluster struct {
 	links map[[2]string]*netfault.Link // from, to
 	nodes map[string]*raftnode.Node
 	tune  func(*raftnode.Config)
+	ids   map[string]*pki.Identity // of nodes, by name
 }
 
 func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{
-		t: t, certs: t.TempDir(), dir: t.TempDir(), place: map[string]string{}, names: map[string]string{},
+		ids: map[string]*pki.Identity{},
+		t:   t, certs: t.TempDir(), dir: t.TempDir(), place: map[string]string{}, names: map[string]string{},
 		links: map[[2]string]*netfault.Link{}, nodes: map[string]*raftnode.Node{}, tune: func(*raftnode.Config) {},
 	}
 	must(t, pki.InitCA(c.certs))
@@ -126,6 +128,9 @@ func (c *cluster) identity(name string) *pki.Identity {
 	must(c.t, pki.Issue(c.certs, dir, pki.Request{Role: pki.Coordinator, Name: name, Hosts: []string{"127.0.0.1"}}))
 	id, err := pki.Load(dir)
 	must(c.t, err)
+	if c.ids[name] == nil { // a node keeps the one that it began with
+		c.ids[name] = id
+	}
 	return id
 }
 

@@ -40,6 +40,7 @@ type greeting struct {
 // the other is the member they mean.
 type layer struct {
 	config  *Config
+	guard   *guard
 	self    member
 	cluster string
 	queue   *queue
@@ -58,6 +59,11 @@ func (l *layer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
+	kept, err := l.guard.keep(c)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
 	c.SetDeadline(time.Now().Add(timeout))
 	var reply greeting
 	err = writeFrame(c, greeting{Cluster: l.cluster, From: l.self.String(), To: m.String()})
@@ -68,11 +74,11 @@ func (l *layer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, er
 		err = fault.New(fault.ErrUnavailable, "%s at %s: %s", m.name, place, reply.Error)
 	}
 	if err != nil {
-		c.Close()
+		kept.Close()
 		return nil, err
 	}
 	c.SetDeadline(time.Time{})
-	return &paced{Conn: pki.UntilExpiry(c), patience: l.config.Timing.Transfer}, nil
+	return &paced{Conn: kept, patience: l.config.Timing.Transfer}, nil
 }
 
 // Accept implements net.Listener: connections whose greeting was good.
@@ -81,12 +87,17 @@ func (l *layer) Accept() (net.Conn, error) { return l.queue.Accept() }
 // take answers a greeting and hands the connection to raft. A node that is in no
 // cluster has no layer yet.
 func (l *layer) take(c *tls.Conn) {
-	if err := l.greet(c); err != nil {
+	err := l.greet(c)
+	var kept net.Conn
+	if err == nil {
+		kept, err = l.guard.keep(c)
+	}
+	if err != nil {
 		l.config.Log.Warn("refused a node", "from", c.RemoteAddr(), "err", err)
 		c.Close()
 		return
 	}
-	l.queue.give(pki.UntilExpiry(c))
+	l.queue.give(kept)
 }
 
 // greet answers a greeting. The other side waits for the answer, so nothing of raft
@@ -110,7 +121,7 @@ func (l *layer) greet(c *tls.Conn) error {
 }
 
 func (l *layer) check(c *tls.Conn, g greeting) error {
-	who, err := pki.PeerOf(c.ConnectionState())
+	who, err := l.guard.check(c)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type Node struct {
 	config  Config
 	dir     *dataDir
 	port    *port
+	guard   *guard
 	machine *machine
 
 	raft      *raft.Raft
@@ -74,6 +75,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		halted: make(chan struct{}), closed: make(chan struct{}),
 	}
 	n.machine = newMachine(n.fail)
+	n.guard = newGuard(func(serial string) bool { return n.Snapshot().CertificateRevoked(serial) })
 	n.stopped, n.stop = context.WithCancel(context.Background())
 	err := n.open(ctx)
 	if err != nil {
@@ -113,6 +115,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.work.Go(n.propose)
 	n.work.Go(n.confirmReads)
 	n.work.Go(n.followLeadership)
+	n.work.Go(n.expelRevoked)
 	n.work.Go(n.watch)
 	return nil
 }
@@ -159,7 +162,7 @@ func onDisk(what string, err error) error {
 func (n *Node) startRaft() (err error) {
 	logger := raftLogger(n.config.Log)
 	self := n.dir.id.member()
-	l := &layer{config: &n.config, self: self, cluster: n.dir.id.Cluster, queue: newQueue(n.config.Listener.Addr())}
+	l := &layer{config: &n.config, guard: n.guard, self: self, cluster: n.dir.id.Cluster, queue: newQueue(n.config.Listener.Addr())}
 	var t transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: l, MaxPool: 3, Timeout: n.config.Timing.Transfer, Logger: logger, MaxRPCsInFlight: 1,
 	})

@@ -99,8 +99,9 @@ func (n *Node) answerPeer(c *tls.Conn) {
 		n.config.Log.Debug("a question that cannot be read", "from", c.RemoteAddr(), "err", err)
 		return
 	}
-	who, err := pki.PeerOf(c.ConnectionState())
+	who, err := n.guard.check(c)
 	if err != nil {
+		n.config.Log.Warn("refused a node", "from", c.RemoteAddr(), "err", err)
 		return
 	}
 	from, err := parseMember(a.From)

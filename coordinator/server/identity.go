@@ -82,6 +82,9 @@ func (s *Server) callerOf(ctx context.Context) (c Caller, forwarded bool, err er
 	if err != nil {
 		return c, false, err
 	}
+	if err := s.believed(c); err != nil {
+		return c, false, err
+	}
 	role, name := header(ctx, forwardedRole), header(ctx, forwardedName)
 	if role == "" {
 		return c, false, nil

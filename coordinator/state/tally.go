@@ -110,8 +110,9 @@ func (d *data) enter(at tallied, task uint64, in bool) {
 // countsOf counts an experiment's tasks anew.
 func (d *data) countsOf(e *Experiment) (c TaskCounts) {
 	for _, seq := range e.Tasks {
-		t, _ := d.tasks.Get(seq)
-		c.move("", t.Status)
+		if t, ok := d.tasks.Get(seq); ok { // Check refuses one that is not there
+			c.move("", t.Status)
+		}
 	}
 	return c
 }
