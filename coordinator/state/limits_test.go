@@ -296,3 +296,23 @@ func TestFoundWhileItRuns(t *testing.T) {
 		}
 	}
 }
+
+// An incarnation that a worker makes up does not leave the others without.
+func TestIncarnationsDoNotRunOut(t *testing.T) {
+	join := func(id string) command.Join { return command.Join{Worker: id, Class: api.ClassCPU, Slots: 1} }
+	liar, honest := join("liar"), join("honest")
+	liar.Incarnation, honest.Issue = 1<<64-1, true
+	old := at(t, 3)
+	must(t, old, liar)
+	must(t, old, command.Raise{Level: api.LevelWishes})
+	s := at(t, api.LevelWishes)
+	if r := s.Apply(2, command.Entry{Command: liar}); !errors.Is(r.Err, state.ErrStale) {
+		t.Errorf("an incarnation that was never issued: %v", r.Err)
+	}
+	for name, s := range map[string]*state.State{"raised": old, "new": s} {
+		first, second := must(t, s, honest).Incarnation, must(t, s, honest).Incarnation
+		if first == 0 || second <= first {
+			t.Errorf("%s: incarnations %d, %d", name, first, second)
+		}
+	}
+}

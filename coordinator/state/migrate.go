@@ -86,7 +86,9 @@ func gangWithin(t *Task) api.Gang {
 // migrateWorker says of all that is allocated for whom it is. For what an older generation
 // still holds nobody knows: it is who pays for the task now, or did in the end.
 func (s *State) migrateWorker(old *Worker) {
-	s.lastIncarnation = max(s.lastIncarnation, old.Incarnation)
+	if old.Incarnation <= maxShown {
+		s.lastIncarnation = max(s.lastIncarnation, old.Incarnation)
+	}
 	w := s.editWorker(old.ID)
 	for i := range w.Allocations {
 		a := &w.Allocations[i]

@@ -7,6 +7,10 @@ import (
 	"g2c/coordinator/command"
 )
 
+// maxShown is the highest incarnation that is believed of a worker of an older release,
+// which makes its own of its clock: one far above leaves none to be issued.
+const maxShown = 1<<63 - 1
+
 func (s *State) join(c command.Join) error {
 	if !s.apart() {
 		return s.join3(c)
@@ -22,6 +26,8 @@ func (s *State) join(c command.Join) error {
 	}
 	same := known && w.Incarnation == incarnation
 	switch {
+	case incarnation > maxShown && incarnation > s.lastIncarnation:
+		return fmt.Errorf("worker %s shows incarnation %d, which was never issued: %w", c.Worker, incarnation, ErrStale)
 	case known && incarnation < w.Incarnation:
 		return fmt.Errorf("worker %s shows incarnation %d, and %d has joined since: %w", c.Worker, incarnation, w.Incarnation, ErrStale)
 	case same && w.differs(c):
