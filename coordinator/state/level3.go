@@ -63,7 +63,7 @@ func (s *State) join3(c command.Join) error {
 	return nil
 }
 
-// remember3 keeps a request in one table for all principals.
+// forgetRequests3 keeps one table for all principals.
 func (s *State) forgetRequests3() {
 	if s.requests.Len() > MaxRequests {
 		_, oldest, _ := s.recent.First()

@@ -154,7 +154,7 @@ func do(ctx context.Context, c *client.Client, in asked, experiment string) (out
 	case opSubmit:
 		// No worker has such a device: these tasks take no slots from the others.
 		var r *apiv1.SubmitResponse
-		r, err = c.Submit(ctx, &apiv1.SubmitHeader{RequestId: in.name, Name: in.name, Project: "history", Device: "nowhere"},
+		r, err = c.Submit(ctx, &apiv1.SubmitHeader{RequestId: in.name, Name: in.name, Device: "nowhere"},
 			[]api.Work{fixture.Work(in.name, fixture.Options{})})
 		id = r.GetExperiment()
 	case opCancel:
