@@ -65,6 +65,38 @@ func TestHistoriesAgreeWithTheModel(t *testing.T) {
 	}
 }
 
+// The list of changes names every task of which something else is wanted, at level 4 and
+// when that is raised to: those who follow it look at nothing else.
+func TestChangesNameWhatIsWanted(t *testing.T) {
+	w := newWorld(max(*seed, 1))
+	var old []*state.Snapshot
+	for i := range 400 {
+		e := w.entry()
+		if i == 150 {
+			e.Request, e.Command = "", command.Raise{Level: command.Level}
+		}
+		if err := w.play(t, e); err != nil {
+			t.Fatal(err)
+		}
+		now := w.s.Snapshot()
+		old = append(old, now)
+		was := old[max(len(old)-1-w.r.IntN(20), 0)]
+		list, ok := now.ChangesSince(was.Index())
+		if !ok {
+			continue // it was read back from a snapshot since
+		}
+		named := map[uint64]bool{}
+		for _, c := range list {
+			named[c.Seq] = named[c.Seq] || c.Kind == state.TaskChanged
+		}
+		for task := range now.Tasks(0) {
+			if then := was.TaskAt(task.Seq); !named[task.Seq] && task.Status.Live() && (then != task || !slices.Equal(was.Wishes(then), now.Wishes(task))) {
+				t.Fatalf("entry %d: %s changed unnamed", i, task.Work.Name())
+			}
+		}
+	}
+}
+
 // world is a state, the model of it, and what is random.
 type world struct {
 	r     *rand.Rand

@@ -22,6 +22,11 @@ func (s *State) migrate(level int) {
 		t.Charged, t.Project, t.Priority = first.Seq, first.Project, first.Priority
 		s.putTask(t)
 	}
+	for seq, t := range s.tasks.All() { // what is wanted of them may not be what it was
+		if t.Status.Live() {
+			s.changes.add(Change{Index: s.index, Kind: TaskChanged, Seq: seq})
+		}
+	}
 	for _, w := range slices.Collect(values(s.workers.All())) {
 		s.migrateWorker(w)
 	}
