@@ -77,3 +77,18 @@ func benchmarkIncremental(b *testing.B, now int64) {
 		}
 	}
 }
+
+// BenchmarkStill plans again when nothing changed, with every slot taken.
+func BenchmarkStill(b *testing.B) {
+	s := crowded(b)
+	planner := new(scheduler.Planner)
+	for _, c := range planner.Plan(s.Snapshot(), 2, scheduler.DefaultPolicy(), nil).Commands {
+		s.Apply(s.Index()+1, command.Entry{At: 2, Command: c})
+	}
+	snapshot := s.Snapshot()
+	planner.Plan(snapshot, 3, scheduler.DefaultPolicy(), nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		planner.Plan(snapshot, 3, scheduler.DefaultPolicy(), nil)
+	}
+}

@@ -77,10 +77,10 @@ func (c *claims) remember(placed map[uint64]bool) []reservation {
 // claims decides what is reserved in this pass: what was before and still makes
 // sense, and new ones for heads of queues that have waited long enough.
 func (p *pass) claims(bids []*bid, old []reservation) *claims {
-	c := &claims{quota: map[string]*claim{}, asked: map[*line]int{}, share: map[*line]int{}}
 	if len(old) == 0 && !slices.ContainsFunc(bids, p.waited) {
-		return c
+		return &claims{}
 	}
+	c := &claims{quota: map[string]*claim{}, asked: map[*line]int{}, share: map[*line]int{}}
 	heads := p.heads(bids)
 	p.renewAll(c, heads, old)
 	before := map[*bid][]*line{} // the lines of a project that come before, with something left
@@ -116,12 +116,11 @@ func (p *pass) leaves(c *claims, l *line) bool {
 // heads is all lines: projects in the order of their turns, the lines of one in
 // its order.
 func (p *pass) heads(bids []*bid) []*line {
-	ranks := make(map[*bid]rank, len(bids))
 	for _, b := range bids {
-		ranks[b] = p.rank(b.lines[0])
+		b.rank = p.rank(b.lines[0])
 	}
 	sorted := slices.Clone(bids)
-	slices.SortStableFunc(sorted, func(a, b *bid) int { return ranks[a].compare(ranks[b]) })
+	slices.SortStableFunc(sorted, func(a, b *bid) int { return a.rank.compare(b.rank) })
 	var out []*line
 	for _, b := range sorted {
 		out = append(out, b.lines...)

@@ -15,6 +15,7 @@ type bid struct {
 	dominant float64 // the most that it has of any device kind, of all of it, for its weight
 	turns    int64
 	lines    lines
+	rank     rank // of the first line, while bids are in an order
 }
 
 // line is a queue and how far a pass has come in it.
@@ -58,8 +59,8 @@ func (l *line) after() bool {
 // demand is what the projects want, each project's lines in its order. Bids are in
 // the order of their names: whose turn it is depends on what they have, too.
 func demand(s *state.Snapshot, x *index, turns map[bidder]int64) []*bid {
-	known := map[bidder]*bid{}
-	var out []*bid
+	known := make(map[bidder]*bid, len(x.projects))
+	out := make([]*bid, 0, len(x.projects))
 	for name, p := range x.projects {
 		weight := s.Project(name).Weight
 		for r, q := range p.queues {

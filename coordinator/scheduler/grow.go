@@ -16,6 +16,9 @@ func (p *pass) grow(placed placement) []command.Command {
 			p.spent[g.bid.project] += total(g.parts) - before
 		}
 	}
+	if !p.anyRoom(placed) {
+		return nil
+	}
 	var out []command.Command
 	for seq, t := range p.elastic.All() {
 		if len(out) == p.policy.MaxResizes {
@@ -29,6 +32,17 @@ func (p *pass) grow(placed placement) []command.Command {
 		}
 	}
 	return out
+}
+
+// anyRoom says whether there are free slots anywhere that nobody waits for: with
+// thousands of gangs that could grow it saves a look at each.
+func (p *pass) anyRoom(placed placement) bool {
+	for _, k := range p.classes {
+		if k.free > 0 && !placed.wanted[k] && k.claim == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // settled says whether a gang may be changed without need: it has run as it is for

@@ -1,6 +1,9 @@
 package scheduler
 
-import "container/heap"
+import (
+	"container/heap"
+	"slices"
+)
 
 // maxBehind is how many tasks behind the head of a line are looked at, for one that
 // ends before reserved slots are needed.
@@ -23,21 +26,14 @@ type gang struct {
 	parts []part
 }
 
-// order is the bids, the next one first.
-type turnOrder struct {
-	bids  []*bid
-	ranks map[*bid]rank
-}
+// turnOrder is the bids, the next one first.
+type turnOrder []*bid
 
-func (o turnOrder) Len() int           { return len(o.bids) }
-func (o turnOrder) Less(i, j int) bool { return o.ranks[o.bids[i]].compare(o.ranks[o.bids[j]]) < 0 }
-func (o turnOrder) Swap(i, j int)      { o.bids[i], o.bids[j] = o.bids[j], o.bids[i] }
-func (o *turnOrder) Push(x any)        { o.bids = append(o.bids, x.(*bid)) }
-func (o *turnOrder) Pop() any {
-	x := o.bids[len(o.bids)-1]
-	o.bids = o.bids[:len(o.bids)-1]
-	return x
-}
+func (o turnOrder) Len() int           { return len(o) }
+func (o turnOrder) Less(i, j int) bool { return o[i].rank.compare(o[j].rank) < 0 }
+func (o turnOrder) Swap(i, j int)      { o[i], o[j] = o[j], o[i] }
+func (o *turnOrder) Push(x any)        { *o = append(*o, x.(*bid)) }
+func (o *turnOrder) Pop() any          { x := (*o)[len(*o)-1]; *o = (*o)[:len(*o)-1]; return x }
 
 // placer is the stage that places: the claims, and what it has placed so far.
 type placer struct {
@@ -76,14 +72,13 @@ func (p *pass) place(bids []*bid, c *claims) placement {
 
 // turnsOf goes through bids in the order of their turns.
 func (s *placer) turnsOf(bids []*bid) {
-	order := turnOrder{ranks: make(map[*bid]rank, len(bids))}
+	order := slices.Clone(turnOrder(bids))
 	for _, b := range bids {
-		order.bids = append(order.bids, b)
-		order.ranks[b] = s.rank(b.lines[0])
+		b.rank = s.rank(b.lines[0])
 	}
 	heap.Init(&order)
 	for order.Len() > 0 {
-		b := order.bids[0]
+		b := order[0]
 		if !s.last && s.waits(b) {
 			s.late = append(s.late, heap.Pop(&order).(*bid))
 			continue
@@ -93,7 +88,7 @@ func (s *placer) turnsOf(bids []*bid) {
 			heap.Pop(&order)
 			continue
 		}
-		order.ranks[b] = s.rank(b.lines[0])
+		b.rank = s.rank(b.lines[0])
 		heap.Fix(&order, 0)
 	}
 }
