@@ -88,7 +88,7 @@ func text(w *scenario.World, p *scheduler.Plan) string {
 // A planner that follows the state makes the plans of one that begins anew: same
 // commands in the same order, same reasons.
 func TestFollowingEqualsBeginningAnew(t *testing.T) {
-	seeds := []uint64{1, 2, 3, 4, 5}
+	seeds := []uint64{1, 2, 3, 4, 5, 6}
 	if *seed != 0 {
 		seeds = []uint64{*seed}
 	}
@@ -147,6 +147,8 @@ type history struct {
 	policy scheduler.Policy
 	hints  scheduler.Hints
 	made   int
+	raised bool // some time, the cluster is raised to the newest level
+	late   []api.Work
 }
 
 // guesses are hints on some tasks: so many minutes as the key says.
@@ -164,6 +166,7 @@ func newHistory(seed uint64) *history {
 	if seed%3 != 0 {
 		h.hints = guesses{}
 	}
+	h.raised = seed%4 != 1
 	for i := range 3 {
 		h.w.Apply(command.Entry{Command: command.SetProject{Project: fmt.Sprint("p", i), Weight: 1 + i, Quota: 12 * (i % 2)}})
 	}
@@ -217,6 +220,10 @@ func (h *history) event() command.Command {
 		return command.Retry{Experiment: fmt.Sprint("e", r.IntN(h.made+1))}
 	case n == 10:
 		return command.Forget{Before: h.w.Now - 500_000}
+	case n == 11 && h.raised && h.made > 20:
+		return command.Raise{Level: command.Level}
+	case n == 12:
+		return h.again()
 	}
 	return h.report()
 }
@@ -234,6 +241,28 @@ func (h *history) submit() command.Command {
 			o.Inputs = []api.Key{c.Works[0].Key, c.Works[1].Key}
 		}
 		c.Works = append(c.Works, fixture.Work(fmt.Sprintf("T%d.%d", h.made, i), o))
+	}
+	h.late = append(h.late, c.Works...)
+	h.late = h.late[max(len(h.late)-12, 0):]
+	return c
+}
+
+// again asks for works that were asked for before, for another project, with another
+// gang and other needs.
+func (h *history) again() command.Command {
+	if len(h.late) == 0 {
+		return h.submit()
+	}
+	h.made++
+	c := command.Submit{Experiment: fmt.Sprint("e", h.made), Project: fmt.Sprint("p", h.r.IntN(3)), Priority: h.r.IntN(3)}
+	if h.r.IntN(3) == 0 {
+		c.Need = command.Need{Device: "big"}
+	}
+	for _, at := range h.r.Perm(len(h.late))[:min(len(h.late), 1+h.r.IntN(3))] {
+		w := h.late[at]
+		low := 1 + h.r.IntN(3)
+		w.Gang = api.Gang{Min: low, Max: low + h.r.IntN(2)}
+		c.Works = append(c.Works, w)
 	}
 	return c
 }
