@@ -30,9 +30,19 @@ func (c *cluster) plan() *scheduler.Plan {
 	return c.planner.Plan(c.state.Snapshot(), c.now, scheduler.DefaultPolicy(), nil)
 }
 
+const projects = 10
+
 // newCluster has workers of so many slots, four to a host.
 func newCluster(workers, slots int) (*cluster, error) {
 	c := &cluster{state: state.New(), now: 1}
+	if err := c.apply(command.Raise{Level: command.Level}); err != nil {
+		return nil, err
+	}
+	for p := range projects {
+		if err := c.apply(command.SetProject{Project: fmt.Sprint("p", p), Weight: 1}); err != nil {
+			return nil, err
+		}
+	}
 	for i := range workers {
 		err := c.apply(command.Join{
 			Worker: fmt.Sprintf("w%05d", i), Incarnation: 1, Class: api.ClassCPU, Slots: slots, Host: fmt.Sprint("h", i/4),
@@ -50,7 +60,7 @@ func newCluster(workers, slots int) (*cluster, error) {
 // eight slots.
 func (c *cluster) fill(gangs bool) error {
 	for e := range 100 {
-		s := command.Submit{Experiment: fmt.Sprint("e", e), Project: fmt.Sprint("p", e%10), Priority: e % 3}
+		s := command.Submit{Experiment: fmt.Sprint("e", e), Project: fmt.Sprint("p", e%projects), Priority: e % 3}
 		for i := range 1000 {
 			o := fixture.Options{Gang: api.Gang{Min: 1, Max: 1}, Data: fmt.Sprint(i % 7)}
 			if gangs && i%10 == 9 {

@@ -60,7 +60,7 @@ func measureSubmit() ([]row, error) {
 			return err
 		}
 		expanded := time.Now()
-		c := command.Submit{Experiment: "wide-1", Name: plan.Experiment, Project: "demo"}
+		c := command.Submit{Experiment: "wide-1", Name: plan.Experiment, Project: state.DefaultProject}
 		for _, item := range plan.Items {
 			c.Works = append(c.Works, item.Work)
 		}
@@ -72,9 +72,10 @@ func measureSubmit() ([]row, error) {
 		if err != nil {
 			return err
 		}
-		logged := time.Now()
 		s := state.New()
-		r := s.Apply(1, e)
+		s.Apply(1, command.Entry{At: 1, Command: command.Raise{Level: command.Level}})
+		logged := time.Now()
+		r := s.Apply(2, e)
 		expansion, logging, applying, tasks = expanded.Sub(began), logged.Sub(expanded), time.Since(logged), s.TaskCount()
 		return r.Err
 	})
