@@ -64,7 +64,7 @@ func (v *view) eachOf(req *apiv1.ListTasksRequest, from uint64, visit func(*stat
 	if req.Experiment != "" || status == "" {
 		return v.eachTask(req.Experiment, from, visit)
 	}
-	for t := range v.TasksIn(req.Project, status, from) {
+	for t := range v.TasksIn(status, from) {
 		if !visit(t) {
 			break
 		}

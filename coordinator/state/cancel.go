@@ -116,8 +116,7 @@ func (s *State) forgetTask(seq uint64) {
 		s.readers.Delete(read{k, seq})
 	}
 	s.byKey.Delete(t.Work.Key)
-	gone := *t // what snapshots have does not change
-	s.tally(&gone, tallied{})
+	s.tally(seq, t.Status, "")
 	drop(s, s.tasks, seq)
 	s.changes.add(Change{Index: s.index, Kind: TaskChanged, Seq: seq})
 }

@@ -130,7 +130,7 @@ func (s *State) restore(kind byte, payload []byte) error {
 	case kindTask:
 		restore(s, d, s.tasks, &Task{}, func(t *Task) uint64 { return t.Seq }, func(t *Task) {
 			s.indexTask(t)
-			s.tally(t, tallied{t.Status, t.Project})
+			s.tally(t.Seq, "", t.Status)
 		})
 	case kindExperiment:
 		restore(s, d, s.experiments, &Experiment{apart: s.apart()}, func(e *Experiment) uint64 { return e.Seq }, func(e *Experiment) { s.byID.Set(e.ID, e.Seq) })

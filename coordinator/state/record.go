@@ -10,12 +10,11 @@ import (
 // Task is a task as the coordinator sees it.
 type Task struct {
 	sealed
-	Seq     uint64    // order of submission
-	Work    *api.Work // never changed
-	work    [32]byte  // hash of Work's encoding
-	inputs  []api.Key
-	tallied tallied
-	Need    command.Need // of who submitted it first; each wish has its own
+	Seq    uint64    // order of submission
+	Work   *api.Work // never changed
+	work   [32]byte  // hash of Work's encoding
+	inputs []api.Key
+	Need   command.Need // of who submitted it first; each wish has its own
 
 	// While it is placed, of the wish that it is charged to. While it waits, for display:
 	// the project of the first experiment that wants it, and the highest priority of all.

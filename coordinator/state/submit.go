@@ -247,6 +247,7 @@ func (s *State) admit(e *Experiment, in *submission) {
 			t.Status, t.Ready = Pending, s.at
 		}
 		s.tasks.Set(t.Seq, t)
+		s.tally(t.Seq, "", t.Status)
 		s.byKey.Set(t.Work.Key, t.Seq)
 		if t.Status == Done {
 			continue

@@ -148,7 +148,9 @@ func drop[K any, R record](s *State, m *cow.Map[K, R], k K) {
 }
 
 func (s *State) putTask(t *Task) {
-	s.tally(t, tallied{t.Status, t.Project})
+	if old, ok := s.tasks.Get(t.Seq); ok && old != t { // admit counts its own
+		s.tally(t.Seq, old.Status, t.Status)
+	}
 	put(s, s.tasks, t.Seq, t)
 	s.changes.add(Change{Index: s.index, Kind: TaskChanged, Seq: t.Seq})
 }

@@ -43,66 +43,62 @@ func (c *TaskCounts) move(from, to Status) {
 	}
 }
 
-// tallied is how a task was last counted. It comes along when its record is copied.
-type tallied struct {
-	status  Status
-	project string
-}
-
-// standing says that a task has a status, in its project's list of those and in that of
-// all, whose project is empty.
+// standing says that a task has a status.
 type standing struct {
-	project string
-	status  Status
-	task    uint64
+	rank uint8 // of the status
+	task uint64
 }
 
 func (s standing) compare(o standing) int {
-	return cmp.Or(cmp.Compare(s.project, o.project), cmp.Compare(s.status, o.status), cmp.Compare(s.task, o.task))
+	return cmp.Or(cmp.Compare(s.rank, o.rank), cmp.Compare(s.task, o.task))
 }
 
 func newStandings() *cow.Map[standing, struct{}] {
 	return cow.New[standing, struct{}](standing.compare)
 }
 
-// tally counts a task where it stands now, unless it was counted there. What an experiment
-// that is being submitted wants is counted at the end.
-func (s *State) tally(t *Task, now tallied) {
-	was := t.tallied
+// rankOf is a status as a small number, from 1 on; 0 for none.
+func rankOf(s Status) uint8 {
+	switch s {
+	case Pending:
+		return 1
+	case Placed:
+		return 2
+	case Running:
+		return 3
+	case Done:
+		return 4
+	case Failed:
+		return 5
+	case Cancelled:
+		return 6
+	}
+	return 0
+}
+
+// tally counts a task that stood somewhere, or nowhere, where it stands now. What an
+// experiment that is being submitted wants is counted at the end.
+func (s *State) tally(task uint64, was, now Status) {
 	if was == now {
 		return
 	}
-	t.tallied = now
-	s.enter(was, t.Seq, false)
-	s.enter(now, t.Seq, true)
-	if was.status == now.status {
-		return
+	if r := rankOf(was); r != 0 {
+		s.byStatus.Delete(standing{r, task})
 	}
-	s.counts.move(was.status, now.status)
-	for at := range s.wishes.From(wished{task: t.Seq}) {
-		if at.task != t.Seq {
+	if r := rankOf(now); r != 0 {
+		s.byStatus.Set(standing{r, task}, struct{}{})
+	}
+	s.counts.move(was, now)
+	for at := range s.wishes.From(wished{task: task}) {
+		if at.task != task {
 			break
 		}
 		if at.experiment == s.counting {
 			continue
 		}
 		if c, ok := s.standings.Get(at.experiment); ok {
-			c.move(was.status, now.status)
+			c.move(was, now)
 			s.standings.Set(at.experiment, c)
-		}
-	}
-}
-
-// enter puts a task into the lists of its project, or takes it out.
-func (d *data) enter(at tallied, task uint64, in bool) {
-	if at.status == "" {
-		return
-	}
-	for _, k := range [...]standing{{"", at.status, task}, {at.project, at.status, task}} {
-		if in {
-			d.byStatus.Set(k, struct{}{})
-		} else {
-			d.byStatus.Delete(k)
 		}
 	}
 }
@@ -135,12 +131,12 @@ func (d *data) Count(status Status) int {
 	return 0
 }
 
-// TasksIn lists the tasks of a status that are charged to a project, or all of that
-// status if it is empty, in the order they were submitted, from a number on.
-func (d *data) TasksIn(project string, status Status, from uint64) iter.Seq[*Task] {
+// TasksIn lists the tasks of a status in the order they were submitted, from a number on.
+func (d *data) TasksIn(status Status, from uint64) iter.Seq[*Task] {
 	return func(yield func(*Task) bool) {
-		for k := range d.byStatus.From(standing{project, status, from}) {
-			if k.project != project || k.status != status {
+		rank := rankOf(status)
+		for k := range d.byStatus.From(standing{rank, from}) {
+			if k.rank != rank {
 				return
 			}
 			if t, _ := d.tasks.Get(k.task); !yield(t) {
@@ -155,13 +151,11 @@ func (d *data) checkTally() error {
 	var all TaskCounts
 	for _, t := range d.tasks.All() {
 		all.move("", t.Status)
-		for _, project := range [...]string{"", t.Project} {
-			if !d.byStatus.Has(standing{project, t.Status, t.Seq}) {
-				return fmt.Errorf("%s is %s in project %s, and not in the list of those", t.Work.Name(), t.Status, t.Project)
-			}
+		if !d.byStatus.Has(standing{rankOf(t.Status), t.Seq}) {
+			return fmt.Errorf("%s is %s, and not in the list of those", t.Work.Name(), t.Status)
 		}
 	}
-	if all != d.counts || d.byStatus.Len() != 2*d.tasks.Len() {
+	if all != d.counts || d.byStatus.Len() != d.tasks.Len() {
 		return fmt.Errorf("tasks are %+v, counted %+v with %d in lists", all, d.counts, d.byStatus.Len())
 	}
 	for _, e := range d.experiments.All() {
