@@ -66,7 +66,11 @@ func (n *Node) askPlace(ctx context.Context, place, name string, a ask) (report,
 	if err != nil {
 		return report{}, fmt.Errorf("ask %s: %w", place, err)
 	}
-	if who, err := pki.PeerOf(c.ConnectionState()); err != nil || who.Name != m.name {
+	who, err := n.guard.check(c)
+	if err != nil {
+		return report{}, err
+	}
+	if who.Name != m.name {
 		return report{}, fault.New(fault.ErrUnavailable, "%w: at %s is %s with the certificate of %s", pki.ErrWrongRole, place, m, who)
 	}
 	r.at = time.Now()

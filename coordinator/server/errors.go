@@ -45,8 +45,10 @@ var meanings = []struct {
 
 // hints say what to do about some of them.
 var hints = map[error]string{
-	state.ErrUnknownWorker: "`g2c workers ls` lists them",
-	state.ErrUnknownToken:  "`g2c token ls` lists them",
+	state.ErrUnknownWorker:  "`g2c workers ls` lists them",
+	state.ErrUnknownToken:   "`g2c token ls` lists them",
+	state.ErrUnknownUser:    "`g2c users ls` lists them",
+	state.ErrUnknownProject: "`g2c projects set NAME` makes one, and `g2c projects ls` lists them",
 }
 
 // explain gives an error its kind on the wire, if it has none.
