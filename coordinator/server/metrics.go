@@ -65,19 +65,20 @@ func (m *metrics) reported(kind apiv1.ReportKind, refused error) {
 type gauges struct{ s *Server }
 
 var (
-	tasksDesc    = prometheus.NewDesc("g2c_tasks", "Tasks by state.", []string{"state"}, nil)
-	workersDesc  = prometheus.NewDesc("g2c_workers", "Workers that are not lost.", nil, nil)
-	sessionsDesc = prometheus.NewDesc("g2c_worker_sessions", "Workers connected to this coordinator, which leads.", nil, nil)
-	slotsDesc    = prometheus.NewDesc("g2c_slots", "Slots of workers that are not lost.", []string{"use"}, nil)
-	leadsDesc    = prometheus.NewDesc("g2c_leads", "Whether this coordinator leads.", nil, nil)
-	termDesc     = prometheus.NewDesc("g2c_raft_term", "Term.", nil, nil)
-	appliedDesc  = prometheus.NewDesc("g2c_raft_applied_index", "Index of the state here.", nil, nil)
-	lagDesc      = prometheus.NewDesc("g2c_raft_lag_entries", "Entries that are committed and not applied here.", nil, nil)
+	tasksDesc       = prometheus.NewDesc("g2c_tasks", "Tasks by state.", []string{"state"}, nil)
+	workersDesc     = prometheus.NewDesc("g2c_workers", "Workers that are not lost.", nil, nil)
+	sessionsDesc    = prometheus.NewDesc("g2c_worker_sessions", "Workers connected to this coordinator, which leads.", nil, nil)
+	slotsDesc       = prometheus.NewDesc("g2c_slots", "Slots of workers that are not lost.", []string{"use"}, nil)
+	leadsDesc       = prometheus.NewDesc("g2c_leads", "Whether this coordinator leads.", nil, nil)
+	termDesc        = prometheus.NewDesc("g2c_raft_term", "Term.", nil, nil)
+	appliedDesc     = prometheus.NewDesc("g2c_raft_applied_index", "Index of the state here.", nil, nil)
+	uncompactedDesc = prometheus.NewDesc("g2c_raft_uncompacted", "Whether the log cannot be compacted, since its snapshot cannot be read back; the log says why.", nil, nil)
+	lagDesc         = prometheus.NewDesc("g2c_raft_lag_entries", "Entries that are committed and not applied here.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{tasksDesc, workersDesc, sessionsDesc, slotsDesc, leadsDesc, termDesc, appliedDesc, lagDesc} {
+	for _, d := range []*prometheus.Desc{tasksDesc, workersDesc, sessionsDesc, slotsDesc, leadsDesc, termDesc, appliedDesc, lagDesc, uncompactedDesc} {
 		out <- d
 	}
 }
@@ -113,5 +114,10 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	say(leadsDesc, leads)
 	say(termDesc, float64(st.Term))
 	say(appliedDesc, float64(st.Applied))
+	uncompacted := 0.0
+	if st.Uncompacted != "" {
+		uncompacted = 1
+	}
+	say(uncompactedDesc, uncompacted)
 	say(lagDesc, float64(st.Committed-min(st.Applied, st.Committed)))
 }
