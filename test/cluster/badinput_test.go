@@ -25,7 +25,8 @@ import (
 	"g2c/internal/pki"
 )
 
-// Whatever anybody sends, who sent it gets a clear error, and the state is as it was.
+// Whatever anybody sends, who sent it gets a clear error, and the state is as it was, but
+// for the lines of the audit that say so.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -53,8 +54,18 @@ func TestBadInput(t *testing.T) {
 	} {
 		t.Run(trial.name, func(t *testing.T) { trial.run(t, c) })
 	}
-	if s := c.status(); s.GetApplied() != index {
-		t.Errorf("bad input brought the state from index %d to %d", index, s.GetApplied())
+	refused, now := uint64(0), c.status().GetApplied()
+	audits, err := c.client.Cluster().ListAudits(t.Context(), &apiv1.ListAuditsRequest{PageSize: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range audits.Audits {
+		if a.Index > index && a.Index <= now && a.Verb == "call" && strings.HasPrefix(a.Outcome, "refused: ") {
+			refused++
+		}
+	}
+	if now != index+refused || refused == 0 {
+		t.Errorf("bad input brought the state from index %d to %d, with %d refusals in the audit", index, now, refused)
 	}
 	t.Run("replay", func(t *testing.T) { replay(t, c, made, works) })
 	t.Run("lying worker", func(t *testing.T) { lyingWorker(t, c) })
