@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Role is what a token permits. Each has all that those before it have.
+// Role is what a token or a user may do. Each has all that those before it have.
 type Role int32
 
 const (

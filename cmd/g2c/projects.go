@@ -90,7 +90,7 @@ func newAudit() *cobra.Command {
 		if wantJSON(c) {
 			return printJSON(map[string]any{"audit": list})
 		}
-		return printTable([]string{"AT", "ACTOR", "VERB", "SUBJECT", "OUTCOME"}, rows)
+		return printTable([]string{"AT", "PRINCIPAL", "VERB", "SUBJECT", "OUTCOME"}, rows)
 	})
 	f.add(c)
 	c.Flags().Uint64Var(&after, "after", 0, "only those after this number")
