@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"g2c/api"
-	"g2c/coordinator/command/commandpb"
 	"g2c/internal/golden"
 )
 
@@ -72,7 +71,7 @@ func samples() []Entry {
 // early is the entries of level 3, which had no later fields.
 func early() []Entry {
 	var out []Entry
-	for _, e := range samples()[:numberForget] {
+	for _, e := range samples()[:Forget{}.Number()] {
 		switch c := e.Command.(type) {
 		case Place:
 			c.Experiment = 0
@@ -128,8 +127,8 @@ func TestEveryCommandComesBack(t *testing.T) {
 			t.Errorf("%T:\n got %+v\nwant %+v", e.Command, got, e)
 		}
 	}
-	if len(samples()) != numberEnd-1 {
-		t.Errorf("%d samples of %d commands", len(samples()), numberEnd-1)
+	if len(samples()) != len(commands) {
+		t.Errorf("%d samples of %d commands", len(samples()), len(commands))
 	}
 }
 
@@ -148,25 +147,6 @@ func TestSamplesSetEveryField(t *testing.T) {
 	}
 	for _, e := range samples() {
 		walk(reflect.TypeOf(e.Command).Name(), reflect.ValueOf(e.Command))
-	}
-}
-
-// A command's number is its field in the log, for ever.
-func TestNumbersAreTheLogsFields(t *testing.T) {
-	fields := (&commandpb.Entry{}).ProtoReflect().Descriptor().Oneofs().ByName("command").Fields()
-	if fields.Len() != numberEnd-1 {
-		t.Errorf("%d fields for %d commands", fields.Len(), numberEnd-1)
-	}
-	for _, e := range samples() {
-		var m commandpb.Entry
-		encodeTask(&m, e.Command)
-		encodeReport(&m, e.Command)
-		encodeWorker(&m, e.Command)
-		encodeHouse(&m, e.Command)
-		f := m.ProtoReflect().WhichOneof(fields.Get(0).ContainingOneof())
-		if int(f.Number()) != e.Command.Number() {
-			t.Errorf("%T is number %d and field %d", e.Command, e.Command.Number(), f.Number())
-		}
 	}
 }
 
@@ -189,10 +169,10 @@ func TestLevelsOfEntries(t *testing.T) {
 			t.Errorf("%T is of level %d", e.Command, got)
 		}
 	}
-	late := map[int]bool{numberJoin: true, numberLeave: true, numberPlace: true, numberResize: true, numberLost: true, numberEvict: true}
+	late := map[string]bool{"Join": true, "Leave": true, "Place": true, "Resize": true, "Lost": true, "Evict": true}
 	for _, e := range samples() {
 		want := api.LevelFirst
-		if n := e.Command.Number(); late[n] || n > numberForget {
+		if late[reflect.TypeOf(e.Command).Name()] || e.Command.Number() > (Forget{}).Number() {
 			want = api.LevelWishes
 		}
 		if got := LevelOf(e.Command); got != want || e.Level() != api.LevelWishes {
@@ -204,24 +184,24 @@ func TestLevelsOfEntries(t *testing.T) {
 func TestEncodeRefuses(t *testing.T) {
 	long := strings.Repeat("x", MaxText+1)
 	for want, e := range map[string]Entry{
-		"no command":             {},
-		"text of":                {Principal: long, Command: Revoke{"t"}},
-		"without a name":         {Command: Leave{}},
-		"0 slots":                {Command: Join{Worker: "w"}},
-		"65 cached":              {Command: Cache{Worker: "w", Cached: make([]api.Key, MaxCached+1)}},
-		"are not sorted":         {Command: Cache{Worker: "w", Cached: []api.Key{fill(2), fill(1)}}},
-		"over 0 workers":         {Command: Place{}},
-		"0 slots of w":           {Command: Resize{Parts: []Part{{"w", 0}}}},
-		"of a gang are not":      {Command: Place{Parts: []Part{{"b", 1}, {"a", 1}}}},
-		"unknown mode":           {Command: SetMode{Worker: "w", Mode: "off"}},
-		"weight 0":               {Command: SetProject{Project: "p"}},
-		"level 0":                {Command: Raise{}},
-		"memory of -1":           {Command: Submit{Experiment: "e", Need: Need{Memory: -1}}},
-		"20001 works":            {Command: Submit{Experiment: "e", Works: make([]api.Work, MaxWorks+1)}},
-		"of last words":          {Command: Lost{Worker: "w", Progress: []Progress{{Words: long[:MaxWords+1]}}}},
-		"4097 tasks of which":    {Command: Lost{Worker: "w", Progress: make([]Progress, MaxProgress+1)}},
-		"20001 tasks":            {Command: Found{Tasks: make([]api.Key, MaxKeys+1)}},
-		"a thing without a name": {Command: Done{}},
+		"no command":                     {},
+		"text of":                        {Principal: long, Command: Revoke{"t"}},
+		"without a name":                 {Command: Leave{}},
+		"slots: 0,":                      {Command: Join{Worker: "w"}},
+		"cached data sets: 65 items":     {Command: Cache{Worker: "w", Cached: make([]api.Key, MaxCached+1)}},
+		"are not sorted":                 {Command: Cache{Worker: "w", Cached: []api.Key{fill(2), fill(1)}}},
+		"the workers of a gang: 0 items": {Command: Place{}},
+		"slots: 0, want 1 to 4096":       {Command: Resize{Parts: []Part{{"w", 0}}}},
+		"of a gang are not":              {Command: Place{Parts: []Part{{"b", 1}, {"a", 1}}}},
+		"unknown mode":                   {Command: SetMode{Worker: "w", Mode: "off"}},
+		"weight: 0":                      {Command: SetProject{Project: "p"}},
+		"level: 0":                       {Command: Raise{}},
+		"memory: -1":                     {Command: Submit{Experiment: "e", Need: Need{Memory: -1}}},
+		"works: 20001":                   {Command: Submit{Experiment: "e", Works: make([]api.Work, MaxWorks+1)}},
+		"last words: text of 513":        {Command: Lost{Worker: "w", Progress: []Progress{{Words: long[:MaxWords+1]}}}},
+		"made progress: 4097":            {Command: Lost{Worker: "w", Progress: make([]Progress, MaxProgress+1)}},
+		"tasks: 20001":                   {Command: Found{Tasks: make([]api.Key, MaxKeys+1)}},
+		"a thing without a name":         {Command: Done{}},
 	} {
 		if _, err := Encode(e); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
@@ -229,32 +209,56 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+// leaving is an entry of Leave, of a level, with more fields before its command.
+func leaving(level uint64, envelope []byte, command []byte) []byte {
+	b := protowire.AppendVarint(protowire.AppendTag(nil, fieldLevel, protowire.VarintType), level)
+	b = append(b, envelope...)
+	return protowire.AppendBytes(protowire.AppendTag(b, 3, protowire.BytesType), command)
+}
+
+func varint(n protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), v)
+}
+
 func TestDecodeRefuses(t *testing.T) {
-	good := encode(t, early()[2])
-	field := func(n protowire.Number, v uint64) []byte {
-		return protowire.AppendVarint(protowire.AppendTag(bytes.Clone(good), n, protowire.VarintType), v)
+	name := []byte{0x0a, 1, 'w'}
+	good := leaving(1, nil, name)
+	if e, err := Decode(good); err != nil || e.Command != (Leave{Worker: "w"}) {
+		t.Fatalf("%+v, %v", e, err)
 	}
-	inner := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
-	for name, c := range map[string]struct {
+	inside := func(b ...byte) []byte { return leaving(1, nil, append(bytes.Clone(name), b...)) }
+	for what, c := range map[string]struct {
 		b    []byte
 		want error
+		says string
 	}{
-		"an unknown field":        {field(2000, 1), ErrMalformed},
-		"an unknown inner field":  {protowire.AppendBytes(protowire.AppendTag(bytes.Clone(good), 3, protowire.BytesType), inner), ErrMalformed},
-		"a late field, level 1":   {protowire.AppendVarint(protowire.AppendTag(encode(t, samples()[2]), 1001, protowire.VarintType), 1), ErrMalformed},
-		"a newer level":           {field(1001, Level+1), ErrNewer},
-		"level 0":                 {field(1001, 0), ErrMalformed},
-		"nothing":                 {nil, ErrMalformed},
-		"a torn entry":            {good[:len(good)-1], ErrMalformed},
-		"a short key":             {protowire.AppendBytes(protowire.AppendTag(field(1001, 1), 17, protowire.BytesType), []byte{0x0a, 1, 'w', 0x1a, 1, 'k'}), ErrMalformed},
-		"an entry above the size": {make([]byte, MaxEntryBytes+1), ErrMalformed},
+		"an unknown field":            {leaving(1, varint(2000, 1), name), ErrMalformed, "a field 2000"},
+		"a command of another number": {append(varint(1001, 1), 0xfa, 1, 0), ErrMalformed, "the number 31"},
+		"an unknown inner field":      {inside(varint(99, 1)...), ErrMalformed, "a field 99"},
+		"a late field, level 1":       {inside(0x11, 1, 0, 0, 0, 0, 0, 0, 0), ErrMalformed, "fields of level 4"},
+		"a field of another type":     {inside(0x10, 1), ErrMalformed, "is of type 0"},
+		"a field twice":               {inside(name...), ErrMalformed, "field 1 behind field 1"},
+		"an older field":              {leaving(1, append(varint(1002, 1), varint(1001, 1)...), name), ErrMalformed, "1001 behind field 1002"},
+		"a zero that is there":        {leaving(1, varint(1002, 0), name), ErrMalformed, "1002 is zero"},
+		"a number of too many bytes":  {leaving(1, []byte{0xd0, 0x3e, 0x81, 0}, name), ErrMalformed, "1002 is no number"},
+		"bytes behind it":             {append(bytes.Clone(good), varint(1002, 1)...), ErrMalformed, "behind its command"},
+		"two commands":                {append(bytes.Clone(good), good[3:]...), ErrMalformed, "behind its command"},
+		"a newer level":               {leaving(Level+1, nil, inside(0xff)), ErrNewer, "level 5"},
+		"the newest level":            {leaving(math.MaxUint64, varint(2000, 1), name), ErrNewer, "reads up to 4"},
+		"level 0":                     {leaving(0, nil, name), ErrMalformed, "1001 is zero"},
+		"no level":                    {good[3:], ErrMalformed, "no level"},
+		"nothing":                     {nil, ErrMalformed, "no level"},
+		"no command":                  {good[:3], ErrMalformed, "no command"},
+		"a torn entry":                {good[:len(good)-1], ErrMalformed, "ends early"},
+		"a short key":                 {append(varint(1001, 1), 0x5a, 3, 0x0a, 1, 'k'), ErrMalformed, "a key of 1 bytes"},
+		"a placement of nothing":      {append(varint(1001, 1), 0x22, 0), ErrMalformed, "missing"},
+		"a failure of nothing":        {append(varint(1001, 1), 0x32, 0), ErrMalformed, "missing"},
+		"a number of 33 bits":         {append(varint(1001, 1), append([]byte{0xba, 1, 6}, varint(1, 1<<32)...)...), ErrMalformed, "want 32 bits"},
+		"an entry above the size":     {make([]byte, MaxEntryBytes+1), ErrMalformed, "at most"},
 	} {
-		if _, err := Decode(c.b); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
+		if _, err := Decode(c.b); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %v: %s", what, err, c.want, c.says)
 		}
-	}
-	if _, err := Decode(field(1001, math.MaxUint32)); !errors.Is(err, ErrNewer) {
-		t.Errorf("the newest level: %v", err)
 	}
 }
 

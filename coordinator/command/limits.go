@@ -3,10 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
-	"math"
 	"unicode/utf8"
-
-	"g2c/api"
 )
 
 // Refusals of bytes and of entries.
@@ -35,40 +32,16 @@ const (
 // check holds an entry to the limits.
 func (e Entry) check() error {
 	c := &checker{}
-	c.text(e.Request, e.Principal)
-	switch v := e.Command.(type) {
-	case nil:
-		c.that(false, "no command in it")
-	case Submit:
-		c.id(v.Experiment)
-		c.text(v.Name, v.Project, v.Need.Device)
-		c.count("works", len(v.Works), MaxWorks)
-		c.count("finished works", len(v.Finished), MaxKeys)
-		c.that(v.Need.Memory >= 0, "memory of %d bytes", v.Need.Memory)
-		c.that(v.Priority >= math.MinInt32 && v.Priority <= math.MaxInt32, "priority %d", v.Priority)
-	case Found:
-		c.count("tasks", len(v.Tasks), MaxKeys)
-	case Missing:
-		c.count("tasks", len(v.Tasks), MaxKeys)
-	case Place:
-		c.parts(v.Parts)
-	case Resize:
-		c.parts(v.Parts)
-	case Cancel:
-		c.text(v.Experiment, v.Reason)
-	case Retry:
-		c.text(v.Experiment)
-	case Preempt:
-		c.text(v.Reason)
-	case Evict:
-		c.text(v.Reason, v.Words)
-	default:
-		c.worker(v)
-		c.house(v)
+	c.text("request", e.Request, MaxText)
+	c.text("principal", e.Principal, MaxText)
+	c.that(e.Command != nil, "no command in it")
+	if c.err == nil {
+		e.Command.check(c)
 	}
 	return c.err
 }
 
+// checker keeps the first limit that something is outside of.
 type checker struct{ err error }
 
 func (c *checker) that(ok bool, format string, a ...any) {
@@ -77,107 +50,64 @@ func (c *checker) that(ok bool, format string, a ...any) {
 	}
 }
 
-// worker checks what workers say and what is said of them.
-func (c *checker) worker(v Command) {
-	switch v := v.(type) {
-	case Started:
-		c.id(v.Worker)
-	case Done:
-		c.id(v.Worker)
-	case Failed:
-		c.id(v.Worker)
-		c.text(v.Reason)
-	case Interrupted:
-		c.id(v.Worker)
-	case Released:
-		c.id(v.Worker)
-	case Join:
-		c.id(v.Worker)
-		c.text(v.Class, v.Device, v.Host)
-		c.that(v.Slots >= 1 && v.Slots <= MaxSlots, "%d slots, want 1 to %d", v.Slots, MaxSlots)
-		c.that(v.Memory >= 0, "memory of %d bytes", v.Memory)
-		c.cached(v.Cached)
-		c.text(v.Boot)
-		c.progress(v.Progress)
-	case Cache:
-		c.id(v.Worker)
-		c.cached(v.Cached)
-	case Lost:
-		c.id(v.Worker)
-		c.progress(v.Progress)
-	case Leave:
-		c.id(v.Worker)
-	case SetMode:
-		c.id(v.Worker)
-		c.text(v.Reason)
-		c.that(modeNumbers[v.Mode] != 0, "unknown mode %q", v.Mode)
-	}
-}
-
-// house checks what keeps the house.
-func (c *checker) house(v Command) {
-	switch v := v.(type) {
-	case SetProject:
-		c.id(v.Project)
-		c.that(v.Weight >= 1 && v.Weight <= MaxWeight, "weight %d, want 1 to %d", v.Weight, MaxWeight)
-		c.that(v.Quota >= 0 && v.Quota <= math.MaxInt32, "quota %d", v.Quota)
-	case PutToken:
-		c.id(v.Token.ID)
-		c.text(v.Token.Project, v.Token.Role, v.Token.Note)
-	case Revoke:
-		c.id(v.Token)
-	case PutUser:
-		c.id(v.User.Name)
-		c.text(v.User.Role, v.User.Project)
-	case DropUser:
-		c.id(v.Name)
-	case RevokeCertificate:
-		c.id(v.Serial)
-		c.text(v.Note)
-	case Audit:
-		c.text(v.Verb, v.Subject, v.Outcome)
-	case Raise:
-		c.that(v.Level >= 1 && v.Level <= math.MaxInt32, "level %d", v.Level)
-	}
-}
-
 // id checks the name of a thing.
-func (c *checker) id(s string) {
-	c.that(s != "", "a thing without a name")
-	c.text(s)
+func (c *checker) id(what, s string) {
+	if s == "" {
+		c.that(false, "%s: a thing without a name", what)
+	}
+	c.text(what, s, MaxText)
 }
 
-func (c *checker) text(list ...string) {
-	for _, s := range list {
-		c.that(len(s) <= MaxText && utf8.ValidString(s), "text of %d bytes, at most %d of UTF-8", len(s), MaxText)
+// text is checked before anything is said of it: a refusal costs more than the check.
+func (c *checker) text(what, s string, limit int) {
+	if len(s) > limit || !utf8.ValidString(s) {
+		c.that(false, "%s: text of %d bytes, at most %d of UTF-8", what, len(s), limit)
 	}
 }
 
-func (c *checker) count(what string, n, limit int) {
-	c.that(n <= limit, "%d %s, at most %d", n, what, limit)
-}
-
-// cached checks keys of data, which are sorted so that a set has one encoding.
-func (c *checker) cached(keys []api.Key) {
-	c.count("cached data sets", len(keys), MaxCached)
-	for i := 1; i < len(keys); i++ {
-		c.that(keys[i-1].Compare(keys[i]) < 0, "cached data sets are not sorted, or one is there twice")
+// between checks a number; both bounds are allowed.
+func (c *checker) between(what string, n, low, high int64) {
+	if n < low || n > high {
+		c.that(false, "%s: %d, want %d to %d", what, n, low, high)
 	}
 }
 
-func (c *checker) progress(list []Progress) {
-	c.count("tasks of which it says how far they were", len(list), MaxProgress)
-	for _, p := range list {
-		c.text(p.Words)
-		c.that(len(p.Words) <= MaxWords, "%d bytes of last words, at most %d", len(p.Words), MaxWords)
+// count checks the length of a list.
+func (c *checker) count(what string, n, low, high int) {
+	if n < low || n > high {
+		c.that(false, "%s: %d items, want %d to %d", what, n, low, high)
 	}
 }
 
-func (c *checker) parts(parts []Part) {
-	c.that(len(parts) >= 1 && len(parts) <= MaxParts, "a gang over %d workers, want 1 to %d", len(parts), MaxParts)
-	for i, p := range parts {
-		c.id(p.Worker)
-		c.that(p.Slots >= 1 && p.Slots <= MaxSlots, "%d slots of %s, want 1 to %d", p.Slots, p.Worker, MaxSlots)
-		c.that(i == 0 || parts[i-1].Worker < p.Worker, "the workers of a gang are not sorted, or one is there twice")
+func (c *checker) mode(m Mode) {
+	if m.number() == 0 {
+		c.that(false, "unknown mode %q", m)
 	}
+}
+
+// rising checks that a set has its one encoding: its items are sorted, and none is there
+// twice.
+func rising[T any](c *checker, what string, list []T, compare func(a, b *T) int) {
+	for i := 1; i < len(list); i++ {
+		if compare(&list[i-1], &list[i]) >= 0 {
+			c.that(false, "%s are not sorted, or one is there twice", what)
+			return
+		}
+	}
+}
+
+// modeNumbers are for ever, as the numbers of commands are.
+var modeNumbers = map[Mode]uint64{Ready: 1, Cordoned: 2, Draining: 3, Maintenance: 4}
+
+func (m Mode) number() uint64 { return modeNumbers[m] }
+
+func (d *reader) mode() Mode {
+	n := d.uint()
+	for m, number := range modeNumbers {
+		if number == n {
+			return m
+		}
+	}
+	d.fail("unknown mode %d", n)
+	return ""
 }

@@ -17,11 +17,7 @@
 // records (Task, Worker, …) reached from either are never changed in place.
 package state
 
-import (
-	"fmt"
-
-	"g2c/coordinator/command"
-)
+import "g2c/coordinator/command"
 
 // Status is where a task stands.
 type Status string
@@ -75,7 +71,10 @@ func (s *State) Apply(index uint64, e command.Entry) Result {
 		return r
 	}
 	r := Result{Index: index}
-	if r.Made, r.Err = s.change(e.Command); r.Err == nil {
+	if c, ok := e.Command.(command.Submit); ok {
+		r.Made = c.Experiment
+	}
+	if r.Err = s.change(e.Command); r.Err == nil {
 		r.Incarnation = s.joined(e.Command)
 		s.narrow(e.Command)
 		s.remember(e, r)
@@ -99,67 +98,4 @@ func (s *State) narrow(c command.Command) {
 	case command.PutUser, command.DropUser, command.RevokeCertificate, command.Revoke:
 		s.narrowed = s.index
 	}
-}
-
-// change dispatches to one function a command.
-func (s *State) change(c command.Command) (made string, err error) {
-	switch c := c.(type) {
-	case command.Submit:
-		return c.Experiment, s.submit(c)
-	case command.Cancel:
-		return "", s.cancel(c)
-	case command.Retry:
-		return "", s.retry(c)
-	case command.Found:
-		return "", s.found(c)
-	case command.Missing:
-		return "", s.missing(c)
-	case command.Forget:
-		return "", s.forget(c)
-	case command.Place:
-		return "", s.place(c)
-	case command.Resize:
-		return "", s.resize(c)
-	case command.Preempt:
-		return "", s.preempt(c)
-	case command.Evict:
-		return "", s.evict(c)
-	case command.Started:
-		return "", s.started(c)
-	case command.Done:
-		return "", s.done(c)
-	case command.Failed:
-		return "", s.failed(c)
-	case command.Interrupted:
-		return "", s.interrupted(c)
-	case command.Released:
-		return "", s.released(c)
-	case command.Join:
-		return "", s.join(c)
-	case command.Cache:
-		return "", s.cache(c)
-	case command.Lost:
-		return "", s.lost(c)
-	case command.Leave:
-		return "", s.leave(c)
-	case command.SetMode:
-		return "", s.setMode(c)
-	case command.SetProject:
-		return "", s.setProject(c)
-	case command.PutToken:
-		return "", s.putToken(c)
-	case command.Revoke:
-		return "", s.revoke(c)
-	case command.PutUser:
-		return "", s.putUser(c)
-	case command.DropUser:
-		return "", s.dropUser(c)
-	case command.RevokeCertificate:
-		return "", s.revokeCertificate(c)
-	case command.Audit:
-		return "", s.audit(c)
-	case command.Raise:
-		return "", s.raise(c)
-	}
-	panic(fmt.Sprintf("state: command %T has no meaning here", c))
 }

@@ -10,13 +10,13 @@ import (
 
 // head is what the state counts.
 type head struct {
-	index          uint64 // of the last entry applied
-	level          int    // of the vocabulary that every replica reads
-	lastTask       uint64
-	lastExperiment uint64
-	lastAudit      uint64
+	index          uint64 `f:"1"` // of the last entry applied
+	level          int    `f:"2"` // of the vocabulary that every replica reads
+	lastTask       uint64 `f:"3"`
+	lastExperiment uint64 `f:"4"`
+	lastAudit      uint64 `f:"5"`
 
-	lastIncarnation uint64 // the highest of any worker; 0 below level 4
+	lastIncarnation uint64 `f:"6"` // the highest of any worker; 0 below level 4
 }
 
 // data is the records, and the indexes that follow from them. A State changes its

@@ -17,16 +17,16 @@ import (
 // experiment that wants it, with the highest priority of all that do and with what the
 // task was first submitted with.
 type Wish struct {
-	sealed
-	Task       uint64 // Seq
-	Experiment uint64 // Seq
-	Project    string
-	Priority   int
-	Gang       api.Gang // slots, both bounds at least 1
-	Need       command.Need
+	sealed     `f:"-"`
+	Task       uint64       `f:"1"` // Seq
+	Experiment uint64       `f:"2"` // Seq
+	Project    string       `f:"-"`
+	Priority   int          `f:"-"`
+	Gang       api.Gang     `f:"3,flat"` // slots, both bounds at least 1
+	Need       command.Need `f:"5,flat"`
 
-	running *api.Running // how to run the task for it; nil for as the task was first submitted
-	size    int          // bytes of running's encoding
+	running *api.Running `f:"7"` // how to run the task for it; nil for as the task was first submitted
+	size    int          `f:"-"` // bytes of running's encoding
 }
 
 // wished names a wish: which experiment lists which task.
