@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/state"
 )
@@ -44,7 +45,7 @@ type part struct {
 
 func newPass(x *index, s *state.Snapshot, now int64, policy Policy, hints Hints, turns map[bidder]int64) *pass {
 	return &pass{
-		index: x, s: s, now: now, policy: policy, hints: hints, turns: turns, level: s.Level() >= levelWishes,
+		index: x, s: s, now: now, policy: policy, hints: hints, turns: turns, level: s.Level() >= api.LevelWishes,
 		free: map[*worker]int{}, given: map[holding]int{}, spent: map[string]int{},
 		shares: map[*pool]map[string]entitlement{}, left: map[uint64]bool{}, asked: map[holding]int{},
 	}

@@ -38,9 +38,7 @@ func eachWish(s *state.Snapshot, t *state.Task, visit func(state.Wish)) {
 		visit(onlyWish(t)) // the same as the state's, without looking for experiments
 		return
 	}
-	for _, w := range s.Wishes(t) {
-		visit(w)
-	}
+	s.EachWish(t, func(w *state.Wish) { visit(*w) })
 }
 
 // charged is the wish that a placed task runs for. It reports false if that wish
@@ -49,10 +47,8 @@ func charged(s *state.Snapshot, t *state.Task) (state.Wish, bool) {
 	if s.Level() < api.LevelWishes {
 		return onlyWish(t), true
 	}
-	for _, w := range s.Wishes(t) {
-		if w.Experiment == t.Charged {
-			return w, true
-		}
+	if w := s.Charged(t); w != nil {
+		return *w, true
 	}
 	return state.Wish{}, false
 }

@@ -42,8 +42,6 @@ import (
 	"g2c/coordinator/state"
 )
 
-const levelWishes = api.LevelWishes
-
 // Plan is what should happen next, and why the rest has to wait. It never changes
 // and may be read from any number of goroutines.
 type Plan struct {
@@ -97,7 +95,7 @@ func (p *Planner) Plan(s *state.Snapshot, now int64, policy Policy, hints Hints)
 // the state cannot say any more what changed, they are made anew.
 func (p *Planner) follow(s *state.Snapshot, now int64) {
 	changes, ok := s.ChangesSince(p.at)
-	raised := (p.level < levelWishes) != (s.Level() < levelWishes) // wishes are others now
+	raised := (p.level < api.LevelWishes) != (s.Level() < api.LevelWishes) // wishes are others now
 	if p.index == nil || !ok || s.Index() < p.at || now < p.now || raised {
 		p.index = newIndex(s, now)
 	} else {

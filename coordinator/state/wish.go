@@ -45,16 +45,26 @@ func (d *data) Wishes(t *Task) []Wish {
 		return d.wish3(t)
 	}
 	var out []Wish
-	for at, w := range d.wishes.From(wished{task: t.Seq}) {
-		if at.task != t.Seq {
-			break
-		}
-		if e, _ := d.experiments.Get(at.experiment); !e.Cancelled {
-			out = append(out, *w)
-		}
-	}
+	d.EachWish(t, func(w *Wish) { out = append(out, *w) })
 	return out
 }
+
+// EachWish calls visit for what Wishes lists, from level 4 on: records, that are not to be
+// changed.
+func (d *data) EachWish(t *Task, visit func(*Wish)) {
+	for at, w := range d.wishes.From(wished{task: t.Seq}) {
+		if at.task != t.Seq {
+			return
+		}
+		if e, _ := d.experiments.Get(at.experiment); !e.Cancelled {
+			visit(w)
+		}
+	}
+}
+
+// Charged is the wish that a placed task is charged to, from level 4 on; nil if its
+// experiment was cancelled and the task goes on until it has stopped.
+func (d *data) Charged(t *Task) *Wish { return d.live(t.Seq, t.Charged) }
 
 // Wish is the wish that a placed task satisfies, and of one that waits the first. It
 // reports false if nobody wants the task.
