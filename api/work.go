@@ -34,6 +34,8 @@ const (
 	// LevelWishes brought an experiment's own wish for each of its tasks, with its gang, its
 	// device, its paths and its watchdog.
 	LevelWishes = 4
+	// LevelGangs brought gangs over several workers, which have addresses for each other.
+	LevelGangs = 5
 )
 
 // Level is the lowest level of a program that reads the work: that of the latest field

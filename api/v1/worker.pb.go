@@ -719,6 +719,7 @@ type ConnectRequest struct {
 	//	*ConnectRequest_Logs
 	//	*ConnectRequest_Metrics
 	//	*ConnectRequest_Deregister
+	//	*ConnectRequest_Suspect
 	Message       isConnectRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -833,6 +834,15 @@ func (x *ConnectRequest) GetDeregister() *Deregister {
 	return nil
 }
 
+func (x *ConnectRequest) GetSuspect() *Suspect {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectRequest_Suspect); ok {
+			return x.Suspect
+		}
+	}
+	return nil
+}
+
 type isConnectRequest_Message interface {
 	isConnectRequest_Message()
 }
@@ -869,6 +879,10 @@ type ConnectRequest_Deregister struct {
 	Deregister *Deregister `protobuf:"bytes,8,opt,name=deregister,proto3,oneof"` // last
 }
 
+type ConnectRequest_Suspect struct {
+	Suspect *Suspect `protobuf:"bytes,9,opt,name=suspect,proto3,oneof"`
+}
+
 func (*ConnectRequest_Hello) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Heartbeat) isConnectRequest_Message() {}
@@ -885,6 +899,8 @@ func (*ConnectRequest_Metrics) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Deregister) isConnectRequest_Message() {}
 
+func (*ConnectRequest_Suspect) isConnectRequest_Message() {}
+
 type Hello struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Worker string                 `protobuf:"bytes,1,opt,name=worker,proto3" json:"worker,omitempty"` // its id: the name in its certificate
@@ -896,9 +912,10 @@ type Hello struct {
 	MemoryBytes   int64    `protobuf:"varint,5,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"` // of a slot
 	Host          string   `protobuf:"bytes,6,opt,name=host,proto3" json:"host,omitempty"`
 	Slots         uint32   `protobuf:"varint,7,opt,name=slots,proto3" json:"slots,omitempty"`
-	Cached        []string `protobuf:"bytes,8,rep,name=cached,proto3" json:"cached,omitempty"` // fingerprints of data at hand, sorted
-	Boot          string   `protobuf:"bytes,9,opt,name=boot,proto3" json:"boot,omitempty"`     // of the host: another one after each start of the machine
-	Issue         bool     `protobuf:"varint,10,opt,name=issue,proto3" json:"issue,omitempty"` // no leader has welcomed this process yet: it asks for an incarnation
+	Cached        []string `protobuf:"bytes,8,rep,name=cached,proto3" json:"cached,omitempty"`    // fingerprints of data at hand, sorted
+	Boot          string   `protobuf:"bytes,9,opt,name=boot,proto3" json:"boot,omitempty"`        // of the host: another one after each start of the machine
+	Issue         bool     `protobuf:"varint,10,opt,name=issue,proto3" json:"issue,omitempty"`    // no leader has welcomed this process yet: it asks for an incarnation
+	Address       string   `protobuf:"bytes,11,opt,name=address,proto3" json:"address,omitempty"` // host:port where the other workers of a gang reach it; empty if it trains with none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1001,6 +1018,13 @@ func (x *Hello) GetIssue() bool {
 		return x.Issue
 	}
 	return false
+}
+
+func (x *Hello) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
 }
 
 // Heartbeat asks for the lease to go on. It is sent every heartbeat_ms.
@@ -1481,6 +1505,77 @@ func (x *Point) GetValue() float64 {
 	return 0
 }
 
+// Suspect says that members of a gang do not answer this one. The leader lets the gang
+// go on without them, if it is large enough; what they hold stays theirs until they say
+// that they have left, or their lease ends.
+type Suspect struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Task          string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"` // key
+	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Workers       []string               `protobuf:"bytes,3,rep,name=workers,proto3" json:"workers,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspect) Reset() {
+	*x = Suspect{}
+	mi := &file_worker_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspect) ProtoMessage() {}
+
+func (x *Suspect) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspect.ProtoReflect.Descriptor instead.
+func (*Suspect) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Suspect) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *Suspect) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Suspect) GetWorkers() []string {
+	if x != nil {
+		return x.Workers
+	}
+	return nil
+}
+
+func (x *Suspect) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Deregister says that the worker has stopped everything and goes for good.
 type Deregister struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1490,7 +1585,7 @@ type Deregister struct {
 
 func (x *Deregister) Reset() {
 	*x = Deregister{}
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1597,7 @@ func (x *Deregister) String() string {
 func (*Deregister) ProtoMessage() {}
 
 func (x *Deregister) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1610,7 @@ func (x *Deregister) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deregister.ProtoReflect.Descriptor instead.
 func (*Deregister) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{18}
+	return file_worker_proto_rawDescGZIP(), []int{19}
 }
 
 // What the leader says.
@@ -1534,7 +1629,7 @@ type ConnectResponse struct {
 
 func (x *ConnectResponse) Reset() {
 	*x = ConnectResponse{}
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1641,7 @@ func (x *ConnectResponse) String() string {
 func (*ConnectResponse) ProtoMessage() {}
 
 func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1654,7 @@ func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectResponse.ProtoReflect.Descriptor instead.
 func (*ConnectResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{19}
+	return file_worker_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ConnectResponse) GetMessage() isConnectResponse_Message {
@@ -1649,7 +1744,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1756,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1769,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{20}
+	return file_worker_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Welcome) GetCoordinator() string {
@@ -1714,7 +1809,7 @@ type HeartbeatAnswer struct {
 
 func (x *HeartbeatAnswer) Reset() {
 	*x = HeartbeatAnswer{}
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1821,7 @@ func (x *HeartbeatAnswer) String() string {
 func (*HeartbeatAnswer) ProtoMessage() {}
 
 func (x *HeartbeatAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1834,7 @@ func (x *HeartbeatAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatAnswer.ProtoReflect.Descriptor instead.
 func (*HeartbeatAnswer) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{21}
+	return file_worker_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HeartbeatAnswer) GetNumber() uint64 {
@@ -1762,7 +1857,7 @@ type ReportAnswer struct {
 
 func (x *ReportAnswer) Reset() {
 	*x = ReportAnswer{}
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1869,7 @@ func (x *ReportAnswer) String() string {
 func (*ReportAnswer) ProtoMessage() {}
 
 func (x *ReportAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1882,7 @@ func (x *ReportAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAnswer.ProtoReflect.Descriptor instead.
 func (*ReportAnswer) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{22}
+	return file_worker_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReportAnswer) GetNumber() uint64 {
@@ -1823,7 +1918,7 @@ type Assignments struct {
 
 func (x *Assignments) Reset() {
 	*x = Assignments{}
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +1930,7 @@ func (x *Assignments) String() string {
 func (*Assignments) ProtoMessage() {}
 
 func (x *Assignments) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +1943,7 @@ func (x *Assignments) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignments.ProtoReflect.Descriptor instead.
 func (*Assignments) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{23}
+	return file_worker_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Assignments) GetIndex() uint64 {
@@ -1884,7 +1979,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_worker_proto_msgTypes[24]
+	mi := &file_worker_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1896,7 +1991,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[24]
+	mi := &file_worker_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1909,7 +2004,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{24}
+	return file_worker_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Assignment) GetTask() string {
@@ -1966,13 +2061,14 @@ type GangMember struct {
 	Worker        string                 `protobuf:"bytes,1,opt,name=worker,proto3" json:"worker,omitempty"`
 	Slots         uint32                 `protobuf:"varint,2,opt,name=slots,proto3" json:"slots,omitempty"`
 	Host          string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"` // host:port where its process listens for the gang; empty if it does not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GangMember) Reset() {
 	*x = GangMember{}
-	mi := &file_worker_proto_msgTypes[25]
+	mi := &file_worker_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +2080,7 @@ func (x *GangMember) String() string {
 func (*GangMember) ProtoMessage() {}
 
 func (x *GangMember) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[25]
+	mi := &file_worker_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +2093,7 @@ func (x *GangMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangMember.ProtoReflect.Descriptor instead.
 func (*GangMember) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{25}
+	return file_worker_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GangMember) GetWorker() string {
@@ -2017,6 +2113,13 @@ func (x *GangMember) GetSlots() uint32 {
 func (x *GangMember) GetHost() string {
 	if x != nil {
 		return x.Host
+	}
+	return ""
+}
+
+func (x *GangMember) GetAddress() string {
+	if x != nil {
+		return x.Address
 	}
 	return ""
 }
@@ -2076,7 +2179,7 @@ const file_worker_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\",\n" +
 	"\x14RemoveWorkerResponse\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\"\x8c\x03\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"\xb9\x03\n" +
 	"\x0eConnectRequest\x12%\n" +
 	"\x05hello\x18\x01 \x01(\v2\r.g2c.v1.HelloH\x00R\x05hello\x121\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x11.g2c.v1.HeartbeatH\x00R\theartbeat\x12(\n" +
@@ -2087,8 +2190,9 @@ const file_worker_proto_rawDesc = "" +
 	"\ametrics\x18\a \x01(\v2\x13.g2c.v1.TaskMetricsH\x00R\ametrics\x124\n" +
 	"\n" +
 	"deregister\x18\b \x01(\v2\x12.g2c.v1.DeregisterH\x00R\n" +
-	"deregisterB\t\n" +
-	"\amessage\"\x84\x02\n" +
+	"deregister\x12+\n" +
+	"\asuspect\x18\t \x01(\v2\x0f.g2c.v1.SuspectH\x00R\asuspectB\t\n" +
+	"\amessage\"\x9e\x02\n" +
 	"\x05Hello\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x06R\vincarnation\x12\x1a\n" +
@@ -2100,7 +2204,8 @@ const file_worker_proto_rawDesc = "" +
 	"\x06cached\x18\b \x03(\tR\x06cached\x12\x12\n" +
 	"\x04boot\x18\t \x01(\tR\x04boot\x12\x14\n" +
 	"\x05issue\x18\n" +
-	" \x01(\bR\x05issue\"#\n" +
+	" \x01(\bR\x05issue\x12\x18\n" +
+	"\aaddress\x18\v \x01(\tR\aaddress\"#\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"\xb2\x01\n" +
 	"\x06Report\x12\x16\n" +
@@ -2139,7 +2244,14 @@ const file_worker_proto_rawDesc = "" +
 	"\x05Point\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\x04R\x04step\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\x01R\x05value\"\f\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\"o\n" +
+	"\aSuspect\x12\x12\n" +
+	"\x04task\x18\x01 \x01(\tR\x04task\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x18\n" +
+	"\aworkers\x18\x03 \x03(\tR\aworkers\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\f\n" +
 	"\n" +
 	"Deregister\"\xeb\x01\n" +
 	"\x0fConnectResponse\x12+\n" +
@@ -2174,12 +2286,13 @@ const file_worker_proto_rawDesc = "" +
 	"preempting\x18\x05 \x01(\bR\n" +
 	"preempting\x12&\n" +
 	"\x04gang\x18\x06 \x03(\v2\x12.g2c.v1.GangMemberR\x04gang\x12\x12\n" +
-	"\x04work\x18\a \x01(\fR\x04work\"N\n" +
+	"\x04work\x18\a \x01(\fR\x04work\"h\n" +
 	"\n" +
 	"GangMember\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x14\n" +
 	"\x05slots\x18\x02 \x01(\rR\x05slots\x12\x12\n" +
-	"\x04host\x18\x03 \x01(\tR\x04host*\x91\x01\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress*\x91\x01\n" +
 	"\n" +
 	"WorkerMode\x12\x1b\n" +
 	"\x17WORKER_MODE_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -2214,7 +2327,7 @@ func file_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_worker_proto_goTypes = []any{
 	(WorkerMode)(0),               // 0: g2c.v1.WorkerMode
 	(ReportKind)(0),               // 1: g2c.v1.ReportKind
@@ -2236,15 +2349,16 @@ var file_worker_proto_goTypes = []any{
 	(*TaskLogLine)(nil),           // 17: g2c.v1.TaskLogLine
 	(*TaskMetrics)(nil),           // 18: g2c.v1.TaskMetrics
 	(*Point)(nil),                 // 19: g2c.v1.Point
-	(*Deregister)(nil),            // 20: g2c.v1.Deregister
-	(*ConnectResponse)(nil),       // 21: g2c.v1.ConnectResponse
-	(*Welcome)(nil),               // 22: g2c.v1.Welcome
-	(*HeartbeatAnswer)(nil),       // 23: g2c.v1.HeartbeatAnswer
-	(*ReportAnswer)(nil),          // 24: g2c.v1.ReportAnswer
-	(*Assignments)(nil),           // 25: g2c.v1.Assignments
-	(*Assignment)(nil),            // 26: g2c.v1.Assignment
-	(*GangMember)(nil),            // 27: g2c.v1.GangMember
-	(*Progress)(nil),              // 28: g2c.v1.Progress
+	(*Suspect)(nil),               // 20: g2c.v1.Suspect
+	(*Deregister)(nil),            // 21: g2c.v1.Deregister
+	(*ConnectResponse)(nil),       // 22: g2c.v1.ConnectResponse
+	(*Welcome)(nil),               // 23: g2c.v1.Welcome
+	(*HeartbeatAnswer)(nil),       // 24: g2c.v1.HeartbeatAnswer
+	(*ReportAnswer)(nil),          // 25: g2c.v1.ReportAnswer
+	(*Assignments)(nil),           // 26: g2c.v1.Assignments
+	(*Assignment)(nil),            // 27: g2c.v1.Assignment
+	(*GangMember)(nil),            // 28: g2c.v1.GangMember
+	(*Progress)(nil),              // 29: g2c.v1.Progress
 }
 var file_worker_proto_depIdxs = []int32{
 	0,  // 0: g2c.v1.Worker.mode:type_name -> g2c.v1.WorkerMode
@@ -2259,30 +2373,31 @@ var file_worker_proto_depIdxs = []int32{
 	15, // 9: g2c.v1.ConnectRequest.progress:type_name -> g2c.v1.TaskProgress
 	16, // 10: g2c.v1.ConnectRequest.logs:type_name -> g2c.v1.TaskLogs
 	18, // 11: g2c.v1.ConnectRequest.metrics:type_name -> g2c.v1.TaskMetrics
-	20, // 12: g2c.v1.ConnectRequest.deregister:type_name -> g2c.v1.Deregister
-	1,  // 13: g2c.v1.Report.kind:type_name -> g2c.v1.ReportKind
-	28, // 14: g2c.v1.TaskProgress.progress:type_name -> g2c.v1.Progress
-	17, // 15: g2c.v1.TaskLogs.lines:type_name -> g2c.v1.TaskLogLine
-	19, // 16: g2c.v1.TaskMetrics.points:type_name -> g2c.v1.Point
-	22, // 17: g2c.v1.ConnectResponse.welcome:type_name -> g2c.v1.Welcome
-	23, // 18: g2c.v1.ConnectResponse.heartbeat:type_name -> g2c.v1.HeartbeatAnswer
-	24, // 19: g2c.v1.ConnectResponse.report:type_name -> g2c.v1.ReportAnswer
-	25, // 20: g2c.v1.ConnectResponse.assignments:type_name -> g2c.v1.Assignments
-	26, // 21: g2c.v1.Assignments.assignments:type_name -> g2c.v1.Assignment
-	27, // 22: g2c.v1.Assignment.gang:type_name -> g2c.v1.GangMember
-	4,  // 23: g2c.v1.WorkerService.ListWorkers:input_type -> g2c.v1.ListWorkersRequest
-	6,  // 24: g2c.v1.WorkerService.SetWorkerMode:input_type -> g2c.v1.SetWorkerModeRequest
-	8,  // 25: g2c.v1.WorkerService.RemoveWorker:input_type -> g2c.v1.RemoveWorkerRequest
-	10, // 26: g2c.v1.WorkerService.Connect:input_type -> g2c.v1.ConnectRequest
-	5,  // 27: g2c.v1.WorkerService.ListWorkers:output_type -> g2c.v1.ListWorkersResponse
-	7,  // 28: g2c.v1.WorkerService.SetWorkerMode:output_type -> g2c.v1.SetWorkerModeResponse
-	9,  // 29: g2c.v1.WorkerService.RemoveWorker:output_type -> g2c.v1.RemoveWorkerResponse
-	21, // 30: g2c.v1.WorkerService.Connect:output_type -> g2c.v1.ConnectResponse
-	27, // [27:31] is the sub-list for method output_type
-	23, // [23:27] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	21, // 12: g2c.v1.ConnectRequest.deregister:type_name -> g2c.v1.Deregister
+	20, // 13: g2c.v1.ConnectRequest.suspect:type_name -> g2c.v1.Suspect
+	1,  // 14: g2c.v1.Report.kind:type_name -> g2c.v1.ReportKind
+	29, // 15: g2c.v1.TaskProgress.progress:type_name -> g2c.v1.Progress
+	17, // 16: g2c.v1.TaskLogs.lines:type_name -> g2c.v1.TaskLogLine
+	19, // 17: g2c.v1.TaskMetrics.points:type_name -> g2c.v1.Point
+	23, // 18: g2c.v1.ConnectResponse.welcome:type_name -> g2c.v1.Welcome
+	24, // 19: g2c.v1.ConnectResponse.heartbeat:type_name -> g2c.v1.HeartbeatAnswer
+	25, // 20: g2c.v1.ConnectResponse.report:type_name -> g2c.v1.ReportAnswer
+	26, // 21: g2c.v1.ConnectResponse.assignments:type_name -> g2c.v1.Assignments
+	27, // 22: g2c.v1.Assignments.assignments:type_name -> g2c.v1.Assignment
+	28, // 23: g2c.v1.Assignment.gang:type_name -> g2c.v1.GangMember
+	4,  // 24: g2c.v1.WorkerService.ListWorkers:input_type -> g2c.v1.ListWorkersRequest
+	6,  // 25: g2c.v1.WorkerService.SetWorkerMode:input_type -> g2c.v1.SetWorkerModeRequest
+	8,  // 26: g2c.v1.WorkerService.RemoveWorker:input_type -> g2c.v1.RemoveWorkerRequest
+	10, // 27: g2c.v1.WorkerService.Connect:input_type -> g2c.v1.ConnectRequest
+	5,  // 28: g2c.v1.WorkerService.ListWorkers:output_type -> g2c.v1.ListWorkersResponse
+	7,  // 29: g2c.v1.WorkerService.SetWorkerMode:output_type -> g2c.v1.SetWorkerModeResponse
+	9,  // 30: g2c.v1.WorkerService.RemoveWorker:output_type -> g2c.v1.RemoveWorkerResponse
+	22, // 31: g2c.v1.WorkerService.Connect:output_type -> g2c.v1.ConnectResponse
+	28, // [28:32] is the sub-list for method output_type
+	24, // [24:28] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_worker_proto_init() }
@@ -2300,8 +2415,9 @@ func file_worker_proto_init() {
 		(*ConnectRequest_Logs)(nil),
 		(*ConnectRequest_Metrics)(nil),
 		(*ConnectRequest_Deregister)(nil),
+		(*ConnectRequest_Suspect)(nil),
 	}
-	file_worker_proto_msgTypes[19].OneofWrappers = []any{
+	file_worker_proto_msgTypes[20].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
 		(*ConnectResponse_Heartbeat)(nil),
 		(*ConnectResponse_Report)(nil),
@@ -2313,7 +2429,7 @@ func file_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_proto_rawDesc), len(file_worker_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -421,6 +421,9 @@ func (c Join) level() int {
 	if len(c.Progress) > 0 {
 		level = max(level, 4)
 	}
+	if c.Address != "" {
+		level = max(level, 5)
+	}
 	return level
 }
 
@@ -440,6 +443,7 @@ func (c Join) append(b []byte) []byte {
 		b, from = begin(b, 11)
 		b = end(c.Progress[i].append(b), from)
 	}
+	b = appendText(b, 12, c.Address)
 	return b
 }
 
@@ -473,6 +477,8 @@ func (c *Join) read(d *reader) {
 			d.leave(&in)
 			c.Progress = append(c.Progress, v)
 			d.list = true
+		case 12:
+			c.Address = d.text()
 		default:
 			d.unknown()
 		}
@@ -493,6 +499,7 @@ func (c Join) check(k *checker) {
 	for i := range c.Progress {
 		c.Progress[i].check(k)
 	}
+	k.text("address", c.Address, MaxAddress)
 }
 
 func (c Progress) append(b []byte) []byte {

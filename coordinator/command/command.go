@@ -232,6 +232,7 @@ type Join struct {
 	Issue    bool       `f:"9" level:"4"`                                                         // a new process, which has no incarnation yet: the next one is issued
 	Boot     string     `f:"10" level:"4"`                                                        // names the host's boot: it differs once the host has been down; empty if not known
 	Progress []Progress `f:"11" rule:"max=MaxProgress" name:"tasks that made progress" level:"4"` // of what the incarnation before ran
+	Address  string     `f:"12" rule:"max=MaxAddress" level:"5"`                                  // host:port where other workers of a gang reach it; empty for one that trains with nobody
 }
 
 // Cache says what data a worker has at hand now.

@@ -26,6 +26,7 @@ const (
 	MaxText       = 4096 // bytes of a name, an id or a reason
 	MaxWeight     = 1_000_000
 	MaxProgress   = MaxSlots // tasks of which a worker's last is told
+	MaxAddress    = 300      // bytes of host:port
 	MaxWords      = 512      // bytes of the last that a log said
 )
 

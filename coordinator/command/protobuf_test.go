@@ -294,7 +294,7 @@ func (s *slow) level(v reflect.Value) int {
 
 var named = map[string]int64{
 	"MaxWorks": MaxWorks, "MaxKeys": MaxKeys, "MaxCached": MaxCached, "MaxParts": MaxParts, "MaxSlots": MaxSlots, "MaxText": MaxText,
-	"MaxWeight": MaxWeight, "MaxProgress": MaxProgress, "MaxWords": MaxWords,
+	"MaxWeight": MaxWeight, "MaxProgress": MaxProgress, "MaxAddress": MaxAddress, "MaxWords": MaxWords,
 }
 
 // bound is what a rule says, or something else where there is none.

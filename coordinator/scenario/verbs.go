@@ -53,7 +53,7 @@ func task(w *World, a *Args) string {
 	name := a.Word()
 	w.works[name] = fixture.Work(name, fixture.Options{
 		Class: a.Text("class"), Data: a.Text("data"), Inputs: a.keys(w, a.List("after")),
-		Gang: api.Gang{Min: int(a.Int("min")), Max: int(a.Int("max"))}, Source: a.Text("source"), Shared: a.Text("shared") == "yes",
+		Gang: api.Gang{Min: int(a.Int("min")), Max: int(a.Int("max"))}, Source: a.Text("source"), Shared: a.Text("shared") == "yes", Shards: int(a.Int("shards")),
 	})
 	return ""
 }
@@ -157,7 +157,7 @@ func join(w *World, a *Args) command.Command {
 	c := command.Join{
 		Worker: a.Word(), Incarnation: uint64(a.Int("inc")), Class: a.Text("class"), Device: a.Text("device"), Memory: a.Int("memory"),
 		Host: a.Text("host"), Slots: int(a.Int("slots")), Cached: data(a.List("cached")),
-		Issue: a.Text("issue") == "yes", Boot: a.Text("boot"), Progress: a.progress(w),
+		Issue: a.Text("issue") == "yes", Boot: a.Text("boot"), Progress: a.progress(w), Address: a.Text("address"),
 	}
 	if c.Class == "" {
 		c.Class = api.ClassCPU

@@ -56,6 +56,16 @@ func (c *claims) on(w *worker) *claim {
 	return nil
 }
 
+// over is the claim to all of the pools that a node class is in; nil if there is none.
+func (c *claims) over(k *nodeClass) *claim {
+	for _, v := range c.list {
+		if v.worker == nil && v.line.pool.has(k) {
+			return v
+		}
+	}
+	return nil
+}
+
 // remember makes reservations of claims, for the next plan: those whose task was
 // placed are over.
 func (c *claims) remember(placed map[uint64]bool) []reservation {
@@ -162,10 +172,10 @@ func (p *pass) renewAll(c *claims, heads []*line, old []reservation) {
 func (p *pass) renew(c *claims, l *line, r reservation) *claim {
 	v := p.newClaim(l, nil)
 	v.asked, v.since = r.asked, r.since
-	if (r.worker == "") != p.policy.Span {
+	if (r.worker == "") != p.spans(l.pool) {
 		return nil
 	}
-	if !p.policy.Span {
+	if r.worker != "" {
 		v.worker = p.workers[r.worker]
 		if v.worker == nil || c.on(v.worker) != nil || !p.serves(v.worker, l.pool, p.avoided(l.pool)) {
 			return nil
@@ -300,7 +310,7 @@ func (p *pass) promised(c *claims, l *line, before bool) int {
 
 // reserve makes a claim for a line where it can be met first.
 func (p *pass) reserve(c *claims, l *line) {
-	if p.policy.Span {
+	if p.spans(l.pool) {
 		v := p.newClaim(l, nil)
 		v.start, v.spare = p.outlook(l, v).start(p.now, l.pool.request.min)
 		if !p.claimed(c, l) && p.entitled(c, l, v.start) {
@@ -344,6 +354,9 @@ func (p *pass) roomy(c *claims, l *line) func(yield func(*worker) bool) {
 	return func(yield func(*worker) bool) {
 		avoid := p.avoided(l.pool)
 		for _, k := range l.pool.classes {
+			if c.over(k) != nil {
+				continue
+			}
 			for _, w := range k.sizes.From(hole{free: l.pool.request.min}) {
 				if slices.Contains(avoid, w) {
 					continue

@@ -28,21 +28,33 @@ func (p *pass) fit(l *line, c *claims) []part {
 		return []part{{w, need}}
 	}
 	if p.policy.Span {
-		return p.spread(l, avoid)
+		if parts := p.spread(l, avoid); parts != nil {
+			return parts
+		}
 	}
 	return p.passing(l, c, avoid)
+}
+
+// spans says whether the least gang of a pool's request is on several workers, because no
+// open worker is large enough for it.
+func (p *pass) spans(pool *pool) bool {
+	if !p.policy.Span || pool.request.min == 1 {
+		return false
+	}
+	w := pool.largest(nil)
+	return w != nil && w.record.Slots < pool.request.min
 }
 
 // passing takes slots that are reserved for somebody whom the first task of a line
 // may pass.
 func (p *pass) passing(l *line, c *claims, avoid []*worker) []part {
-	if p.policy.Span {
-		if p.single(l, avoid) == nil {
-			return nil
-		}
-		return p.fit(l, c)
-	}
 	need := l.pool.request.min
+	if l.pool.reserved() {
+		if w := p.single(l, avoid); w != nil {
+			p.take(w, need)
+			return []part{{w, need}}
+		}
+	}
 	var best *worker
 	for _, v := range c.list {
 		w := v.worker
@@ -74,12 +86,12 @@ func (p *pass) spread(l *line, avoid []*worker) []part {
 	need := l.pool.request.min
 	free := 0
 	for _, k := range l.pool.classes {
-		if p.usableClass(k, l, need) {
+		if k.joins && p.usableClass(k, l, need) {
 			free += k.free
 		}
 	}
 	for _, w := range avoid {
-		if p.usableClass(w.class, l, need) {
+		if w.class.joins && p.usableClass(w.class, l, need) {
 			free -= w.free
 		}
 	}
@@ -117,7 +129,7 @@ func (p *pass) avoided(pool *pool) []*worker {
 			slots -= w.record.Slots
 		}
 	}
-	if !p.policy.Span {
+	if !p.spans(pool) {
 		slots = 0
 		if w := pool.largest(out); w != nil {
 			slots = w.record.Slots
@@ -141,22 +153,21 @@ func (p *pass) fits(c *claims, l *line) bool {
 	free := 0
 	for _, k := range l.pool.classes {
 		for h, w := range k.workers.From(hole{free: 1}) {
-			if p.policy.Span && p.claimed(c, l) {
+			if v := c.over(k); v != nil && !p.passes(v, l, l.head) {
 				return false
 			}
 			if h.free < need && !p.policy.Span || slices.Contains(avoid, w) {
 				continue
 			}
-			if v := c.on(w); v == nil || p.passes(v, l, l.head) {
-				free += h.free
-			} else {
-				free += min(v.spare, h.free)
+			here := h.free
+			if v := c.on(w); v != nil && !p.passes(v, l, l.head) {
+				here = min(v.spare, h.free)
 			}
-			if free >= need {
+			if k.joins && p.policy.Span {
+				free += here
+			}
+			if max(free, here) >= need {
 				return true
-			}
-			if !p.policy.Span {
-				free = 0
 			}
 		}
 	}
@@ -238,8 +249,8 @@ func (p *pass) tightest(l *line, avoid []*worker) *worker {
 			}
 			at = h
 		}
-		if w := p.roomiest(k, avoid, r.min); w != nil && (largest == nil || w.free > largest.free) {
-			largest = w
+		if w := p.roomiest(k, avoid, r.min); w != nil && (largest == nil || w.free > largest.free || w.free == largest.free && k.joins && !largest.class.joins) {
+			largest = w // the rest of its most comes from workers that can join it
 		}
 	}
 	return largest
@@ -301,7 +312,7 @@ func (p *pass) gather(l *line, avoid []*worker, parts []part, slots int) []part 
 			slots -= n
 		}
 	}
-	if !p.policy.Span {
+	if !p.policy.Span || slices.ContainsFunc(parts, func(v part) bool { return !v.worker.class.joins }) {
 		return parts
 	}
 	for _, own := range slices.Clone(parts) {
@@ -310,6 +321,9 @@ func (p *pass) gather(l *line, avoid []*worker, parts []part, slots int) []part 
 	for slots > 0 && len(parts) < command.MaxParts {
 		var w *worker
 		for _, k := range l.pool.classes {
+			if !k.joins {
+				continue
+			}
 			if v := p.roomiest(k, avoid, 1); v != nil && p.usableClass(k, l, 1) && (w == nil || v.free > w.free) {
 				w = v
 			}
@@ -329,7 +343,7 @@ func (p *pass) fromHost(own *worker, l *line, avoid []*worker, parts []part, slo
 		return parts, slots
 	}
 	for _, w := range p.hosts[own.record.Host] {
-		if slots > 0 && len(parts) < command.MaxParts && p.usable(w, l, avoid) {
+		if slots > 0 && len(parts) < command.MaxParts && w.class.joins && p.usable(w, l, avoid) {
 			parts, slots = p.join(w, parts, slots)
 		}
 	}

@@ -1,6 +1,9 @@
 package scheduler
 
 import (
+	"slices"
+
+	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/state"
 )
@@ -12,7 +15,7 @@ func (p *pass) grow(placed placement) []command.Command {
 		l := &line{queue: &queue{pool: g.pool}, bid: g.bid, head: g.entry}
 		if room := p.room(placed, g.bid.project, g.pool, total(g.parts)); room > 0 {
 			before := total(g.parts)
-			g.parts = p.gather(l, p.avoided(g.pool), g.parts, room)
+			g.parts = p.extend(l, g.parts, room)
 			p.spent[g.bid.project] += total(g.parts) - before
 		}
 	}
@@ -74,13 +77,41 @@ func (p *pass) enlarge(placed placement, t *state.Task) (command.Command, bool) 
 	for _, v := range t.Parts {
 		parts = append(parts, part{p.workers[v.Worker], v.Slots})
 	}
-	parts = p.gather(l, p.avoided(pool), parts, room)
+	parts = p.extend(l, parts, room)
 	more := total(parts) - t.Slots()
 	if more <= 0 {
 		return nil, false
 	}
 	p.spent[t.Project] = p.usedBy(t.Project) + more
 	return command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(parts), Experiment: p.wish(t.Charged)}, true
+}
+
+// extend takes up to so many more slots for a gang, and of these as many as make it faster:
+// a step takes as long as its longest share of the shards.
+func (p *pass) extend(l *line, parts []part, room int) []part {
+	before, shards := total(parts), l.head.task.Work.Task.MostSlots()
+	most := api.Useful(before+room, shards)
+	if most <= before {
+		return parts
+	}
+	had := len(parts)
+	first := make([]int, had) // slots of what was there already
+	for i, v := range parts {
+		first[i] = v.slots
+	}
+	parts = p.gather(l, p.avoided(l.pool), parts, most-before)
+	back := total(parts) - max(api.Useful(total(parts), shards), before)
+	for i := len(parts) - 1; i >= 0 && back > 0; i-- {
+		least := 0
+		if i < had {
+			least = first[i]
+		}
+		n := min(parts[i].slots-least, back)
+		p.take(parts[i].worker, -n)
+		parts[i].slots -= n
+		back -= n
+	}
+	return slices.DeleteFunc(parts, func(v part) bool { return v.slots == 0 })
 }
 
 // room is how many more slots a gang may have: none where somebody waits.

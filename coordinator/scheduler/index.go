@@ -29,7 +29,8 @@ type index struct {
 	special *cow.Map[string, *worker]             // in a mode that time or duty makes a pass look at
 	leaving *cow.Map[string, *worker]             // open, with slots that tasks are leaving
 
-	turns []turn // placements that came with the last update
+	turns    []turn // placements that came with the last update
+	together bool   // from the level of gangs on: workers without an address train alone
 }
 
 // queue is the wishes of a project for pending tasks that could be placed now and
@@ -85,6 +86,7 @@ func newIndex(s *state.Snapshot, now int64) *index {
 		cached:   map[api.Key]*cow.Map[string, *worker]{},
 		special:  cow.New[string, *worker](cmp.Compare),
 		leaving:  cow.New[string, *worker](cmp.Compare),
+		together: s.Level() >= api.LevelGangs,
 	}
 	for w := range s.Workers("") {
 		x.putWorker(w.ID, w, now)

@@ -28,8 +28,9 @@ type Policy struct {
 	DwellMS int64
 	// MaxResizes bounds the gangs that grow in one plan.
 	MaxResizes int
-	// Span says that a gang may be on several workers. Until several workers can
-	// train together, it must not.
+	// Span says that a gang may be on several workers, as it may from the level of gangs
+	// on. Slots are reserved on one worker all the same, if there is one that is large
+	// enough.
 	Span bool
 }
 
@@ -37,7 +38,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		PatienceMS: 600_000, ReserveAheadMS: 3600_000, PreemptAfterMS: 60_000, GraceMS: 120_000,
-		GrowAfterMS: 60_000, DwellMS: 1800_000, MaxResizes: 64,
+		GrowAfterMS: 60_000, DwellMS: 1800_000, MaxResizes: 64, Span: true,
 	}
 }
 

@@ -53,7 +53,9 @@ func (p *pass) capacity(pool *pool) verdict {
 				v.why = noNode
 			}
 		}
-	} else if !p.policy.Span {
+	} else if p.spans(pool) {
+		v.capacity = pool.together()
+	} else {
 		v.capacity = pool.largest(nil).record.Slots
 	}
 	return v

@@ -75,6 +75,22 @@ func (p *pool) capacity() int {
 	return n
 }
 
+// together is the slots of those that can train with others.
+func (p *pool) together() int {
+	n := 0
+	for _, k := range p.classes {
+		if k.joins {
+			n += k.slots
+		}
+	}
+	return n
+}
+
+// reserved says whether all of some node class of a pool is reserved for somebody.
+func (p *pool) reserved() bool {
+	return slices.ContainsFunc(p.classes, func(k *nodeClass) bool { return k.claim != nil })
+}
+
 func (p *pool) has(k *nodeClass) bool { return slices.Contains(p.classes, k) }
 
 // meets says whether two pools have node classes in common.

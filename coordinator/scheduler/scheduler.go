@@ -95,8 +95,7 @@ func (p *Planner) Plan(s *state.Snapshot, now int64, policy Policy, hints Hints)
 // the state cannot say any more what changed, they are made anew.
 func (p *Planner) follow(s *state.Snapshot, now int64) {
 	changes, ok := s.ChangesSince(p.at)
-	raised := (p.level < api.LevelWishes) != (s.Level() < api.LevelWishes) // wishes are others now
-	if p.index == nil || !ok || s.Index() < p.at || now < p.now || raised {
+	if p.index == nil || !ok || s.Index() < p.at || now < p.now || p.level != s.Level() { // a level changes what is wanted and who can join
 		p.index = newIndex(s, now)
 	} else {
 		p.index.update(s, now, changes)

@@ -40,7 +40,7 @@ func (p *pass) help(c *claims, l *line, own *claim) bool {
 	if own == nil && p.soonAnyway(c, l) {
 		return true
 	}
-	if p.policy.Span {
+	if p.spans(l.pool) {
 		v := p.newClaim(l, nil)
 		if own != nil || p.claimed(c, l) || !p.helpAt(c, l, v, poor) {
 			return false
@@ -68,7 +68,7 @@ func (p *pass) help(c *claims, l *line, own *claim) bool {
 // soonAnyway makes a claim for a line where workers say that its slots come free
 // before others would have saved and stopped.
 func (p *pass) soonAnyway(c *claims, l *line) bool {
-	if p.hints == nil || p.policy.Span || p.policy.GraceMS <= 0 {
+	if p.hints == nil || p.spans(l.pool) || p.policy.GraceMS <= 0 {
 		return false
 	}
 	best := p.newClaim(l, nil)

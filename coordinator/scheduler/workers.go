@@ -19,10 +19,12 @@ type worker struct {
 	held   int // of a pass: free slots beside these, reserved for somebody
 }
 
-// nodeClass is the workers of one numerics class, device and memory.
+// nodeClass is the workers of one numerics class, device and memory, which all can train
+// with others or cannot.
 type nodeClass struct {
 	class, device string
 	memory        int64
+	joins         bool // they have addresses for the others of a gang
 
 	workers *cow.Map[hole, *worker] // open ones with free slots, smallest hole first
 	sizes   *cow.Map[hole, *worker] // open ones by all their slots
@@ -44,7 +46,17 @@ func (h hole) compare(o hole) int {
 // compare orders node classes by memory first: a task takes the smallest that will
 // do.
 func (k *nodeClass) compare(o *nodeClass) int {
-	return cmp.Or(cmp.Compare(k.memory, o.memory), cmp.Compare(k.class, o.class), cmp.Compare(k.device, o.device))
+	return cmp.Or(cmp.Compare(k.memory, o.memory), cmp.Compare(k.class, o.class), cmp.Compare(k.device, o.device), compareBools(k.joins, o.joins))
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // suits says whether the workers of a node class can run tasks of a request.
@@ -108,7 +120,7 @@ func (x *index) dropWorker(id string, w *worker) {
 }
 
 func (x *index) classOf(r *state.Worker) *nodeClass {
-	k := &nodeClass{class: r.Class, device: r.Device, memory: r.Memory}
+	k := &nodeClass{class: r.Class, device: r.Device, memory: r.Memory, joins: !x.together || r.Address != ""}
 	if at, ok := slices.BinarySearchFunc(x.classes, k, (*nodeClass).compare); ok {
 		return x.classes[at]
 	}

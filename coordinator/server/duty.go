@@ -71,7 +71,7 @@ func assignment(snapshot *state.Snapshot, h state.Allocation) *apiv1.Assignment 
 	for _, p := range t.Parts {
 		m := &apiv1.GangMember{Worker: p.Worker, Slots: uint32(p.Slots)}
 		if w := snapshot.Worker(p.Worker); w != nil {
-			m.Host = w.Host
+			m.Host, m.Address = w.Host, w.Address
 		}
 		a.Gang = append(a.Gang, m)
 	}
@@ -81,6 +81,6 @@ func assignment(snapshot *state.Snapshot, h state.Allocation) *apiv1.Assignment 
 func sameAssignment(a, b *apiv1.Assignment) bool {
 	return a.Task == b.Task && a.Generation == b.Generation && a.Slots == b.Slots && a.Terminating == b.Terminating && a.Preempting == b.Preempting &&
 		slices.EqualFunc(a.Gang, b.Gang, func(x, y *apiv1.GangMember) bool {
-			return x.Worker == y.Worker && x.Slots == y.Slots && x.Host == y.Host
+			return x.Worker == y.Worker && x.Slots == y.Slots && x.Host == y.Host && x.Address == y.Address
 		})
 }

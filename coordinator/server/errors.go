@@ -32,6 +32,7 @@ var meanings = []struct {
 	{state.ErrStale, rpcerr.Stale},
 	{state.ErrNoSlots, rpcerr.Conflict},
 	{state.ErrWrongClass, rpcerr.Conflict},
+	{state.ErrNoAddress, rpcerr.Conflict},
 	{state.ErrClosed, rpcerr.Conflict},
 	{state.ErrQuota, rpcerr.Conflict},
 	{state.ErrRequestReused, rpcerr.RequestReused},

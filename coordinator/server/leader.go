@@ -106,7 +106,9 @@ func (r *leadership) planAgain() {
 		snapshot := r.cfg.Replica.Snapshot()
 		began := r.cfg.Clock.Now()
 		now := began.UnixMilli()
-		plan := planner.Plan(snapshot, now, r.cfg.Policy, &estimates{leadership: r, snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
+		policy := r.cfg.Policy
+		policy.Span = policy.Span && snapshot.Level() >= api.LevelGangs
+		plan := planner.Plan(snapshot, now, policy, &estimates{leadership: r, snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
 		r.metrics.planned(r.cfg.Clock.Now().Sub(began))
 		r.plan.Store(plan)
 		r.carryOut(plan)

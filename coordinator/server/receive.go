@@ -104,6 +104,8 @@ func (s *session) take(m *apiv1.ConnectRequest) error {
 		return s.note(v.Logs.GetTask(), func(k api.Key) { s.journal.logs(k, s.worker, v.Logs) })
 	case *apiv1.ConnectRequest_Metrics:
 		return s.note(v.Metrics.GetTask(), func(k api.Key) { s.journal.metrics(k, v.Metrics) })
+	case *apiv1.ConnectRequest_Suspect:
+		return s.suspect(v.Suspect)
 	case *apiv1.ConnectRequest_Deregister:
 		return s.deregister()
 	}

@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -99,7 +102,7 @@ func (s *workers) hello(stream workerStream) (at time.Time, h *apiv1.Hello, err 
 func joinOf(w *who, h *apiv1.Hello) (command.Join, error) {
 	j := command.Join{
 		Worker: h.Worker, Incarnation: h.Incarnation, Class: h.Numerics, Device: h.Device, Memory: h.MemoryBytes, Host: h.Host, Slots: int(h.Slots),
-		Boot: h.Boot,
+		Boot: h.Boot, Address: h.Address,
 	}
 	if w.role == worker && w.caller.Name != h.Worker {
 		return j, rpcerr.New(rpcerr.NotPermitted, "%s says that it is worker %q", w.caller, h.Worker).
@@ -111,12 +114,30 @@ func joinOf(w *who, h *apiv1.Hello) (command.Join, error) {
 	if h.Incarnation == 0 {
 		return j, rpcerr.New(rpcerr.BadRequest, "worker %s has no incarnation", h.Worker)
 	}
+	if err := checkAddress(h.Address); err != nil {
+		return j, rpcerr.New(rpcerr.BadRequest, "worker %s: %w", h.Worker, err)
+	}
 	var err error
 	if j.Cached, err = fingerprints(h.Cached); err != nil {
 		return j, err
 	}
 	_, err = command.Encode(command.Entry{Command: j})
 	return j, err
+}
+
+// checkAddress refuses where nobody could reach a worker; empty is one that trains alone.
+func checkAddress(address string) error {
+	if address == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return fmt.Errorf("address %.64q is no host:port", address)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("address %.64q has no port that can be dialled", address)
+	}
+	return nil
 }
 
 // fingerprints reads a sorted list of keys of data.
@@ -199,18 +220,21 @@ func (s *session) joined(hello bool) error {
 	snapshot := s.cfg.Replica.Snapshot()
 	w, j := snapshot.Worker(s.worker), s.join
 	fenced := snapshot.Level() >= api.LevelWishes
+	if snapshot.Level() < api.LevelGangs {
+		j.Address = ""
+	}
 	switch {
 	case !fenced:
 		j.Boot = ""
 	case s.issue:
 		j.Issue, j.Incarnation = true, 0
 	}
-	fits := !j.Issue && w != nil && !w.Lost && w.Incarnation == j.Incarnation
+	fits := !j.Issue && w != nil && !w.Lost && w.Incarnation == j.Incarnation && w.Address == j.Address
 	if fits && (!hello || w.Class == j.Class && w.Device == j.Device && w.Memory == j.Memory && w.Host == j.Host &&
 		w.Slots == j.Slots && w.Boot == j.Boot && slices.Equal(w.Cached, j.Cached)) {
 		return nil
 	}
-	if fenced && w != nil && !fits {
+	if fenced && w != nil && (j.Issue || w.Incarnation != j.Incarnation) {
 		j.Progress = s.lastWords(snapshot, w)
 	}
 	res, err := s.propose(s.ctx, command.Entry{Command: j})

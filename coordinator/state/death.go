@@ -2,7 +2,6 @@ package state
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"g2c/api"
@@ -62,9 +61,7 @@ func (s *State) died(worker, how string, left []Left) {
 			continue
 		}
 		t.Deaths++
-		if !slices.Contains(t.Avoid, worker) && len(t.Avoid) < maxAvoid {
-			t.Avoid = append(slices.Clone(t.Avoid), worker)
-		}
+		t.avoid(worker)
 		if t.Deaths < MaxDeaths || t.Status != Pending { // one that runs again has that chance
 			s.putTask(t)
 			continue

@@ -34,6 +34,8 @@ var (
 	ErrStale = errors.New("stale generation or incarnation")
 	// ErrNoSlots is a gang that does not fit the free slots or its own bounds.
 	ErrNoSlots = errors.New("not as many slots")
+	// ErrNoAddress is a worker that others of a gang cannot reach.
+	ErrNoAddress = errors.New("worker has no address for the others of its gang")
 	// ErrWrongClass is a worker that cannot run the task whatever is free.
 	ErrWrongClass = errors.New("worker is of another class or too small")
 	// ErrClosed is a worker that takes nothing new: lost, cordoned or draining.

@@ -158,6 +158,7 @@ func (r *Worker) fields(c coder) {
 		}
 		r.Left[i].fields(c)
 	})
+	c.text(18, &r.Address)
 }
 
 func (r *head) fields(c coder) {

@@ -40,10 +40,13 @@ func TestHistoriesAgreeWithTheModel(t *testing.T) {
 	kinds := map[string]int{}
 	for n := range uint64(max(entries/each, 1)) {
 		w := newWorld(first + n)
-		raise := w.r.IntN(each)
+		raise, again := w.r.IntN(each), w.r.IntN(each)
 		for i := range each {
 			e := w.entry()
-			if i == raise {
+			switch i {
+			case raise:
+				e = command.Entry{At: w.now, Command: command.Raise{Level: command.Level - int(n%2)}}
+			case again:
 				e = command.Entry{At: w.now, Command: command.Raise{Level: command.Level}}
 			}
 			if err := w.play(t, e); err != nil {
@@ -54,7 +57,7 @@ func TestHistoriesAgreeWithTheModel(t *testing.T) {
 	}
 	t.Logf("%d entries", entries)
 	for _, want := range []string{
-		"command.Place <nil>", "command.Place " + state.ErrQuota.Error(), "command.Place " + state.ErrNotWanted.Error(), "command.Resize <nil>",
+		"command.Place <nil>", "command.Place " + state.ErrQuota.Error(), "command.Place " + state.ErrNotWanted.Error(), "command.Place " + state.ErrNoAddress.Error(), "command.Resize <nil>",
 		"command.Submit " + state.ErrLimit.Error(), "command.Submit " + state.ErrUnknownProject.Error(), "command.Submit " + state.ErrBadWork.Error(), "command.Submit " + state.ErrBadGang.Error(),
 		"command.Join " + state.ErrStale.Error(), "command.Leave " + state.ErrStale.Error(), "command.Missing <nil>", "command.Lost <nil>", "command.Interrupted <nil>",
 		"command.Cancel " + state.ErrRequestReused.Error(),
@@ -289,6 +292,9 @@ func (w *world) join() command.Command {
 	}
 	if w.r.IntN(20) == 0 {
 		c.Slots = 3
+	}
+	if w.r.IntN(6) > 0 {
+		c.Address = c.Worker + ":7000"
 	}
 	if w.m.level >= api.LevelWishes {
 		c.Issue = w.r.IntN(3) == 0

@@ -79,6 +79,7 @@ type mWorker struct {
 	device      string
 	memory      int64
 	host, boot  string
+	address     string
 	slots       int
 	mode        command.Mode
 	from, until int64

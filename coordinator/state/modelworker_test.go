@@ -86,6 +86,8 @@ func (m *model) fits(t *mTask, c command.Place) (*mExp, error) {
 			return nil, state.ErrClosed
 		case p.Slots > w.free()+mine:
 			return nil, state.ErrNoSlots
+		case m.level >= api.LevelGangs && len(c.Parts) > 1 && w.address == "":
+			return nil, state.ErrNoAddress
 		}
 		slots += p.Slots
 		more += p.Slots
@@ -139,6 +141,23 @@ func (m *model) regroup(t *mTask, e *mExp, parts []command.Part) {
 		w.allocs = slices.DeleteFunc(w.allocs, func(a mAlloc) bool { return a.slots == 0 })
 	}
 	m.occupy(t, e, parts)
+}
+
+// goesOn has a gang go on without a member, if it is to go on and large enough.
+func (m *model) goesOn(t *mTask, worker string) bool {
+	left := t.slots() - t.parts[worker]
+	if m.level < api.LevelGangs || t.stopping || t.charged == nil || left < m.wish(t, t.charged).gang.Min {
+		return false
+	}
+	var parts []command.Part
+	for id, n := range t.parts {
+		if id != worker {
+			parts = append(parts, command.Part{Worker: id, Slots: n})
+		}
+	}
+	m.regroup(t, t.charged, parts)
+	m.workers[worker].leaves(t, t.gen)
+	return true
 }
 
 // vacate ends a gang: what it has is terminating, but for who says that it has stopped.
@@ -220,6 +239,9 @@ func (m *model) report(c command.Command) error {
 		return m.about(c.Report, c.Generation, func(t *mTask, member bool) { m.failed(t, c, member) })
 	case command.Interrupted:
 		return m.about(c.Report, c.Generation, func(t *mTask, member bool) {
+			if m.goesOn(t, c.Worker) {
+				return
+			}
 			if member {
 				m.partLeaves(t, c.Worker)
 				return
@@ -231,6 +253,9 @@ func (m *model) report(c command.Command) error {
 		return m.about(c.Report, c.Generation, func(t *mTask, member bool) {
 			if member && t.stopping {
 				m.partLeaves(t, c.Worker)
+				return
+			}
+			if m.goesOn(t, c.Worker) {
 				return
 			}
 			m.vacate(t, c.Worker)
@@ -274,6 +299,10 @@ func (m *model) failed(t *mTask, c command.Failed, member bool) {
 		m.partLeaves(t, c.Worker)
 		return
 	}
+	if member && m.goesOn(t, c.Worker) {
+		t.avoids(c.Worker)
+		return
+	}
 	m.vacate(t, c.Worker)
 	t.failures++
 	if c.Permanent && !member || t.failures >= 3 {
@@ -314,7 +343,7 @@ func (m *model) join(c command.Join) (uint64, error) {
 			m.died(w, left)
 		}
 	}
-	w.inc, w.device, w.memory, w.host, w.slots, w.lost = inc, c.Device, c.Memory, c.Host, c.Slots, false
+	w.inc, w.device, w.memory, w.host, w.slots, w.lost, w.address = inc, c.Device, c.Memory, c.Host, c.Slots, false, c.Address
 	if m.level >= api.LevelWishes {
 		w.boot, w.left = c.Boot, nil
 		m.lastInc = max(m.lastInc, inc)

@@ -71,6 +71,8 @@ func (s *State) checkParts(t *Task, wish *Wish, parts []command.Part) error {
 			return fmt.Errorf("on %s: %w", p.Worker, ErrClosed)
 		case p.Slots < 1 || p.Slots > w.Free()+mine:
 			return fmt.Errorf("%d on %s: %w", p.Slots, p.Worker, ErrNoSlots)
+		case s.together() && len(parts) > 1 && w.Address == "":
+			return fmt.Errorf("on %s in a gang of %d workers: %w", p.Worker, len(parts), ErrNoAddress)
 		}
 		slots += p.Slots
 	}

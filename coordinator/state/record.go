@@ -117,6 +117,7 @@ type Worker struct {
 	Joined      int64        `f:"14"`
 	Allocations []Allocation `f:"15"`
 	Boot        string       `f:"16"` // of its host; empty if not known
+	Address     string       `f:"18"` // host:port for the others of a gang; empty if they cannot reach it
 	Left        []Left       `f:"17"` // what it ran when it was lost, if nobody knows yet whether its host was lost with it
 }
 

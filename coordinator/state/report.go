@@ -85,6 +85,12 @@ func (s *State) failed(c command.Failed) error {
 		s.partStops(t, c.Worker)
 		return nil
 	}
+	if member && s.goOn(t, c.Worker, c.Reason) {
+		t = s.editTask(t.Seq)
+		t.avoid(c.Worker)
+		s.putTask(t)
+		return nil
+	}
 	s.vacate(t, c.Worker)
 	t.Failures++
 	t.Reason = s.clipped(c.Reason, maxReason)
@@ -95,17 +101,59 @@ func (s *State) failed(c command.Failed) error {
 		return nil
 	}
 	t.NotBefore = s.at + backoffMS(t.Failures)
-	if !slices.Contains(t.Avoid, c.Worker) && len(t.Avoid) < maxAvoid {
-		t.Avoid = append(slices.Clone(t.Avoid), c.Worker)
-	}
+	t.avoid(c.Worker)
 	s.move(t, Pending)
 	return nil
+}
+
+// avoid has a task that is being changed keep away from a worker.
+func (t *Task) avoid(worker string) {
+	if !slices.Contains(t.Avoid, worker) && len(t.Avoid) < maxAvoid {
+		t.Avoid = append(slices.Clone(t.Avoid), worker)
+	}
+}
+
+// goOn has a gang go on as its next generation without a worker that has left it, from the
+// step that its members have. It reports false, and changes nothing, if the gang is to stop,
+// or would be too small.
+func (s *State) goOn(t *Task, worker, reason string) bool {
+	if !s.together() || t.Preempting {
+		return false
+	}
+	rest := t.without(worker)
+	wish, err := s.wishFor(t, t.Charged)
+	if err != nil || slots(rest) < wish.Gang.Min {
+		return false
+	}
+	t.Reason = s.clipped(reason, maxReason)
+	s.vacateTo(t, rest)
+	s.occupy(t, wish, rest)
+	w := s.editWorker(worker)
+	w.settle(t.Seq, t.Generation)
+	s.putWorker(w)
+	return true
+}
+
+// without is a gang without a worker.
+func (t *Task) without(worker string) []command.Part {
+	return slices.DeleteFunc(slices.Clone(t.Parts), func(p command.Part) bool { return p.Worker == worker })
+}
+
+func slots(parts []command.Part) int {
+	n := 0
+	for _, p := range parts {
+		n += p.Slots
+	}
+	return n
 }
 
 func (s *State) interrupted(c command.Interrupted) error {
 	t, err := s.about(c.Report, c.Generation)
 	if t == nil {
 		return err
+	}
+	if s.goOn(t, c.Worker, "worker "+c.Worker+" has left its gang") {
+		return nil
 	}
 	if s.apart() && t.Parts[0].Worker != c.Worker {
 		s.partStops(t, c.Worker)
@@ -130,7 +178,7 @@ func (s *State) partStops(t *Task, worker string) {
 
 // losePart takes a worker that is gone out of a gang.
 func (s *State) losePart(t *Task, worker, reason string) {
-	t.Parts = slices.DeleteFunc(slices.Clone(t.Parts), func(p command.Part) bool { return p.Worker == worker })
+	t.Parts = t.without(worker)
 	if !t.Preempting {
 		t.Preempting, t.Stopping, t.Reason = true, s.at, reason
 	}
@@ -146,6 +194,9 @@ func (s *State) released(c command.Released) error {
 	}
 	if s.apart() && t.Preempting && t.Parts[0].Worker != c.Worker {
 		s.partStops(t, c.Worker)
+		return nil
+	}
+	if s.goOn(t, c.Worker, "worker "+c.Worker+" let go of it") {
 		return nil
 	}
 	s.vacate(t, c.Worker)

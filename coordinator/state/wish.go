@@ -106,6 +106,10 @@ func (d *data) WorkFor(t *Task, w Wish) api.Work {
 // apart says whether wishes are records of their own.
 func (d *data) apart() bool { return d.level >= api.LevelWishes }
 
+// together says whether workers train together: every member of a gang has the task's
+// state, and any of them can go on without the others.
+func (d *data) together() bool { return d.level >= api.LevelGangs }
+
 // newWish makes an experiment's wish for a task. Work is what it submitted, nil if it
 // needs the task and did not submit it.
 func newWish(t *Task, e *Experiment, need command.Need, work *api.Work) *Wish {

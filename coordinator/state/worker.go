@@ -70,7 +70,7 @@ func errChanged(worker string) error {
 // welcome stores a worker that has joined.
 func (s *State) welcome(w *Worker, c command.Join) {
 	w.Class, w.Device, w.Memory = c.Class, c.Device, c.Memory
-	w.Host, w.Slots, w.Cached = c.Host, c.Slots, slices.Clone(c.Cached)
+	w.Host, w.Slots, w.Cached, w.Address = c.Host, c.Slots, slices.Clone(c.Cached), c.Address
 	w.Lost, w.Joined = false, s.at
 	s.putWorker(w)
 }
@@ -148,18 +148,14 @@ func (s *State) abandon(w *Worker, reason string) {
 			continue
 		}
 		t = s.editTask(h.Task)
-		rest := slices.DeleteFunc(slices.Clone(t.Parts), func(p command.Part) bool { return p.Worker == w.ID })
-		left := 0
-		for _, p := range rest {
-			left += p.Slots
-		}
+		rest := t.without(w.ID)
 		if s.apart() && t.Preempting && t.Parts[0].Worker != w.ID {
 			s.losePart(t, w.ID, reason) // the trainer has still to save
 			continue
 		}
 		t.Reason = reason
 		wish, err := s.wishFor(t, t.Charged)
-		if err != nil || left < wish.Gang.Min || t.Preempting {
+		if err != nil || slots(rest) < wish.Gang.Min || t.Preempting {
 			s.vacate(t, "")
 			s.move(t, Pending)
 			continue

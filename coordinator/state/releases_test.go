@@ -17,12 +17,12 @@ import (
 	"g2c/coordinator/state"
 )
 
-// released is a random history that the release of level 3 played and wrote down: entries
+// released is a random history that the release of a level played and wrote down: entries
 // of its log as they stood there, what it refused, its hash at every fiftieth, and at the
 // end the digest of its snapshot.
-func released(t *testing.T) []string {
+func released(t *testing.T, level int) []string {
 	t.Helper()
-	f, err := os.Open("testdata/level3.gz")
+	f, err := os.Open(fmt.Sprintf("testdata/level%d.gz", level))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,13 +52,22 @@ func entryOf(t *testing.T, line string) command.Entry {
 	return e
 }
 
-// This release is what the one before was, until the level is raised: the same log makes
+// releases are the levels of those before this one.
+var releases = []int{3, api.LevelWishes}
+
+// This release is what those before were, until the level is raised: the same log makes
 // the same hashes, the same refusals and the same snapshot.
-func TestTheReleaseBefore(t *testing.T) {
+func TestTheReleasesBefore(t *testing.T) {
+	for _, level := range releases {
+		t.Run(fmt.Sprint(level), func(t *testing.T) { theRelease(t, level) })
+	}
+}
+
+func theRelease(t *testing.T, level int) {
 	s := state.New()
 	var last state.Result
 	hashes := 0
-	for i, line := range released(t) {
+	for i, line := range released(t, level) {
 		what, want, _ := strings.Cut(line, " ")
 		got := ""
 		switch what {
@@ -85,7 +94,7 @@ func TestTheReleaseBefore(t *testing.T) {
 			t.Fatalf("line %d, entry %d: %s\n got %s\nwant %s", i, s.Index(), what, got, want)
 		}
 	}
-	if s.Level() != 3 || hashes < 40 || s.Index() < 2000 {
+	if s.Level() != level || hashes < 40 || s.Index() < 2000 {
 		t.Errorf("level %d after %d entries, %d hashes", s.Level(), s.Index(), hashes)
 	}
 }
@@ -93,14 +102,20 @@ func TestTheReleaseBefore(t *testing.T) {
 // A cluster is raised in the middle of its life, at any entry, and goes on: the invariants
 // hold, and replicas agree that were restored from snapshots before and after.
 func TestRaisedAtAnyPlace(t *testing.T) {
+	for _, level := range releases {
+		t.Run(fmt.Sprint(level), func(t *testing.T) { raisedAtAnyPlace(t, level) })
+	}
+}
+
+func raisedAtAnyPlace(t *testing.T, level int) {
 	var log []command.Entry
-	for _, line := range released(t) {
+	for _, line := range released(t, level) {
 		if what, _, more := strings.Cut(line, " "); !more {
 			log = append(log, entryOf(t, what))
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 4))
-	for range 12 {
+	for range 8 {
 		at := 32 + r.IntN(len(log)-32)
 		t.Logf("raised at entry %d", at)
 		replicas := []*state.State{state.New(), state.New()}
@@ -110,9 +125,12 @@ func TestRaisedAtAnyPlace(t *testing.T) {
 			case i < at:
 				e = log[i]
 			case i == at:
-				e = command.Entry{At: log[i-1].At, Command: command.Raise{Level: api.LevelWishes}}
+				e = command.Entry{At: log[i-1].At, Command: command.Raise{Level: level + 1}}
 			default:
-				e = later(log[i-1], replicas[0])
+				e = log[i-1]
+				if level < api.LevelWishes {
+					e = later(e, replicas[0])
+				}
 			}
 			for n, s := range replicas {
 				s.Apply(s.Index()+1, e)
@@ -135,7 +153,7 @@ func TestRaisedAtAnyPlace(t *testing.T) {
 	}
 }
 
-// later is an entry of the history as a leader of level 4 would have written it.
+// later is an entry of the history of level 3 as a leader of level 4 would have written it.
 func later(e command.Entry, s *state.State) command.Entry {
 	first := func(k api.Key) uint64 {
 		if task := s.Task(k); task != nil {

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"context"
+	"slices"
+
+	"g2c/api"
+	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
+	"g2c/coordinator/command"
+	"g2c/coordinator/state"
+)
+
+// suspect has a gang go on without the members that do not answer one of them. A lease
+// takes long to end, and a gang stands still meanwhile; what is lost if the suspects live
+// is a generation. They keep their slots until they say that they have left them, or their
+// lease ends. Of two that suspect each other the one that is heard first stays.
+func (s *session) suspect(m *apiv1.Suspect) error {
+	k, err := api.ParseKey(m.Task)
+	if err != nil {
+		return rpcerr.New(rpcerr.BadRequest, "suspicion of %s: %w", s.worker, err)
+	}
+	if len(m.Workers) > command.MaxParts {
+		return rpcerr.New(rpcerr.TooLarge, "%d suspects, at most %d", len(m.Workers), command.MaxParts)
+	}
+	c, ok := regroup(s.cfg.Replica.Snapshot(), k, m.Generation, s.worker, m.Workers)
+	if !ok {
+		return nil // the gang is another already, or too small without them: their leases decide
+	}
+	s.cfg.Log.Warn("members of a gang do not answer: it goes on without them", "task", k.Short(), "generation", m.Generation,
+		"suspects", m.Workers, "reported by", s.worker, "why", clip(m.Reason, maxReason))
+	ctx, cancel := context.WithTimeout(s.ctx, reportTimeout)
+	defer cancel()
+	r, err := s.propose(ctx, command.Entry{Command: c})
+	if r.Err != nil {
+		s.cfg.Log.Debug("the state moved on before a gang was regrouped", "task", k.Short(), "why", r.Err)
+	}
+	return err
+}
+
+// regroup is the command that has a generation of a task go on without some of its workers,
+// on the word of another of them. It reports false if there is no such gang any more, if it
+// would be too small, or is to stop anyway.
+func regroup(snapshot *state.Snapshot, task api.Key, generation uint64, by string, suspects []string) (command.Resize, bool) {
+	t := snapshot.Task(task)
+	if snapshot.Level() < api.LevelGangs || t == nil || t.Generation != generation || t.Preempting {
+		return command.Resize{}, false
+	}
+	wish := snapshot.Charged(t)
+	if wish == nil {
+		return command.Resize{}, false
+	}
+	slots, member := 0, false
+	rest := slices.DeleteFunc(slices.Clone(t.Parts), func(p command.Part) bool {
+		member = member || p.Worker == by
+		return p.Worker != by && slices.Contains(suspects, p.Worker)
+	})
+	for _, p := range rest {
+		slots += p.Slots
+	}
+	if !member || len(rest) == len(t.Parts) || slots < wish.Gang.Min {
+		return command.Resize{}, false
+	}
+	return command.Resize{Task: task, Generation: generation + 1, Parts: rest, Experiment: t.Charged}, true
+}
