@@ -59,10 +59,11 @@ type Agent struct {
 
 // activity is a run's goroutine.
 type activity struct {
-	Assignment
-	stop   context.CancelCauseFunc
-	output *Output
-	begun  bool // the core knows
+	Assignment // the newest
+	gang       *Gang
+	stop       context.CancelCauseFunc
+	output     *Output
+	begun      uint64 // the newest generation that the core knows to train
 }
 
 // errStuck ends the process: see Core.Tick.
@@ -161,6 +162,8 @@ func (a *Agent) pump() {
 			a.runs[o.Task].stop(ErrSave)
 		case Stop:
 			a.runs[o.Task].stop(ErrStop)
+		case Change:
+			a.change(o.Assignment)
 		}
 	}
 	if a.link == nil {
@@ -185,30 +188,54 @@ func (a *Agent) pump() {
 // start begins a run.
 func (a *Agent) start(as Assignment) {
 	ctx, stop := context.WithCancelCause(context.Background())
-	r := &activity{Assignment: as, stop: stop}
+	r := &activity{Assignment: as, gang: NewGang(as), stop: stop}
 	r.output = NewOutput(time.Now, func() {
 		select {
 		case a.wake <- struct{}{}:
 		default:
 		}
 	})
+	r.output.is(as.Generation)
 	a.runs[as.Task] = r
 	a.cfg.Log.Info("task begins", "task", as.Work.Name(), "key", as.Task.Short(), "generation", as.Generation, "slots", as.Slots)
 	go func() {
-		err := execute(ctx, a.cfg.Executor, as, r.output)
+		err := execute(ctx, a.cfg.Executor, r.gang, r.output)
 		stop(nil)
 		a.call(func() { a.ended(r, err) })
 	}()
 }
 
-// begun tells the core which runs train now.
+// change tells a run what has become of its gang.
+func (a *Agent) change(as Assignment) {
+	r := a.runs[as.Task]
+	r.Assignment = as
+	r.output.is(as.Generation)
+	a.cfg.Log.Info("task goes on", "task", as.Work.Name(), "key", as.Task.Short(), "generation", as.Generation, "slots", as.Slots, "workers", len(as.Gang))
+	r.gang.Change(as)
+}
+
+// begun tells the core as what runs train now, and the coordinator whom they suspect.
 func (a *Agent) begun() {
 	for _, r := range a.runs {
-		if !r.begun && r.output.hasBegun() {
-			r.begun = true
-			a.core.Started(r.Task, r.Generation)
-			a.atHand(r.Work.Task.Data())
+		if g := r.output.trains(); g > r.begun {
+			if r.begun == 0 {
+				a.atHand(r.Work.Task.Data())
+			}
+			r.begun = g
+			a.core.Started(r.Task, g)
 		}
+		a.accuse(r)
+	}
+}
+
+// accuse tells the coordinator whom a run suspects. Between sessions it waits for the next.
+func (a *Agent) accuse(r *activity) {
+	if a.link == nil {
+		return
+	}
+	if s := r.output.suspicion(); s != nil && s.Generation == r.Generation {
+		a.cfg.Log.Warn("members of a gang do not answer", "task", r.Work.Name(), "generation", s.Generation, "workers", s.Workers, "why", s.Reason)
+		a.link.say(func(on Session) error { return on.Suspect(r.Task, *s) })
 	}
 }
 
@@ -250,7 +277,7 @@ func (a *Agent) ended(r *activity, err error) {
 		a.late = append(a.late, r)
 		a.late = a.late[max(0, len(a.late)-maxLate):]
 	}
-	a.core.Ended(r.Task, r.Generation, o)
+	a.core.Ended(r.Task, o)
 	if a.lost == nil && errors.Is(err, kernels.ErrLost) {
 		a.lost = fmt.Errorf("the worker ends, its tasks go on elsewhere: %w", err)
 		a.leave()
@@ -281,18 +308,21 @@ func (a *Agent) mention(r *activity) {
 	if a.link == nil {
 		return
 	}
-	n := r.output.take()
+	a.accuse(r)
+	n, task, generation := r.output.take(), r.Task, r.Generation
 	if n.progress != nil {
-		a.link.mention(func(s Session) error { return s.Progress(r.Task, r.Generation, *n.progress) })
+		a.link.mention(func(s Session) error { return s.Progress(task, generation, *n.progress) })
 	}
-	for len(n.lines) > 0 {
-		some := atOnce(n.lines)
-		first, lines := n.first, n.lines[:some]
-		n.first, n.lines = n.first+uint64(some), n.lines[some:]
-		a.link.mention(func(s Session) error { return s.Lines(r.Task, r.Generation, first, lines) })
+	for _, said := range n.said {
+		for len(said.lines) > 0 {
+			some := atOnce(said.lines)
+			first, lines := said.first, said.lines[:some]
+			said.first, said.lines = said.first+uint64(some), said.lines[some:]
+			a.link.mention(func(s Session) error { return s.Lines(task, said.generation, first, lines) })
+		}
 	}
 	if len(n.points) > 0 {
-		a.link.mention(func(s Session) error { return s.Points(r.Task, r.Generation, n.points) })
+		a.link.mention(func(s Session) error { return s.Points(task, generation, n.points) })
 	}
 }
 

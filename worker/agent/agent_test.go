@@ -121,63 +121,69 @@ type stubborn struct {
 	stopped chan time.Time
 }
 
-func (s stubborn) Run(ctx context.Context, _ agent.Assignment, out *agent.Output) error {
-	out.Started()
+func (s stubborn) Run(ctx context.Context, _ *agent.Gang, out *agent.Output) error {
+	out.Started(1)
 	<-ctx.Done()
 	<-time.After(s.after) // a step that cannot be interrupted
 	s.stopped <- time.Now()
 	return fault.New(fault.ErrInterrupted, "stopped")
 }
 
-// A worker that hears nothing has stopped before the coordinator gives its task to
-// another.
-func TestAWorkerCutOffStopsInTime(t *testing.T) {
+// What runs on a worker that hears nothing goes on as an orphan, and takes no more. When the
+// worker is back, and its task was done elsewhere, it stops.
+func TestAnOrphanGoesOnUntilItIsNotWanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHub(t)
 		c := newCrew(t, h)
 		first := stubborn{3 * time.Second, make(chan time.Time, 8)}
-		c.add(config(h, "w1", 1, first))
+		c.add(config(h, "w1", 2, first))
 		h.until("joined", func(s *state.State) bool { return s.Worker("w1") != nil })
 		sweep(h, 1, api.Gang{Min: 1, Max: 1})
-		running := func(s *state.State) bool { return s.Count(state.Running) == 1 }
-		h.until("running", running)
+		h.until("running", func(s *state.State) bool { return s.Count(state.Running) == 1 })
 		c.add(config(h, "w2", 1, &rehearse.Executor{Worker: "w2", For: 3 * time.Second}))
 		h.cutOff("w1", true)
 		h.until("lost", func(s *state.State) bool { return s.Worker("w1").Lost })
-		lost := time.Now()
-		if stopped := <-first.stopped; !stopped.Before(lost) {
-			t.Errorf("stopped %v after it was called lost", stopped.Sub(lost))
-		}
 		h.until("done elsewhere", func(s *state.State) bool { return s.Count(state.Done) == 1 && s.Worker("w2") != nil })
+		if len(first.stopped) > 0 {
+			t.Error("it stopped though nobody told it to")
+		}
 		h.cutOff("w1", false)
-		h.until("back", func(s *state.State) bool { return !s.Worker("w1").Lost && s.Worker("w1").Free() == 1 })
+		h.until("back", func(s *state.State) bool { return !s.Worker("w1").Lost })
+		<-first.stopped
 		c.end()
 	})
 }
 
-// One whose task does not stop ends its process instead.
-func TestAStuckTaskEndsTheProcess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHub(t)
-		c := newCrew(t, h)
-		never := stubborn{time.Hour, make(chan time.Time, 1)}
-		ended := make(chan error)
-		go func() { ended <- agent.Run(c.ctx, config(h, "w1", 1, never)) }()
-		h.until("joined", func(s *state.State) bool { return s.Worker("w1") != nil })
-		sweep(h, 1, api.Gang{Min: 1, Max: 1})
-		h.until("running", func(s *state.State) bool { return s.Count(state.Running) == 1 })
-		h.cutOff("w1", true)
-		select {
-		case err := <-ended:
-			if err == nil || !strings.Contains(err.Error(), "task0") {
-				t.Errorf("it ended with %v", err)
+// One that no coordinator is heard of again ends after ten minutes, by itself or, if it does
+// not stop, with its process.
+func TestAnOrphanEnds(t *testing.T) {
+	for _, takes := range []time.Duration{time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHub(t)
+			c := newCrew(t, h)
+			never := stubborn{takes, make(chan time.Time, 1)}
+			ended := make(chan error, 1)
+			c.wait.Go(func() { ended <- agent.Run(c.ctx, config(h, "w1", 1, never)) })
+			h.until("joined", func(s *state.State) bool { return s.Worker("w1") != nil })
+			sweep(h, 1, api.Gang{Min: 1, Max: 1})
+			h.until("running", func(s *state.State) bool { return s.Count(state.Running) == 1 })
+			h.cutOff("w1", true)
+			cut := time.Now()
+			select {
+			case at := <-never.stopped:
+				if took := at.Sub(cut); took < 10*time.Minute || took > 10*time.Minute+lease || takes == time.Hour {
+					t.Errorf("it stopped after %v", took)
+				}
+				h.cutOff("w1", false)
+			case err := <-ended:
+				if took := time.Since(cut); err == nil || !strings.Contains(err.Error(), "task0") || took < 15*time.Minute || takes != time.Hour {
+					t.Errorf("the process ended with %v after %v", err, took)
+				}
+				<-never.stopped
 			}
-		case <-time.After(lease):
-			t.Error("it lived longer than its lease")
-		}
-		<-never.stopped
-		c.end()
-	})
+			c.end()
+		})
+	}
 }
 
 // A worker that is asked to go has its tasks save their state, and deregisters.
@@ -249,7 +255,7 @@ func TestFailures(t *testing.T) {
 
 type panics struct{}
 
-func (panics) Run(context.Context, agent.Assignment, *agent.Output) error { panic("a bug") }
+func (panics) Run(context.Context, *agent.Gang, *agent.Output) error { panic("a bug") }
 
 // The coordinator hears which data a worker has read, and hears it again when a
 // session breaks: tasks over it are placed there.
@@ -281,11 +287,11 @@ type breaks struct {
 }
 
 // Run implements agent.Executor.
-func (b breaks) Run(ctx context.Context, a agent.Assignment, out *agent.Output) error {
-	if a.Work.Name() != b.name {
-		return b.rest.Run(ctx, a, out)
+func (b breaks) Run(ctx context.Context, g *agent.Gang, out *agent.Output) error {
+	if a, _ := g.Latest(); a.Work.Name() != b.name {
+		return b.rest.Run(ctx, g, out)
 	}
-	out.Started()
+	out.Started(1)
 	<-time.After(time.Second) // until the others have begun
 	return fault.New(fault.ErrUnavailable, "a card is %w", kernels.ErrLost)
 }

@@ -26,12 +26,15 @@ type Core struct {
 	draining bool
 }
 
-// run is an assignment that really runs. A task has one at a time: its next
-// generation waits until this one has ended.
+// run is a task that really runs. It lives through the generations that its worker is
+// part of.
 type run struct {
-	Assignment
-	ending ending
-	since  time.Duration // when it was told so
+	Assignment        // the newest that it was given
+	trains     uint64 // the generation that it is in: it may still use all that it had then
+	said       uint64 // the newest generation that was reported as started
+	using      int    // slots: the most of the generations from trains on
+	ending     ending
+	since      time.Duration // when it was told so
 }
 
 // ending is how a run was told to end. A later value overrides an earlier one.
@@ -39,7 +42,6 @@ type ending uint8
 
 const (
 	running  ending = iota
-	handing         // to its next generation, which waits
 	saving          // preempted, or the worker drains
 	stopping        // not wanted any more, or cut off
 )
@@ -49,9 +51,10 @@ type OrderKind uint8
 
 // The kinds of order.
 const (
-	Start OrderKind = 1 + iota
-	Save            // its state, and end
-	Stop            // at once; saving is allowed if it takes no time
+	Start  OrderKind = 1 + iota
+	Save             // its state, and end
+	Stop             // at once; saving is allowed if it takes no time
+	Change           // go on as another generation, or with other members
 )
 
 // Order is something to be done now. Each Start leads to one Ended.
@@ -109,33 +112,37 @@ func (c *Core) Answered(a Answer) {
 	c.obey()
 }
 
-// Started hears from a run that it trains.
+// Started hears from a run that it trains as a generation, and so has left those before.
 func (c *Core) Started(task api.Key, generation uint64) {
-	if r := c.runs[task]; r != nil && r.Generation == generation && r.ending == running {
+	r := c.runs[task]
+	if r == nil || r.Generation != generation || r.ending != running {
+		return
+	}
+	r.trains, r.using = generation, r.Slots
+	if r.said < generation {
+		r.said = generation
 		c.outbox.add(Report{Kind: Started, Task: task, Generation: generation})
 	}
 }
 
-// Ended hears from a run that it is over.
-func (c *Core) Ended(task api.Key, generation uint64, o Outcome) {
+// Ended hears from a task's run that it is over.
+func (c *Core) Ended(task api.Key, o Outcome) {
 	r := c.runs[task]
-	if r == nil || r.Generation != generation {
+	if r == nil {
 		panic("agent: a run ended that was not started")
 	}
 	delete(c.runs, task)
-	c.leave(task, generation)
-	report := Report{Kind: o.Kind, Task: task, Generation: generation, Reason: o.Reason, Permanent: o.Permanent}
+	c.leave(task, r.Generation)
+	report := Report{Kind: o.Kind, Task: task, Generation: r.Generation, Reason: o.Reason, Permanent: o.Permanent}
 	switch {
 	case o.Kind == Done:
-	case r.ending == stopping, r.ending == handing:
+	case r.ending == stopping:
 		// Whatever came of it was asked for: its error too.
-		report = Report{Kind: Released, Task: task, Generation: generation}
+		report = Report{Kind: Released, Task: task, Generation: r.Generation}
 	case o.Kind == Interrupted && r.ending == running:
 		report.Kind, report.Reason = Failed, "it stopped, though nobody had asked it to"
 	}
-	if r.ending != handing || o.Kind == Done {
-		c.outbox.add(report)
-	}
+	c.outbox.add(report)
 	c.obey()
 }
 
@@ -206,8 +213,8 @@ func (c *Core) obey() {
 	}
 }
 
-// wants says whether the record still asks for a run, or for its successor: then
-// the run hands over.
+// wants says whether the record still asks for a run, as the generation that it knows or
+// as a later one.
 func (c *Core) wants(r *run) bool {
 	return slices.ContainsFunc(c.record.Assignments, func(a Assignment) bool {
 		return a.Task == r.Task && a.Generation >= r.Generation && !a.Terminating
@@ -216,7 +223,7 @@ func (c *Core) wants(r *run) bool {
 
 // release reports that a generation has been left, if it has.
 func (c *Core) release(a Assignment) bool {
-	if r := c.runs[a.Task]; r != nil && r.Generation <= a.Generation {
+	if r := c.runs[a.Task]; r != nil && r.trains <= a.Generation {
 		return false
 	}
 	c.leave(a.Task, a.Generation)
@@ -228,27 +235,43 @@ func (c *Core) release(a Assignment) bool {
 func (c *Core) take(a Assignment) {
 	r := c.runs[a.Task]
 	switch {
-	case r != nil && r.Generation == a.Generation:
-		if a.Preempting {
-			c.end(r, saving)
-		}
-	case r != nil && r.Generation < a.Generation:
-		c.end(r, handing)
+	case r != nil && r.Generation <= a.Generation:
+		c.change(r, a)
 	case r != nil || a.Generation <= c.left[a.Task]:
 	case c.draining: // deregistering gives it back
 	case a.Preempting: // it has not begun, so there is nothing to save
 		c.leave(a.Task, a.Generation)
 		c.outbox.add(Report{Kind: Interrupted, Task: a.Task, Generation: a.Generation})
 	case c.used()+a.Slots <= c.slots:
-		c.runs[a.Task] = &run{Assignment: a}
+		c.runs[a.Task] = &run{Assignment: a, trains: a.Generation, using: a.Slots}
 		c.orders = append(c.orders, Order{Start, a})
+	}
+}
+
+// change tells a run what has become of its gang. It keeps what it has until it trains as
+// the new generation; one that needs more than is free yet is told later.
+func (c *Core) change(r *run, a Assignment) {
+	switch more := max(a.Slots-r.using, 0); {
+	case r.ending == stopping:
+		return // what it is part of then it begins anew
+	case r.ending == saving:
+		r.Assignment = a // what it reports is of this one
+		return
+	case r.Generation < a.Generation && c.used()+more > c.slots:
+		return
+	case r.Generation < a.Generation || !slices.Equal(r.Gang, a.Gang):
+		r.Assignment, r.using = a, max(r.using, a.Slots)
+		c.orders = append(c.orders, Order{Change, a})
+	}
+	if a.Preempting {
+		c.end(r, saving)
 	}
 }
 
 func (c *Core) used() int {
 	n := 0
 	for _, r := range c.runs {
-		n += r.Slots
+		n += r.using
 	}
 	return n
 }

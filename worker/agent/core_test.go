@@ -54,7 +54,7 @@ func (b *bench) want(orders, reports []string) {
 	b.t.Helper()
 	var got, said []string
 	for _, o := range b.Orders() {
-		got = append(got, fmt.Sprint([]string{"", "start", "save", "stop"}[o.Kind], " ", o.Generation))
+		got = append(got, fmt.Sprint([]string{"", "start", "save", "stop", "change"}[o.Kind], " ", o.Generation))
 	}
 	for _, r := range b.Reports(0) {
 		said = append(said, fmt.Sprint(r.Kind, " ", r.Generation))
@@ -71,7 +71,7 @@ func TestAGenerationIsStartedOnce(t *testing.T) {
 	b.told(assign("a", 1, 1))
 	b.told(assign("a", 1, 1))
 	b.want(list{"start 1"}, nil)
-	b.Ended(task("a"), 1, Outcome{Kind: Done})
+	b.Ended(task("a"), Outcome{Kind: Done})
 	b.told(assign("a", 1, 1)) // from before the report
 	b.want(nil, list{"done 1"})
 	b.answer()
@@ -88,7 +88,7 @@ func TestReleasedWaitsForTheEnd(t *testing.T) {
 	b.want(list{"start 3", "stop 3"}, nil)
 	b.told(terminating("a", 3), terminating("a", 4)) // it never heard of 4
 	b.want(nil, nil)
-	b.Ended(task("a"), 3, Outcome{Kind: Failed, Reason: "killed"})
+	b.Ended(task("a"), Outcome{Kind: Failed, Reason: "killed"})
 	b.want(nil, list{"released 3"})
 	b.answer()
 	b.want(nil, nil) // the record is older than the answer, and was obeyed already
@@ -96,20 +96,70 @@ func TestReleasedWaitsForTheEnd(t *testing.T) {
 	b.want(nil, list{"released 4"})
 }
 
-// A gang that changes hands its work over: the old part ends before the new begins,
-// and Started of the new one is all that is said.
-func TestTheNextGenerationWaits(t *testing.T) {
+// A run lives through generations: it is told of the next, keeps what it has until it
+// trains as that, and then has left those before.
+func TestARunLivesThroughGenerations(t *testing.T) {
 	b := newBench(t, 2)
-	b.told(assign("a", 1, 1))
+	b.told(assign("a", 1, 2))
 	b.Started(task("a"), 1)
+	b.want(list{"start 1"}, list{"started 1"})
 	b.answer()
-	b.told(assign("a", 2, 2))
-	b.want(list{"start 1", "save 1"}, nil)
-	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
-	b.want(list{"start 2"}, nil)
-	b.Started(task("a"), 1) // too late to matter
+	b.told(assign("a", 2, 1), terminating("a", 1), assign("b", 1, 1))
+	b.want(list{"change 2"}, nil) // it still uses both slots, so b waits
+	b.Started(task("a"), 1)       // too late to matter
+	b.want(nil, nil)
+	b.Started(task("a"), 2)
 	b.Started(task("a"), 2)
 	b.want(nil, list{"started 2"})
+	b.answer()
+	b.told(assign("a", 2, 1), terminating("a", 1), assign("b", 1, 1))
+	b.want(list{"start 1"}, list{"released 1"})
+	b.answer()
+	b.Ended(task("a"), Outcome{Kind: Done})
+	b.want(nil, list{"done 2"})
+}
+
+// What a run ends with is of the newest generation that it was told of, whether or not it
+// had begun with that.
+func TestARunEndsAsTheNewestGeneration(t *testing.T) {
+	b := newBench(t, 2)
+	b.told(assign("a", 1, 1))
+	b.told(assign("a", 2, 1))
+	b.Ended(task("a"), Outcome{Kind: Done})
+	b.want(list{"start 1", "change 2"}, list{"done 2"})
+	b.answer()
+	a := assign("b", 4, 1)
+	b.told(a)
+	a.Preempting = true
+	b.told(a)
+	b.told(assign("b", 5, 1)) // it saves, and no other run begins meanwhile
+	b.Ended(task("b"), Outcome{Kind: Interrupted})
+	b.want(list{"start 4", "save 4"}, list{"interrupted 5"})
+}
+
+// More slots than are free yet are waited for, in the generation that it has.
+func TestAGrowingRunWaitsForItsSlots(t *testing.T) {
+	b := newBench(t, 2)
+	b.told(assign("a", 1, 1), assign("b", 1, 1))
+	b.told(assign("a", 2, 2), terminating("b", 1))
+	b.want(list{"start 1", "start 1", "stop 1"}, nil)
+	b.Ended(task("b"), Outcome{Kind: Interrupted})
+	b.want(nil, list{"released 1"})
+	b.answer()
+	b.told(assign("a", 2, 2))
+	b.want(list{"change 2"}, nil)
+}
+
+// Members that change their addresses are told of, though the generation stays.
+func TestNewAddressesAreTold(t *testing.T) {
+	b := newBench(t, 1)
+	a := assign("a", 1, 1)
+	b.told(a)
+	b.told(a)
+	b.want(list{"start 1"}, nil)
+	a.Gang = []Part{{Worker: "w", Slots: 1, Address: "h:1"}}
+	b.told(a)
+	b.want(list{"change 1"}, nil)
 }
 
 func TestAPreemptedTaskSaves(t *testing.T) {
@@ -119,7 +169,7 @@ func TestAPreemptedTaskSaves(t *testing.T) {
 	a.Preempting = true
 	b.told(a)
 	b.want(list{"start 1", "save 1"}, nil)
-	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
+	b.Ended(task("a"), Outcome{Kind: Interrupted})
 	b.want(nil, list{"interrupted 1"})
 	b.answer()
 	a.Generation = 2 // preempted before it began
@@ -135,64 +185,78 @@ func TestEvictedWhileSaving(t *testing.T) {
 	b.told(a)
 	b.told(terminating("a", 1))
 	b.want(list{"start 1", "save 1", "stop 1"}, nil)
-	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
+	b.Ended(task("a"), Outcome{Kind: Interrupted})
 	b.want(nil, list{"released 1"})
 }
 
-// Cut off, it stops in time, says so in the next session, and begins nothing before
-// the coordinator has heard.
-func TestCutOff(t *testing.T) {
-	b := newBench(t, 2)
-	b.told(assign("a", 1, 1))
+// Cut off, what runs is orphaned: it goes on, and nothing else begins. Its end is told in
+// the next session, before that asks for anything.
+func TestOrphans(t *testing.T) {
+	b := newBench(t, 3)
+	b.told(assign("a", 1, 1), assign("c", 1, 1))
 	b.Heard(10 * time.Second)
 	b.Tick(39 * time.Second)
-	b.want(list{"start 1"}, nil)
+	b.want(list{"start 1", "start 1"}, nil)
 	at, ok := b.Deadline()
-	if !ok || at != 40*time.Second {
+	if !ok || at != 40*time.Second || b.Cut() {
 		t.Fatalf("deadline %v, %v", at, ok)
 	}
-	if stuck := b.Tick(at); stuck != nil {
-		t.Fatal("stuck before it had time to stop")
+	b.Tick(at)
+	if !b.Cut() {
+		t.Fatal("its lease does not end")
 	}
-	b.told(assign("a", 1, 1), assign("b", 1, 1)) // came late
-	b.want(list{"stop 1"}, nil)
-	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
-	b.want(nil, list{"released 1"})
+	b.told(assign("b", 1, 1)) // came late
+	b.want(nil, nil)
+	b.Ended(task("a"), Outcome{Kind: Done})
+	b.want(nil, list{"done 1"})
 	b.Welcome(50*time.Second, time.Minute, 10*time.Second)
-	b.told(assign("a", 1, 1), assign("b", 1, 1))
+	b.told(assign("b", 1, 1), assign("c", 1, 1))
+	b.want(nil, list{"done 1"})
+	b.answer()
+	b.want(list{"start 1"}, nil) // b's; c goes on
+	if len(b.Running()) != 2 {
+		t.Error("the orphan did not live to be wanted again")
+	}
+}
+
+// An orphan that nobody has wanted back for ten minutes saves its state and ends; when it
+// does not, the process does. One that slept meanwhile has as long to end.
+func TestOrphansEnd(t *testing.T) {
+	for _, wakes := range []time.Duration{30 * time.Second, time.Hour} {
+		b := newBench(t, 1)
+		b.told(assign("a", 1, 1))
+		b.Tick(wakes)
+		b.want(list{"start 1"}, nil)
+		end := wakes + orphaned
+		if at, _ := b.Deadline(); at != end {
+			t.Errorf("it is looked at again at %v, want %v", at, end)
+		}
+		b.Tick(end - 1)
+		b.want(nil, nil)
+		b.Tick(end)
+		b.want(list{"stop 1"}, nil)
+		at, _ := b.Deadline()
+		if at != end+hung || b.Tick(at-1) != nil || b.Tick(at) == nil {
+			t.Errorf("its time ends at %v", at)
+		}
+	}
+}
+
+// A coordinator that has given the task to others meanwhile has the orphan stop.
+func TestAnOrphanThatIsNotWantedStops(t *testing.T) {
+	b := newBench(t, 1)
+	b.told(assign("a", 1, 1))
+	b.Tick(time.Minute)
+	b.Welcome(2*time.Minute, time.Minute, 10*time.Second)
+	b.told()
+	b.want(list{"start 1", "stop 1"}, nil)
+	b.told(assign("b", 1, 1))
+	b.want(nil, nil)
+	b.Ended(task("a"), Outcome{Kind: Interrupted})
 	b.want(nil, list{"released 1"})
 	b.answer()
-	b.want(list{"start 1"}, nil) // b's
-	if b.Running()[0].Task != task("b") {
-		t.Error("the task that was left began again")
-	}
-}
-
-// What does not stop before the lease ends is ended with the process.
-func TestStuck(t *testing.T) {
-	b := newBench(t, 1)
-	b.told(assign("a", 1, 1))
-	b.Tick(30 * time.Second)
-	if at, _ := b.Deadline(); at != 54*time.Second {
-		t.Errorf("deadline %v", at)
-	}
-	if b.Tick(53*time.Second) != nil || b.Tick(54*time.Second) == nil {
-		t.Error("it is not told when the process has to end")
-	}
-}
-
-// A process that wakes after its lease has the usual time to stop.
-func TestASleeperStops(t *testing.T) {
-	b := newBench(t, 1)
-	b.told(assign("a", 1, 1))
-	if b.Tick(time.Hour) != nil {
-		t.Fatal("it has no time to stop")
-	}
-	b.want(list{"start 1", "stop 1"}, nil)
-	at, _ := b.Deadline()
-	if at != time.Hour+24*time.Second || b.Tick(at) == nil {
-		t.Errorf("its time ends at %v", at)
-	}
+	b.told(assign("b", 1, 1))
+	b.want(list{"start 1"}, nil)
 }
 
 // What does not save in its time is stopped, and later given up.
@@ -222,7 +286,7 @@ func TestDrain(t *testing.T) {
 	b.Drain()
 	b.told(assign("a", 1, 1), assign("b", 7, 1))
 	b.want(list{"start 1", "save 1"}, nil)
-	b.Ended(task("a"), 1, Outcome{Kind: Interrupted})
+	b.Ended(task("a"), Outcome{Kind: Interrupted})
 	if b.Gone() {
 		t.Error("gone before the report was answered")
 	}
@@ -241,7 +305,7 @@ func TestOldRecordsAreNotObeyed(t *testing.T) {
 	b.Told(Record{Index: 9, Assignments: []Assignment{assign("a", 1, 1)}})
 	b.Told(Record{Index: 8})
 	b.want(list{"start 1"}, nil)
-	b.Ended(task("a"), 1, Outcome{Kind: Done})
+	b.Ended(task("a"), Outcome{Kind: Done})
 	b.Answered(Answer{Number: 1, Index: 12})
 	b.Told(Record{Index: 11, Assignments: []Assignment{assign("b", 1, 1)}})
 	b.want(nil, nil)

@@ -10,7 +10,9 @@ import (
 )
 
 // Executor runs tasks. Run may be called for several at once, as many as fit the
-// worker's slots, and returns nil when the task has its final manifest. When ctx is
+// worker's slots, and returns nil when the task has its final manifest. A run lives
+// through the generations that its worker is part of: the gang says which is the newest,
+// and the run says when it trains as that one. When ctx is
 // done it saves the task's state, if that takes little, and returns an error of
 // class fault.ErrInterrupted: the sooner the better, for until it returns its slots
 // are nobody else's, and a run that outlives the worker's lease ends the process.
@@ -19,7 +21,7 @@ import (
 // would come again elsewhere; the rest may be this host's. After one of kernels.ErrLost
 // this process is of no use: the worker leaves the cluster and ends.
 type Executor interface {
-	Run(ctx context.Context, a Assignment, out *Output) error
+	Run(ctx context.Context, g *Gang, out *Output) error
 }
 
 // Why a run's context is done.
@@ -43,7 +45,8 @@ func outcomeOf(err error) Outcome {
 
 // execute runs an assignment. A panic is a failure of the task: the worker's other
 // tasks go on.
-func execute(ctx context.Context, e Executor, a Assignment, out *Output) (err error) {
+func execute(ctx context.Context, e Executor, g *Gang, out *Output) (err error) {
+	a, _ := g.Latest()
 	defer func() {
 		if p := recover(); p != nil {
 			out.Line(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
@@ -54,5 +57,5 @@ func execute(ctx context.Context, e Executor, a Assignment, out *Output) (err er
 		return fault.New(fault.ErrUnavailable, "the work that came with task %s has the key %s", a.Task.Short(), key.Short()).
 			WithHint("coordinator and worker are of releases that disagree: update the older")
 	}
-	return e.Run(ctx, a, out)
+	return e.Run(ctx, g, out)
 }

@@ -37,6 +37,8 @@ type hub struct {
 	progress int
 	offers   []agent.Offer // of all sessions
 	issued   uint64        // incarnation
+
+	suspicions []agent.Suspicion
 }
 
 // line is a session as the hub has it.
@@ -257,6 +259,10 @@ func (l *line) Lines(_ api.Key, _, _ uint64, lines []agent.Line) error {
 
 func (l *line) Points(_ api.Key, _ uint64, points []agent.Point) error {
 	return l.say(func() { l.hub.points += len(points) })
+}
+
+func (l *line) Suspect(_ api.Key, s agent.Suspicion) error {
+	return l.say(func() { l.hub.suspicions = append(l.hub.suspicions, s) })
 }
 
 func (l *line) Cached(keys []api.Key) error {

@@ -1,25 +1,29 @@
 package agent
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // lease is how long the leader waits for a worker's word before it gives its tasks
 // to others.
 type lease struct {
 	length time.Duration // 0 before the first session
 	heard  time.Duration // when the leader last answered
-	cut    bool          // everything was told to stop
-	since  time.Duration // when it was
+	cut    bool          // it ran out: what runs is orphaned
+	since  time.Duration // when it did
 	seek   time.Duration // after how long without an answer another coordinator is looked for
 }
 
 // A worker that is not answered looks for another coordinator at seekAt parts of its
-// lease. If none answers it stops its tasks at stopAt parts, and ends its process at
-// quitAt parts if one of them has not stopped. The rest is for clocks that run at
-// different rates.
+// lease. If none answers, what runs is orphaned at cutAt parts: it goes on, since its state
+// is worth more than the slots of a worker that nobody reaches, and what it ends with is
+// what another run of the task would; but nothing begins. A run that is orphaned for
+// orphaned saves its state and ends: somebody else has long begun with it.
 const (
-	seekAt = 0.35
-	stopAt = 0.5
-	quitAt = 0.9
+	seekAt   = 0.35
+	cutAt    = 0.5
+	orphaned = 10 * time.Minute
 )
 
 func part(d time.Duration, of float64) time.Duration { return time.Duration(float64(d) * of) }
@@ -28,15 +32,9 @@ func part(d time.Duration, of float64) time.Duration { return time.Duration(floa
 // the record is not known until the coordinator sends it.
 func (c *Core) Welcome(sent, length, heartbeat time.Duration) {
 	// Between a heartbeat and the answer to the next all is well.
-	seek := min(max(part(length, seekAt), heartbeat*7/4), part(length, stopAt)*9/10)
+	seek := min(max(part(length, seekAt), heartbeat*7/4), part(length, cutAt)*9/10)
 	c.lease = lease{length: length, heard: sent, seek: seek}
 	c.record, c.outbox.index = nil, 0
-}
-
-// end is when everything has to have stopped. A process that slept past it ran
-// nothing meanwhile, and has as long to stop as any other.
-func (l *lease) end() time.Duration {
-	return max(l.heard+part(l.length, quitAt), l.since+part(l.length, quitAt-stopAt))
 }
 
 // Cut says whether the lease ran out: only another session begins a new one.
@@ -72,9 +70,12 @@ func (c *Core) Deadline() (time.Duration, bool) {
 	if c.lease.length == 0 || len(c.runs) == 0 {
 		return 0, false
 	}
-	at := c.lease.heard + part(c.lease.length, stopAt)
+	at := c.lease.heard + part(c.lease.length, cutAt)
 	if c.lease.cut {
-		at = c.lease.end()
+		at = c.lease.since + orphaned
+		if c.now >= at {
+			at = math.MaxInt64 // what was told to stop has its own time
+		}
 	}
 	for _, r := range c.runs {
 		if r.ending != running {
@@ -84,27 +85,24 @@ func (c *Core) Deadline() (time.Duration, bool) {
 	return at, true
 }
 
-// Tick lets a time pass. It names a task that still runs though the lease is about
-// to end, or long after it was told to stop: only the end of the process ends it.
+// Tick lets a time pass. It names a task that still runs long after it was told to stop:
+// only the end of the process ends it.
 func (c *Core) Tick(now time.Duration) (stuck *Assignment) {
 	c.now = now
 	if c.lease.length == 0 {
 		return nil
 	}
-	if now >= c.lease.heard+part(c.lease.length, stopAt) && !c.lease.cut {
+	if now >= c.lease.heard+part(c.lease.length, cutAt) && !c.lease.cut {
 		c.lease.cut, c.lease.since = true, now
-		for _, a := range c.Running() {
-			c.end(c.runs[a.Task], stopping)
-		}
 	}
-	over := c.lease.cut && now >= c.lease.end()
+	over := c.lease.cut && now >= c.lease.since+orphaned
 	for _, a := range c.Running() {
 		r := c.runs[a.Task]
 		late := r.ending != running && now-r.since >= r.patience()
 		switch {
-		case over || late && r.ending == stopping:
+		case late && r.ending == stopping:
 			return &r.Assignment
-		case late:
+		case late, over:
 			c.end(r, stopping)
 		}
 	}

@@ -17,14 +17,16 @@ type Offer struct {
 	Memory      int64  // bytes a slot has
 	Host        string
 	Slots       int
+	Address     string    // host:port where the others of a gang reach this process; empty if it trains with none
 	Cached      []api.Key // fingerprints of data at hand
 }
 
 // Part is a worker's share of a gang.
 type Part struct {
-	Worker string
-	Slots  int
-	Host   string
+	Worker  string
+	Slots   int
+	Host    string
+	Address string // host:port of its process, for the gang
 }
 
 // Assignment is this worker's part of a generation of a task.
@@ -92,6 +94,13 @@ type Answer struct {
 	Number  uint64
 	Index   uint64 // of the state that has it
 	Refusal string // why it changed nothing; empty if it was taken
+}
+
+// Suspicion is members of a gang that do not answer another.
+type Suspicion struct {
+	Generation uint64
+	Workers    []string
+	Reason     string
 }
 
 // Progress is where a run stands.

@@ -19,10 +19,13 @@ const (
 // goroutine and never wait.
 type Output struct {
 	now  func() time.Time
-	wake func() // the worker's loop, to look at began
+	wake func() // the worker's loop, to look at began and suspects
 
 	mu       sync.Mutex
-	began    bool
+	began    uint64      // the newest generation that trains
+	suspects *Suspicion  // not sent yet
+	accused  *Suspicion  // the last that was said
+	turns    []turnOfLog // when the generation changed, oldest first
 	progress Progress
 	moved    bool // progress was not sent yet
 	from     Progress
@@ -34,27 +37,65 @@ type Output struct {
 	unsent   int // how many of the last points were not sent
 }
 
+// turnOfLog is where the lines of a generation begin.
+type turnOfLog struct {
+	generation uint64
+	first      uint64 // number of its first line, of all lines
+}
+
 // NewOutput makes one that dates what is said with a clock, and calls wake when
-// Started is said first.
+// there is something that must not wait.
 func NewOutput(now func() time.Time, wake func()) *Output {
 	return &Output{now: now, wake: wake, first: 1, next: 1}
 }
 
-// Started says that the task trains, and does not just prepare to.
-func (o *Output) Started() {
+// Started says that the task trains as a generation, and does not just prepare to. What it
+// had in those before it has left.
+func (o *Output) Started(generation uint64) {
 	o.mu.Lock()
-	was := o.began
-	o.began = true
+	news := generation > o.began
+	o.began = max(o.began, generation)
 	o.mu.Unlock()
-	if !was {
+	if news {
 		o.wake()
 	}
 }
 
-func (o *Output) hasBegun() bool {
+// Suspect says that members of the gang do not answer, so that the coordinator lets it go
+// on without them.
+func (o *Output) Suspect(s Suspicion) {
+	o.mu.Lock()
+	o.suspects, o.accused = &s, &s
+	o.mu.Unlock()
+	o.wake()
+}
+
+// suspicion is what was said of members and not sent.
+func (o *Output) suspicion() *Suspicion {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.suspects
+	o.suspects = nil
+	return s
+}
+
+// trains is the newest generation that the run trains as; 0 before the first.
+func (o *Output) trains() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.began
+}
+
+// is says as which generation lines are said from now on: each numbers its own from 1.
+func (o *Output) is(generation uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := len(o.turns); n == 0 || o.turns[n-1].generation < generation {
+		o.turns = append(o.turns, turnOfLog{generation, o.first + uint64(len(o.lines))})
+	}
+	for len(o.turns) > 1 && o.turns[1].first <= o.first { // nothing is left of what the first said
+		o.turns = o.turns[1:]
+	}
 }
 
 // Progress says where the task stands. The rate is computed here.
@@ -97,17 +138,32 @@ func (o *Output) Point(name string, step int64, value float64) {
 // news is what was said and not sent yet.
 type news struct {
 	progress *Progress
-	first    uint64 // number of the first line
-	lines    []Line
+	said     []saying
 	points   []Point
+}
+
+// saying is lines of one generation.
+type saying struct {
+	generation uint64
+	first      uint64 // number of the first line, of the generation's
+	lines      []Line
 }
 
 // take returns what is new, for the session to send.
 func (o *Output) take() news {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := news{first: max(o.first, o.next)}
-	n.lines = slices.Clone(o.lines[n.first-o.first:])
+	var n news
+	from, end := max(o.first, o.next), o.first+uint64(len(o.lines))
+	for i, t := range o.turns {
+		to := end
+		if i+1 < len(o.turns) {
+			to = o.turns[i+1].first
+		}
+		if at := max(from, t.first); at < to {
+			n.said = append(n.said, saying{t.generation, at - t.first + 1, slices.Clone(o.lines[at-o.first : to-o.first])})
+		}
+	}
 	n.points = slices.Clone(o.points[len(o.points)-o.unsent:])
 	if o.moved {
 		p := o.progress
@@ -116,7 +172,7 @@ func (o *Output) take() news {
 		}
 		n.progress = &p
 	}
-	o.next, o.unsent, o.moved = o.first+uint64(len(o.lines)), 0, false
+	o.next, o.unsent, o.moved = end, 0, false
 	return n
 }
 
@@ -139,4 +195,5 @@ func (o *Output) again() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.next, o.unsent, o.moved = o.first, len(o.points), !o.since.IsZero()
+	o.suspects = o.accused
 }

@@ -35,6 +35,8 @@ type Session interface {
 	Progress(task api.Key, generation uint64, p Progress) error
 	Lines(task api.Key, generation, first uint64, lines []Line) error
 	Points(task api.Key, generation uint64, points []Point) error
+	// Suspect says that members of a task's gang do not answer.
+	Suspect(task api.Key, s Suspicion) error
 	// Cached says all the data that is at hand now, sorted.
 	Cached(keys []api.Key) error
 	// Deregister says that the worker goes for good. Receive returns io.EOF once the

@@ -28,7 +28,7 @@ func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
 	s := &call{stream: stream, works: map[api.Key]*api.Work{}}
 	hello := &apiv1.Hello{
 		Worker: o.Worker, Incarnation: o.Incarnation, Numerics: o.Class, Device: o.Device, MemoryBytes: o.Memory,
-		Host: o.Host, Slots: uint32(o.Slots), Boot: o.Boot, Issue: !o.Named,
+		Host: o.Host, Slots: uint32(o.Slots), Boot: o.Boot, Issue: !o.Named, Address: o.Address,
 	}
 	for _, k := range o.Cached {
 		hello.Cached = append(hello.Cached, k.String())
@@ -111,6 +111,13 @@ func (s *call) Points(task api.Key, generation uint64, points []Point) error {
 	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Metrics{Metrics: m}})
 }
 
+// Suspect implements Session.
+func (s *call) Suspect(task api.Key, on Suspicion) error {
+	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Suspect{Suspect: &apiv1.Suspect{
+		Task: task.String(), Generation: on.Generation, Workers: on.Workers, Reason: on.Reason,
+	}}})
+}
+
 // Cached implements Session.
 func (s *call) Cached(keys []api.Key) error {
 	m := &apiv1.Cached{}
@@ -188,7 +195,7 @@ func (s *call) assignment(m *apiv1.Assignment) (Assignment, error) {
 		return a, nil
 	}
 	for _, g := range m.GetGang() {
-		a.Gang = append(a.Gang, Part{Worker: g.GetWorker(), Slots: int(g.GetSlots()), Host: g.GetHost()})
+		a.Gang = append(a.Gang, Part{Worker: g.GetWorker(), Slots: int(g.GetSlots()), Host: g.GetHost(), Address: g.GetAddress()})
 	}
 	if len(a.Gang) == 0 || a.Slots < 1 {
 		return Assignment{}, fmt.Errorf("it has %d slots in a gang of %d workers", a.Slots, len(a.Gang))

@@ -40,11 +40,12 @@ type Executor struct {
 var _ agent.Executor = (*Executor)(nil)
 
 // Run implements agent.Executor.
-func (e *Executor) Run(ctx context.Context, a agent.Assignment, out *agent.Output) error {
+func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) error {
+	a, changed := g.Latest()
 	name := a.Work.Name()
 	step := e.recall(a.Task)
 	out.Line(fmt.Sprintf("rehearses %s from step %d of %d, on %d slots here, in a gang of %d workers", name, step, Steps, a.Slots, len(a.Gang)))
-	out.Started()
+	out.Started(a.Generation)
 	for {
 		out.Progress(agent.Progress{Step: step, Steps: Steps, Note: "rehearsal"})
 		if step == Steps {
@@ -57,11 +58,20 @@ func (e *Executor) Run(ctx context.Context, a agent.Assignment, out *agent.Outpu
 		}
 		step++
 		out.Point("loss", step, 1/float64(step))
+		select {
+		case <-changed:
+			a, changed = regroup(g, out)
+		default:
+		}
 	}
-	if a.Gang[0].Worker != e.Worker {
+	for a.Gang[0].Worker != e.Worker {
 		out.Line("waits for " + a.Gang[0].Worker + " to end the task")
-		<-ctx.Done()
-		return fault.New(fault.ErrInterrupted, "%s ended elsewhere", name)
+		select {
+		case <-ctx.Done():
+			return fault.New(fault.ErrInterrupted, "%s ended elsewhere", name)
+		case <-changed:
+			a, changed = regroup(g, out)
+		}
 	}
 	switch {
 	case e.Broken != "" && strings.Contains(name, e.Broken):
@@ -71,6 +81,14 @@ func (e *Executor) Run(ctx context.Context, a agent.Assignment, out *agent.Outpu
 	}
 	out.Line("done")
 	return nil
+}
+
+// regroup goes on as the newest generation.
+func regroup(g *agent.Gang, out *agent.Output) (agent.Assignment, <-chan struct{}) {
+	a, changed := g.Latest()
+	out.Line(fmt.Sprintf("generation %d, on %d slots here, in a gang of %d workers", a.Generation, a.Slots, len(a.Gang)))
+	out.Started(a.Generation)
+	return a, changed
 }
 
 func wait(ctx context.Context, d time.Duration) error {

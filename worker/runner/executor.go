@@ -27,7 +27,8 @@ var _ agent.Executor = (*Executor)(nil)
 func NewExecutor(pool *Pool) *Executor { return &Executor{pool: pool} }
 
 // Run implements agent.Executor.
-func (e *Executor) Run(ctx context.Context, a agent.Assignment, out *agent.Output) error {
+func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) error {
+	a, _ := g.Latest()
 	if len(a.Gang) > 1 && a.Work.Gang.Min > 1 {
 		return fault.New(fault.ErrUnavailable, "%s asks for %d slots, and got them on %d workers: workers of this release train alone", a.Work.Name(), a.Work.Gang.Min, len(a.Gang)).
 			WithHint("run coordinators of this release, which place it on one worker")
@@ -45,7 +46,7 @@ func (e *Executor) Run(ctx context.Context, a agent.Assignment, out *agent.Outpu
 	r := together(taken)
 	r.Warn = func(message string) { out.Line("warning: " + message) }
 	r.Progress = func(w api.Work, p train.Progress) {
-		out.Started()
+		out.Started(a.Generation)
 		note := ""
 		if p.Epochs > 1 {
 			note = fmt.Sprintf("epoch %d of %d", p.Epoch+1, p.Epochs)

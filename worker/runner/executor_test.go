@@ -27,7 +27,7 @@ func output() *agent.Output { return agent.NewOutput(time.Now, func() {}) }
 // A gang over workers that cannot train together says so, and is not the task's fault:
 // another place may do.
 func TestAGangOfWorkersIsRefusedInWords(t *testing.T) {
-	err := NewExecutor(NewPool("w1", &Runner{Device: device{}})).Run(t.Context(), assignment(api.Gang{Min: 2, Max: 2}, "w1", "w2"), output())
+	err := NewExecutor(NewPool("w1", &Runner{Device: device{}})).Run(t.Context(), agent.NewGang(assignment(api.Gang{Min: 2, Max: 2}, "w1", "w2")), output())
 	if !errors.Is(err, fault.ErrUnavailable) || errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "on 2 workers") {
 		t.Errorf("%v", err)
 	}
@@ -38,7 +38,7 @@ func TestTheRestOfAGangWaits(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- NewExecutor(NewPool("w2", &Runner{Device: device{}})).Run(ctx, assignment(api.Gang{Min: 1, Max: 2}, "w1", "w2"), output())
+		ended <- NewExecutor(NewPool("w2", &Runner{Device: device{}})).Run(ctx, agent.NewGang(assignment(api.Gang{Min: 1, Max: 2}, "w1", "w2")), output())
 	}()
 	stop()
 	if err := <-ended; !errors.Is(err, fault.ErrInterrupted) {
