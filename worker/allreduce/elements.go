@@ -1,0 +1,103 @@
+package allreduce
+
+import (
+	"unsafe"
+
+	"g2c/kernels"
+)
+
+// Element is what is added: a device's reals, float64 those of the reference.
+type Element interface{ float32 | float64 }
+
+func sizeOf[T Element]() int {
+	var x T
+	return int(unsafe.Sizeof(x))
+}
+
+func encodingOf[T Element]() Encoding {
+	if sizeOf[T]() == 8 {
+		return Float64
+	}
+	return Float32
+}
+
+// bytesOf is the memory of elements.
+func bytesOf[T Element](v []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*sizeOf[T]())
+}
+
+// copyBytes fills elements from parts, which hold as many bytes.
+func copyBytes[T Element](to []T, parts [][]byte) {
+	b := bytesOf(to)
+	for _, p := range parts {
+		b = b[copy(b, p):]
+	}
+}
+
+// inElements says that each part begins and ends where an element may.
+func inElements[T Element](parts [][]byte) bool {
+	size := sizeOf[T]()
+	for _, p := range parts {
+		if len(p)%size != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(p)))%uintptr(size) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// elementsOf are the elements in such a part.
+func elementsOf[T Element](part []byte) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(part))), len(part)/sizeOf[T]())
+}
+
+// as gives elements their type, which must be one of the same size: a type switch on a
+// slice would allocate.
+func as[U, T Element](v []T) []U {
+	return unsafe.Slice((*U)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
+}
+
+// arrivedAlready is the wait for a copy that is there.
+func arrivedAlready() error { return nil }
+
+// snapshot copies slots one behind another to a member's part, while the device goes on
+// if it can.
+func (b *bucket[T]) snapshot(member int, slots []string, s kernels.State) (wait func() error, err error) {
+	to := b.parts[member]
+	if sizeOf[T]() == 8 {
+		for _, slot := range slots {
+			n := length(slot, s)
+			if err := s.GetF64(slot, as[float64](to[:n])); err != nil {
+				return nil, err
+			}
+			to = to[n:]
+		}
+		return arrivedAlready, nil
+	}
+	views := b.views[member][:0]
+	for _, slot := range slots {
+		n := length(slot, s)
+		views, to = append(views, as[float32](to[:n])), to[n:]
+	}
+	b.views[member] = views
+	return kernels.Snapshot(s, slots, views)
+}
+
+func put[T Element](s kernels.State, slot string, v []T) error {
+	if sizeOf[T]() == 8 {
+		return s.PutF64(slot, as[float64](v))
+	}
+	return s.PutF32(slot, as[float32](v))
+}
+
+func length(slot string, s kernels.State) int {
+	_, _, n, _ := s.Spec().Place(slot)
+	return n
+}
+
+func lengths(slots []string, s kernels.State) int {
+	n := 0
+	for _, slot := range slots {
+		n += length(slot, s)
+	}
+	return n
+}
