@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"g2c/worker/allreduce"
@@ -122,7 +123,19 @@ func (g *gang[T]) alone(process, rounds int) error {
 func testDeath(t *testing.T, connect Connect) {
 	for _, parts := range [][]int{{1, 1}, {1, 2, 1}, {1, 1, 1, 1, 1, 1, 1}} {
 		for dead := range parts {
-			g := open[float32](t, connect, layout(t, parts, 8), []int{50, 900}, nil)
+			var silent atomic.Bool // the dead say nothing, while their links end one by one
+			g := open[float32](t, connect, layout(t, parts, 8), []int{50, 900}, func(process int, c *allreduce.Config) {
+				for i, l := range c.Links {
+					if process == dead && l != nil {
+						c.Links[i] = altered{l, func(l allreduce.Link, h allreduce.Header, payload []byte, sent func()) error {
+							if silent.Load() {
+								return errDead
+							}
+							return l.Send(h, payload, sent)
+						}}
+					}
+				}
+			})
 			var once sync.Once
 			errs := g.each(g.everyone(), func(m *member[float32]) error {
 				for round := range 3 {
@@ -131,7 +144,10 @@ func testDeath(t *testing.T, connect Connect) {
 						if err := m.Give(0, m.slots(0), m.state); err != nil {
 							return err
 						}
-						once.Do(func() { g.kill(dead) })
+						once.Do(func() {
+							silent.Store(true)
+							g.kill(dead)
+						})
 						return errDead
 					}
 					if err := m.exchange(); err != nil {

@@ -1,0 +1,213 @@
+package grpclink
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"g2c/internal/clock"
+	"g2c/worker/allreduce"
+)
+
+// Patience is how long a stream waits to be expected, and for its first frame: gangs
+// begin when their last process has loaded its programs.
+const Patience = 2 * time.Minute
+
+// maxWaiting bounds the streams that wait, whoever sends them.
+const maxWaiting = 1024
+
+// Server takes the links that other processes dial. Its methods may be called from any
+// goroutine.
+type Server struct {
+	// Allow, if set, says whether the caller of a stream may be a process of a session;
+	// the context is the stream's. It is set before the server is registered.
+	Allow func(ctx context.Context, s allreduce.Session, from int) error
+	// Clock is what Patience is measured with; nil for the machine's.
+	Clock clock.Clock
+
+	mu       sync.Mutex
+	expected map[end]chan *link // by who waits for a stream
+	waiting  map[end]chan *link // by streams that wait; who expects one sends back nothing
+	streams  int
+}
+
+// end is one side of a link.
+type end struct {
+	session  allreduce.Session
+	from, to int
+}
+
+// Register adds the service to a server.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	desc := grpc.ServiceDesc{ServiceName: service, HandlerType: (*any)(nil), Streams: []grpc.StreamDesc{streams}}
+	desc.Streams[0].Handler = func(_ any, stream grpc.ServerStream) error { return s.serve(stream) }
+	r.RegisterService(&desc, s)
+}
+
+// Expect waits for the link of a session that one process of a gang dials to another, which
+// this is. Each link is expected once.
+func (s *Server) Expect(ctx context.Context, session allreduce.Session, from, to int) (allreduce.Link, error) {
+	at := end{session, from, to}
+	arrived, err := s.expect(at)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case l := <-arrived:
+		return l, nil
+	case <-ctx.Done():
+		s.mu.Lock()
+		delete(s.expected, at)
+		s.mu.Unlock()
+		select {
+		case l := <-arrived: // it came all the same
+			return l, nil
+		default:
+		}
+		return nil, fmt.Errorf("link from runner %d of the gang: %w", from, ctx.Err())
+	}
+}
+
+// expect is where the stream of an end arrives.
+func (s *Server) expect(at end) (<-chan *link, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, twice := s.expected[at]; twice {
+		return nil, fmt.Errorf("link from runner %d of the gang is expected twice", at.from)
+	}
+	arrived := make(chan *link, 1)
+	if early, ok := s.waiting[at]; ok {
+		delete(s.waiting, at)
+		early <- nil
+		// The stream finds who expects it below.
+	}
+	if s.expected == nil {
+		s.expected = map[end]chan *link{}
+	}
+	s.expected[at] = arrived
+	return arrived, nil
+}
+
+// serve is a stream's life.
+func (s *Server) serve(stream grpc.ServerStream) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	l := newLink(stream, func() {})
+	at, err := s.greeted(l)
+	if err == nil && s.Allow != nil {
+		err = s.Allow(stream.Context(), at.session, at.from)
+	}
+	if err == nil {
+		err = s.match(at, l)
+	}
+	s.leave()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-l.over:
+		return nil
+	case <-stream.Context().Done():
+		return stream.Context().Err()
+	}
+}
+
+func (s *Server) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.streams >= maxWaiting {
+		return status.Errorf(codes.ResourceExhausted, "%d streams of gradients wait already", s.streams)
+	}
+	s.streams++
+	return nil
+}
+
+func (s *Server) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams--
+}
+
+func (s *Server) patience() <-chan time.Time {
+	if s.Clock != nil {
+		return s.Clock.After(Patience)
+	}
+	return clock.Real{}.After(Patience)
+}
+
+// greeted waits for the first frame, which says whose the stream is.
+func (s *Server) greeted(l *link) (end, error) {
+	first := make(chan error, 1)
+	go func() { // ends with the stream
+		f, err := l.Receive()
+		if err == nil && (f.Kind != allreduce.Hello || f.Length > 0) {
+			err = status.Errorf(codes.InvalidArgument, "the first frame is of kind %d", f.Kind)
+		}
+		first <- err
+	}()
+	select {
+	case err := <-first:
+		h := l.last.header
+		return end{h.Session, int(h.Piece), int(h.Bucket)}, err
+	case <-s.patience():
+		return end{}, status.Error(codes.DeadlineExceeded, "nothing came on a stream of gradients")
+	}
+}
+
+// match hands the stream to who expects it, and waits for that if need be.
+func (s *Server) match(at end, l *link) error {
+	for {
+		s.mu.Lock()
+		if to, ok := s.expected[at]; ok {
+			delete(s.expected, at)
+			// What is sent on the link lies behind this header.
+			err := l.stream.(grpc.ServerStream).SendHeader(metadata.Pairs(matched, "1"))
+			if err == nil {
+				to <- l
+			}
+			s.mu.Unlock()
+			return err
+		}
+		if _, twice := s.waiting[at]; twice {
+			s.mu.Unlock()
+			return status.Errorf(codes.AlreadyExists, "runner %d of the gang has a stream that waits", at.from)
+		}
+		if s.waiting == nil {
+			s.waiting = map[end]chan *link{}
+		}
+		called := make(chan *link, 1)
+		s.waiting[at] = called
+		s.mu.Unlock()
+		if err := s.wait(at, l, called); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Server) wait(at end, l *link, called <-chan *link) error {
+	var err error
+	select {
+	case <-called:
+		return nil
+	case <-s.patience():
+		err = status.Errorf(codes.NotFound, "nobody expects runner %d of generation %d of task %.12s", at.from, at.session.Generation, at.session.Key)
+	case <-l.stream.(grpc.ServerStream).Context().Done():
+		err = l.stream.(grpc.ServerStream).Context().Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-called: // it was called all the same
+		return nil
+	default:
+	}
+	delete(s.waiting, at)
+	return err
+}
