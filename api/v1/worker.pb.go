@@ -1733,7 +1733,7 @@ type Welcome struct {
 	Coordinator string                 `protobuf:"bytes,1,opt,name=coordinator,proto3" json:"coordinator,omitempty"` // id of the leader
 	// The leader takes the worker for lost when it has not heard a heartbeat for that long.
 	// The worker counts from when it sent the last heartbeat (the hello is one) that was
-	// answered, and has stopped everything when two thirds have passed.
+	// answered, and begins nothing any more when half has passed.
 	LeaseMs     uint32 `protobuf:"varint,2,opt,name=lease_ms,json=leaseMs,proto3" json:"lease_ms,omitempty"`
 	HeartbeatMs uint32 `protobuf:"varint,3,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
 	// The incarnation of the process from now on; 0: the one it said.

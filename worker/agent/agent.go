@@ -233,7 +233,7 @@ func (a *Agent) accuse(r *activity) {
 	if a.link == nil {
 		return
 	}
-	if s := r.output.suspicion(); s != nil && s.Generation == r.Generation {
+	if s := r.output.Suspicion(); s != nil && s.Generation == r.Generation {
 		a.cfg.Log.Warn("members of a gang do not answer", "task", r.Work.Name(), "generation", s.Generation, "workers", s.Workers, "why", s.Reason)
 		a.link.say(func(on Session) error { return on.Suspect(r.Task, *s) })
 	}

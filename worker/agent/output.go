@@ -70,8 +70,8 @@ func (o *Output) Suspect(s Suspicion) {
 	o.wake()
 }
 
-// suspicion is what was said of members and not sent.
-func (o *Output) suspicion() *Suspicion {
+// Suspicion is what was said of members and not sent.
+func (o *Output) Suspicion() *Suspicion {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := o.suspects

@@ -88,15 +88,15 @@ func TestGenerationsNumberTheirLines(t *testing.T) {
 // A suspicion is said once, and again to another leader.
 func TestSuspicions(t *testing.T) {
 	o := NewOutput(time.Now, func() {})
-	if o.suspicion() != nil {
+	if o.Suspicion() != nil {
 		t.Error("somebody is suspected from the start")
 	}
 	o.Suspect(Suspicion{Generation: 2, Workers: []string{"w1"}})
-	if s := o.suspicion(); s == nil || s.Generation != 2 || o.suspicion() != nil {
+	if s := o.Suspicion(); s == nil || s.Generation != 2 || o.Suspicion() != nil {
 		t.Error("it is not said once")
 	}
 	o.again()
-	if o.suspicion() == nil {
+	if o.Suspicion() == nil {
 		t.Error("another leader never hears of it")
 	}
 }

@@ -1,0 +1,22 @@
+// Package peers is how workers of one gang find each other: a worker's listener for them,
+// and a run's gang (worker/gang) over it.
+//
+// The coordinator says who is in a generation of a task, with addresses; that is an
+// agent.Assignment. The first member hosts its meeting:
+//
+//	member                                first member
+//	  | Meet: hello, generation 7             |  from the moment it hears of the generation
+//	  | <------------- alive -------------->  |  while it still computes its step
+//	  | arrived, 340 steps                    |  at the boundary
+//	  |             met: w2 has 341 steps  <--|  once all have arrived
+//	  | FetchState from w2, if it is behind   |
+//	  | links to all, over worker/agent/grpclink
+//	  | end of the stream                     |  the exchange watches over them from now on
+//
+// Whoever breaks off, or says nothing for too long, is suspected: the coordinator makes the
+// next generation without it, and that cancels this meeting. Members that were only cut off
+// from each other meet again in the same generation, in another round.
+//
+// It trains nothing and decides nothing about who is in a gang. Calls are taken from the
+// members of the generation that runs here, by the names in their certificates.
+package peers
