@@ -22,7 +22,6 @@ import (
 	"g2c/kernels"
 	"g2c/model/metrics"
 	"g2c/worker/runner"
-	"g2c/worker/train"
 )
 
 // newRun is `g2c run SPEC`.
@@ -117,7 +116,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	}
 	view := newDisplay()
 	if n := len(devices); n > 1 {
-		say("%d devices of class %s: tasks run side by side, and a fine-tuning on up to %d together", n, devices[0].Class(), train.Together(n, n))
+		say("%d devices of class %s: tasks run side by side, and a fine-tuning on up to %d together", n, devices[0].Class(), n)
 	}
 	var runners []*runner.Runner
 	for _, d := range devices {
@@ -136,7 +135,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 func gang(t api.Task, g api.Gang, slots int) api.Gang {
 	n := 1
 	if t.Finetune != nil {
-		n = max(g.Min, train.Together(min(slots, g.Max), t.Finetune.Shards))
+		n = max(g.Min, api.Useful(min(slots, g.Max), t.Finetune.Shards))
 	}
 	return api.Gang{Min: n, Max: n}
 }

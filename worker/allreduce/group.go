@@ -1,6 +1,7 @@
 package allreduce
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -87,6 +88,9 @@ func New[T Element](c Config) (*Group[T], error) {
 	g := &Group[T]{plan: p, conf: c, most: cacheBytes / sizeOf[T](), ended: make(chan struct{}), peers: make([]*peer[T], p.processes)}
 	g.changed.L, g.posted.L = &g.mu, &g.mu
 	if p.processes > 1 {
+		if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+			return nil, errors.New("allreduce: elements lie on the wire little-endian, as they do not in this machine's memory")
+		}
 		g.most = messageBytes / sizeOf[T]()
 		if len(c.Links) != p.processes {
 			return nil, fmt.Errorf("allreduce: %d links for a gang of %d processes", len(c.Links), p.processes)

@@ -101,9 +101,11 @@ func (m *Member[T]) Take(bucket int, slots []string, s kernels.State) error {
 	for g.err == nil && b.left > 0 {
 		g.changed.Wait()
 	}
-	err := g.err
+	// What is there is taken, whatever became of the exchange: either all members of
+	// a process can take a whole round, or none can.
+	left, err := b.left, g.err
 	g.mu.Unlock()
-	if err != nil {
+	if left > 0 {
 		return err
 	}
 	sum := b.parts[0]

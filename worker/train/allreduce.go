@@ -5,14 +5,13 @@ import (
 	"g2c/model/g2c"
 )
 
-// AllReduce is one member's side of the sums over all members of a gang, each of
-// which has summed its range of the shards: as many each, in the order of members, a
-// power of two of them. A sum is by the binary tree over the members split in the
-// middle, rounded as the device rounds, so that its bits are those of one device with
-// all shards.
+// AllReduce is one member's side of the sums over all members of a gang, each of which
+// has summed a node of the tree over the shards. Sums are by that tree, rounded as the
+// device rounds, so that their bits are those of one device with all shards.
 //
 // Calls come from the goroutine that owns the member's State, in the same order at
 // every member: each bucket of a step is given once, then each is taken once.
+// allreduce.Member is one.
 type AllReduce interface {
 	// Give hands over the slots of a bucket. It does not wait for what others have.
 	Give(bucket int, slots []string, s kernels.State) error
@@ -48,7 +47,8 @@ func (x *exchange) give(e kernels.Exec, segment int, s kernels.State) error {
 	return x.sums.Give(segment, x.buckets[e][segment], s)
 }
 
-// take waits for every bucket of a step. The update may run then.
+// take waits for every bucket of a step. The update may run then, and not before: if
+// the exchange ends here, the step has changed nothing.
 func (x *exchange) take(e kernels.Exec, s kernels.State) error {
 	if x == nil {
 		return nil

@@ -135,8 +135,12 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 		return nil, fault.New(fault.ErrUnavailable, "gradients: %s: this version adds the shards' gradients in fp32 alone", f.f.Gradients).
 			WithHint("set gradients: fp32; precision: bf16 works on GPUs")
 	}
-	var err error
-	if f.devices, err = openReplicas(append([]kernels.Device{opt.Device}, opt.Others...), c, finetuneGroups...); err != nil {
+	devices := append([]kernels.Device{opt.Device}, opt.Others...)
+	share, err := alone(len(devices), c.Shards)
+	if err != nil {
+		return nil, err
+	}
+	if f.devices, err = openReplicas(devices, c, share, finetuneGroups...); err != nil {
 		return nil, err
 	}
 	f.step = f.devices.first()

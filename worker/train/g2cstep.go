@@ -86,6 +86,14 @@ func (s *G2CStep) Train(lr float64, frozen bool) error {
 
 // queueTrain is Train as step t without its loss, which settle reads.
 func (s *G2CStep) queueTrain(lr float64, frozen bool, t int64) error {
+	if err := s.compute(lr, frozen); err != nil {
+		return err
+	}
+	return s.update(s.last, t)
+}
+
+// compute runs a step up to its update.
+func (s *G2CStep) compute(lr float64, frozen bool) error {
 	s.hyper[0] = lr
 	if err := s.state.PutF64(g2c.Hyper, s.hyper[:]); err != nil {
 		return err
@@ -94,7 +102,7 @@ func (s *G2CStep) queueTrain(lr float64, frozen bool, t int64) error {
 	if frozen || s.joint == nil {
 		s.last = s.alone
 	}
-	return s.queue(s.last, t)
+	return s.run(s.last)
 }
 
 // Loss is the focal loss of the last step.

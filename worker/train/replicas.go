@@ -2,32 +2,79 @@ package train
 
 import (
 	"errors"
+	"fmt"
 
+	"g2c/api"
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/model/g2c"
+	"g2c/worker/allreduce"
 )
 
-// replicas are the devices that train one model. Each holds the whole state and
-// computes a range of the shards of every batch, as many each, in the order of
-// devices; they exchange sums between segments, and each updates its own state to the
-// same bits. One device does it all alone, and exchanges nothing.
-type replicas struct {
-	all []*replica
-	end func() // of the exchange
+// Share is the part of a fine-tuning that the devices of this process train, and who
+// trains the rest.
+type Share struct {
+	// Slots are the shards of each device of each process of the gang, in order:
+	// api.ShareShards.
+	Slots [][]api.Shards
+	// Self is the place of this process in the gang.
+	Self int
+	// Exchange has the session, and what the exchange is run with. The gang, the place
+	// and the links are filled in.
+	Exchange allreduce.Config
+	// Links joins this process to the others of its gang, once its programs are loaded:
+	// see allreduce.Config. It is nil where there are none.
+	Links func() ([]allreduce.Link, error)
 }
 
-// replica is a device with the goroutine that it belongs to.
+// alone is the share of some devices that train all shards. Those that would not shorten
+// the longest run have none.
+func alone(devices, shards int) (Share, error) {
+	slots, err := api.ShareShards([]int{api.Useful(devices, shards)}, shards)
+	return Share{Slots: slots}, err
+}
+
+// gang is what members of the exchange have, by process: the subtrees of their slots.
+func (s Share) gang() [][]api.Shards {
+	gang := make([][]api.Shards, len(s.Slots))
+	for i, slots := range s.Slots {
+		for _, run := range slots {
+			gang[i] = append(gang[i], run.Subtrees()...)
+		}
+	}
+	return gang
+}
+
+// replicas train one model, on the devices of this process and perhaps of others. Each
+// holds the whole state and computes an aligned run of the shards of every batch; they
+// exchange sums between segments, and each updates its own state to the same bits. A
+// device whose shards are several such runs has a replica for each. One that has all
+// shards exchanges nothing.
+type replicas struct {
+	all    []*replica // in the order of shards
+	slots  []*slot
+	shards int
+	end    func() error // of the exchange
+}
+
+// replica is a run of the shards.
 type replica struct {
 	*G2CStep
-	work chan job
-	done chan error
+	run api.Shards
 }
 
-// job is something that every device does on its part of a batch.
+// slot is a device with the goroutine that its replicas belong to.
+type slot struct {
+	replicas []*replica
+	work     chan job
+	done     chan error
+}
+
+// job is something that every device does, on its part of a batch.
 type job struct {
-	do     func(*G2CStep, job) error
+	do     func(*slot, job) error
 	batch  trainingBatch
+	shards int // of the batch
 	lr     float64
 	frozen bool
 	t      int64
@@ -40,21 +87,13 @@ type trainingBatch struct {
 	jitter        []float32 // empty for none
 }
 
-// part is the k-th of n equal parts.
-func (b trainingBatch) part(k, n int) trainingBatch {
-	return trainingBatch{part(b.pixels, k, n), part(b.place, k, n), part(b.labels, k, n), part(b.jitter, k, n)}
+// part is a run of so many equal shards.
+func (b trainingBatch) part(run api.Shards, shards int) trainingBatch {
+	return trainingBatch{part(b.pixels, run, shards), part(b.place, run, shards), part(b.labels, run, shards), part(b.jitter, run, shards)}
 }
 
-func part[T any](v []T, k, n int) []T { return v[len(v)*k/n : len(v)*(k+1)/n] }
-
-// Together is how many of some devices train a model of so many shards: the largest
-// power of two that there is work for.
-func Together(devices, shards int) int {
-	n := 1
-	for 2*n <= devices && shards%(2*n) == 0 {
-		n *= 2
-	}
-	return n
+func part[T any](v []T, run api.Shards, shards int) []T {
+	return v[len(v)*run.From/shards : len(v)*run.To/shards]
 }
 
 // SameClass refuses devices whose bits differ.
@@ -68,32 +107,54 @@ func SameClass(devices ...kernels.Device) error {
 	return nil
 }
 
-// openReplicas loads a fine-tuning's programs on as many of the devices as there are
-// shards for. The first evaluates too, and groups of its state are saved.
-func openReplicas(devices []kernels.Device, c g2c.Config, saved ...string) (*replicas, error) {
+// openReplicas loads a fine-tuning's programs on devices, one for each slot of the share:
+// any more are left out. Then it joins the gang. The first replica evaluates too, and groups of its state are saved.
+func openReplicas(devices []kernels.Device, c g2c.Config, share Share, saved ...string) (*replicas, error) {
 	if err := SameClass(devices...); err != nil {
 		return nil, err
 	}
-	devices = devices[:Together(len(devices), c.Shards)]
-	c.Own = c.Shards / len(devices)
-	m, err := g2c.New(c)
-	if err != nil {
-		return nil, err
+	runs := share.Slots[share.Self]
+	if len(devices) < len(runs) {
+		return nil, fmt.Errorf("train: %d devices for %d slots", len(devices), len(runs))
 	}
-	r := &replicas{end: func() {}}
-	for _, d := range devices {
-		s, err := newG2CStep(d, m, saved)
-		if err != nil {
-			return nil, errors.Join(err, r.Close())
+	r := &replicas{shards: c.Shards, end: func() error { return nil }}
+	models := map[int]*g2c.Model{} // by shards
+	for i, slotRun := range runs {
+		one := &slot{}
+		for _, run := range slotRun.Subtrees() {
+			s, err := openReplica(devices[i], c, run, models, saved)
+			if err != nil {
+				return nil, errors.Join(err, r.Close())
+			}
+			saved = nil // one of them saves
+			one.replicas = append(one.replicas, &replica{s, run})
+			r.all = append(r.all, one.replicas[len(one.replicas)-1])
 		}
-		saved = nil // one of them saves
-		r.all = append(r.all, &replica{G2CStep: s, work: make(chan job), done: make(chan error)})
-		m = trainingAlone(m)
+		r.slots = append(r.slots, one)
 	}
-	if len(devices) > 1 {
-		r.join()
+	if err := r.join(share); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
+}
+
+// openReplica loads the programs of a run on a device. Models are those of the runs
+// before; what only the first replica does is left out of the others'.
+func openReplica(d kernels.Device, c g2c.Config, run api.Shards, models map[int]*g2c.Model, saved []string) (*G2CStep, error) {
+	first := len(models) == 0
+	m := models[run.Len()]
+	if m == nil {
+		c.Own = run.Len()
+		var err error
+		if m, err = g2c.New(c); err != nil {
+			return nil, err
+		}
+		models[run.Len()] = m
+	}
+	if !first {
+		m = trainingAlone(m)
+	}
+	return newG2CStep(d, m, saved)
 }
 
 // trainingAlone is a model that never evaluates.
@@ -103,33 +164,77 @@ func trainingAlone(m *g2c.Model) *g2c.Model {
 	return &t
 }
 
-// join makes members of the devices and starts their goroutines.
-func (r *replicas) join() {
-	if r.first().wide() {
-		joinBy[float64](r)
-	} else {
-		joinBy[float32](r)
+// join makes members of the replicas and starts the devices' goroutines.
+func (r *replicas) join(share Share) error {
+	if len(r.all) == 1 && len(share.Slots) == 1 {
+		return nil
 	}
-	for _, one := range r.all {
+	c := share.Exchange
+	c.Gang, c.Self = share.gang(), share.Self
+	if share.Links != nil {
+		var err error
+		if c.Links, err = share.Links(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if r.first().wide() {
+		err = joinBy[float64](r, c)
+	} else {
+		err = joinBy[float32](r, c)
+	}
+	if err != nil {
+		return err
+	}
+	for _, one := range r.slots {
+		one.work, one.done = make(chan job), make(chan error)
 		go one.serve()
 	}
+	return nil
 }
 
-func joinBy[T element](r *replicas) {
-	sums := newLocalSums[T](len(r.all))
-	r.end = sums.close
-	for k, one := range r.all {
-		one.exchange = newExchange(localMember[T]{sums, k}, one.frozen, one.joint)
+func joinBy[T allreduce.Element](r *replicas, c allreduce.Config) error {
+	sums, err := allreduce.New[T](c)
+	if err != nil {
+		for _, l := range c.Links {
+			if l != nil {
+				err = errors.Join(err, l.Close())
+			}
+		}
+		return err
 	}
+	r.end = sums.Close
+	for k, one := range r.all {
+		one.exchange = newExchange(sums.Member(k), one.frozen, one.joint)
+	}
+	return nil
+}
+
+// leave ends the exchange and the goroutines of devices: others that wait for this process
+// are told. The replicas may join another, of the same share.
+func (r *replicas) leave() error {
+	for _, one := range r.slots {
+		if one.work != nil {
+			close(one.work)
+			<-one.done
+			one.work = nil
+		}
+	}
+	err := r.end()
+	r.end = func() error { return nil }
+	for _, one := range r.all {
+		one.exchange = nil
+	}
+	return err
 }
 
 // serve does what the device is told. An error ends the exchange, so that no other
 // device waits for this one.
-func (one *replica) serve() {
+func (one *slot) serve() {
 	for j := range one.work {
-		err := j.do(one.G2CStep, j)
+		err := j.do(one, j)
 		if err != nil {
-			one.exchange.sums.Abort(err)
+			one.replicas[0].exchange.sums.Abort(err)
 		}
 		one.done <- err
 	}
@@ -139,47 +244,47 @@ func (one *replica) serve() {
 // each has every device do a job on its part of the batch, at the same time, and
 // waits for all.
 func (r *replicas) each(j job) error {
-	if len(r.all) == 1 {
-		return j.do(r.first(), j)
+	j.shards = r.shards
+	if one := r.slots[0]; one.work == nil {
+		return j.do(one, j)
 	}
-	whole := j.batch
-	for k, one := range r.all {
-		j.batch = whole.part(k, len(r.all))
+	for _, one := range r.slots {
 		one.work <- j
 	}
 	var first error
-	for _, one := range r.all {
-		if err := <-one.done; worse(err, first) {
-			first = err
-		}
+	for _, one := range r.slots {
+		first = worse(<-one.done, first)
 	}
 	return first
 }
 
-// worse says whether an error tells more than another: what only followed from an
-// error elsewhere tells least, a loss whose origin is elsewhere little.
-func worse(err, than error) bool {
-	if err == nil || than == nil {
-		return err != nil
+// worse is the error that tells more: what only followed from an error elsewhere tells
+// least, a loss whose origin is elsewhere little.
+func worse(a, b error) error {
+	if b == nil || a != nil && tells(a) > tells(b) {
+		return a
 	}
-	return tells(err) > tells(than)
+	return b
 }
 
 func tells(err error) int {
 	var bad *NonFinite
+	var peer *allreduce.PeerError
 	switch {
-	case errors.Is(err, errOtherMember):
+	case errors.Is(err, allreduce.ErrAborted):
 		return 0
-	case errors.As(err, &bad) && bad.Instr == unfound:
+	case errors.As(err, &peer):
 		return 1
+	case errors.As(err, &bad) && bad.Instr == unfound:
+		return 2
 	}
-	return 2
+	return 3
 }
 
-// first is the device that evaluates, and that snapshots come from.
+// first is the replica that evaluates, and that snapshots come from.
 func (r *replicas) first() *G2CStep { return r.all[0].G2CStep }
 
-// spread gives every device the first's slots, in whole groups.
+// spread gives every replica the first's slots, in whole groups.
 func (r *replicas) spread(groups ...string) error {
 	for _, one := range r.all[1:] {
 		for _, g := range groups {
@@ -197,46 +302,59 @@ func (r *replicas) spread(groups ...string) error {
 }
 
 // feed brings a batch in. Labels come last: a device reads them to the end of a step.
-func (r *replicas) feed(b trainingBatch) error { return r.each(job{do: feed, batch: b}) }
+func (r *replicas) feed(b trainingBatch) error { return r.each(job{do: (*slot).feed, batch: b}) }
 
-func feed(s *G2CStep, j job) error {
-	if len(j.batch.jitter) > 0 {
-		if err := s.state.PutF32(g2c.Jitter, j.batch.jitter); err != nil {
+func (one *slot) feed(j job) error {
+	for _, r := range one.replicas {
+		if err := r.feed(j.batch.part(r.run, j.shards)); err != nil {
 			return err
 		}
 	}
-	if err := s.state.PutU8(g2c.Pixels, j.batch.pixels); err != nil {
-		return err
-	}
-	if err := s.state.PutI32(g2c.Place, j.batch.place); err != nil {
-		return err
-	}
-	return s.state.PutI32(g2c.Labels, j.batch.labels)
+	return nil
 }
 
-// train runs step t on the batch that was brought in. One device may leave its loss to
+func (r *replica) feed(b trainingBatch) error {
+	if len(b.jitter) > 0 {
+		if err := r.state.PutF32(g2c.Jitter, b.jitter); err != nil {
+			return err
+		}
+	}
+	if err := r.state.PutU8(g2c.Pixels, b.pixels); err != nil {
+		return err
+	}
+	if err := r.state.PutI32(g2c.Place, b.place); err != nil {
+		return err
+	}
+	return r.state.PutI32(g2c.Labels, b.labels)
+}
+
+// train runs step t on the batch that was brought in. One replica may leave its loss to
 // settle; several have read it.
 func (r *replicas) train(lr float64, frozen bool, t int64) error {
-	return r.each(job{do: trainOne, lr: lr, frozen: frozen, t: t})
+	return r.each(job{do: (*slot).train, lr: lr, frozen: frozen, t: t})
 }
 
-func trainOne(s *G2CStep, j job) error {
-	if err := s.input.Run(); err != nil {
-		return err
+// train has every replica of the device give its sums before the first of them takes any:
+// they would wait for each other. A loss that is not finite is looked for in all of them.
+func (one *slot) train(j job) error {
+	for _, r := range one.replicas {
+		if err := r.input.Run(); err != nil {
+			return err
+		}
+		if err := r.compute(j.lr, j.frozen); err != nil {
+			return err
+		}
 	}
-	return s.queueTrain(j.lr, j.frozen, j.t)
+	var first error
+	for _, r := range one.replicas {
+		first = worse(r.update(r.last, j.t), first)
+	}
+	return first
 }
 
 // Close frees what the devices hold, once nothing is on its way between them.
 func (r *replicas) Close() error {
-	for _, one := range r.all {
-		if one.exchange != nil {
-			close(one.work)
-			<-one.done
-		}
-	}
-	r.end()
-	var errs []error
+	errs := []error{r.leave()}
 	for _, one := range r.all {
 		errs = append(errs, one.G2CStep.Close())
 	}

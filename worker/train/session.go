@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Device kernels.Device
 	// Others are further devices of the same class: a fine-tuning runs on as many as
-	// Together says, in the bits of one. Everything else uses Device alone.
+	// api.Useful says, in the bits of one. Everything else uses Device alone.
 	Others     []kernels.Device
 	Repo       *checkpoint.Repo
 	Checkpoint api.Checkpoint

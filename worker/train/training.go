@@ -50,8 +50,15 @@ func (e *NonFinite) Unwrap() error { return fault.ErrTraining }
 // waited for anyway, they are read before the update. A loss that is not finite leaves
 // weights as they were, and so does every update behind it.
 func (s *step) queue(r *training, t int64) error {
-	last := len(r.exec.Program().Segments) - 1
-	for i := range last {
+	if err := s.run(r); err != nil {
+		return err
+	}
+	return s.update(r, t)
+}
+
+// run runs a training program up to its update, and gives what others are to add.
+func (s *step) run(r *training) error {
+	for i := range len(r.exec.Program().Segments) - 1 {
 		if err := r.exec.RunSegment(i); err != nil {
 			return err
 		}
@@ -59,12 +66,19 @@ func (s *step) queue(r *training, t int64) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// update takes the sums over all, every one of them before the first is used, and ends
+// the step.
+func (s *step) update(r *training, t int64) error {
 	if err := s.exchange.take(r.exec, s.state); err != nil {
 		return err
 	}
 	if err := s.settle(); err != nil { // of programs before, while this one runs
 		return err
 	}
+	last := len(r.exec.Program().Segments) - 1
 	r.t, r.wait = t, nil
 	s.pending = append(s.pending, r)
 	guarded, ok := r.exec.(kernels.Guarded)
