@@ -177,23 +177,36 @@ func restore(data []byte, s kernels.State, log any, groups ...string) (*safetens
 	if err != nil {
 		return nil, err
 	}
+	if err := putGroups(f, s, groups...); err != nil {
+		return nil, err
+	}
+	return f, decodeLog(f, log)
+}
+
+// putGroups fills groups of a state from a resume file.
+func putGroups(f *safetensors.File, s kernels.State, groups ...string) error {
 	for _, g := range groups {
 		v, err := realsOf(f, groupPrefix+g)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := s.PutF32(g, v); err != nil {
-			return nil, fault.New(fault.ErrData, "resume state: %w", err)
+			return fault.New(fault.ErrData, "resume state: %w", err)
 		}
 	}
+	return nil
+}
+
+// decodeLog reads the log of a resume file.
+func decodeLog(f *safetensors.File, log any) error {
 	text, err := bytesOf(f, logTensor)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := json.Unmarshal(text, log); err != nil {
-		return nil, fault.New(fault.ErrData, "resume state: log: %w", err)
+		return fault.New(fault.ErrData, "resume state: log: %w", err)
 	}
-	return f, nil
+	return nil
 }
 
 func realsOf(f *safetensors.File, name string) ([]float32, error) {

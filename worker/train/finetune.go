@@ -14,11 +14,11 @@ import (
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/philox"
-	"g2c/kernels"
 	"g2c/model/g2c"
 	"g2c/model/metrics"
 	"g2c/model/nn"
 	"g2c/model/results"
+	"g2c/worker/gang"
 )
 
 // EvalBatch is the number of images of an evaluation batch; the last one is
@@ -81,9 +81,13 @@ type finetuner struct {
 	f          *api.Finetune
 	train      *dataset.Set
 	validation *dataset.Set // empty for none
-	devices    *replicas
-	step       *G2CStep // of the first device
+	generators []*safetensors.File // that training starts from
+	whole      *g2c.Model          // of all shards: its state and names are those of any part's
+	devices    *replicas           // nil before the first meeting, and between two
+	step       *G2CStep            // of the first device
 	eval       *evaluator
+	meeting    *gang.Meeting // the last; nil of a process that trains alone
+	host       hostState     // where the state is not on the devices
 	log        finetuneLog
 	best       map[string][]float32
 	placer     placer
@@ -93,24 +97,26 @@ type finetuner struct {
 	t          int64
 	fed        int64 // the step whose batch is on the device, -1 for none
 	perEpoch   int
+	shuffled   int // the epoch that order is of, -1 for none
 }
 
 // Finetune trains generators and classifier, from the newest checkpoint or from
-// the generators given, one safetensors file a stain in the order of the task's.
+// the generators given, one safetensors file a stain in the order of the task's. With a
+// gang it trains its part, and stores what is to be stored if it is the first.
 // It returns the manifest of its end.
 func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators []*safetensors.File, opt Options) (*checkpoint.Manifest, error) {
-	f, err := newFinetuner(ctx, task, set, opt)
+	f, err := newFinetuner(ctx, task, set, generators, opt)
 	if err != nil {
 		return nil, err
 	}
-	defer f.devices.Close()
-	m, err := f.resumeOrStart(generators)
+	m, err := f.resumeOrStart()
 	if err == nil && m == nil {
-		err = f.devices.spread(finetuneGroups...)
+		err = f.regroup()
 	}
 	if err == nil && m == nil {
 		err = f.loop()
 	}
+	err = f.closeDevices(err)
 	if err := f.close(err); err != nil {
 		return nil, err
 	}
@@ -118,9 +124,9 @@ func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators [
 	return m, err
 }
 
-func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Options) (*finetuner, error) {
+func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generators []*safetensors.File, opt Options) (*finetuner, error) {
 	c := ModelConfig(task.Finetune)
-	f := &finetuner{f: task.Finetune, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
+	f := &finetuner{f: task.Finetune, generators: generators, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
 	if set.Side() != c.Size {
 		return nil, fault.New(fault.ErrData, "images of %d pixels, the task reads %d", set.Side(), c.Size)
 	}
@@ -135,28 +141,21 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 		return nil, fault.New(fault.ErrUnavailable, "gradients: %s: this version adds the shards' gradients in fp32 alone", f.f.Gradients).
 			WithHint("set gradients: fp32; precision: bf16 works on GPUs")
 	}
-	devices := append([]kernels.Device{opt.Device}, opt.Others...)
-	share, err := alone(len(devices), c.Shards)
-	if err != nil {
+	var err error
+	if f.whole, err = g2c.New(c); err != nil {
 		return nil, err
 	}
-	if f.devices, err = openReplicas(devices, c, share, finetuneGroups...); err != nil {
-		return nil, err
-	}
-	f.step = f.devices.first()
-	f.eval = newEvaluator(f.step)
 	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
 	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
 	f.placer = placer{
 		seed: f.f.Seed, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: f.f.Augment, flipV: f.f.Augment,
 		place: make([]int32, 4*c.Batch), jitter: make([]float32, 2*c.Batch),
 	}
-	f.fed, f.log.Selected = -1, -1
-	f.step.alone.heard, f.step.together.heard, f.step.again = f.addLoss, f.addLoss, f.again
+	f.fed, f.shuffled, f.log.Selected = -1, -1, -1
 	f.best = map[string][]float32{}
 	f.perEpoch = f.train.Len() / c.Batch
 	f.session = newSession(ctx, task, opt, func() *bundle {
-		b := newBundle(f.step.Model.State, finetuneGroups...)
+		b := newBundle(f.whole.State, finetuneGroups...)
 		b.weights = f.weights
 		return b
 	})
@@ -165,45 +164,29 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, opt Opti
 	return f, nil
 }
 
-// resumeOrStart returns the final manifest if the task is done already.
-func (f *finetuner) resumeOrStart(generators []*safetensors.File) (*checkpoint.Manifest, error) {
+// resumeOrStart finds what training goes on from. It returns the final manifest if the task
+// is done already.
+func (f *finetuner) resumeOrStart() (*checkpoint.Manifest, error) {
+	if len(f.generators) != len(f.f.Stains) {
+		return nil, fmt.Errorf("train: %d generators for %d stains", len(f.generators), len(f.f.Stains))
+	}
 	m, data, err := f.resume()
-	if err != nil {
-		return nil, err
+	if err != nil || m != nil && m.Final {
+		return m, err
 	}
 	if m == nil {
-		return nil, f.start(generators)
-	}
-	if m.Final {
-		return m, nil
-	}
-	file, err := restore(data, f.step.state, &f.log, finetuneGroups...)
-	if err != nil {
-		return nil, err
-	}
-	f.t = m.Step
-	f.rank()
-	if f.f.Select != api.SelectBest || f.log.Selected < 0 {
+		f.host.fresh = true
 		return nil, nil
 	}
-	for _, g := range finetuneGroups[:selectedGroups] {
-		v, err := realsOf(file, realPrefix+bestPrefix+g)
-		if err != nil {
-			return nil, err
-		}
-		f.best[g] = append([]float32(nil), v...)
-	}
-	return nil, nil
+	return nil, f.take(data, m.Step)
 }
 
-func (f *finetuner) start(generators []*safetensors.File) error {
-	if len(generators) != len(f.f.Stains) {
-		return fmt.Errorf("train: %d generators for %d stains", len(generators), len(f.f.Stains))
-	}
+// start is the state before the first step.
+func (f *finetuner) start() error {
 	if err := f.step.Initialise(f.f.Seed); err != nil {
 		return err
 	}
-	for i, file := range generators {
+	for i, file := range f.generators {
 		net := g2c.GeneratorNet(i)
 		rename := func(name string) string { return strings.TrimPrefix(name, net+".") }
 		if err := f.step.SetWeights(file, rename, net); err != nil {
@@ -213,34 +196,57 @@ func (f *finetuner) start(generators []*safetensors.File) error {
 	return nil
 }
 
-// loop is the training loop.
+// loop is the training loop. Its end is stored by the first of the gang; the others wait
+// until they are told that it is over, or are the first themselves.
 func (f *finetuner) loop() error {
-	var shuffler philox.Shuffler
-	for epoch := int(f.t) / f.perEpoch; epoch < f.epochs; epoch++ {
-		lr := f.learningRate(epoch)
-		shuffler.Shuffle(f.f.Seed, philox.OrderA, uint32(epoch), f.order)
-		for at := int(f.t) % f.perEpoch; at < f.perEpoch; at++ {
-			if err := f.interrupted(f.t, f.fill); err != nil {
+	for {
+		for f.t < f.steps {
+			if err := f.next(); err != nil {
 				return err
 			}
-			if err := f.one(at, lr, f.frozen(epoch)); err != nil {
-				return f.stepFailed(f.t, err)
-			}
-			f.t++
-			if at+1 < f.perEpoch && f.due(f.t, epoch, false) {
-				if err := f.save(f.fill, false); err != nil {
-					return err
-				}
-			}
 		}
-		if err := f.settle(); err != nil {
-			return err
+		if f.first() {
+			return f.finish()
 		}
-		if err := f.endEpoch(epoch, lr); err != nil {
+		if err := f.regroup(); err != nil {
 			return err
 		}
 	}
-	return f.finish()
+}
+
+// next is one step, and what is due after it. If the gang is another by now, or breaks, it
+// meets instead, and no step is done.
+func (f *finetuner) next() error {
+	epoch, at := int(f.t)/f.perEpoch, int(f.t)%f.perEpoch
+	if err := f.interrupted(); err != nil {
+		return err
+	}
+	if f.opt.Gang != nil && f.opt.Gang.Changed() {
+		return f.regroup()
+	}
+	if f.shuffled != epoch {
+		var shuffler philox.Shuffler
+		shuffler.Shuffle(f.f.Seed, philox.OrderA, uint32(epoch), f.order)
+		f.shuffled = epoch
+	}
+	lr := f.learningRate(epoch)
+	if err := f.one(at, lr, f.frozen(epoch)); err != nil {
+		if f.broken(err) {
+			return f.regroup()
+		}
+		return f.stepFailed(f.t, err)
+	}
+	f.t++
+	if at+1 < f.perEpoch {
+		if !f.due(f.t, epoch, false) {
+			return nil
+		}
+		return f.store(f.fill, false)
+	}
+	if err := f.settle(); err != nil {
+		return err
+	}
+	return f.endEpoch(epoch, lr)
 }
 
 // learningRate falls by a factor every few epochs.
@@ -305,7 +311,9 @@ func (f *finetuner) again(t int64) error {
 func (f *finetuner) addLoss(r *training) {
 	f.log.Sum += r.losses[0]
 	epoch, at := int(r.t)/f.perEpoch, int(r.t)%f.perEpoch
-	f.progress(r.t+1, epoch, f.log.Sum/float64(at+1))
+	if f.first() {
+		f.progress(r.t+1, epoch, f.log.Sum/float64(at+1))
+	}
 }
 
 // settle reads the loss that is still on its way.
@@ -339,7 +347,7 @@ func (f *finetuner) endEpoch(epoch int, lr float64) error {
 	if epoch+1 == f.epochs || !f.due(f.t, epoch, true) {
 		return nil
 	}
-	return f.save(f.fill, false)
+	return f.store(f.fill, false)
 }
 
 // better reports whether an epoch's weights are to be selected so far: the last,
@@ -418,7 +426,7 @@ func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 		group  string
 		params []nn.Param
 	}{
-		{g2c.GroupGenerators, f.nets(true)}, {g2c.GroupClassifier, f.nets(false)}, {g2c.GroupRunning, f.step.catalog.Running},
+		{g2c.GroupGenerators, f.nets(true)}, {g2c.GroupClassifier, f.nets(false)}, {g2c.GroupRunning, f.whole.Catalog.Running},
 	} {
 		ts, err := b.exportGroup(from, part.group, part.params, same)
 		if err != nil {
@@ -432,7 +440,7 @@ func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 // nets are the parameters of the generators, or of the classifier.
 func (f *finetuner) nets(generators bool) []nn.Param {
 	var out []nn.Param
-	for _, p := range f.step.catalog.Params {
+	for _, p := range f.whole.Catalog.Params {
 		if (p.Net != g2c.ClassifierNet) == generators {
 			out = append(out, p)
 		}

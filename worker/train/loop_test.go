@@ -319,18 +319,30 @@ func tuning(d kernels.Device, frozen int) (api.Task, *dataset.Set) {
 	return task, dataset.New(64, images, pixels)
 }
 
+// loaded is a fine-tuning before its first step, with generators of zeros.
+func loaded(t *testing.T, d kernels.Device, task api.Task, set *dataset.Set) *finetuner {
+	t.Helper()
+	f, err := newFinetuner(t.Context(), task, set, nil, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.host.fresh = true
+	if err := f.regroup(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.close(f.closeDevices(nil)); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
 // Fine-tuning steps allocate nothing either, frozen or joint.
 func TestFinetuneStepDoesNotAllocate(t *testing.T) {
 	d := device(t)
 	task, set := tuning(d, 1)
-	f, err := newFinetuner(t.Context(), task, set, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.close(nil)
-	if err := f.step.Initialise(1); err != nil {
-		t.Fatal(err)
-	}
+	f := loaded(t, d, task, set)
 	for _, frozen := range []bool{true, false} {
 		n := testing.AllocsPerRun(3, func() {
 			if err := f.one(0, 0.01, frozen); err != nil {
@@ -348,14 +360,7 @@ func TestFinetuneStepDoesNotAllocate(t *testing.T) {
 func TestFrozenGeneratorsStandStill(t *testing.T) {
 	d := device(t)
 	task, set := tuning(d, 2)
-	f, err := newFinetuner(t.Context(), task, set, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.close(nil)
-	if err := f.step.Initialise(1); err != nil {
-		t.Fatal(err)
-	}
+	f := loaded(t, d, task, set)
 	if err := f.step.initialise(g2c.GeneratorNet(0), 1, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"g2c/api"
 	"g2c/internal/fault"
@@ -226,6 +227,22 @@ func (r *replicas) leave() error {
 		one.exchange = nil
 	}
 	return err
+}
+
+// fit gives the replicas the runs of other slots, if their programs are those: which shards
+// a program computes it does not know, only how many.
+func (r *replicas) fit(slots []api.Shards) bool {
+	same := slices.EqualFunc(r.slots, slots, func(one *slot, run api.Shards) bool {
+		return slices.EqualFunc(one.replicas, run.Subtrees(), func(r *replica, run api.Shards) bool { return r.run.Len() == run.Len() })
+	})
+	if same {
+		for i, one := range r.slots {
+			for k, run := range slots[i].Subtrees() {
+				one.replicas[k].run = run
+			}
+		}
+	}
+	return same
 }
 
 // serve does what the device is told. An error ends the exchange, so that no other

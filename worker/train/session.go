@@ -13,6 +13,7 @@ import (
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/model/results"
+	"g2c/worker/gang"
 )
 
 // Options is what a loop runs with.
@@ -21,6 +22,11 @@ type Options struct {
 	// Others are further devices of the same class: a fine-tuning runs on as many as
 	// api.Useful says, in the bits of one. Everything else uses Device alone.
 	Others     []kernels.Device
+	// Gang is the other processes that train the task; nil for none. Only a fine-tuning
+	// has one.
+	Gang gang.Gang
+	// Began, if set, hears of every generation of the gang when it trains as that.
+	Began func(generation uint64)
 	Repo       *checkpoint.Repo
 	Checkpoint api.Checkpoint
 	// Progress, if set, hears of every step, one call at a time.
