@@ -157,6 +157,9 @@ func (p *peer[T]) aborted(f Frame) error {
 		text = append(text, part[:min(len(part), maxTextByte-len(text))]...)
 	}
 	why := errors.New(strings.ToValidUTF8(string(text), "?"))
+	if why.Error() == ErrLeft.Error() {
+		why = ErrLeft // who took leave is nobody's suspect, whoever tells of it
+	}
 	culprit := int(f.Piece)
 	if culprit >= p.group.plan.processes || culprit == p.group.plan.self {
 		return p.error(fmt.Errorf("%w: %w", errGivenUp, why))

@@ -91,8 +91,8 @@ func (h *host) arrive(ctx context.Context, step int64) (outcome, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.self = &arrival{step}
-	h.conclude()
 	round := h.round
+	h.conclude()
 	for h.round == round {
 		changed := h.changed
 		h.mu.Unlock()
@@ -148,10 +148,10 @@ func (h *host) enter(worker string) *attendee {
 }
 
 // leave is the end of a member's stream. One that breaks off is suspected, and what began
-// with it is over.
+// with it is over. One that takes leave has reported why, or is missed in time.
 func (h *host) leave(worker string, a *attendee, err error) {
 	h.mu.Lock()
-	lost := h.here[worker] == a && !(err == nil && a.told)
+	lost := h.here[worker] == a && err != nil
 	if h.here[worker] == a {
 		delete(h.here, worker)
 	}
@@ -161,9 +161,6 @@ func (h *host) leave(worker string, a *attendee, err error) {
 	h.tell()
 	h.mu.Unlock()
 	if lost && h.ctx.Err() == nil {
-		if err == nil {
-			err = errors.New("it went away before the gang had met")
-		}
 		h.gang.suspect(h.a.Generation, worker, err)
 	}
 }

@@ -83,8 +83,18 @@ func (r *resident) leave() {
 
 // die ends the process, as far as others can see.
 func (r *resident) die() {
-	r.server.Stop()
+	r.vanish()
 	r.leave()
+}
+
+// vanish breaks all connections.
+func (r *resident) vanish() {
+	r.server.Stop()
+	r.gang.mu.Lock()
+	defer r.gang.mu.Unlock()
+	for _, c := range r.gang.conns {
+		c.Close()
+	}
 }
 
 // assign tells workers of a generation.
