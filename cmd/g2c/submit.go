@@ -15,7 +15,7 @@ import (
 type submitFlags struct {
 	experimentFlags
 	clientFlags
-	wait, sharedPaths, gangs bool
+	wait, sharedPaths bool
 }
 
 // newSubmit is `g2c submit SPEC`.
@@ -37,7 +37,6 @@ them; with --shared-paths workers open them themselves, at the same paths as her
 	f.experimentFlags.add(c)
 	f.clientFlags.add(c)
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
-	c.Flags().BoolVar(&f.gangs, "gangs", false, "let tasks grow to as many slots as the spec allows: a fine-tuning trains on the GPUs of one worker, slots of others are idle")
 	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
 	return c
 }
@@ -61,9 +60,6 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	}
 	var works []api.Work
 	for _, item := range e.plan.Items {
-		if !f.gangs {
-			item.Gang = alone(item.Gang)
-		}
 		works = append(works, item.Work)
 	}
 	if !f.sharedPaths {
@@ -89,7 +85,3 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	}
 	return await(ctx, cluster, r.Experiment, say)
 }
-
-// alone is a gang that does not grow: workers do not share a task's training yet, so
-// that slots of another worker would be idle.
-func alone(g api.Gang) api.Gang { return api.Gang{Min: g.Min, Max: g.Min} }

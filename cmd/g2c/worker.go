@@ -17,6 +17,7 @@ import (
 	"g2c/internal/pki/grpctls"
 	"g2c/kernels"
 	"g2c/worker/agent"
+	"g2c/worker/agent/peers"
 	"g2c/worker/rehearse"
 	"g2c/worker/runner"
 )
@@ -24,6 +25,7 @@ import (
 // workerFlags are those of `g2c worker`.
 type workerFlags struct {
 	id, server, certs, slots, store string
+	listen, advertise               string
 	imageFlags
 	rehearse     time.Duration
 	fail, broken string
@@ -42,8 +44,10 @@ interrupted again it ends at once. Killed, cut off or gone, what it had goes on
 elsewhere from the last checkpoint. Workers and whoever submits share a store.
 
 A slot is one GPU, or the processor. Each task trains on the GPUs of its slots:
-tasks of one slot side by side, and a fine-tuning that was given several on as many
-as finetune.shards allow, a power of two. The bits are those of one. When a GPU is
+tasks of one slot side by side, and a fine-tuning that was given several on all of them.
+With --listen it also trains with other workers, which exchange gradients: the coordinator
+gives a task idle slots wherever they are, as far as its gang allows. Whoever of them dies,
+the others go on from the step where they are. The bits are those of one. When a GPU is
 lost to the process, the tasks on others save their state and the worker ends with
 exit code 5: start it again.
 
@@ -63,6 +67,8 @@ failures: no data is read and nothing is stored.
 	c.Flags().StringVar(&f.server, "server", os.Getenv("G2C_SERVER"), "host:port of each coordinator, with commas between them (G2C_SERVER)")
 	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "directory of this worker's certificate (G2C_CERTS); without one, loopback alone")
 	c.Flags().StringVar(&f.slots, "slots", "cpu:1", "device and number of slots: cpu:2, or cuda:2 for the first two GPUs, one a slot")
+	c.Flags().StringVar(&f.listen, "listen", "", "host:port for the other workers of a gang; port 0 for any; without it a worker trains alone")
+	c.Flags().StringVar(&f.advertise, "advertise", "", "host:port where the others reach it, if that is not --listen")
 	addDebugSync(c)
 	c.Flags().StringVar(&f.store, "store", "runs", "directory of checkpoints")
 	f.imageFlags.add(c)
@@ -88,13 +94,24 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 		return fault.New(fault.ErrUnavailable, "this machine has no name: %w", err)
 	}
 	offer.Boot = clock.BootID()
-	executor, class, done, err := f.executor(device, slots, log)
+	id, err := f.identity(ctx, log)
+	if err != nil {
+		return err
+	}
+	port, err := f.openGangPort(id, log)
+	if err != nil {
+		return err
+	}
+	defer port.close()
+	others, address := port.or()
+	offer.Address = address
+	executor, class, done, err := f.executor(device, slots, others, log)
 	if err != nil {
 		return err
 	}
 	defer done()
 	offer.Class = class
-	cluster, err := f.dial(ctx, log)
+	cluster, err := f.dial(id, log)
 	if err != nil {
 		return err
 	}
@@ -103,9 +120,21 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	return agent.Run(ctx, agent.Config{Offer: offer, Coordinator: agent.Over(cluster.Workers()), Executor: executor, Log: log})
 }
 
-// dial prepares connections to the coordinators. The certificate is read again when
-// it changes, at once on SIGHUP, so that it can be replaced while the worker runs.
-func (f *workerFlags) dial(ctx context.Context, log *slog.Logger) (*client.Client, error) {
+// identity is the worker's certificate; nil for none. It is read again when it changes, at
+// once on SIGHUP, so that it can be replaced while the worker runs.
+func (f *workerFlags) identity(ctx context.Context, log *slog.Logger) (*pki.Identity, error) {
+	if f.certs == "" {
+		return nil, nil
+	}
+	id, err := pki.Load(f.certs)
+	if err == nil {
+		go reloadCertificates(ctx, id, log)
+	}
+	return id, err
+}
+
+// dial prepares connections to the coordinators.
+func (f *workerFlags) dial(id *pki.Identity, log *slog.Logger) (*client.Client, error) {
 	cfg := client.DefaultConfig()
 	cfg.Servers, cfg.Proxy = strings.Split(f.server, ","), proxyOf
 	for _, s := range cfg.Servers {
@@ -113,20 +142,15 @@ func (f *workerFlags) dial(ctx context.Context, log *slog.Logger) (*client.Clien
 			log.Warn("a coordinator is dialled by way of a proxy: NO_PROXY=HOST leaves it out", "server", s, "proxy", p)
 		}
 	}
-	if f.certs != "" {
-		id, err := pki.Load(f.certs)
-		if err != nil {
-			return nil, err
-		}
+	if id != nil {
 		cfg.Credentials = grpctls.Client(id, pki.Expect{Role: pki.Coordinator})
-		go reloadCertificates(ctx, id, log)
 	}
 	return client.New(cfg)
 }
 
 // executor makes what runs the tasks on slots of a kind, and says what class of
 // numerics they are of.
-func (f *workerFlags) executor(kind string, n int, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
+func (f *workerFlags) executor(kind string, n int, others *peers.Peers, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
 	if f.rehearse > 0 {
 		d, err := built.slots(kind, 1)
 		if err != nil {
@@ -163,5 +187,5 @@ func (f *workerFlags) executor(kind string, n int, log *slog.Logger) (e agent.Ex
 			log.Warn("close devices", "error", err)
 		}
 	}
-	return runner.NewExecutor(runner.NewPool(f.id, runners...)), slots[0].device.Class(), done, nil
+	return runner.NewExecutor(runner.NewPool(f.id, runners...), others), slots[0].device.Class(), done, nil
 }

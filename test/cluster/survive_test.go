@@ -27,7 +27,7 @@ func TestAClusterSurvives(t *testing.T) {
 		clients = append(clients, c.dial(c.certs("client", "test")))
 	}
 	h, wait := load(ctx, clients)
-	experiment := c.submit("testdata/sweep.yaml", "--set", "sweep.seeds=["+numbers(100)+"]", "--gangs")
+	experiment := c.submit("testdata/sweep.yaml", "--set", "sweep.seeds=["+numbers(100)+"]")
 	trial := &trial{cluster: c, experiment: experiment, tasks: 500}
 	trial.run()
 	c.done(experiment, 500, time.Minute)

@@ -6,54 +6,51 @@ import (
 
 	"g2c/api"
 	"g2c/internal/fault"
+	"g2c/kernels"
 	"g2c/worker/agent"
+	"g2c/worker/agent/peers"
 	"g2c/worker/train"
 )
 
 // Executor runs the tasks of a cluster's worker, each on as many of its devices as it
-// has slots here.
-//
-// Workers of this release do not train together. A gang that grew because slots
-// were idle is trained by its first worker, and the others keep their slots until
-// it is done; a task that asks for several workers fails, and says why.
+// has slots here, and together with the other workers of its gang.
 type Executor struct {
-	pool *Pool // a device for each slot of the worker
+	pool  *Pool        // a device for each slot of the worker
+	peers *peers.Peers // nil if it trains with nobody
 }
 
 var _ agent.Executor = (*Executor)(nil)
 
 // NewExecutor makes one for the worker that a pool is named after. The pool belongs to
-// it.
-func NewExecutor(pool *Pool) *Executor { return &Executor{pool: pool} }
+// it. Without peers a task on several workers fails, and says why.
+func NewExecutor(pool *Pool, p *peers.Peers) *Executor { return &Executor{pool: pool, peers: p} }
 
 // Run implements agent.Executor.
 func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) error {
 	a, _ := g.Latest()
-	if len(a.Gang) > 1 && a.Work.Gang.Min > 1 {
-		return fault.New(fault.ErrUnavailable, "%s asks for %d slots, and got them on %d workers: workers of this release train alone", a.Work.Name(), a.Work.Gang.Min, len(a.Gang)).
-			WithHint("run coordinators of this release, which place it on one worker")
+	if len(a.Gang) > 1 && e.peers == nil {
+		return fault.New(fault.ErrUnavailable, "%s was placed on %d workers, and %s has no address for the others", a.Work.Name(), len(a.Gang), e.pool.ID()).
+			WithHint("start workers with --listen, or set gang.max to the slots of one")
 	}
-	if first := a.Gang[0].Worker; first != e.pool.ID() {
-		out.Line(fmt.Sprintf("%s trains the task alone; these slots wait until it is done", first))
-		<-ctx.Done()
-		return fault.New(fault.ErrInterrupted, "%s was trained by %s", a.Work.Name(), first)
-	}
-	taken, err := e.pool.take(ctx, a.Slots)
-	defer e.pool.give(taken)
+	h := &holding{pool: e.pool}
+	defer h.give()
+	r, err := h.take(ctx, a.Slots)
 	if err != nil {
 		return err
 	}
-	r := together(taken)
 	r.Warn = func(message string) { out.Line("warning: " + message) }
-	r.Progress = func(w api.Work, p train.Progress) {
-		out.Started(a.Generation)
-		note := ""
-		if p.Epochs > 1 {
-			note = fmt.Sprintf("epoch %d of %d", p.Epoch+1, p.Epochs)
+	r.Progress = func(w api.Work, p train.Progress) { e.progress(g, out, w, p) }
+	if e.peers != nil && a.Work.Task.Kind == api.KindFinetune {
+		with, err := e.peers.Open(g, out)
+		if err != nil {
+			return err
 		}
-		out.Progress(agent.Progress{Step: p.Step, Steps: p.Steps, Note: note})
-		if w.Task.Kind != api.KindEvaluate {
-			out.Point("loss", p.Step, p.Loss)
+		defer with.Close()
+		r.Gang, r.Resize = with, func(slots int) ([]kernels.Device, error) { return h.resize(ctx, slots) }
+		r.Began = func(generation uint64) {
+			now, _ := g.Latest()
+			out.Line(fmt.Sprintf("generation %d trains: %d workers, %d slots here", generation, len(now.Gang), now.Slots))
+			out.Started(generation)
 		}
 	}
 	out.Line(fmt.Sprintf("%s begins on %s (%s), generation %d", a.Work.Name(), e.pool.ID(), r.Name, a.Generation))
@@ -64,3 +61,51 @@ func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) er
 	out.Line("done")
 	return nil
 }
+
+// progress says where a task stands. One that has no gang to say so trains from its first
+// step on.
+func (e *Executor) progress(g *agent.Gang, out *agent.Output, w api.Work, p train.Progress) {
+	if w.Task.Kind != api.KindFinetune || e.peers == nil {
+		now, _ := g.Latest()
+		out.Started(now.Generation)
+	}
+	note := ""
+	if p.Epochs > 1 {
+		note = fmt.Sprintf("epoch %d of %d", p.Epoch+1, p.Epochs)
+	}
+	out.Progress(agent.Progress{Step: p.Step, Steps: p.Steps, Note: note})
+	if w.Task.Kind != api.KindEvaluate {
+		out.Point("loss", p.Step, p.Loss)
+	}
+}
+
+// holding is the runners that a task has of a pool.
+type holding struct {
+	pool  *Pool
+	taken []*Runner
+}
+
+// take waits for runners, and is one with all their devices.
+func (h *holding) take(ctx context.Context, slots int) (*Runner, error) {
+	more, err := h.pool.take(ctx, slots)
+	h.taken = append(h.taken, more...)
+	if err != nil {
+		return nil, err
+	}
+	return together(h.taken), nil
+}
+
+// resize has so many runners in place of those before, and gives their devices.
+func (h *holding) resize(ctx context.Context, slots int) ([]kernels.Device, error) {
+	if slots < len(h.taken) {
+		h.pool.give(h.taken[slots:])
+		h.taken = h.taken[:slots]
+	}
+	r, err := h.take(ctx, slots-len(h.taken))
+	if err != nil {
+		return nil, err
+	}
+	return append([]kernels.Device{r.Device}, r.Others...), nil
+}
+
+func (h *holding) give() { h.pool.give(h.taken) }

@@ -24,24 +24,38 @@ func assignment(gang api.Gang, workers ...string) agent.Assignment {
 
 func output() *agent.Output { return agent.NewOutput(time.Now, func() {}) }
 
-// A gang over workers that cannot train together says so, and is not the task's fault:
-// another place may do.
-func TestAGangOfWorkersIsRefusedInWords(t *testing.T) {
-	err := NewExecutor(NewPool("w1", &Runner{Device: device{}})).Run(t.Context(), agent.NewGang(assignment(api.Gang{Min: 2, Max: 2}, "w1", "w2")), output())
+// A gang over workers without addresses says so, and is not the task's fault: another place
+// may do.
+func TestAGangOfWorkersNeedsPeers(t *testing.T) {
+	err := NewExecutor(NewPool("w1", &Runner{Device: device{}}), nil).Run(t.Context(), agent.NewGang(assignment(api.Gang{Min: 2, Max: 2}, "w1", "w2")), output())
 	if !errors.Is(err, fault.ErrUnavailable) || errors.Is(err, fault.ErrSpec) || !strings.Contains(err.Error(), "on 2 workers") {
 		t.Errorf("%v", err)
 	}
 }
 
-// The others of a gang that grew keep their slots until they are told to stop.
-func TestTheRestOfAGangWaits(t *testing.T) {
+// A task that changes its slots has as many devices, and gives back what it does not need.
+func TestHoldingsAreResized(t *testing.T) {
+	var all []*Runner
+	for range 4 {
+		all = append(all, &Runner{Device: device{}})
+	}
+	h := &holding{pool: NewPool("w1", all...)}
+	if _, err := h.take(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, slots := range []int{2, 4, 1, 3} {
+		devices, err := h.resize(t.Context(), slots)
+		if err != nil || len(devices) != slots || len(h.pool.idle) != 4-slots {
+			t.Errorf("%d slots have %d devices, and leave %d: %v", slots, len(devices), len(h.pool.idle), err)
+		}
+	}
 	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- NewExecutor(NewPool("w2", &Runner{Device: device{}})).Run(ctx, agent.NewGang(assignment(api.Gang{Min: 1, Max: 2}, "w1", "w2")), output())
-	}()
 	stop()
-	if err := <-ended; !errors.Is(err, fault.ErrInterrupted) {
+	if _, err := h.resize(ctx, 9); !errors.Is(err, fault.ErrInterrupted) {
 		t.Errorf("%v", err)
+	}
+	h.give()
+	if len(h.pool.idle) != 4 {
+		t.Errorf("%d runners came back", len(h.pool.idle))
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/kernels"
+	"g2c/worker/gang"
 	"g2c/worker/train"
 )
 
@@ -39,6 +40,11 @@ type Runner struct {
 	Others []kernels.Device
 	Repo   *checkpoint.Repo
 	Data   Data
+	// Gang, Began and Resize are those of a fine-tuning that others take part in: see
+	// train.Options.
+	Gang   gang.Gang
+	Began  func(generation uint64)
+	Resize func(slots int) ([]kernels.Device, error)
 	// Packs, if set, has the data that lies in the store.
 	Packs *Packs
 	// Progress, if set, hears of every step.
@@ -54,7 +60,10 @@ func (r *Runner) Class() string { return r.Device.Class() }
 // Run brings a task to its final manifest.
 func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 	defer debug.FreeOSMemory() // the next task is not to pay for this one
-	opt := train.Options{Device: r.Device, Others: r.Others, Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now}
+	opt := train.Options{
+		Device: r.Device, Others: r.Others, Gang: r.Gang, Began: r.Began, Resize: r.Resize,
+		Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now,
+	}
 	if r.Progress != nil {
 		opt.Progress = func(p train.Progress) { r.Progress(w, p) }
 	}

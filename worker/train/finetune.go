@@ -14,6 +14,7 @@ import (
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/philox"
+	"g2c/kernels"
 	"g2c/model/g2c"
 	"g2c/model/metrics"
 	"g2c/model/nn"
@@ -80,7 +81,7 @@ type finetuner struct {
 	*session
 	f          *api.Finetune
 	train      *dataset.Set
-	validation *dataset.Set // empty for none
+	validation *dataset.Set        // empty for none
 	generators []*safetensors.File // that training starts from
 	whole      *g2c.Model          // of all shards: its state and names are those of any part's
 	devices    *replicas           // nil before the first meeting, and between two
@@ -88,6 +89,8 @@ type finetuner struct {
 	eval       *evaluator
 	meeting    *gang.Meeting // the last; nil of a process that trains alone
 	host       hostState     // where the state is not on the devices
+	resized    []kernels.Device
+	slots      int // that those are for
 	log        finetuneLog
 	best       map[string][]float32
 	placer     placer

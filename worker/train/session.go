@@ -21,12 +21,15 @@ type Options struct {
 	Device kernels.Device
 	// Others are further devices of the same class: a fine-tuning runs on as many as
 	// api.Useful says, in the bits of one. Everything else uses Device alone.
-	Others     []kernels.Device
+	Others []kernels.Device
 	// Gang is the other processes that train the task; nil for none. Only a fine-tuning
 	// has one.
 	Gang gang.Gang
+	// Resize, if set, is the devices of this process for a gang in which it has so many
+	// slots. Those before are not used any more when it is called.
+	Resize func(slots int) ([]kernels.Device, error)
 	// Began, if set, hears of every generation of the gang when it trains as that.
-	Began func(generation uint64)
+	Began      func(generation uint64)
 	Repo       *checkpoint.Repo
 	Checkpoint api.Checkpoint
 	// Progress, if set, hears of every step, one call at a time.

@@ -129,6 +129,9 @@ func (f *finetuner) join(m *gang.Meeting) error {
 	if err != nil {
 		return err
 	}
+	if err := f.resize(m.Slots[m.Self]); err != nil {
+		return err
+	}
 	share := Share{Slots: asSeenBy(m.Self, runs, len(f.all())), Self: m.Self}
 	if m.With != nil {
 		share.Exchange = allreduce.Config{Session: m.Session(), Names: m.Names}
@@ -153,7 +156,37 @@ func asSeenBy(self int, runs [][]api.Shards, devices int) [][]api.Shards {
 
 // all is the devices of this process.
 func (f *finetuner) all() []kernels.Device {
+	if f.resized != nil {
+		return f.resized
+	}
 	return append([]kernels.Device{f.opt.Device}, f.opt.Others...)
+}
+
+// resize takes the devices of so many slots in place of those before.
+func (f *finetuner) resize(slots int) error {
+	if f.opt.Resize == nil || slots == f.slots {
+		return nil
+	}
+	if err := f.unload(); err != nil {
+		return err
+	}
+	devices, err := f.opt.Resize(slots)
+	if err == nil {
+		f.resized, f.slots = devices, slots
+	}
+	return err
+}
+
+// unload frees the devices; the state is in host memory then.
+func (f *finetuner) unload() error {
+	if f.devices != nil && f.host.onDevices() {
+		b, err := f.copied()
+		if err != nil {
+			return err
+		}
+		f.host = hostState{own: b}
+	}
+	return f.closeDevices(nil)
 }
 
 // take goes on from a state as it is stored or sent, of a step.
@@ -220,19 +253,10 @@ func (f *finetuner) assemble(share Share) error {
 		}
 		return f.bringIn()
 	}
-	if f.devices != nil {
-		if f.host.onDevices() {
-			b, err := f.copied()
-			if err != nil {
-				return err
-			}
-			f.host = hostState{own: b}
-		}
-		if err := f.closeDevices(nil); err != nil {
-			return err
-		}
+	err := f.unload()
+	if err != nil {
+		return err
 	}
-	var err error
 	if f.devices, err = openReplicas(f.all(), ModelConfig(f.f), share, finetuneGroups...); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type school struct {
 	running    sync.WaitGroup
 	dead       map[string]bool
 	trained    map[string]bool // have the state
-	steps      []done // as they were reported
+	steps      []done          // as they were reported
 	ended      chan string
 	errs       map[string]error
 	at         chan int64 // each step that was done

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"g2c/api/client"
+	"g2c/internal/fault"
+	"g2c/internal/pki"
+	"g2c/internal/pki/grpctls"
+	"g2c/worker/agent/peers"
+)
+
+// gangPort is a worker's listener for the other workers of its gangs.
+type gangPort struct {
+	peers   *peers.Peers
+	address string // where others reach it
+	server  *grpc.Server
+	served  chan error
+}
+
+// openGangPort listens for the others, if the worker is to train with any; nil if not.
+// Without an identity there is no encryption, on loopback alone.
+func (f *workerFlags) openGangPort(id *pki.Identity, log *slog.Logger) (*gangPort, error) {
+	if f.listen == "" {
+		if f.advertise != "" {
+			return nil, fault.New(fault.ErrSpec, "--advertise %s says where the worker is reached, and nothing listens there", f.advertise).WithHint("say --listen too")
+		}
+		return nil, nil
+	}
+	if id == nil && !client.Loopback(f.listen) {
+		return nil, fault.New(fault.ErrSpec, "--listen %s is not on loopback, and without --certs nothing would be encrypted", f.listen).
+			WithHint("issue the worker a certificate: `g2c certs issue --role worker`")
+	}
+	l, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "listen for other workers: %w", err).WithHint("choose another --listen")
+	}
+	address, err := reachable(l.Addr(), f.listen, f.advertise)
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	cfg := peers.Config{Worker: f.id, Log: log, Dial: func(worker, address string) (*grpc.ClientConn, error) {
+		return dialWorker(id, worker, address)
+	}}
+	var listens credentials.TransportCredentials = insecure.NewCredentials()
+	if id != nil {
+		listens = grpctls.Server(id)
+		cfg.Caller = workerOf
+	}
+	p := &gangPort{peers: peers.New(cfg), address: address, server: grpc.NewServer(grpc.Creds(listens)), served: make(chan error, 1)}
+	p.peers.Register(p.server)
+	go func() { p.served <- p.server.Serve(l) }()
+	log.Info("listens for other workers", "listen", l.Addr(), "address", address, "encrypted", id != nil)
+	return p, nil
+}
+
+// reachable is the address that others are told.
+func reachable(bound net.Addr, listen, advertise string) (string, error) {
+	if advertise != "" {
+		return advertise, nil
+	}
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fault.New(fault.ErrSpec, "--listen %s: %w", listen, err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "", fault.New(fault.ErrSpec, "--listen %s does not say where others reach this worker", listen).WithHint("say --advertise HOST:PORT, or name the host in --listen")
+	}
+	return net.JoinHostPort(host, fmt.Sprint(bound.(*net.TCPAddr).Port)), nil
+}
+
+// workerOf is the worker that makes a call, by its certificate.
+func workerOf(ctx context.Context) (string, error) {
+	p, err := grpctls.PeerFrom(ctx, time.Now())
+	if err == nil && p.Role != pki.Worker {
+		err = fault.New(fault.ErrUnavailable, "%s is no worker", p)
+	}
+	return p.Name, err
+}
+
+// dialWorker makes a connection to a worker of a name.
+func dialWorker(id *pki.Identity, worker, address string) (*grpc.ClientConn, error) {
+	var c credentials.TransportCredentials = insecure.NewCredentials()
+	if id != nil {
+		c = grpctls.Client(id, pki.Expect{Role: pki.Worker, Name: worker})
+	}
+	return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(c), grpc.WithNoProxy())
+}
+
+// or is the port's peers and address, nothing for no port.
+func (p *gangPort) or() (*peers.Peers, string) {
+	if p == nil {
+		return nil, ""
+	}
+	return p.peers, p.address
+}
+
+// close ends all calls.
+func (p *gangPort) close() error {
+	if p == nil {
+		return nil
+	}
+	p.server.Stop()
+	return <-p.served
+}
