@@ -16,6 +16,7 @@ type coordinatorFlags struct {
 	peers, join                           string
 	store, metrics                        string
 	lease, heartbeat, keep                time.Duration
+	growAfter, dwell                      time.Duration
 	requireTokens                         bool
 	route                                 []string
 	routes                                routes // of route, once validated
@@ -63,6 +64,8 @@ their folder are taken up without a restart, at once on SIGHUP.
 	c.Flags().DurationVar(&f.heartbeat, "heartbeat", 0, "how often workers speak (default a fifth of the lease)")
 	c.Flags().DurationVar(&f.heartbeat, "beat", 0, "what --heartbeat was called")
 	c.Flags().Lookup("beat").Hidden = true
+	c.Flags().DurationVar(&f.growAfter, "grow-after", time.Duration(d.Policy.GrowAfterMS)*time.Millisecond, "how long a task runs as it was placed before idle slots join it")
+	c.Flags().DurationVar(&f.dwell, "dwell", time.Duration(d.Policy.DwellMS)*time.Millisecond, "the least time between two changes of a task's slots that nothing forces")
 	c.Flags().DurationVar(&f.keep, "keep", d.Keep, "how long experiments are remembered after their end")
 	c.Flags().BoolVar(&f.requireTokens, "require-tokens", false, "people need a token beside their certificate")
 	addConfig(c)

@@ -145,6 +145,7 @@ func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.
 	cfg.Replica, cfg.Members, cfg.Log, cfg.Clock = node.replica, node.members, log, clock.Real{}
 	cfg.Identify, cfg.Dial = identify(id), dialPeer(id, f.routes)
 	cfg.Lease, cfg.Heartbeat, cfg.Keep, cfg.RequireTokens = f.lease, f.heartbeat, f.keep, f.requireTokens
+	cfg.Policy.GrowAfterMS, cfg.Policy.DwellMS = f.growAfter.Milliseconds(), f.dwell.Milliseconds()
 	if cfg.Heartbeat == 0 {
 		cfg.Heartbeat = f.lease / 5
 	}

@@ -30,6 +30,7 @@ type cluster struct {
 	nodes   map[string]*node
 	workers map[string]*worker
 	client  *client.Client // sees no link
+	args    []string       // of every coordinator
 }
 
 // node is a coordinator.
@@ -121,10 +122,10 @@ func (c *cluster) startNode(n *node, args ...string) {
 			all = append(all, "--route", o.address+"="+l.Addr())
 		}
 	}
-	n.process = start(c.t, n.id, filepath.Join(c.logs, n.id+".log"), all...)
+	n.process = start(c.t, n.id, filepath.Join(c.logs, n.id+".log"), append(all, c.args...)...)
 }
 
-// found starts coordinators that found a cluster. One more is planned, so that its
+// found starts coordinators that found a cluster. One more may be planned, so that its
 // links are known to all.
 func (c *cluster) found(spare string, ids ...string) {
 	c.t.Helper()
@@ -133,7 +134,9 @@ func (c *cluster) found(spare string, ids ...string) {
 		n := c.plan(id)
 		peers = append(peers, id+"@"+n.address)
 	}
-	c.plan(spare)
+	if spare != "" {
+		c.plan(spare)
+	}
 	for _, id := range ids {
 		c.startNode(c.nodes[id], "--bootstrap", "--peers", strings.Join(peers, ","))
 	}

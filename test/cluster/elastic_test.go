@@ -1,0 +1,199 @@
+package cluster
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	apiv1 "g2c/api/v1"
+)
+
+// gangSpec trains at most forty steps a task, on two stains, with four shards.
+const gangSpec = "testdata/gangs.yaml"
+
+var (
+	gangKills = flag.Int("gangkills", 2, "how often a worker of a gang is killed")
+	gangSeed  = flag.Uint64("gangseed", 0, "what the moments of kills are drawn from; 0 for another one each time")
+)
+
+// gangs is a cluster that trains the same experiment again and again, under other seeds, while
+// something goes wrong; at the end all weights are those of one process.
+type gangs struct {
+	*cluster
+	store string
+	r     *rand.Rand
+	seed  int // of the last experiment
+}
+
+// Whatever happens to the workers and coordinators that train an experiment together, it ends
+// in the bits of one process, each task done once.
+func TestGangsTrainTheSameBits(t *testing.T) {
+	seed := *gangSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("play it again with -gangseed %d", seed)
+	c := newCluster(t)
+	g := &gangs{cluster: c, store: t.TempDir(), r: rand.New(rand.NewPCG(seed, 15))}
+	c.args = []string{"--store", g.store, "--lease", "5s", "--grow-after", "1s", "--dwell", "2s"}
+	c.found("", "c1", "c2", "c3")
+	trials := []struct {
+		name string
+		do   func(experiment string)
+	}{
+		{"one worker", func(string) {}},
+		{"one joins", g.joins},
+		{"nothing", func(string) {}},
+		{"the leader is killed", func(string) { c.leader().kill() }},
+		{"a worker is told to go", g.goes},
+		{"a worker is stopped for longer than its lease", g.sleeps},
+		{"every coordinator is gone for a while", g.headless},
+	}
+	for range *gangKills {
+		trials = append(trials, struct {
+			name string
+			do   func(string)
+		}{"a worker is killed", g.killed})
+	}
+	g.worker("w1")
+	for _, trial := range trials {
+		began := time.Now()
+		experiment := g.begins()
+		g.trains(experiment)
+		trial.do(experiment)
+		c.done(experiment, 4, 4*time.Minute)
+		c.onceEach(experiment, 4)
+		t.Logf("%s: %v", trial.name, time.Since(began).Round(100*time.Millisecond))
+		g.restored()
+	}
+	alone := t.TempDir()
+	must(t, "run", gangSpec, "--store", alone, "--cache", c.path("cache"), "--set", "sweep.seeds=["+numbers(g.seed)+"]")
+	got, want := weights(t, g.store), weights(t, alone)
+	if len(want) != 3*g.seed || !maps.Equal(got, want) {
+		for task, hash := range want {
+			if got[task] != hash {
+				t.Errorf("%s: weights %s, of one process %s", task, got[task], hash)
+			}
+		}
+		t.Errorf("%d weights, of one process %d", len(got), len(want))
+	}
+	if !g.together() {
+		t.Error("no task was ever trained by several workers")
+	}
+}
+
+// worker starts a worker that trains with others.
+func (g *gangs) worker(id string) {
+	g.addWorker(id, "--store", g.store, "--cache", g.path("cache"), "--slots", "cpu:1", "--listen", "127.0.0.1:0")
+}
+
+// begins submits the experiment under the next seed.
+func (g *gangs) begins() string {
+	g.seed++
+	return g.submit(gangSpec, "--store", g.store, "--set", fmt.Sprintf("sweep.seeds=[%d]", g.seed))
+}
+
+// trains waits until the fine-tuning has begun, and a moment more.
+func (g *gangs) trains(experiment string) {
+	g.t.Helper()
+	key := ""
+	for _, task := range g.ps(experiment) {
+		if strings.HasPrefix(task.Name, "finetune/") {
+			key = task.Key
+		}
+	}
+	after := g.r.IntN(12)
+	eventually(g.t, 3*time.Minute, "fine-tuning", func() bool {
+		ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
+		defer cancel()
+		r, err := g.client.Tasks().DescribeTask(ctx, &apiv1.DescribeTaskRequest{Key: key})
+		return err == nil && int(r.Task.GetProgress().GetStep()) > after || int(g.counts(experiment).Done) == 4
+	})
+}
+
+// joins has two workers come late.
+func (g *gangs) joins(string) {
+	g.worker("w2")
+	g.worker("w3")
+}
+
+// one is a worker, drawn at random.
+func (g *gangs) one() *worker { return g.workers[fmt.Sprint("w", 1+g.r.IntN(3))] }
+
+func (g *gangs) killed(string) { g.one().kill() }
+
+func (g *gangs) goes(string) {
+	w := g.one()
+	w.signal(syscall.SIGTERM)
+	if code := w.exit(time.Minute); code != 0 {
+		g.t.Errorf("%s ended with exit code %d when it was asked to", w.id, code)
+	}
+}
+
+// sleeps stops a worker's process until others have taken it for lost.
+func (g *gangs) sleeps(experiment string) {
+	w := g.one()
+	w.signal(syscall.SIGSTOP)
+	eventually(g.t, time.Minute, "lost", func() bool {
+		return strings.Contains(g.verb("workers", "ls").stdout, w.id+" lost") || g.lost(w.id) || int(g.counts(experiment).Done) == 4
+	})
+	w.signal(syscall.SIGCONT)
+}
+
+// lost says whether a worker is called lost.
+func (g *gangs) lost(id string) bool {
+	for line := range strings.Lines(g.verb("workers", "ls").stdout) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == id {
+			return f[1] == "lost"
+		}
+	}
+	return false
+}
+
+// headless kills every coordinator and has them back once workers have missed them for longer
+// than their lease.
+func (g *gangs) headless(string) {
+	for _, n := range g.nodes {
+		n.kill()
+	}
+	away := time.Now()
+	eventually(g.t, time.Minute, "away for long enough", func() bool { return time.Since(away) > 8*time.Second })
+	for _, n := range g.nodes {
+		g.startNode(n)
+	}
+	g.voters(3)
+}
+
+// restored has everybody back.
+func (g *gangs) restored() {
+	for _, n := range g.nodes {
+		if !n.alive() {
+			g.startNode(n)
+		}
+	}
+	g.voters(3)
+	for _, w := range g.workers {
+		if !w.alive() {
+			g.startWorker(w)
+		}
+	}
+	eventually(g.t, time.Minute, "all connected", func() bool { return int(g.status().WorkersConnected) == len(g.workers) })
+}
+
+// together says whether several workers ever trained one task, by their logs.
+func (g *gangs) together() bool {
+	for _, w := range g.workers {
+		b, err := os.ReadFile(w.log)
+		if err == nil && strings.Contains(string(b), "workers=2") {
+			return true
+		}
+	}
+	return false
+}
