@@ -123,6 +123,11 @@ fuzz-state: ## hold ENTRIES (default a million) random entries of the log to the
 bench-coordinator: ## measure the coordinator at 10,000 slots and 100,000 tasks
 	$(GO) run ./bench/coordinator
 
+.PHONY: bench-allreduce
+bench-allreduce: $(TORCH_PY) ## time the exchange of gradients between processes of this machine, beside Gloo
+	$(GO) build -o $(BUILD)/bench/rank ./worker/agent/grpclink/rank
+	$(GO) run ./bench/allreduce -rank $(BUILD)/bench/rank -python $(TORCH_PY) -o bench/results/allreduce.md
+
 .PHONY: bench-coverage
 bench-coverage: ## count how often intervals and tests are right on made-up patients, and write docs/statistics.md's tables
 	$(GO) run ./bench/coverage -o docs/statistics.md

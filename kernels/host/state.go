@@ -118,6 +118,10 @@ func (s *State[T]) find(name string, d kernels.DType, n int) (Tensor[T], error) 
 }
 
 func convert[D, S Float](dst []D, src []S) {
+	if same, ok := any(src).([]D); ok {
+		copy(dst, same)
+		return
+	}
 	for i, v := range src {
 		dst[i] = D(v)
 	}

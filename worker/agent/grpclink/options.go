@@ -1,0 +1,58 @@
+package grpclink
+
+import (
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
+	"google.golang.org/grpc/mem"
+)
+
+// window is how much a stream may have on its way: two messages, and the bytes that 100
+// Gbit/s carry in 100 µs and more.
+const window = 4 << 20
+
+// ServerOptions are what a server of links goes best with. They suit other services too.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.StaticStreamWindowSize(window), grpc.StaticConnWindowSize(4 * window), experimental.BufferPool(buffers)}
+}
+
+// DialOptions are what a connection for links goes best with.
+func DialOptions() []grpc.DialOption {
+	return []grpc.DialOption{grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(4 * window), experimental.WithBufferPool(buffers)}
+}
+
+// buffers are what gRPC receives in: it clears those of its own pool each time.
+var buffers = &framePool{rest: mem.DefaultBufferPool()}
+
+// frameBytes is the length of HTTP/2's frames, and so of gRPC's buffers.
+const frameBytes = 16 << 10
+
+// framePool keeps buffers of a frame as they are.
+type framePool struct {
+	free sync.Pool
+	rest mem.BufferPool
+}
+
+// Get implements mem.BufferPool.
+func (p *framePool) Get(n int) *[]byte {
+	if n > frameBytes || n <= frameBytes/2 {
+		return p.rest.Get(n)
+	}
+	b, ok := p.free.Get().(*[]byte)
+	if !ok {
+		fresh := make([]byte, frameBytes)
+		b = &fresh
+	}
+	*b = (*b)[:n]
+	return b
+}
+
+// Put implements mem.BufferPool.
+func (p *framePool) Put(b *[]byte) {
+	if cap(*b) != frameBytes {
+		p.rest.Put(b)
+		return
+	}
+	p.free.Put(b)
+}
