@@ -74,6 +74,9 @@ func RoundBF16(x float64) float64 {
 	return r
 }
 
+// ToBF16 is RoundBF16 of float32.
+func ToBF16(v float32) float32 { return GetBF16(PutBF16(v)) }
+
 // PutBF16 is the bit pattern of the bfloat16 next to v; a NaN stays one.
 func PutBF16(v float32) uint16 {
 	u := math.Float32bits(v)

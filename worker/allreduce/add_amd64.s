@@ -61,3 +61,136 @@ block:
 	JNZ     block
 	VZEROUPPER
 	RET
+
+// func addHalfAVX2(blocks int64, to *float32, a *float32, b *float32)
+// Requires: AVX, AVX2
+TEXT ·addHalfAVX2(SB), NOSPLIT, $0-32
+	MOVQ     blocks+0(FP), CX
+	MOVQ     to+8(FP), DI
+	MOVQ     a+16(FP), SI
+	MOVQ     b+24(FP), DX
+	VPCMPEQD Y7, Y7, Y7
+	VPSRLD   $0x1f, Y7, Y5
+	VPSRLD   $0x11, Y7, Y6
+	VPSLLD   $0x10, Y7, Y7
+	VPSLLD   $0x16, Y5, Y8
+
+block:
+	VMOVUPS   (SI), Y0
+	VADDPS    (DX), Y0, Y0
+	VCMPPS    $0x03, Y0, Y0, Y4
+	VPSRLD    $0x10, Y0, Y3
+	VPAND     Y5, Y3, Y3
+	VPADDD    Y6, Y0, Y2
+	VPADDD    Y3, Y2, Y2
+	VPOR      Y8, Y0, Y3
+	VBLENDVPS Y4, Y3, Y2, Y0
+	VPAND     Y7, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   32(SI), Y1
+	VADDPS    32(DX), Y1, Y1
+	VCMPPS    $0x03, Y1, Y1, Y4
+	VPSRLD    $0x10, Y1, Y3
+	VPAND     Y5, Y3, Y3
+	VPADDD    Y6, Y1, Y2
+	VPADDD    Y3, Y2, Y2
+	VPOR      Y8, Y1, Y3
+	VBLENDVPS Y4, Y3, Y2, Y1
+	VPAND     Y7, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000040, DX
+	DECQ      CX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func addHalfWideAVX2(blocks int64, to *float32, a *float32, b *uint16)
+// Requires: AVX, AVX2
+TEXT ·addHalfWideAVX2(SB), NOSPLIT, $0-32
+	MOVQ     blocks+0(FP), CX
+	MOVQ     to+8(FP), DI
+	MOVQ     a+16(FP), SI
+	MOVQ     b+24(FP), DX
+	VPCMPEQD Y7, Y7, Y7
+	VPSRLD   $0x1f, Y7, Y5
+	VPSRLD   $0x11, Y7, Y6
+	VPSLLD   $0x10, Y7, Y7
+	VPSLLD   $0x16, Y5, Y8
+
+block:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VADDPS    (SI), Y0, Y0
+	VCMPPS    $0x03, Y0, Y0, Y4
+	VPSRLD    $0x10, Y0, Y3
+	VPAND     Y5, Y3, Y3
+	VPADDD    Y6, Y0, Y2
+	VPADDD    Y3, Y2, Y2
+	VPOR      Y8, Y0, Y3
+	VBLENDVPS Y4, Y3, Y2, Y0
+	VPAND     Y7, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VADDPS    32(SI), Y1, Y1
+	VCMPPS    $0x03, Y1, Y1, Y4
+	VPSRLD    $0x10, Y1, Y3
+	VPAND     Y5, Y3, Y3
+	VPADDD    Y6, Y1, Y2
+	VPADDD    Y3, Y2, Y2
+	VPOR      Y8, Y1, Y3
+	VBLENDVPS Y4, Y3, Y2, Y1
+	VPAND     Y7, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000040, SI
+	ADDQ      $0x00000020, DX
+	DECQ      CX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func widenAVX2(blocks int64, to *float32, from *uint16)
+// Requires: AVX, AVX2
+TEXT ·widenAVX2(SB), NOSPLIT, $0-24
+	MOVQ blocks+0(FP), CX
+	MOVQ to+8(FP), DI
+	MOVQ from+16(FP), SI
+
+block:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXWD 16(SI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	ADDQ      $0x00000040, DI
+	ADDQ      $0x00000020, SI
+	DECQ      CX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func narrowAVX2(blocks int64, to *uint16, from *float32)
+// Requires: AVX, AVX2
+TEXT ·narrowAVX2(SB), NOSPLIT, $0-24
+	MOVQ blocks+0(FP), CX
+	MOVQ to+8(FP), DI
+	MOVQ from+16(FP), SI
+
+block:
+	VMOVUPS   (SI), Y0
+	VPSRLD    $0x10, Y0, Y0
+	VMOVUPS   32(SI), Y1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVDQU   Y0, (DI)
+	ADDQ      $0x00000020, DI
+	ADDQ      $0x00000040, SI
+	DECQ      CX
+	JNZ       block
+	VZEROUPPER
+	RET

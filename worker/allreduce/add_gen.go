@@ -21,3 +21,31 @@ func addF32AVX2(blocks int64, to *float32, a *float32, b *float32)
 //
 //go:noescape
 func addF64AVX2(blocks int64, to *float64, a *float64, b *float64)
+
+// addHalfAVX2 is, for blocks of 16 elements,
+//
+//	to = bf16(a + b)
+//
+//go:noescape
+func addHalfAVX2(blocks int64, to *float32, a *float32, b *float32)
+
+// addHalfWideAVX2 is, for blocks of 16 elements,
+//
+//	to = bf16(a + b), b bit patterns of bf16
+//
+//go:noescape
+func addHalfWideAVX2(blocks int64, to *float32, a *float32, b *uint16)
+
+// widenAVX2 is, for blocks of 16 elements,
+//
+//	to = from, bit patterns of bf16
+//
+//go:noescape
+func widenAVX2(blocks int64, to *float32, from *uint16)
+
+// narrowAVX2 is, for blocks of 16 elements,
+//
+//	to = the bit patterns of from, numbers that are bf16
+//
+//go:noescape
+func narrowAVX2(blocks int64, to *uint16, from *float32)

@@ -26,6 +26,10 @@ type bucket[T Element] struct {
 	state  []atomic.Int32
 	stride int
 	sent   func() // a frame was sent
+	half   bool   // every node is rounded to bf16
+	// images are what is sent of halves: by partial of this process, the first also of
+	// its sums.
+	images [][]uint16
 }
 
 func (g *Group[T]) newBucket(number int) *bucket[T] {
@@ -33,6 +37,10 @@ func (g *Group[T]) newBucket(number int) *bucket[T] {
 	b.views, b.arrived = make([][][]float32, g.members()), make([]func() error, g.members())
 	b.stride = max(len(g.plan.own.nodes), len(g.plan.other.nodes)+1)
 	b.received = make([][]T, g.plan.staged)
+	b.half = g.conf.Half != nil && g.conf.Half(number)
+	if b.encoding() == BF16 && g.plan.processes > 1 {
+		b.images = make([][]uint16, len(g.plan.partials))
+	}
 	b.sent = func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -65,6 +73,9 @@ func (b *bucket[T]) begin(n int) error {
 		}
 		for i := range b.received {
 			b.received[i] = slices.Grow(b.received[i][:0], own)[:own]
+		}
+		for i := range b.images {
+			b.images[i] = slices.Grow(b.images[i][:0], n)[:n]
 		}
 		if need := len(b.pieces) * b.stride; need > len(b.state) {
 			b.state = make([]atomic.Int32, need)
@@ -111,27 +122,105 @@ func (b *bucket[T]) top(number, node int) {
 	g, p := b.group, b.pieces[number]
 	n := b.group.plan.of(p.owner).nodes[node]
 	h := Header{Kind: Partial, Bucket: uint16(b.number), Piece: uint16(number), From: uint16(n.run.From), To: uint16(n.run.To)}
-	value := b.value(number, n.home)
+	image := 0
+	if p.owner != g.plan.self {
+		image = slices.Index(g.plan.partials, node)
+	}
+	payload := b.payload(number, image, b.value(number, n.home))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p.owner != g.plan.self {
-		b.post(g.peers[p.owner], h, value)
+		b.post(g.peers[p.owner], h, payload)
 		return
 	}
 	h.Kind = Sum
 	for _, to := range g.peers {
 		if to != nil {
-			b.post(to, h, value)
+			b.post(to, h, payload)
 		}
 	}
 	b.done()
 }
 
+// payload is what is sent of a value: its memory, or its image.
+func (b *bucket[T]) payload(number, image int, value []T) []byte {
+	if len(b.images) == 0 {
+		return bytesOf(value)
+	}
+	p := b.pieces[number]
+	to := b.images[image][p.from:p.to]
+	narrow(to, as[float32](value))
+	return bytesOf(to)
+}
+
+// encoding is how the bucket's elements lie in frames.
+func (b *bucket[T]) encoding() Encoding {
+	switch {
+	case sizeOf[T]() == 8:
+		return Float64
+	case b.half:
+		return BF16
+	}
+	return Float32
+}
+
+// width is the bytes of such an element.
+func (b *bucket[T]) width() int {
+	if b.encoding() == BF16 {
+		return 2
+	}
+	return sizeOf[T]()
+}
+
+// sum is to = x + y, as the bucket's nodes are rounded.
+func (b *bucket[T]) sum(to, x, y []T) {
+	if b.half {
+		addHalf(to, x, y)
+	} else {
+		add(to, x, y)
+	}
+}
+
+// fill sets elements to those of a frame.
+func (b *bucket[T]) fill(to []T, parts [][]byte) {
+	if b.encoding() == BF16 {
+		widenParts(as[float32](to), parts)
+	} else {
+		copyBytes(to, parts)
+	}
+}
+
+// sumParts is to = x + the elements of a frame, as they lie in it. It does nothing, and
+// says so, if one of them is in two parts.
+func (b *bucket[T]) sumParts(to, x []T, parts [][]byte) bool {
+	if b.encoding() == BF16 {
+		if !inElements[uint16](parts) {
+			return false
+		}
+		to, x := as[float32](to), as[float32](x)
+		for _, p := range parts {
+			v := elementsOf[uint16](p)
+			addHalfWide(to[:len(v)], x[:len(v)], v)
+			to, x = to[len(v):], x[len(v):]
+		}
+		return true
+	}
+	if !inElements[T](parts) {
+		return false
+	}
+	for _, p := range parts {
+		v := elementsOf[T](p)
+		b.sum(to[:len(v)], x[:len(v)], v)
+		to, x = to[len(v):], x[len(v):]
+	}
+	return true
+}
+
 // post gives a peer's sender a frame. The lock is held.
-func (b *bucket[T]) post(to *peer[T], h Header, value []T) {
-	h.Session, h.Round, h.Encoding, h.Length = b.group.conf.Session, b.group.round, encodingOf[T](), uint32(len(value)*sizeOf[T]())
+func (b *bucket[T]) post(to *peer[T], h Header, payload []byte) {
+	h.Session, h.Round, h.Encoding, h.Length = b.group.conf.Session, b.group.round, b.encoding(), uint32(len(payload))
 	b.sending++
-	to.post(outgoing{h, bytesOf(value), b.sent})
+	to.post(outgoing{h, payload, b.sent})
 }
 
 // done counts a piece whose sum is there. The lock is held.

@@ -9,20 +9,16 @@ import (
 // Element is what is added: a device's reals, float64 those of the reference.
 type Element interface{ float32 | float64 }
 
-func sizeOf[T Element]() int {
+// onWire is what frames hold.
+type onWire interface{ Element | uint16 }
+
+func sizeOf[T onWire]() int {
 	var x T
 	return int(unsafe.Sizeof(x))
 }
 
-func encodingOf[T Element]() Encoding {
-	if sizeOf[T]() == 8 {
-		return Float64
-	}
-	return Float32
-}
-
 // bytesOf is the memory of elements.
-func bytesOf[T Element](v []T) []byte {
+func bytesOf[T onWire](v []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*sizeOf[T]())
 }
 
@@ -35,7 +31,7 @@ func copyBytes[T Element](to []T, parts [][]byte) {
 }
 
 // inElements says that each part begins and ends where an element may.
-func inElements[T Element](parts [][]byte) bool {
+func inElements[T onWire](parts [][]byte) bool {
 	size := sizeOf[T]()
 	for _, p := range parts {
 		if len(p)%size != 0 || uintptr(unsafe.Pointer(unsafe.SliceData(p)))%uintptr(size) != 0 {
@@ -46,7 +42,7 @@ func inElements[T Element](parts [][]byte) bool {
 }
 
 // elementsOf are the elements in such a part.
-func elementsOf[T Element](part []byte) []T {
+func elementsOf[T onWire](part []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(part))), len(part)/sizeOf[T]())
 }
 

@@ -65,6 +65,7 @@ const (
 	None Encoding = iota
 	Float32
 	Float64
+	BF16
 	encodings
 )
 

@@ -25,6 +25,9 @@ type Config struct {
 	Links []Link
 	// Names are what processes are called in errors; nil for their links' numbers.
 	Names []string
+	// Half says of a bucket that every node of its sums is rounded to bf16: members give
+	// such, and float32 goes from process to process as them, in half the bytes. nil is none.
+	Half func(bucket int) bool
 	// Deadline is how long a peer may send nothing at all. A process that has nothing to
 	// send says so four times in that time, whatever its devices do. 0 is DefaultDeadline.
 	Deadline time.Duration

@@ -52,7 +52,7 @@ func gangInOne(t testing.TB, gang [][]api.Shards) []*Group[float32] {
 	}
 	var all []*Group[float32]
 	for i := range gang {
-		g, err := New[float32](Config{Gang: gang, Self: i, Links: links[i]})
+		g, err := New[float32](Config{Gang: gang, Self: i, Links: links[i], Half: func(bucket int) bool { return bucket == 1 }})
 		if err != nil {
 			t.Fatal(err)
 		}

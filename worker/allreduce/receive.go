@@ -54,8 +54,8 @@ func (p *peer[T]) elements(f Frame) error {
 		return wrong("bucket %d has %d pieces, none is %d", f.Bucket, len(b.pieces), number)
 	}
 	piece := b.pieces[number]
-	if want := piece.len() * sizeOf[T](); f.Encoding != encodingOf[T]() || int(f.Length) != want || total(f.Parts) != want {
-		return wrong("piece %d of bucket %d: %d bytes in encoding %d, want %d in %d", number, f.Bucket, f.Length, f.Encoding, want, encodingOf[T]())
+	if want := piece.len() * b.width(); f.Encoding != b.encoding() || int(f.Length) != want || total(f.Parts) != want {
+		return wrong("piece %d of bucket %d: %d bytes in encoding %d, want %d in %d", number, f.Bucket, f.Length, f.Encoding, want, b.encoding())
 	}
 	if f.Kind == Sum {
 		if piece.owner != p.number {
@@ -66,7 +66,7 @@ func (p *peer[T]) elements(f Frame) error {
 		}
 		p.awaited--
 		g.mu.Unlock()
-		copyBytes(b.value(number, 0), f.Parts)
+		b.fill(b.value(number, 0), f.Parts)
 		g.mu.Lock()
 		b.done()
 		return nil
@@ -127,24 +127,18 @@ func (b *bucket[T]) accept(number int, l leaf, parts [][]byte) {
 	t := &b.group.plan.own
 	parent := t.nodes[l.node].parent
 	n := t.nodes[parent]
-	if b.at(number, parent).Load() == 1 && inElements[T](parts) {
-		sibling := n.left
-		if sibling == l.node {
-			sibling = n.right
-		}
-		into, term := b.value(number, n.home), b.value(number, t.nodes[sibling].home)
-		for _, part := range parts {
-			v := elementsOf[T](part)
-			add(into[:len(v)], term[:len(v)], v)
-			into, term = into[len(v):], term[len(v):]
-		}
+	sibling := n.left
+	if sibling == l.node {
+		sibling = n.right
+	}
+	if b.at(number, parent).Load() == 1 && b.sumParts(b.value(number, n.home), b.value(number, t.nodes[sibling].home), parts) {
 		b.at(number, parent).Add(1)
 		if next, more := b.ready(number, parent); more {
 			b.climb(number, next)
 		}
 		return
 	}
-	copyBytes(b.value(number, l.home), parts)
+	b.fill(b.value(number, l.home), parts)
 	if next, more := b.ready(number, l.node); more {
 		b.climb(number, next)
 	}

@@ -78,7 +78,7 @@ func (b *bucket[T]) climb(piece, node int) {
 			to, from = from, to
 		}
 		into := b.value(piece, to)
-		add(into, into, b.value(piece, from))
+		b.sum(into, into, b.value(piece, from))
 		node, more = b.ready(piece, node)
 	}
 }

@@ -98,14 +98,22 @@ func value(round, bucket, i, shard int) float64 {
 	return math.Ldexp(float64(int64(x))/(1<<63), int(x%30))
 }
 
-// tree is the sum over a node, by its definition.
-func tree[T allreduce.Element](run api.Shards, leaf func(shard int) T) T {
+// tree is the sum over a node, by its definition. Half rounds every node to bf16.
+func tree[T allreduce.Element](run api.Shards, half bool, leaf func(shard int) T) T {
+	node := func(v T) T { return v }
+	if half {
+		node = func(v T) T { return T(kernels.RoundBF16(float64(v))) }
+	}
 	if run.Len() == 1 {
-		return leaf(run.From)
+		return node(leaf(run.From))
 	}
 	middle := (run.From + run.To) / 2
-	return tree(api.Shards{From: run.From, To: middle}, leaf) + tree(api.Shards{From: middle, To: run.To}, leaf)
+	return node(tree(api.Shards{From: run.From, To: middle}, half, leaf) + tree(api.Shards{From: middle, To: run.To}, half, leaf))
 }
+
+// halfOf are the buckets that are added in bf16, in a gang that has such: every other,
+// from the second on.
+func halfOf(bucket int) bool { return bucket%2 == 1 }
 
 // gang is an exchange with all its processes in one.
 type gang[T allreduce.Element] struct {
@@ -114,6 +122,7 @@ type gang[T allreduce.Element] struct {
 	groups  []*allreduce.Group[T]
 	shards  int
 	lengths []int // of buckets: one slot each, but for the first, which has two
+	half    bool  // it has buckets in bf16
 	ends    sync.WaitGroup
 }
 
@@ -147,6 +156,7 @@ func open[T allreduce.Element](t *testing.T, connect Connect, runs [][]api.Shard
 		if configure != nil {
 			configure(i, &c)
 		}
+		g.half = c.Half != nil
 		one, err := allreduce.New[T](c)
 		if err != nil {
 			t.Fatal(err)
@@ -192,7 +202,7 @@ func (m *member[T]) fill(round int) {
 	for b, n := range m.gang.lengths {
 		m.state.slots[slotName(b)] = slices.Grow(m.state.slots[slotName(b)][:0], n)[:n]
 		for i := range m.state.slots[slotName(b)] {
-			m.state.slots[slotName(b)][i] = float64(tree(m.run, func(shard int) T { return T(value(round, b, i, shard)) }))
+			m.state.slots[slotName(b)][i] = float64(tree(m.run, m.gang.half && halfOf(b), func(shard int) T { return T(value(round, b, i, shard)) }))
 		}
 	}
 	m.state.slots[slotName(len(m.gang.lengths))][0] = float64(m.run.Len())
@@ -221,7 +231,7 @@ func (m *member[T]) check(round int) error {
 	}
 	for b, n := range m.gang.lengths {
 		for i := range n {
-			want := float64(tree(all, func(shard int) T { return T(value(round, b, i, shard)) }))
+			want := float64(tree(all, m.gang.half && halfOf(b), func(shard int) T { return T(value(round, b, i, shard)) }))
 			if got := m.state.slots[slotName(b)][i]; math.Float64bits(got) != math.Float64bits(want) {
 				return fmt.Errorf("shards %v, round %d, bucket %d: element %d is %v, want %v", m.run, round, b, i, got, want)
 			}

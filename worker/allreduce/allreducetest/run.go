@@ -47,15 +47,22 @@ func testSums(t *testing.T, connect Connect) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, c := range gangs {
 		lengths := []int{random.IntN(200), 3 + random.IntN(40), 1, 0, 500 + random.IntN(500)}
-		checkSums[float32](t, connect, c.parts, c.shards, lengths)
+		checkSums[float32](t, connect, c.parts, c.shards, lengths, false)
+		checkSums[float32](t, connect, c.parts, c.shards, lengths, true)
 	}
-	checkSums[float64](t, connect, []int{2, 1, 2}, 8, []int{33, 700})
-	checkSums[float32](t, connect, []int{1, 1, 1}, 4, []int{600_000}) // of several messages a slice
+	for _, half := range []bool{false, true} {
+		checkSums[float64](t, connect, []int{2, 1, 2}, 8, []int{33, 700}, half)
+		checkSums[float32](t, connect, []int{1, 1, 1}, 4, []int{1, 600_000}, half) // of several messages a slice
+	}
 }
 
-func checkSums[T allreduce.Element](t *testing.T, connect Connect, parts []int, shards int, lengths []int) {
+func checkSums[T allreduce.Element](t *testing.T, connect Connect, parts []int, shards int, lengths []int, half bool) {
 	t.Helper()
-	g := open[T](t, connect, layout(t, parts, shards), lengths, nil)
+	g := open[T](t, connect, layout(t, parts, shards), lengths, func(_ int, c *allreduce.Config) {
+		if half {
+			c.Half = halfOf
+		}
+	})
 	defer g.close()
 	for process, err := range g.each(g.everyone(), func(m *member[T]) error {
 		for round := range 4 {
@@ -70,7 +77,7 @@ func checkSums[T allreduce.Element](t *testing.T, connect Connect, parts []int, 
 		return nil
 	}) {
 		if err != nil {
-			t.Errorf("%v slots of %d shards: process %d: %v", parts, shards, process, err)
+			t.Errorf("%v slots of %d shards, half %v: process %d: %v", parts, shards, half, process, err)
 		}
 	}
 }

@@ -31,6 +31,7 @@ func run(asm, stubs string) error {
 	ctx.ConstraintExpr("amd64")
 	add(ctx, "addF32AVX2", "float32", 4, ctx.VADDPS)
 	add(ctx, "addF64AVX2", "float64", 8, ctx.VADDPD)
+	halves(ctx)
 	file, err := ctx.Result()
 	if err != nil {
 		return err
