@@ -124,15 +124,24 @@ func (Add) Overwrites() [][2]int { return [][2]int{{0, 0}} }
 // TreeSum adds the shards' partial results by the binary tree over [0, V) split
 // in the middle: sum(lo,hi) = sum(lo,mid) + sum(mid,hi), mid = (lo+hi)/2.
 //
-// x: (V,...); y: (...).
+// With Half every node of the tree is rounded to the nearest bf16, ties to even, leaves
+// and root included: so a part of the tree that is computed elsewhere is the same, and
+// takes half the bytes to get there.
+//
+// x: (V,...); y: (...), float32 in both cases.
 // Source: spec, "Shards and the tree".
-type TreeSum struct{}
+type TreeSum struct{ Half bool }
 
 // Name implements Op.
 func (TreeSum) Name() string { return "tree_sum" }
 
 // Attrs implements Op.
-func (TreeSum) Attrs() string { return "" }
+func (o TreeSum) Attrs() string {
+	if o.Half {
+		return "nodes=bf16"
+	}
+	return ""
+}
 
 // Infer implements Op: operand x.
 func (TreeSum) Infer(in []Type) ([]Type, error) {

@@ -76,6 +76,7 @@ var misfits = []struct {
 	{kernels.ActivationGrad{Act: kernels.ReLU}, []kernels.Type{image, small}, "activation_grad"},
 	{kernels.Add{}, []kernels.Type{image, labels}, "beside"},
 	{kernels.TreeSum{}, []kernels.Type{scalar}, "scalar"},
+	{kernels.TreeSum{Half: true}, []kernels.Type{scalar}, "scalar"},
 	{kernels.MSE{Segments: three}, []kernels.Type{matrix}, "do not divide"},
 	{kernels.MSE{Segments: one}, []kernels.Type{scalar}, "scalar"},
 	{kernels.MSEGrad{}, []kernels.Type{matrix, vector}, "rank 0"},

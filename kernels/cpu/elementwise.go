@@ -118,9 +118,16 @@ func (d *Device) add(_ kernels.Add, c call) func() {
 }
 
 // treeSum adds shards by the binary tree over [0, V) split in the middle.
-func (d *Device) treeSum(_ kernels.TreeSum, c call) func() {
+func (d *Device) treeSum(op kernels.TreeSum, c call) func() {
 	x, y := c.In[0].F, c.Out[0].F
 	v := c.In[0].Shape()[0]
+	if op.Half {
+		return d.eachRun(len(y), func(_ *workspace, from, end int) {
+			for i := from; i < end; i++ {
+				y[i] = treeAddHalf(x, i, len(y), 0, v)
+			}
+		})
+	}
 	return d.eachRun(len(y), func(_ *workspace, from, end int) {
 		for i := from; i < end; i++ {
 			y[i] = treeAdd(x, i, len(y), 0, v)
@@ -134,6 +141,15 @@ func treeAdd(x []float32, i, stride, lo, hi int) float32 {
 	}
 	mid := (lo + hi) / 2
 	return treeAdd(x, i, stride, lo, mid) + treeAdd(x, i, stride, mid, hi)
+}
+
+// treeAddHalf rounds every node to bf16.
+func treeAddHalf(x []float32, i, stride, lo, hi int) float32 {
+	if hi-lo == 1 {
+		return kernels.ToBF16(x[lo*stride+i])
+	}
+	mid := (lo + hi) / 2
+	return kernels.ToBF16(treeAddHalf(x, i, stride, lo, mid) + treeAddHalf(x, i, stride, mid, hi))
 }
 
 // copy is y = x.

@@ -83,9 +83,13 @@ func cast(b *builder, op kernels.Cast, c call) {
 	b.elements(name, n/v).Pointer(c.in[0].at).Pointer(c.out[0].at).Int(n)
 }
 
-func treeSum(b *builder, _ kernels.TreeSum, c call) {
+func treeSum(b *builder, op kernels.TreeSum, c call) {
 	n := c.out[0].Shape.Len()
-	b.elements("tree_sum", n).Pointer(c.in[0].at).Pointer(c.out[0].at).Int(n).Int(c.in[0].Shape[0])
+	name := "tree_sum"
+	if op.Half {
+		name = "tree_sum_half"
+	}
+	b.elements(name, n).Pointer(c.in[0].at).Pointer(c.out[0].at).Int(n).Int(c.in[0].Shape[0])
 }
 
 func copyOp(b *builder, _ kernels.Copy, c call) {

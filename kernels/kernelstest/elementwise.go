@@ -20,6 +20,7 @@ func elementwiseCases(m *maker) {
 		m.add("", kernels.Add{}, m.reals(d...), m.reals(d...), m.reals(d...), m.reals(d...))
 		for _, shards := range []int{1, 2, 3, 4, 5, 7, 8} {
 			m.add("", kernels.TreeSum{}, m.reals(append([]int{shards}, d...)...))
+			m.add("", kernels.TreeSum{Half: true}, m.reals(append([]int{shards}, d...)...))
 		}
 	}
 	for _, f := range m.hostile() {
@@ -27,6 +28,7 @@ func elementwiseCases(m *maker) {
 		m.add(f.name, kernels.Copy{}, f.draw(37))
 		m.add(f.name, kernels.Add{}, f.draw(37), f.draw(37), f.draw(37))
 		m.add(f.name, kernels.TreeSum{}, f.draw(4, 37))
+		m.add(f.name, kernels.TreeSum{Half: true}, f.draw(4, 37))
 	}
 	x := m.reals(33)
 	m.add("one operand twice", kernels.Add{}, x, x).same = true
@@ -35,6 +37,7 @@ func elementwiseCases(m *maker) {
 	m.add("nan", kernels.Copy{}, with(m.reals(37), nan, 0, 17, 36))
 	m.add("nan", kernels.Add{}, m.reals(37), with(m.reals(37), nan, 0, 17, 36))
 	m.add("nan", kernels.TreeSum{}, with(m.reals(4, 5), nan, 7))
+	m.add("nan", kernels.TreeSum{Half: true}, with(m.reals(4, 5), nan, 7))
 	m.add("infinite", kernels.Copy{}, with(m.reals(9), math.Inf(-1), 3))
 }
 

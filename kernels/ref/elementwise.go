@@ -48,16 +48,20 @@ func add(_ kernels.Add, in, out []tensor) {
 	}
 }
 
-func treeSum(_ kernels.TreeSum, in, out []tensor) {
+func treeSum(op kernels.TreeSum, in, out []tensor) {
 	n := len(out[0].F)
+	node := func(v float64) float64 { return v }
+	if op.Half {
+		node = kernels.RoundBF16
+	}
 	for i := range n {
 		var sum func(lo, hi int) float64
 		sum = func(lo, hi int) float64 {
 			if hi-lo == 1 {
-				return in[0].F[lo*n+i]
+				return node(in[0].F[lo*n+i])
 			}
 			mid := (lo + hi) / 2
-			return sum(lo, mid) + sum(mid, hi)
+			return node(sum(lo, mid) + sum(mid, hi))
 		}
 		out[0].F[i] = sum(0, in[0].Shape()[0])
 	}

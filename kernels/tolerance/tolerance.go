@@ -3,6 +3,7 @@ package tolerance
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"g2c/kernels"
 )
@@ -71,7 +72,7 @@ var table = map[string]rule{
 	"scale_channels":        sum(constant(1)),
 	"scale_channels_grad_s": sum(perResult),
 	"add":                   sum(func(in, _ []kernels.Type) int { return len(in) }),
-	"tree_sum":              sum(perResult),
+	"tree_sum":              treeSum,
 	"affine":                affine,
 	"running_stats":         sum(constant(4)),
 
@@ -153,6 +154,24 @@ func sum(n func(in, out []kernels.Type) int) rule {
 		}
 		return tol, nil
 	}
+}
+
+// treeSum is a sum of shards. With nodes in bf16 each of them may be rounded to either side
+// of what ref has: half a step of its magnitude twice, a level.
+func treeSum(op kernels.Op, in, out []Tensor) ([][]float64, error) {
+	tol, err := sum(perResult)(op, in, out)
+	if err != nil || !op.(kernels.TreeSum).Half {
+		return tol, err
+	}
+	m, err := apply(op, absolute(in))
+	if err != nil {
+		return nil, err
+	}
+	levels := float64(bits.Len(uint(in[0].Type.Shape[0])))
+	for i, v := range m[0].V {
+		tol[0][i] += levels * (2*half*v + halfTiny)
+	}
+	return tol, nil
 }
 
 func absolute(in []Tensor) []Tensor {

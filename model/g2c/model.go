@@ -30,6 +30,7 @@ type Config struct {
 	Momentum       float64
 	Jitter         bool // brightness and saturation in the input program
 	BF16           bool // mixed precision: see kernels/mixed
+	HalfGradients  bool // every node of the gradients' sums over shards in bf16
 	// BucketBytes closes a gradient bucket; 0 keeps one.
 	BucketBytes int
 }
@@ -153,6 +154,7 @@ func (m *Model) trainGraph(whole *trainGraph, joint bool) (*trainGraph, error) {
 	}
 	t := &trainGraph{}
 	define := func(b *graph.Builder) {
+		b.HalfGradients = c.HalfGradients
 		x := b.Slot(X, kernels.Real(batch, c.Size, c.Size, 3))
 		labels := b.Slot(Labels, kernels.Ints(batch))
 		logits, stats := m.forward(b, m.branches(b, x, false), false)

@@ -16,6 +16,9 @@ import (
 type Builder struct {
 	// Shards is V, the number of logical shards of the batch that the graph sees.
 	Shards int
+	// HalfGradients rounds every node of the sums over shards of parameters' gradients to
+	// bf16. Other sums over shards stay float32.
+	HalfGradients bool
 
 	g       *G.ExprGraph
 	serial  uint32
@@ -125,7 +128,7 @@ func (b *Builder) Params() []*Param { return b.params }
 func (b *Builder) Replicate(x *Value) *Value {
 	shape := append(tensor.Shape{b.Shards}, x.Shape()...)
 	o := &op{kind: replicate, shape: shape, results: []kernels.Type{x.Type}, diff: []bool{true}}
-	o.rule = func(g Gradient) []*Value { return []*Value{b.TreeSum(g.D)} }
+	o.rule = func(g Gradient) []*Value { return []*Value{b.treeSum(kernels.TreeSum{Half: b.HalfGradients}, g.D)} }
 	return b.add(o, x)
 }
 

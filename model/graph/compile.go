@@ -227,9 +227,10 @@ func (l *lowering) emit(n *G.Node) {
 
 // elide reports whether a tree sum over one shard can be left out: its result is
 // an output and nothing else, so that the operand can be written to the slot. A part
-// keeps the whole's instructions, one for one: rewrites look at neighbours.
+// keeps the whole's instructions, one for one: rewrites look at neighbours. One that
+// rounds is no copy.
 func (l *lowering) elide(n *G.Node, o *op) bool {
-	if _, tree := o.kernel.(kernels.TreeSum); !tree || l.b.Shards != 1 || l.b.whole != nil {
+	if k, tree := o.kernel.(kernels.TreeSum); !tree || k.Half || l.b.Shards != 1 || l.b.whole != nil {
 		return false
 	}
 	c := children(n)[0]

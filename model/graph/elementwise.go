@@ -38,9 +38,11 @@ func (b *Builder) Add(xs ...*Value) *Value {
 }
 
 // TreeSum adds the shards' partials: (V,...) to (...).
-func (b *Builder) TreeSum(x *Value) *Value {
+func (b *Builder) TreeSum(x *Value) *Value { return b.treeSum(kernels.TreeSum{}, x) }
+
+func (b *Builder) treeSum(k kernels.TreeSum, x *Value) *Value {
 	rule := func(g Gradient) []*Value { return []*Value{b.Replicate(g.D)} }
-	return b.one(kernels.TreeSum{}, []bool{true}, rule, x)
+	return b.one(k, []bool{true}, rule, x)
 }
 
 // Pixels crops, flips and, where jitter is not nil, jitters 8-bit images.

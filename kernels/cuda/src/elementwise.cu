@@ -103,20 +103,21 @@ KERNEL widen_x8(const bf16* __restrict__ x, float* __restrict__ y, int n) { wide
 
 // The binary tree over shards of x: (V,n), split in the middle. Leaves are taken in turn; a
 // sum that the leaf is the last of is finished with it. open are the sums to the left that
-// wait for their right half: at most one a level.
-__device__ __forceinline__ float tree(const float* x, int n, int shards) {
+// wait for their right half: at most one a level. Node is what becomes of every sum and leaf.
+template <class Node>
+__device__ __forceinline__ float tree(const float* x, int n, int shards, Node node) {
   constexpr int kLevels = 32;
   float open[kLevels], sum = 0;
   int waiting = 0;
   for (int leaf = 0; leaf < shards; leaf++) {
-    sum = x[size_t(leaf) * n];
+    sum = node(x[size_t(leaf) * n]);
     int finished = 0;
     for (int lo = 0, hi = shards; hi - lo > 1;) {
       if (hi == leaf + 1) finished++;
       const int mid = (lo + hi) / 2;
       (leaf < mid ? hi : lo) = mid;
     }
-    for (; finished > 0; finished--) sum = open[--waiting] + sum;
+    for (; finished > 0; finished--) sum = node(open[--waiting] + sum);
     open[waiting++] = sum;
   }
   return sum;
@@ -124,5 +125,11 @@ __device__ __forceinline__ float tree(const float* x, int n, int shards) {
 
 KERNEL tree_sum(const float* __restrict__ x, float* __restrict__ y, int n, int shards) {
   const int i = place();
-  if (i < n) y[i] = tree(x + i, n, shards);
+  if (i < n) y[i] = tree(x + i, n, shards, [](float v) { return v; });
+}
+
+// Every node is rounded to bf16.
+KERNEL tree_sum_half(const float* __restrict__ x, float* __restrict__ y, int n, int shards) {
+  const int i = place();
+  if (i < n) y[i] = tree(x + i, n, shards, [](float v) { return __bfloat162float(__float2bfloat16_rn(v)); });
 }
