@@ -89,7 +89,7 @@ func compare(ranks, size int) (out []result, err error) {
 			}
 		}
 	}()
-	for _, name := range []string{rivalGRPC, rivalTLS, rivalTCP, rivalSlots, rivalGloo} {
+	for _, name := range []string{rivalGRPC, rivalHalf, rivalTLS, rivalTCP, rivalSlots, rivalGloo} {
 		if name == rivalGloo && *python == "" {
 			continue
 		}

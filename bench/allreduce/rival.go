@@ -15,6 +15,7 @@ import (
 // The rivals. All but the slots are processes; slots are goroutines of one.
 const (
 	rivalGRPC  = "gRPC fp32"
+	rivalHalf  = "gRPC bf16"
 	rivalTLS   = "gRPC fp32, TLS 1.3"
 	rivalTCP   = "bare TCP fp32"
 	rivalSlots = "slots of one runner"
@@ -38,7 +39,7 @@ type process struct {
 
 func start(name string, ranks, size int) (*rival, error) {
 	r := &rival{name: name, result: result{rival: name, ranks: ranks, bytes: size}}
-	wire := map[string]string{rivalGRPC: "grpc", rivalTLS: "tls", rivalTCP: "tcp", rivalSlots: "none"}[name]
+	wire := map[string]string{rivalGRPC: "grpc", rivalHalf: "grpc", rivalTLS: "tls", rivalTCP: "tcp", rivalSlots: "none"}[name]
 	var err error
 	if r.folder, err = os.MkdirTemp("", "allreduce"); err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func start(name string, ranks, size int) (*rival, error) {
 		processes = 1
 	}
 	for i := range processes {
-		command := []string{*rank, "-wire", wire, "-rank", fmt.Sprint(i), "-ranks", fmt.Sprint(ranks), "-bytes", fmt.Sprint(size)}
+		command := []string{*rank, "-wire", wire, "-rank", fmt.Sprint(i), "-ranks", fmt.Sprint(ranks), "-bytes", fmt.Sprint(size), fmt.Sprintf("-half=%v", name == rivalHalf)}
 		if name == rivalGloo {
 			command = []string{*python, *gloo, fmt.Sprint(i), fmt.Sprint(ranks), fmt.Sprint(size), filepath.Join(r.folder, "meet")}
 		}

@@ -52,9 +52,10 @@ func ratios(all []result) []string {
 	var out []string
 	for _, c := range []struct{ name, of, to string }{
 		{"grpc fp32 / gloo", rivalGRPC, rivalGloo},
+		{"grpc bf16 / gloo fp32", rivalHalf, rivalGloo},
+		{"one runner / gloo", rivalSlots, rivalGloo},
 		{"grpc fp32 / raw tcp", rivalGRPC, rivalTCP},
 		{"grpc tls fp32 / gloo", rivalTLS, rivalGloo},
-		{"one runner / gloo", rivalSlots, rivalGloo},
 	} {
 		worst := 0.0
 		for _, r := range all {

@@ -67,9 +67,6 @@ func (c *errorCase) run(t *testing.T, base string) string {
 		}
 	}
 	f, err := Parse("spec.yaml", []byte(strings.Join(lines, "\n")), sets...)
-	if err == nil {
-		err = f.CheckVersion()
-	}
 	if err == nil && class != "" {
 		err = f.CheckClass(class, api.HasBF16(class))
 	}

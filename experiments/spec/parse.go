@@ -156,19 +156,6 @@ func decodeSpec(root *node, edits ...*node) (*Spec, error) {
 	return &s, nil
 }
 
-// CheckVersion refuses what the format knows and this version does not carry out, so that
-// nobody waits for a pretraining to hear of it.
-func (f *File) CheckVersion() error {
-	for i := range f.Variants {
-		v := &f.Variants[i]
-		if v.Spec.Gradients == "bf16" {
-			return v.fail("gradients", "this version adds the shards' gradients in fp32 alone").
-				WithHint("use gradients fp32; precision: bf16 works on GPUs")
-		}
-	}
-	return nil
-}
-
 // CheckClass refuses what the numerics class of the chosen device cannot do.
 // bf16 says whether the class has mixed precision.
 func (f *File) CheckClass(class string, bf16 bool) error {

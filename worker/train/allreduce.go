@@ -1,8 +1,11 @@
 package train
 
 import (
+	"strings"
+
 	"g2c/kernels"
 	"g2c/model/g2c"
+	"g2c/model/nn"
 )
 
 // AllReduce is one member's side of the sums over all members of a gang, each of which
@@ -25,18 +28,54 @@ type AllReduce interface {
 // exchange is what a step gives and takes of its programs; nil does neither.
 type exchange struct {
 	sums    AllReduce
-	buckets map[kernels.Exec][][]string // slots by segment
+	buckets map[kernels.Exec][][]bucket // by segment
 }
 
-func newExchange(sums AllReduce, trainings ...kernels.Exec) *exchange {
-	x := &exchange{sums: sums, buckets: map[kernels.Exec][][]string{}}
+// bucket is slots that are exchanged together.
+type bucket struct {
+	number int
+	slots  []string
+}
+
+// newExchange lists the buckets of training programs: one a segment. Where gradients are
+// added in bf16 they are one, and what stays float32 another.
+func newExchange(sums AllReduce, half bool, trainings ...kernels.Exec) *exchange {
+	x := &exchange{sums: sums, buckets: map[kernels.Exec][][]bucket{}}
 	for _, e := range trainings {
-		if e != nil {
-			x.buckets[e] = g2c.Partial(e.Program())
+		if e == nil {
+			continue
+		}
+		for segment, slots := range g2c.Partial(e.Program()) {
+			all := []bucket{{segment, slots}}
+			if half {
+				all = apart(segment, slots)
+			}
+			x.buckets[e] = append(x.buckets[e], all)
 		}
 	}
 	return x
 }
+
+// apart separates gradients from other sums. Buckets of gradients have even numbers.
+func apart(segment int, slots []string) (all []bucket) {
+	of := [2]bucket{{number: 2 * segment}, {number: 2*segment + 1}}
+	for _, slot := range slots {
+		kind := 1
+		if strings.HasPrefix(slot, nn.GradPrefix) {
+			kind = 0
+		}
+		of[kind].slots = append(of[kind].slots, slot)
+	}
+	for _, b := range of {
+		if len(b.slots) > 0 {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// gradients says which buckets of apart are those.
+func gradients(bucket int) bool { return bucket%2 == 0 }
 
 // give hands over what a segment has completed: others may add it up while the next
 // segment runs.
@@ -44,7 +83,12 @@ func (x *exchange) give(e kernels.Exec, segment int, s kernels.State) error {
 	if x == nil {
 		return nil
 	}
-	return x.sums.Give(segment, x.buckets[e][segment], s)
+	for _, b := range x.buckets[e][segment] {
+		if err := x.sums.Give(b.number, b.slots, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // take waits for every bucket of a step. The update may run then, and not before: if
@@ -53,9 +97,11 @@ func (x *exchange) take(e kernels.Exec, s kernels.State) error {
 	if x == nil {
 		return nil
 	}
-	for i, slots := range x.buckets[e] {
-		if err := x.sums.Take(i, slots, s); err != nil {
-			return err
+	for _, of := range x.buckets[e] {
+		for _, b := range of {
+			if err := x.sums.Take(b.number, b.slots, s); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -55,5 +55,12 @@ func TestCUDADevicesGiveTheBitsOfOne(t *testing.T) {
 
 // Two GPUs of two processes that are linked over gRPC end in the bits of one.
 func TestCUDAProcessesGiveTheBitsOfOne(t *testing.T) {
-	checkProcesses(t, gpus, [][]int{{1, 1}}, 4, 1, func(f *api.Finetune) { f.Stains, f.Generators, f.Generator = nil, nil, nil })
+	plain := func(f *api.Finetune) { f.Stains, f.Generators, f.Generator = nil, nil, nil }
+	t.Run("fp32", func(t *testing.T) { checkProcesses(t, gpus, [][]int{{1, 1}}, 4, 1, plain) })
+	t.Run("gradients in bf16", func(t *testing.T) {
+		checkProcesses(t, gpus, [][]int{{1, 1}}, 4, 1, func(f *api.Finetune) {
+			plain(f)
+			f.Gradients = api.BF16
+		})
+	})
 }

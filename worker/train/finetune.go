@@ -40,6 +40,7 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 			Unshared: !f.Classifier.Shared, Classes: 2,
 		},
 		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
+		HalfGradients: f.Gradients == api.BF16,
 	}
 	if f.Generator != nil {
 		c.GeneratorWidth, c.Blocks = f.Generator.Width, f.Generator.Blocks
@@ -139,10 +140,6 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	}
 	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
-	}
-	if f.f.Gradients != api.FP32 {
-		return nil, fault.New(fault.ErrUnavailable, "gradients: %s: this version adds the shards' gradients in fp32 alone", f.f.Gradients).
-			WithHint("set gradients: fp32; precision: bf16 works on GPUs")
 	}
 	var err error
 	if f.whole, err = g2c.New(c); err != nil {

@@ -3,15 +3,16 @@ package train
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"g2c/api"
-	"g2c/checkpoint/filestore"
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/kernels/ref"
 	"g2c/model/cyclegan"
+	"g2c/model/g2c"
 )
 
 // ganTask and jointTask are a task of each stage, with half in mixed precision.
@@ -68,15 +69,42 @@ func TestMixedPrecisionOnCPU(t *testing.T) {
 	}
 }
 
-// Gradients that are added in bf16 are refused, not added in another precision.
-func TestHalfGradientsAreRefused(t *testing.T) {
-	d := device(t)
-	task, set := tuning(d, 0)
-	task.Finetune.Gradients = api.BF16
-	_, err := Finetune(t.Context(), task, set, nil, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{})})
-	if !errors.Is(err, fault.ErrUnavailable) || !strings.Contains(err.Error(), "gradients: bf16") {
-		t.Errorf("gradients in bf16: %v", err)
+// Gradients that are added in bf16 are numbers of it on every device, and end in other
+// weights than in fp32. The loss and batch norm's sums are none.
+func TestHalfGradients(t *testing.T) {
+	hashes := map[string]bool{}
+	for _, gradients := range []string{api.FP32, api.BF16} {
+		devices := cpus(t, 1)
+		task, set := shared(devices[0], 8)
+		task.Finetune.Gradients = gradients
+		r := openShared(t, devices, task.Finetune)
+		got, err := trainPart(t, r, task, set, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes[got[0]] = true
+		for group, want := range map[string]bool{
+			g2c.GroupClassifierGrad: gradients == api.BF16, g2c.GroupGeneratorsGrad: gradients == api.BF16,
+			g2c.GroupStatistics: false, g2c.Loss: false,
+		} {
+			if halves := areHalves(t, r.first().state, group); halves != want {
+				t.Errorf("gradients %s: all of %s are numbers of bf16: %v", gradients, group, halves)
+			}
+		}
 	}
+	if len(hashes) != 2 {
+		t.Error("gradients in bf16 end in the weights of fp32")
+	}
+}
+
+func areHalves(t *testing.T, s kernels.State, slot string) bool {
+	t.Helper()
+	typ, _ := s.Spec().Type(slot)
+	v := make([]float32, typ.Shape.Len())
+	if err := s.GetF32(slot, v); err != nil {
+		t.Fatal(err)
+	}
+	return !slices.ContainsFunc(v, func(x float32) bool { return kernels.ToBF16(x) != x })
 }
 
 // trainOn trains steps on random images and gives the losses of the first and a hash

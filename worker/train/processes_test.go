@@ -108,6 +108,9 @@ func TestProcessesGiveTheBitsOfOne(t *testing.T) {
 			f.Shards = 8
 		})
 	})
+	t.Run("gradients in bf16", func(t *testing.T) {
+		checkProcesses(t, cpus, [][]int{{1, 1, 1}}, 8, 1, func(f *api.Finetune) { f.Gradients = api.BF16 })
+	})
 	t.Run("ref", func(t *testing.T) {
 		checkProcesses(t, refs, [][]int{{2, 1}}, 4, 1, func(f *api.Finetune) {
 			plain(f)

@@ -172,6 +172,10 @@ func (r *replicas) join(share Share) error {
 	}
 	c := share.Exchange
 	c.Gang, c.Self = share.gang(), share.Self
+	half := r.first().Model.Config.HalfGradients
+	if half {
+		c.Half = gradients
+	}
 	if share.Links != nil {
 		var err error
 		if c.Links, err = share.Links(); err != nil {
@@ -180,9 +184,9 @@ func (r *replicas) join(share Share) error {
 	}
 	var err error
 	if r.first().wide() {
-		err = joinBy[float64](r, c)
+		err = joinBy[float64](r, c, half)
 	} else {
-		err = joinBy[float32](r, c)
+		err = joinBy[float32](r, c, half)
 	}
 	if err != nil {
 		return err
@@ -194,7 +198,7 @@ func (r *replicas) join(share Share) error {
 	return nil
 }
 
-func joinBy[T allreduce.Element](r *replicas, c allreduce.Config) error {
+func joinBy[T allreduce.Element](r *replicas, c allreduce.Config, half bool) error {
 	sums, err := allreduce.New[T](c)
 	if err != nil {
 		for _, l := range c.Links {
@@ -206,7 +210,7 @@ func joinBy[T allreduce.Element](r *replicas, c allreduce.Config) error {
 	}
 	r.end = sums.Close
 	for k, one := range r.all {
-		one.exchange = newExchange(sums.Member(k), one.frozen, one.joint)
+		one.exchange = newExchange(sums.Member(k), half, one.frozen, one.joint)
 	}
 	return nil
 }

@@ -223,6 +223,15 @@ func TestDevicesGiveTheBitsOfOne(t *testing.T) {
 		eight := numbers{devices: []int{1, 2, 3, 4, 5, 6, 7, 8}, batch: 8, steps: 1}
 		checkReplicas(t, cpus, eight, func(f *api.Finetune) { f.Stains, f.Generators, f.Generator, f.Shards = nil, nil, nil, 8 })
 	})
+	t.Run("gradients in bf16", func(t *testing.T) {
+		checkReplicas(t, cpus, many, func(f *api.Finetune) { f.Gradients = api.BF16 })
+	})
+	t.Run("one shard, gradients in bf16", func(t *testing.T) {
+		checkReplicas(t, cpus, numbers{devices: []int{1}, batch: 4, steps: 1}, func(f *api.Finetune) { f.Gradients, f.Shards = api.BF16, 1 })
+	})
+	t.Run("ref, gradients in bf16", func(t *testing.T) {
+		checkReplicas(t, refs, few, func(f *api.Finetune) { f.Classifier.Stem, f.Gradients = api.StemConv7, api.BF16 })
+	})
 	t.Run("ref", func(t *testing.T) {
 		checkReplicas(t, refs, few, func(f *api.Finetune) { f.Classifier.Stem = api.StemConv7 })
 	})

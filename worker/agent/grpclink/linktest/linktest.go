@@ -52,11 +52,11 @@ func Serve(t *testing.T, s *grpclink.Server) *grpc.ClientConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := grpc.NewServer()
+	g := grpc.NewServer(grpclink.ServerOptions()...)
 	s.Register(g)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(l) }()
-	cc, err := grpc.NewClient("passthrough:///"+l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	cc, err := grpc.NewClient("passthrough:///"+l.Addr().String(), append(grpclink.DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

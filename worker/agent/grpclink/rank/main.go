@@ -27,6 +27,7 @@ var (
 	self  = flag.Int("rank", 0, "which process this is")
 	ranks = flag.Int("ranks", 2, "how many there are")
 	bytes = flag.Int("bytes", 4<<20, "what is exchanged in a round, in fp32")
+	half  = flag.Bool("half", false, "round every node of the sums to bf16")
 
 	costs = flag.String("simulate", "", "simulate a round instead, of processes with these costs, as JSON, and print its seconds")
 )
@@ -58,7 +59,7 @@ func run() (err error) {
 	if err != nil {
 		return err
 	}
-	c := allreduce.Config{Gang: shares, Self: *self}
+	c := allreduce.Config{Gang: shares, Self: *self, Half: func(int) bool { return *half }}
 	in := bufio.NewReader(os.Stdin)
 	if processes > 1 {
 		t, err := listen(*wire)
