@@ -1,0 +1,167 @@
+package sim
+
+import (
+	"time"
+
+	"g2c/coordinator/command"
+)
+
+// fault is a way for things to go wrong.
+type fault struct {
+	name   string
+	weight int // how often it happens, beside the others
+	befall func(w *world, n *node)
+}
+
+// nFaults is how many there are.
+const nFaults = 13
+
+// faults are all that may befall a worker, or the cluster whatever the worker is. What
+// lasts is ended by heal at the latest.
+var faults = [nFaults]fault{
+	{"a process that dies", 3, func(_ *world, n *node) { n.process.exit() }},
+	{"a host that goes down", 1, hostDown},
+	{"a network that parts", 3, func(w *world, n *node) { w.cut(n, up, down) }},
+	{"a worker that is not heard", 1, func(w *world, n *node) { w.cut(n, up) }},
+	{"a worker that hears nothing", 1, func(w *world, n *node) { w.cut(n, down) }},
+	{"a connection that breaks", 2, breakLink},
+	{"a slow network", 1, slowNetwork},
+	{"a process that is stopped", 2, stopProcess},
+	{"a process that is replaced", 1, replaceProcess},
+	{"a slow host", 2, slowHost},
+	{"a worker taken out of service", 3, outOfService},
+	{"a process that is asked to end", 2, func(_ *world, n *node) { n.process.handle(n.process.drain) }},
+	{"a leader that changes", 1, func(w *world, _ *node) { w.depose() }},
+}
+
+// faults has things go wrong until the world heals. Leaders change and clocks jump
+// every few minutes, however many workers there are.
+func (w *world) faults() {
+	w.faulty = true
+	total := 0
+	for _, f := range faults {
+		total += f.weight
+	}
+	w.every(w.cfg.calm/time.Duration(w.cfg.workers), func() {
+		n, at := w.nodes[w.rand.IntN(len(w.nodes))], w.rand.IntN(total)
+		for i, f := range faults {
+			if at -= f.weight; at < 0 {
+				if n.process != nil && n.process.alive {
+					w.stats.faults[i]++
+					f.befall(w, n)
+				}
+				return
+			}
+		}
+	})
+	w.every(4*time.Minute, w.depose)
+	w.every(5*time.Minute, func() { w.leader.offset += w.between(-10*time.Minute, 10*time.Minute) })
+}
+
+// every does something at random times, so far apart on average, while faults last.
+func (w *world) every(d time.Duration, do func()) {
+	w.after(w.between(time.Millisecond, 2*d), func() {
+		if w.faulty {
+			do()
+			w.every(d, do)
+		}
+	})
+}
+
+// hostDown ends all processes of a host, which boots anew.
+func hostDown(w *world, n *node) {
+	n.host.boots++
+	for _, o := range w.nodes {
+		if o.host == n.host && o.process != nil {
+			o.process.exit()
+		}
+	}
+}
+
+// cut has nothing pass, in some directions, for a while.
+func (w *world) cut(n *node, ways ...direction) {
+	for _, d := range ways {
+		n.cut[d] = true
+	}
+	w.after(w.between(2*time.Second, 2*time.Minute), func() { n.cut = [2]bool{} })
+}
+
+func breakLink(_ *world, n *node) {
+	if s := n.process.link; s != nil {
+		s.lose()
+	}
+}
+
+func slowNetwork(w *world, n *node) {
+	n.lag = w.between(100*time.Millisecond, 15*time.Second)
+	w.after(w.between(10*time.Second, 3*time.Minute), func() { n.lag = 0 })
+}
+
+// stopProcess is SIGSTOP, or a host that sleeps, and later SIGCONT.
+func stopProcess(w *world, n *node) {
+	p := n.process
+	p.stop()
+	w.after(w.between(time.Second, 2*time.Minute), p.goOn)
+}
+
+// replaceProcess has somebody take a process for dead that is cut off, and start
+// another of its name on another host.
+func replaceProcess(w *world, n *node) {
+	p := n.process
+	p.stop()
+	w.after(w.between(time.Second, time.Minute), p.goOn)
+	w.boot(n)
+}
+
+func slowHost(w *world, n *node) {
+	n.setSlow(int64(2 + w.rand.IntN(4)))
+	w.after(w.between(time.Minute, 10*time.Minute), func() { n.setSlow(1) })
+}
+
+// setSlow changes how fast a worker's tasks work.
+func (n *node) setSlow(slow int64) {
+	for _, p := range n.processes {
+		for _, r := range p.runs {
+			r.settle()
+		}
+	}
+	n.slow = slow
+	for _, p := range n.processes {
+		for _, r := range p.runs {
+			if r.trains() {
+				p.after(r.remaining(), r.finish)
+			}
+		}
+	}
+}
+
+// outOfService is somebody who takes a worker out of service for a while.
+func outOfService(w *world, n *node) {
+	mode := []command.Mode{command.Cordoned, command.Draining, command.Maintenance}[w.rand.IntN(3)]
+	w.setMode(n, command.SetMode{Worker: n.id, Mode: mode, From: w.clock(), Until: w.clock() + 300_000})
+	if mode != command.Maintenance {
+		w.after(w.between(time.Minute, 10*time.Minute), func() { w.reopen(n) })
+	}
+}
+
+func (w *world) reopen(n *node) { w.setMode(n, command.SetMode{Worker: n.id, Mode: command.Ready}) }
+
+func (w *world) setMode(n *node, c command.SetMode) {
+	if w.state.Worker(n.id) != nil {
+		w.ask(c, whatever)
+	}
+}
+
+// heal ends all faults: what is still to do must now come to its end.
+func (w *world) heal() {
+	w.faulty = false
+	for _, n := range w.nodes {
+		n.wire = wire{}
+		n.setSlow(1)
+		for _, p := range append([]*process{}, n.processes...) {
+			p.goOn()
+		}
+		w.revive(n)
+		w.reopen(n)
+	}
+}

@@ -1,0 +1,110 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"g2c/coordinator/scheduler"
+)
+
+var (
+	seed  = flag.Uint64("seed", 0, "of the one world to play; 0 for a few fixed ones")
+	seeds = flag.Int("seeds", 40, "how many worlds to play, from seed 1 on")
+)
+
+// mustPlay plays a world in which nothing may break.
+func mustPlay(t *testing.T, cfg config) stats {
+	t.Helper()
+	s, err := play(cfg)
+	if err != nil {
+		t.Fatalf("%v\nplay it again with -run %s -seed %d", err, strings.Split(t.Name(), "/")[0], cfg.seed)
+	}
+	t.Logf("seed %d: %v", cfg.seed, s)
+	return s
+}
+
+// worldOf is one world of many: with reports of what is left in every other, with
+// gangs that may span several workers in every fourth, hasty in another fourth, and
+// raised late in every eighth.
+func worldOf(seed uint64) config {
+	cfg := config{
+		seed: seed, workers: 16, experiments: 100, duration: time.Hour, calm: 20 * time.Minute, replica: true, hints: seed%2 == 0,
+		policy: scheduler.DefaultPolicy(), longest: 10 * time.Minute,
+	}
+	switch {
+	case seed <= 2: // large rather than many
+		cfg.workers, cfg.experiments = 40, 400
+	case seed%4 == 3:
+		cfg.policy.Span = true
+	case seed%4 == 1:
+		cfg.policy, cfg.longest, cfg.calm = hasty(), 90*time.Second, 5*time.Minute
+		cfg.duration, cfg.experiments = 40*time.Minute, 250
+	}
+	if seed%8 == 4 {
+		cfg.raise = cfg.duration / 2
+	}
+	return cfg
+}
+
+// hasty is a policy that leaves nothing as it is for long: many changes, and gangs on
+// several workers.
+func hasty() scheduler.Policy {
+	p := scheduler.DefaultPolicy()
+	p.PatienceMS, p.PreemptAfterMS, p.GraceMS, p.GrowAfterMS = 60_000, 20_000, 30_000, 20_000
+	p.DwellMS, p.Span = 20_000, true
+	return p
+}
+
+// Worlds with faults keep every promise, and a seed makes the same world again.
+func TestWorlds(t *testing.T) {
+	first, last := uint64(1), uint64(*seeds)
+	if *seed != 0 {
+		first, last = *seed, *seed
+	}
+	var mu sync.Mutex
+	var befell [nFaults]int
+	t.Cleanup(func() {
+		for i, n := range befell {
+			if n == 0 && *seed == 0 {
+				t.Errorf("too tame: in no world there was %s", faults[i].name)
+			}
+		}
+	})
+	for n := first; n <= last; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			cfg := worldOf(n)
+			s := mustPlay(t, cfg)
+			if s.lost == 0 || s.preempted == 0 || s.leaders < 5 || s.done < 100 {
+				t.Errorf("too tame a world: %v", s)
+			}
+			mu.Lock()
+			for i, n := range s.faults {
+				befell[i] += n
+			}
+			mu.Unlock()
+			if n%8 > 0 && n != 1 {
+				return
+			}
+			if again := mustPlay(t, cfg); again != s {
+				t.Errorf("a second run differs: %v", again)
+			}
+		})
+	}
+}
+
+// A world of thousands of workers.
+func TestLargeWorld(t *testing.T) {
+	cfg := config{
+		seed: max(*seed, 1), workers: 2000, experiments: 1500, duration: 20 * time.Minute, calm: 30 * time.Minute,
+		policy: scheduler.DefaultPolicy(), longest: 10 * time.Minute,
+	}
+	if testing.Short() {
+		cfg.workers, cfg.experiments = 1000, 300
+	}
+	mustPlay(t, cfg)
+}
