@@ -141,8 +141,8 @@ chaos: ## kill a cluster's leader a hundred times, lose a disk, part its network
 	$(GO) test ./test/cluster -count=1 -run Survives -kills $(or $(KILLS),100) -timeout 20m -v
 
 .PHONY: sim
-sim: ## play 200 worlds (SEEDS) in which workers, leaders and clocks fail, against what the scheduler promises
-	$(GO) test ./coordinator/sim -count=1 -run Worlds -seeds $(or $(SEEDS),200) -timeout 60m
+sim: ## play 200 worlds (SEEDS) in which workers, leaders and clocks fail, against what scheduler and workers promise
+	$(GO) test ./test/sim -count=1 -run Worlds -seeds $(or $(SEEDS),200) -timeout 60m
 
 .PHONY: parity
 parity: $(BIN) $(TORCH_PY) ## hold training steps to PyTorch's, tensor by tensor; PEER names the PyTorch networks

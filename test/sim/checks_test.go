@@ -25,6 +25,9 @@ func (w *world) checkStart(p *process, a agent.Assignment) {
 	if p.lost && !p.waking() {
 		w.fail("%s is called lost and starts generation %d of %s", p.node.id, a.Generation, a.Task.Short())
 	}
+	if p.leaving {
+		w.fail("%s was asked to end and starts generation %d of %s", p.node.id, a.Generation, a.Task.Short())
+	}
 	used := a.Slots
 	for _, r := range p.runs {
 		used += r.Slots
@@ -120,6 +123,14 @@ func (w *world) checkStuck(p *process, a *agent.Assignment) {
 	r := p.running(a.Task)
 	if r == nil || !r.deaf && p.idle == r.idle {
 		w.fail("%s ends its process for generation %d of %s, which would have stopped in time", p.node.id, a.Generation, a.Task.Short())
+	}
+}
+
+// checkRefused holds a process that no leader will have to its reason: another of its
+// name has joined since.
+func (w *world) checkRefused(p *process) {
+	if !p.named || p.incarnation >= p.node.joined {
+		w.fail("%s is refused as incarnation %d, and %d is the latest", p.node.id, p.incarnation, p.node.joined)
 	}
 }
 

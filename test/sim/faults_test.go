@@ -14,9 +14,9 @@ type fault struct {
 }
 
 // nFaults is how many there are.
-const nFaults = 13
+const nFaults = 12
 
-// faults are all that may befall a worker, or the cluster whatever the worker is. What
+// faults are all that may befall a worker. What
 // lasts is ended by heal at the latest.
 var faults = [nFaults]fault{
 	{"a process that dies", 3, func(_ *world, n *node) { n.process.exit() }},
@@ -31,7 +31,6 @@ var faults = [nFaults]fault{
 	{"a slow host", 2, slowHost},
 	{"a worker taken out of service", 3, outOfService},
 	{"a process that is asked to end", 2, func(_ *world, n *node) { n.process.handle(n.process.drain) }},
-	{"a leader that changes", 1, func(w *world, _ *node) { w.depose() }},
 }
 
 // faults has things go wrong until the world heals. Leaders change and clocks jump

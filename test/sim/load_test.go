@@ -11,16 +11,23 @@ import (
 	"g2c/coordinator/state"
 )
 
-// projects share the cluster: by weight, one of them with a quota.
+// projects share the cluster: by weight, one of them with a quota of a third.
 var projects = []command.SetProject{
 	{Project: "alpha", Weight: 1},
 	{Project: "beta", Weight: 3},
-	{Project: "gamma", Weight: 2, Quota: 64},
+	{Project: "gamma", Weight: 2, Quota: 3},
 }
 
 // load has people submit experiments, and cancel a few.
 func (w *world) load() {
+	slots := 0
+	for _, n := range w.nodes {
+		slots += n.slots
+	}
 	for _, p := range projects {
+		if p.Quota > 0 {
+			p.Quota = slots / p.Quota
+		}
 		w.apply(command.Entry{Command: p})
 	}
 	for range w.cfg.experiments {

@@ -27,6 +27,7 @@ type node struct {
 	slow      int64      // how many times as long as usual everything takes
 	process   *process   // the newest, which may have ended
 	shown     uint64     // the last incarnation that a process has named itself
+	joined    uint64     // the highest that has joined
 	processes []*process // that have not ended: more than one if somebody took the first for dead
 }
 
@@ -54,6 +55,7 @@ func (w *world) boot(n *node) {
 
 // taken notes that a process of a worker has joined, in place of any other.
 func (n *node) taken(incarnation uint64) {
+	n.joined = max(n.joined, incarnation)
 	for _, p := range n.processes {
 		if p.incarnation != incarnation {
 			p.disown()
@@ -315,6 +317,7 @@ func (p *process) hungUp(s *session) {
 func (p *process) refused() {
 	p.handle(func() {
 		p.w.stats.replaced++
+		p.w.checkRefused(p)
 		p.exit()
 	})
 }

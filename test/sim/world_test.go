@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"g2c/coordinator/command"
@@ -80,8 +81,13 @@ func newWorld(cfg config) *world {
 }
 
 // play plays a world to its end and says what came of it, or which invariant broke.
-func play(cfg config) (stats, error) {
+func play(cfg config) (s stats, err error) {
 	w := newWorld(cfg)
+	defer func() {
+		if broken := recover(); broken != nil {
+			err = fmt.Errorf("seed %d, at %v: panic: %v\n%s", cfg.seed, w.now, broken, debug.Stack())
+		}
+	}()
 	w.after(cfg.raise, w.raise)
 	w.load()
 	if cfg.calm > 0 {
@@ -160,4 +166,30 @@ func (s stats) String() string {
 		"%d leaders, %d sessions, %d workers lost, %d processes quit, %d replaced; wronged for %v; %v, digest %.8x",
 		s.entries, s.refused, s.placed, s.done, s.failed, s.cancelled, s.preempted, s.evicted, s.resized,
 		s.leaders, s.sessions, s.lost, s.quit, s.replaced, s.wronged.Round(time.Second), s.end.Round(time.Second), s.digest)
+}
+
+// add counts what happened in another world, too.
+func (s *stats) add(o stats) {
+	s.quit, s.replaced, s.evicted, s.failed = s.quit+o.quit, s.replaced+o.replaced, s.evicted+o.evicted, s.failed+o.failed
+	for i, n := range o.faults {
+		s.faults[i] += n
+	}
+}
+
+// tame says what never happened that worlds are there for; nothing if all did.
+func (s *stats) tame() string {
+	for i, n := range s.faults {
+		if n == 0 {
+			return faults[i].name
+		}
+	}
+	for what, n := range map[string]int{
+		"a process that ends for a task which does not stop": s.quit, "a process that another has replaced": s.replaced,
+		"a task that does not save in time": s.evicted, "a task that fails for good": s.failed,
+	} {
+		if n == 0 {
+			return what
+		}
+	}
+	return ""
 }
