@@ -63,6 +63,41 @@ func (w *world) checkGiven(parts []command.Part) {
 	}
 }
 
+// checkObeyed holds a process that has heard all answers to what its record says: what
+// is not wanted any more, or is to save its state or hand over, was told to end.
+func (w *world) checkObeyed(p *process) {
+	if p.link == nil || !p.knows || p.core.Cut() || len(p.core.Reports(0)) > 0 {
+		return
+	}
+	for _, r := range p.runs {
+		goesOn := slices.ContainsFunc(p.record, func(a agent.Assignment) bool {
+			return a.Task == r.Task && a.Generation == r.Generation && !a.Terminating && !a.Preempting
+		})
+		if !goesOn && r.told == 0 {
+			w.fail("%s goes on with generation %d of %s, and was told that it is not to", p.node.id, r.Generation, r.Task.Short())
+		}
+	}
+}
+
+// checkTold holds what is told to a run that is to go on in its next generation: it
+// saves its state first, or the work would be lost.
+func (w *world) checkTold(r *run, o agent.Order) {
+	p := r.process
+	goesOn := slices.ContainsFunc(p.record, func(a agent.Assignment) bool {
+		return a.Task == r.Task && a.Generation > r.Generation && !a.Terminating
+	})
+	if goesOn && o.Kind == agent.Stop && r.told == 0 && !p.core.Cut() {
+		w.fail("%s stops generation %d of %s at once, which is to hand over", p.node.id, r.Generation, r.Task.Short())
+	}
+}
+
+// checkGone holds a process that deregisters to having told all.
+func (w *world) checkGone(p *process) {
+	if len(p.runs) > 0 || len(p.core.Reports(0)) > 0 {
+		w.fail("%s deregisters with %d tasks and %d reports", p.node.id, len(p.runs), len(p.core.Reports(0)))
+	}
+}
+
 // checkLost holds whoever is called lost to have stopped. A process that is stopped
 // itself runs nothing, and has some time to find out when it goes on.
 func (w *world) checkLost(n *node, incarnation uint64) {

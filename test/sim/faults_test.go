@@ -91,9 +91,14 @@ func breakLink(_ *world, n *node) {
 	}
 }
 
+// slowNetwork lets everything arrive late, and often nothing in the end.
 func slowNetwork(w *world, n *node) {
 	n.lag = w.between(100*time.Millisecond, 15*time.Second)
-	w.after(w.between(10*time.Second, 3*time.Minute), func() { n.lag = 0 })
+	w.after(w.between(10*time.Second, 3*time.Minute), func() {
+		if n.lag = 0; w.mishap(2) {
+			w.cut(n, up, down)
+		}
+	})
 }
 
 // stopProcess is SIGSTOP, or a host that sleeps, and later SIGCONT.

@@ -33,10 +33,13 @@ type proposal struct {
 	then  func(state.Result) // hears what became of it, if its leader still leads
 }
 
-// elect makes a leader that knows nothing but the state, from a snapshot on disk. It
-// has heard of nobody yet, so every lease begins anew.
+// elect makes a leader that knows nothing but the state: it has followed the log, or
+// has just read its snapshot from disk. It has heard of nobody yet, so every lease
+// begins anew.
 func (w *world) elect() {
-	w.restore()
+	if w.chance(3) {
+		w.restore()
+	}
 	w.stats.leaders++
 	l := &leader{
 		w: w, leads: true, offset: w.between(-3*time.Second, 3*time.Second), began: w.now,

@@ -42,6 +42,10 @@ type run struct {
 // startTime is how long a run takes before it does work.
 const startTime = 3 * time.Second
 
+// stopTime is how long a run may take to stop that does as it is told: less than what
+// is left of a lease when the worker knows that it ends.
+const stopTime = lease * 3 / 8
+
 // placement is a generation of a task.
 type placement struct {
 	task       api.Key
@@ -160,16 +164,20 @@ func (p *process) tell(o agent.Order) {
 		w.fail("%s tells generation %d of %s to end, which does not run", p.node.id, o.Generation, o.Task.Short())
 		return
 	}
+	w.checkTold(r, o)
 	r.told, r.idle = w.now, p.stoppedFor()
 	end := func() {
-		if !r.over && !r.deaf {
-			r.save()
-			r.end(agent.Outcome{Kind: agent.Interrupted})
+		if r.over || r.deaf {
+			return
 		}
+		if o.Kind == agent.Save {
+			r.save()
+		}
+		r.end(agent.Outcome{Kind: agent.Interrupted})
 	}
 	switch {
 	case o.Kind == agent.Stop:
-		p.after(w.between(10*time.Millisecond, 10*time.Second), end)
+		p.after(w.between(10*time.Millisecond, stopTime), end)
 	case w.mishap(20):
 	default:
 		p.after(w.between(500*time.Millisecond, 8*time.Second), end)

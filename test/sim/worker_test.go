@@ -90,6 +90,8 @@ type process struct {
 	lost     bool // it was called lost, and has had no welcome since
 	disowned bool // the same, or another has taken its name
 
+	record  []agent.Assignment // the last that it was told
+	knows   bool               // that is of this session
 	runs    []*run
 	started map[placement]bool
 	said    []agent.Report // that a leader has heard, in order
@@ -163,6 +165,7 @@ func (p *process) loop() {
 	}
 	p.pump()
 	p.arm()
+	p.w.checkObeyed(p)
 }
 
 // pump carries out what the core wants.
@@ -189,6 +192,7 @@ func (p *process) pump() {
 	}
 	if p.core.Gone() && !s.leaving {
 		s.leaving = true
+		p.w.checkGone(p)
 		s.send(up, func() { s.leader.deregister(s) })
 	}
 }
@@ -237,7 +241,7 @@ func (p *process) welcome(s *session, incarnation uint64) {
 		return
 	}
 	p.opening, p.link, p.lost, p.disowned = nil, s, false, false
-	p.incarnation, p.named = incarnation, true
+	p.incarnation, p.named, p.knows = incarnation, true, false
 	p.core.Welcome(s.begun, lease, heartbeat)
 	if p.w.cfg.sabotage == noRepeats {
 		for _, r := range p.core.Reports(0) {
@@ -281,6 +285,7 @@ func (p *process) watch(s *session, answered *bool) {
 // assigned hears what the worker is to run.
 func (p *process) assigned(s *session, r agent.Record) {
 	if p.link == s {
+		p.record, p.knows = slices.Clone(r.Assignments), true // the core keeps the other
 		p.core.Told(r)
 	}
 }
