@@ -124,6 +124,9 @@ func (w *world) checkAwake(p *process) {
 // checkSent holds a report to what is so when it is sent: an end was reported of what
 // has ended with all before it, a start of what has nothing before it.
 func (w *world) checkSent(p *process, r agent.Report) {
+	if r.Reason == killed {
+		w.fail("%s says that generation %d of %s has failed, which was told to stop", p.node.id, r.Generation, r.Task.Short())
+	}
 	left := r.Generation
 	if r.Kind == agent.Started {
 		left--

@@ -46,6 +46,9 @@ const startTime = 3 * time.Second
 // is left of a lease when the worker knows that it ends.
 const stopTime = lease * 3 / 8
 
+// killed is the error of a run that does not stop without one.
+const killed = "killed"
+
 // placement is a generation of a task.
 type placement struct {
 	task       api.Key
@@ -94,9 +97,9 @@ func (r *run) pace(d time.Duration) time.Duration {
 	return d / time.Duration(r.process.node.slow) * time.Duration(r.gangSlots())
 }
 
-// settle counts what it has done until now.
+// settle counts what it has done until now: nothing while its process is stopped.
 func (r *run) settle() {
-	if now := r.process.w.now; now > r.since {
+	if now := r.process.w.now; now > r.since && !r.process.stopped {
 		r.did += r.pace(now - r.since)
 		r.since = now
 	}
@@ -170,8 +173,12 @@ func (p *process) tell(o agent.Order) {
 		if r.over || r.deaf {
 			return
 		}
-		if o.Kind == agent.Save {
+		switch {
+		case o.Kind == agent.Save:
 			r.save()
+		case w.mishap(10):
+			r.end(agent.Outcome{Kind: agent.Failed, Reason: killed})
+			return
 		}
 		r.end(agent.Outcome{Kind: agent.Interrupted})
 	}

@@ -75,9 +75,9 @@ type process struct {
 	began       time.Duration // by the right clock
 	drift       int64         // of its clock, in thousandths
 
-	link    *session // nil between sessions
-	opening *session // that has no welcome yet
-	wait    time.Duration
+	link    *session      // nil between sessions
+	opening *session      // that has no welcome yet
+	wait    time.Duration // before the last attempt at one
 	alarm   time.Duration // when the core is asked what time alone asks for
 	leaving bool
 
@@ -379,10 +379,10 @@ func (w *world) revive(n *node) {
 // stop has the process do nothing until it goes on.
 func (p *process) stop() {
 	if p.alive && !p.stopped {
-		p.stopped, p.since = true, p.w.now
 		for _, r := range p.runs {
 			r.settle()
 		}
+		p.stopped, p.since = true, p.w.now
 	}
 }
 
@@ -394,7 +394,7 @@ func (p *process) goOn() {
 	p.idle = p.stoppedFor()
 	p.stopped, p.resumed = false, p.w.now
 	for _, r := range p.runs {
-		r.since = p.w.now
+		r.since += p.w.now - p.since
 	}
 	inbox := p.inbox
 	p.inbox = nil
