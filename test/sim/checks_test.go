@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
@@ -174,11 +173,16 @@ func (w *world) checkRefused(p *process) {
 
 // checkQuotas holds quotas after every entry, from the level on at which a task is
 // charged for whom it runs. Before, another experiment's end may charge one that has
-// no room: there a quota holds after each placement.
+// no room: there a quota holds after each placement, and what a project has above it
+// when the cluster is raised can only become less.
 func (w *world) checkQuotas() {
-	if w.state.Level() >= api.LevelWishes {
-		for _, p := range projects {
+	for _, p := range projects {
+		used, above := w.state.Usage(p.Project), w.above[p.Project]
+		if w.raised && used > above {
 			w.checkQuota(p.Project)
+		}
+		if !w.raised || used < above {
+			w.above[p.Project] = used
 		}
 	}
 }

@@ -43,6 +43,7 @@ type world struct {
 	cfg    config
 	rand   *rand.Rand
 	faulty bool
+	raised bool // to this release's level
 
 	leader *leader // the last, which may lead no more
 	nodes  []*node
@@ -53,6 +54,7 @@ type world struct {
 	waiting               int // requests that are not answered yet
 	wants                 map[want]uint64
 	wronged               map[uint64]wronged
+	above                 map[string]int // the least that projects have used since the cluster was raised
 	stats                 stats
 	err                   error
 }
@@ -60,7 +62,7 @@ type world struct {
 func newWorld(cfg config) *world {
 	w := &world{
 		cfg: cfg, rand: rand.New(rand.NewPCG(cfg.seed, 0)), journal: newJournal(cfg.replica), byID: map[string]*node{},
-		store: store{}, leader: &leader{},
+		store: store{}, leader: &leader{}, above: map[string]int{},
 	}
 	w.elect()
 	hosts := map[string]*host{}
@@ -105,6 +107,7 @@ func play(cfg config) (s stats, err error) {
 // who comes first: below it, a task is not placed for somebody.
 func (w *world) raise() {
 	w.apply(command.Entry{Command: command.Raise{Level: command.Level}})
+	w.raised = true
 	w.watchFair()
 }
 
