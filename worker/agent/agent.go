@@ -124,6 +124,9 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 		}
 		select {
 		case do := <-a.calls:
+			if stuck := a.core.Tick(a.cfg.Elapsed()); stuck != nil { // what was said before a process slept is not obeyed as if it had not
+				continue
+			}
 			do()
 		case <-a.wake:
 			a.begun()

@@ -42,7 +42,7 @@ func (c *Core) Cut() bool { return c.lease.cut }
 
 // Silent says whether a session is not worth keeping, for nobody answers in it.
 func (c *Core) Silent() bool {
-	return c.lease.cut || c.now >= c.lease.heard+part(c.lease.length, seekAt)
+	return c.lease.cut || c.now >= c.lease.heard+c.lease.seek
 }
 
 // Heard takes the leader's answer to what was sent at a time.
