@@ -39,7 +39,8 @@ type Info struct {
 	// Modified is when the object was last put, by the store's clock. It
 	// serves garbage collection and never enters a result.
 	Modified time.Time
-	// Version differs after every put.
+	// Version differs after every put, as finely as the store tells times: a bucket may
+	// give two puts of equal bytes within a second one version. A Creator may not.
 	Version string
 }
 
@@ -89,6 +90,12 @@ type Creator interface {
 	Store
 	// Create is PutIfAbsent; made is the object of a writer that won.
 	Create(ctx context.Context, key string, body Body) (won bool, made Info, err error)
+}
+
+// Sweeper is a Store in which writers that were killed leave things that are no objects.
+type Sweeper interface {
+	// Sweep removes those that were begun so long before now, and counts them.
+	Sweep(ctx context.Context, age time.Duration, now time.Time) (n int, err error)
 }
 
 // WholeStore is the name of the lock that programs of releases before the names
