@@ -46,18 +46,18 @@ func (r *Repo) readManifests(ctx context.Context, s *survey, task string, now ti
 	if err != nil {
 		return err
 	}
-	for _, info := range infos {
-		m, damage, err := r.readManifest(ctx, info.Key)
-		if err != nil {
-			return err
-		}
-		if damage != nil {
-			if !damage.Missing { // deleted since it was listed
-				s.unreadable = append(s.unreadable, *damage)
+	read, err := r.readMany(ctx, infos)
+	if err != nil {
+		return err
+	}
+	for i, m := range read {
+		if m.damage != nil {
+			if !m.damage.Missing { // deleted since it was listed
+				s.unreadable = append(s.unreadable, *m.damage)
 			}
 			continue
 		}
-		s.candidates = append(s.candidates, Candidate{Manifest: m, Age: now.Sub(info.Modified)})
+		s.candidates = append(s.candidates, Candidate{Manifest: m.manifest, Age: now.Sub(infos[i].Modified)})
 	}
 	return nil
 }
@@ -153,8 +153,9 @@ func (r *Repo) dropRecords(ctx context.Context, plan *Plan, verdicts []Verdict, 
 	return nil
 }
 
-// GC plans a collection, shows the plan and carries it out, while nobody saves. Without
-// show's consent nothing is deleted.
+// GC plans a collection, shows the plan and carries it out, while nobody saves; in a store
+// without locks others may, and what they name meanwhile stays. Without show's consent
+// nothing is deleted.
 func (r *Repo) GC(ctx context.Context, p Policy, now time.Time, j Judge, show func(Plan) error) error {
 	return r.whileDeleting(ctx, func() error {
 		plan, err := r.PlanGC(ctx, p, now, j)
@@ -164,7 +165,10 @@ func (r *Repo) GC(ctx context.Context, p Policy, now time.Time, j Judge, show fu
 		if err != nil {
 			return err
 		}
-		return r.execute(ctx, plan)
+		if err := r.execute(ctx, plan); err != nil || r.hasLocks() {
+			return err
+		}
+		return r.clearNotices(ctx, now)
 	})
 }
 
@@ -201,7 +205,7 @@ func (r *Repo) planPrune(ctx context.Context, task string, p Policy, score func(
 	verdicts := Retain(own.candidates, p)
 	doomed, alone := r.doomed(verdicts, task, own.objects)
 	s := own
-	if len(doomed) > 0 && !alone {
+	if len(doomed) > 0 && !alone && r.hasLocks() { // else who carries it out looks at the others'
 		var none time.Time // ages do not matter where nothing is spared
 		if s, err = r.survey(ctx, none); err != nil {
 			return Plan{}, err
@@ -296,6 +300,9 @@ func (r *Repo) Execute(ctx context.Context, plan Plan) error {
 }
 
 func (r *Repo) execute(ctx context.Context, plan Plan) error {
+	if !r.hasLocks() {
+		return r.executeNoticed(ctx, plan)
+	}
 	for _, a := range plan.Actions {
 		if !a.Delete {
 			continue

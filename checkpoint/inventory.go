@@ -35,11 +35,12 @@ func (r *Repo) Tasks(ctx context.Context) ([]Task, []Damage, error) {
 		tasks   []Task
 		damages []Damage
 	)
-	for _, info := range infos { // sorted: the manifests of a task are together
-		m, damage, err := r.readManifest(ctx, info.Key)
-		if err != nil {
-			return nil, damages, fmt.Errorf("list tasks: %w", err)
-		}
+	read, err := r.readMany(ctx, infos)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list tasks: %w", err)
+	}
+	for i, info := range infos { // sorted: the manifests of a task are together
+		m, damage := read[i].manifest, read[i].damage
 		key, _, _ := parseManifestKey(info.Key)
 		if len(tasks) == 0 || tasks[len(tasks)-1].Key != key {
 			tasks = append(tasks, Task{Key: key})

@@ -7,8 +7,8 @@ import (
 	"g2c/checkpoint/store"
 )
 
-// The locks of a store (FORMAT.md). A store without locks is one that a single process
-// uses.
+// The locks of a store (FORMAT.md). In a store without locks, a bucket, several may train
+// one task: they make equal bytes. Who deletes there leaves a notice (deleting.go).
 const (
 	// savingLock is shared by those who save, and held alone by those who delete.
 	savingLock = "saving"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,12 +18,12 @@ import (
 // watched is a store that counts the manifests of others that are read.
 type watched struct {
 	*filestore.Store
-	others int
+	others atomic.Int32
 }
 
 func (w *watched) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if strings.HasPrefix(key, "manifests/") && !strings.HasPrefix(key, "manifests/"+task) {
-		w.others++
+		w.others.Add(1)
 	}
 	return w.Store.Get(ctx, key)
 }
@@ -76,18 +77,18 @@ func TestASaveReadsItsOwnTask(t *testing.T) {
 	for _, other := range []string{"b", "c", "d"} {
 		trainOn(t, repo, taskKey(other), 1, 2, 2)
 	}
-	store.others = 0
+	store.others.Store(0)
 	trainOn(t, repo, task, 1, 6, 2)
-	if store.others > 0 {
-		t.Errorf("%d manifests of other tasks were read", store.others)
+	if n := store.others.Load(); n > 0 {
+		t.Errorf("%d manifests of other tasks were read", n)
 	}
 	whole(t, repo, 3*2+2)
 	again, store := watch(t, dir)
 	trainOn(t, again, task, 7, 8, 2) // what 5 and 6 left is another process's
-	asked := store.others
+	asked := store.others.Load()
 	trainOn(t, again, task, 9, 12, 2)
-	if asked == 0 || store.others != asked {
-		t.Errorf("%d manifests of other tasks were read, then %d more", asked, store.others-asked)
+	if asked == 0 || store.others.Load() != asked {
+		t.Errorf("%d manifests of other tasks were read, then %d more", asked, store.others.Load()-asked)
 	}
 	whole(t, again, 3*2+2)
 }
@@ -110,8 +111,8 @@ func TestUnchangedWeightsStayOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := countObjects(t, repo, "objects/"); n != 1 || watched.others > 0 {
-		t.Errorf("%d objects, %d manifests of others were read", n, watched.others)
+	if n := countObjects(t, repo, "objects/"); n != 1 || watched.others.Load() > 0 {
+		t.Errorf("%d objects, %d manifests of others were read", n, watched.others.Load())
 	}
 }
 

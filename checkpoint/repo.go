@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"g2c/checkpoint/store"
+	"g2c/internal/clock"
 	"g2c/internal/fault"
 )
 
@@ -24,10 +25,15 @@ type Repo struct {
 	// process; between processes the lock of the same name does.
 	saving sync.RWMutex
 	made   made
+	names  names
+	clock  clock.Clock
 }
 
 // New makes a Repo over a store.
-func New(s store.Store) *Repo { return &Repo{store: s, made: newMade()} }
+func New(s store.Store) *Repo { return NewAt(s, clock.Real{}) }
+
+// NewAt is New with a clock, by which it waits for others.
+func NewAt(s store.Store, c clock.Clock) *Repo { return &Repo{store: s, made: newMade(), clock: c} }
 
 // Store is the store beneath.
 func (r *Repo) Store() store.Store { return r.store }
@@ -71,7 +77,10 @@ func (r *Repo) Save(ctx context.Context, s Snapshot) (Manifest, error) {
 				return fmt.Errorf("payload %s: %w", name, err)
 			}
 		}
-		return r.commit(ctx, m.Key(), data)
+		if err := r.commit(ctx, m.Key(), data); err != nil {
+			return err
+		}
+		return r.settle(ctx, m, data, s.Payloads)
 	})
 	if err != nil {
 		return Manifest{}, fmt.Errorf("save checkpoint of step %d: %w", m.Step, err)
