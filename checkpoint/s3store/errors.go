@@ -102,8 +102,8 @@ func (b *bucket) explain(doing, key string, err error) error {
 	case isCode(err, absentCodes...) && key != "":
 		return fmt.Errorf("%s %s: %w", doing, what, store.ErrNotExist)
 	case isCode(err, "NoSuchBucket"):
-		return fault.New(fault.ErrNotFound, "%s %s: there is no bucket %s at %s", doing, what, b.cfg.Bucket, b.host()).
-			WithHint("check its name and the endpoint, or make it: buckets are not made by g2c")
+		return fault.New(fault.ErrUnavailable, "%s %s: there is no bucket %s at %s", doing, what, b.cfg.Bucket, b.host()).
+			WithHint("check its name and the endpoint, or make it: g2c makes no buckets")
 	case isCode(err, expiredCodes...) || errors.Is(err, errExpired):
 		return unavailable(chain(store.ErrDenied, errExpired), "renew them and start again: what was saved before is untouched")
 	case isCode(err, "RequestTimeTooSkewed"):

@@ -47,9 +47,8 @@ func open(ctx context.Context, c Config, policy retry.Policy) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := &Store{bucket: s.hasty()}
 	for range 2 { // the second finds what the first put
-		won, err := first.putSmall(ctx, markKey, strings.NewReader(markText), true)
+		won, err := s.putSmall(ctx, markKey, strings.NewReader(markText), true)
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +56,7 @@ func open(ctx context.Context, c Config, policy retry.Policy) (*Store, error) {
 			return s, nil
 		}
 	}
-	return nil, fault.New(fault.ErrUnavailable, "store %s: the server at %s has no conditional puts (If-None-Match: *): it replaced an object that was there", c.Name(), s.host()).
-		WithHint("keep the store on a server that has them, as S3, versitygw and minio do, or in a directory")
+	return nil, s.unconditional()
 }
 
 // OpenRead opens a bucket that holds a store, for reading alone.
@@ -86,11 +84,18 @@ func connect(ctx context.Context, c Config, policy retry.Policy) (*Store, error)
 	return s, b.hasty().list(ctx, b.object(""), 1, func(minio.ObjectInfo) {})
 }
 
-// hasty is the same bucket for requests that a person waits for.
+// hasty is the same bucket for the request that a person waits for.
 func (b *bucket) hasty() *bucket {
 	hasty := *b
 	hasty.retry.Attempts = min(openAttempts, hasty.retry.Attempts)
 	return &hasty
+}
+
+// hastyPolicy is for who only wants to know.
+func hastyPolicy() retry.Policy {
+	p := retry.Default()
+	p.Attempts = openAttempts
+	return p
 }
 
 // Stat implements store.Reader.

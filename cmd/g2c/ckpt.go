@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/checkpoint"
+	"g2c/checkpoint/store"
 	"g2c/internal/fault"
 )
 
@@ -38,7 +39,7 @@ func newCkptLs() *cobra.Command {
 		Short: "List the tasks of a store and their checkpoints",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openRead(args[0])
+			s, err := openRead(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -96,7 +97,7 @@ func newCkptShow() *cobra.Command {
 		Short: "Print the manifests of a task, by its key or the beginning of it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openRead(args[0])
+			s, err := openRead(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -153,7 +154,7 @@ func newCkptVerify() *cobra.Command {
 		Short: "Read and hash everything; exit code 1 if anything is damaged",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := openRead(args[0])
+			s, err := openRead(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -231,7 +232,7 @@ func (g *collection) run(c *cobra.Command, dir string) (err error) {
 	if err := g.policy.Validate(); err != nil {
 		return fault.New(fault.ErrSpec, "%w", err)
 	}
-	read, err := openRead(dir)
+	read, err := openRead(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -251,7 +252,7 @@ func (g *collection) run(c *cobra.Command, dir string) (err error) {
 		say("nothing was deleted; --yes deletes")
 		return nil
 	}
-	s, err := openStore(dir)
+	s, err := openStore(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -266,8 +267,28 @@ func (g *collection) run(c *cobra.Command, dir string) (err error) {
 		if err != nil {
 			return err
 		}
-		return repo.GC(ctx, g.policy, time.Now(), judge, func(p checkpoint.Plan) error { return showPlan(c, p) })
+		err = repo.GC(ctx, g.policy, time.Now(), judge, func(p checkpoint.Plan) error { return showPlan(c, p) })
+		if err != nil {
+			return err
+		}
+		return sweepUploads(ctx, s)
 	})
+}
+
+// uploadAge is how long nobody takes to store an object.
+const uploadAge = 24 * time.Hour
+
+// sweepUploads clears away what killed writers left in a store that is no directory.
+func sweepUploads(ctx context.Context, s store.Store) error {
+	sweeper, ok := s.(store.Sweeper)
+	if !ok {
+		return nil
+	}
+	n, err := sweeper.Sweep(ctx, uploadAge, time.Now())
+	if n > 0 {
+		say("note: %s that nobody completed for a day: aborted", plural(n, "upload"))
+	}
+	return err
 }
 
 // judge knows which tasks run, and which nobody wants.

@@ -47,7 +47,7 @@ func runCoordinator(ctx context.Context, f *coordinatorFlags) (err error) {
 	defer func() { err = errors.Join(err, node.close()) }()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	cfg, err := f.config(node, id, log)
+	cfg, err := f.config(ctx, node, id, log)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (f *coordinatorFlags) validate() (err error) {
 }
 
 // config is the service's configuration.
-func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.Logger) (server.Config, error) {
+func (f *coordinatorFlags) config(ctx context.Context, node *openedNode, id *pki.Identity, log *slog.Logger) (server.Config, error) {
 	cfg := server.DefaultConfig()
 	cfg.Replica, cfg.Members, cfg.Log, cfg.Clock = node.replica, node.members, log, clock.Real{}
 	cfg.Identify, cfg.Dial = identify(id), dialPeer(id, f.routes)
@@ -154,7 +154,7 @@ func (f *coordinatorFlags) config(node *openedNode, id *pki.Identity, log *slog.
 		cfg.SpoolRoom = func() (int64, error) { return raftnode.DefaultStorage().Free(f.dataDir) }
 	}
 	if f.store != "" {
-		s, err := openStore(f.store)
+		s, err := openStore(ctx, f.store)
 		if err != nil {
 			return cfg, err
 		}

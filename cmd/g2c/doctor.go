@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/s3store"
 	"g2c/internal/fault"
 )
 
@@ -50,7 +53,7 @@ compiled in, and part of the numerics class: nothing changes by this.
 			}
 			all := []finding{checkFeatures()}
 			all = append(all, checkCPU()...)
-			all = append(append(all, checkCUDA()...), checkMemory(), checkStore(storeDir), checkCache(cache), checkClock(time.Now()))
+			all = append(append(all, checkCUDA()...), checkMemory(), checkStore(c.Context(), storeDir), checkCache(cache), checkClock(time.Now()))
 			all = append(all, checkCluster(c.Context(), &f)...)
 			return printFindings(c, all)
 		},
@@ -89,9 +92,12 @@ func printFindings(c *cobra.Command, all []finding) error {
 }
 
 // checkStore looks whether a store could be written, without making one.
-func checkStore(dir string) finding {
+func checkStore(ctx context.Context, dir string) finding {
+	if s3store.Is(dir) {
+		return checkBucket(ctx, dir)
+	}
 	f := finding{Check: "store", Verdict: passes, Found: dir + " can be written"}
-	if err := noBucket(dir); err != nil {
+	if err := knownScheme(dir); err != nil {
 		return finding{"store", fails, err.Error(), "give a directory with --store"}
 	}
 	place, err := standing(dir)
@@ -117,6 +123,18 @@ func checkStore(dir string) finding {
 		}
 	}
 	return f
+}
+
+// checkBucket lists a bucket and puts what it needs, under a name that goes again.
+func checkBucket(ctx context.Context, name string) finding {
+	c, err := s3store.Parse(name, os.Getenv)
+	if err == nil {
+		err = s3store.Probe(ctx, c)
+	}
+	if err != nil {
+		return finding{"store", fails, err.Error(), "docs/storage.md says what a bucket needs"}
+	}
+	return finding{Check: "store", Verdict: passes, Found: c.Name() + " can be written; its server has conditional puts"}
 }
 
 // checkCache tries the place of decoded pixels.

@@ -12,7 +12,7 @@ import (
 func TestDoctorTriesTheStore(t *testing.T) {
 	dir := t.TempDir()
 	for _, store := range []string{dir, filepath.Join(dir, "new", "store")} {
-		f := checkStore(store)
+		f := checkStore(t.Context(), store)
 		if f.Verdict == fails || !strings.Contains(f.Found, "hard links") {
 			t.Errorf("%+v", f)
 		}
@@ -27,7 +27,7 @@ func TestDoctorTriesTheStore(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if f := checkStore(file); f.Verdict != fails {
+	if f := checkStore(t.Context(), file); f.Verdict != fails {
 		t.Errorf("a file as store: %+v", f)
 	}
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"g2c/checkpoint"
 	"g2c/checkpoint/store"
 	"g2c/experiments/record"
-	"g2c/experiments/report"
 	"g2c/internal/fault"
 )
 
@@ -58,7 +54,7 @@ experiment of the store wants are marked: ` + "`g2c ckpt gc --unwanted`" + ` col
 func forget(c *cobra.Command, id, dir string, yes bool) error {
 	ctx := c.Context()
 	if !yes {
-		s, err := openRead(dir)
+		s, err := openRead(ctx, dir)
 		if err != nil {
 			return err
 		}
@@ -72,10 +68,10 @@ func forget(c *cobra.Command, id, dir string, yes bool) error {
 		say("nothing was dropped; --yes drops it")
 		return nil
 	}
-	if _, err := openRead(dir); err != nil { // a store is not made to forget in it
+	if _, err := openRead(ctx, dir); err != nil { // a store is not made to forget in it
 		return err
 	}
-	s, err := openStore(dir)
+	s, err := openStore(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -92,7 +88,7 @@ func forget(c *cobra.Command, id, dir string, yes bool) error {
 }
 
 // planForget finds what goes with an experiment. One that is being run stays.
-func planForget(ctx context.Context, s store.Reader, id, dir string) (*forgetting, error) {
+func planForget(ctx context.Context, s store.Store, id, dir string) (*forgetting, error) {
 	f := &forgetting{Experiment: id, Store: dir, Delete: []string{}, Tasks: []string{}}
 	run, err := record.Get(ctx, s, id)
 	if err != nil && !errors.Is(err, fault.ErrData) { // a damaged record can be forgotten
@@ -101,19 +97,18 @@ func planForget(ctx context.Context, s store.Reader, id, dir string) (*forgettin
 	if f.Delete, err = record.Keys(ctx, s, id); err != nil {
 		return nil, err
 	}
-	report := filepath.Join(reportsDir, id)
-	if _, err := os.Lstat(filepath.Join(dir, report)); err == nil {
-		f.Delete = append(f.Delete, filepath.ToSlash(report)+"/")
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.ErrUnavailable, "look for the report: %w", err)
+	there, err := hasReport(ctx, s, dir, id)
+	if err != nil {
+		return nil, err
+	}
+	if there {
+		f.Delete = append(f.Delete, reportsDir+"/"+id+"/")
 	}
 	if run == nil {
 		return f, nil
 	}
-	if l, ok := s.(store.Store); ok {
-		if err := refuseRunning(checkpoint.New(l), run.Plan, dir, "wait for it to end, or interrupt it"); err != nil {
-			return nil, err
-		}
+	if err := refuseRunning(checkpoint.New(s), run.Plan, dir, "wait for it to end, or interrupt it"); err != nil {
+		return nil, err
 	}
 	others, err := wanted(ctx, s, id)
 	if err != nil {
@@ -161,13 +156,8 @@ func (f *forgetting) carryOut(ctx context.Context, s store.Store) error {
 			return err
 		}
 	}
-	page := filepath.Join(f.Store, reportsDir, f.Experiment)
-	whole, err := report.Remove(page)
-	if err != nil {
-		return fault.New(fault.ErrUnavailable, "delete the report: %w", err)
-	}
-	if !whole {
-		say("note: %s holds what is not of the report, and that stays", page)
+	if err := removeReport(ctx, s, f.Store, f.Experiment); err != nil {
+		return err
 	}
 	if err := record.Delete(ctx, s, f.Experiment); err != nil {
 		return err
@@ -181,7 +171,7 @@ func (f *forgetting) print(c *cobra.Command) error {
 		return printJSON(f)
 	}
 	for _, name := range f.Delete {
-		fmt.Fprintf(stdout, "delete %s\n", filepath.Join(f.Store, name))
+		fmt.Fprintf(stdout, "delete %s\n", inStore(f.Store, name))
 	}
 	fmt.Fprintf(stdout, "%s that no other experiment wants: `g2c ckpt gc --unwanted --yes %s` deletes their checkpoints a day after they were made, --spare 0s at once\n", plural(len(f.Tasks), "task"), f.Store)
 	return nil

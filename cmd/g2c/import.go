@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/checkpoint"
+	"g2c/checkpoint/s3store"
 	"g2c/checkpoint/safetensors"
 	"g2c/checkpoint/store"
 	"g2c/checkpoint/torchfile"
@@ -36,7 +37,7 @@ Known are generators (head.weight, ...), those of the original CycleGAN
 (model.1.weight, ...) that go up by 4x4 transposed convolutions, and whole models
 (generators.0.*, classifier.*). Widths and depths are read off the tensors.
 
-MODEL is a new folder, a store of one model: give it to predict, translate and
+MODEL is a new folder or s3://BUCKET/PREFIX, a store of one model: give it to predict, translate and
 export, or to generators in a spec.
 
 ` + exitCodes,
@@ -49,7 +50,7 @@ export, or to generators in a spec.
 		},
 	}
 	c.Flags().StringVar(&from, "from", "torch", "torch: .pth or .safetensors with PyTorch's names and layouts")
-	c.Flags().StringVarP(&output, "output", "o", "", "folder to make")
+	c.Flags().StringVarP(&output, "output", "o", "", "folder or s3://BUCKET/PREFIX to make")
 	c.Flags().StringVar(&o.Source, "source", "PAS", "stain that the model takes")
 	c.Flags().StringSliceVar(&o.Stains, "stain", nil, "stain that the generator makes; one for each, in alphabetical order")
 	c.Flags().IntVar(&o.Size, "size", 224, "side of its images in pixels")
@@ -124,13 +125,10 @@ func readForeign(path string) ([]safetensors.Tensor, error) {
 
 // saveModel makes a store of one model.
 func saveModel(ctx context.Context, dir string, m *foreign.Model) (checkpoint.Manifest, error) {
-	if err := noBucket(dir); err != nil {
+	if err := mustBeNewStore(ctx, dir); err != nil {
 		return checkpoint.Manifest{}, err
 	}
-	if err := mustBeNew(dir); err != nil {
-		return checkpoint.Manifest{}, err
-	}
-	s, err := openStore(dir)
+	s, err := openStore(ctx, dir)
 	if err != nil {
 		return checkpoint.Manifest{}, err
 	}
@@ -142,6 +140,21 @@ func saveModel(ctx context.Context, dir string, m *foreign.Model) (checkpoint.Ma
 		Kind: checkpoint.Kind(m.Task.Kind), Task: m.Task.Key().String(), Class: m.Task.Numerics, Final: true,
 		Description: description, Payloads: map[string]store.Body{checkpoint.Weights: m.Weights},
 	})
+}
+
+// mustBeNewStore refuses a store with anything in it.
+func mustBeNewStore(ctx context.Context, path string) error {
+	if !s3store.Is(path) {
+		return mustBeNew(path)
+	}
+	_, err := openRead(ctx, path)
+	switch {
+	case errors.Is(err, fault.ErrNotFound):
+		return nil
+	case err == nil:
+		return fault.New(fault.ErrSpec, "%s is not empty", path).WithHint("name another prefix")
+	}
+	return err
 }
 
 // mustBeNew refuses a folder with anything in it but what systems leave.

@@ -3,17 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"g2c/checkpoint"
-	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/store"
 	"g2c/experiments/record"
-	"g2c/experiments/report"
 )
 
 // listedExperiment is a line of `g2c ls --json`.
@@ -41,7 +38,7 @@ the plan, when it was last run, how many of its tasks are done, and the report.
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			s, err := openRead(dir)
+			s, err := openRead(c.Context(), dir)
 			if err != nil {
 				return err
 			}
@@ -66,7 +63,7 @@ the plan, when it was last run, how many of its tasks are done, and the report.
 }
 
 // listExperiments reads the records of a store; a damaged one is said and left out.
-func listExperiments(ctx context.Context, s *filestore.Store, dir string) ([]listedExperiment, error) {
+func listExperiments(ctx context.Context, s store.Store, dir string) ([]listedExperiment, error) {
 	ids, err := record.IDs(ctx, s)
 	if err != nil {
 		return nil, err
@@ -95,9 +92,8 @@ func listExperiments(ctx context.Context, s *filestore.Store, dir string) ([]lis
 				e.Done++
 			}
 		}
-		page := filepath.Join(dir, reportsDir, id, report.IndexFile)
-		if _, err := os.Stat(page); err == nil {
-			e.Report = page
+		if e.Report, err = reportPage(ctx, s, dir, id); err != nil {
+			return nil, err
 		}
 		all = append(all, e)
 	}

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"g2c/api"
 	"g2c/checkpoint"
+	"g2c/checkpoint/s3store"
 	"g2c/checkpoint/safetensors"
 	"g2c/internal/fault"
 )
@@ -24,12 +26,15 @@ type storedModel struct {
 }
 
 // modelHelp explains MODEL.
-const modelHelp = `MODEL is a task's key or the beginning of one (in --store), a store's directory that
-holds one such model, or the path of a manifest. An evaluation stands for its model.`
+const modelHelp = `MODEL is a task's key or the beginning of one (in --store), a store (a directory or
+s3://BUCKET/PREFIX) that holds one such model, or the path of a manifest. An evaluation stands for its model.`
 
 // findModel finds what MODEL means among models of some kinds.
 func findModel(ctx context.Context, storeDir, model string, kinds ...api.Kind) (*storedModel, error) {
-	if err := noBucket(model); err != nil {
+	if s3store.Is(model) {
+		return modelOfBucket(ctx, model, kinds)
+	}
+	if err := knownScheme(model); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(model)
@@ -39,7 +44,7 @@ func findModel(ctx context.Context, storeDir, model string, kinds ...api.Kind) (
 	case err == nil:
 		return modelOfManifest(ctx, model, kinds)
 	}
-	s, err := openRead(storeDir)
+	s, err := openRead(ctx, storeDir)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", model, err)
 	}
@@ -116,16 +121,40 @@ func modelOfManifest(ctx context.Context, path string, kinds []api.Kind) (*store
 		return nil, fault.New(fault.ErrNotFound, "manifest %s lies outside a store, so its payloads cannot be found", path).
 			WithHint("give its path inside the store, which ends in %s", m.Key())
 	}
-	s, err := openRead(filepath.FromSlash(root))
+	s, err := openRead(ctx, filepath.FromSlash(root))
 	if err != nil {
 		return nil, err
 	}
 	return modelOf(ctx, checkpoint.New(s), m, kinds)
 }
 
+// modelOfBucket takes the only model of a bucket, or that of a manifest in it.
+func modelOfBucket(ctx context.Context, name string, kinds []api.Kind) (*storedModel, error) {
+	path, options, _ := strings.Cut(name, "?")
+	root, rest, ok := strings.Cut(path, "/manifests/")
+	task, file, both := strings.Cut(rest, "/")
+	step, err := strconv.ParseInt(strings.TrimSuffix(file, ".json"), 10, 64)
+	if !ok || !both || err != nil {
+		return modelOfStore(ctx, name, kinds)
+	}
+	if options != "" {
+		root += "?" + options
+	}
+	s, err := openRead(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	repo := checkpoint.New(s)
+	m, err := repo.Manifest(ctx, task, step)
+	if err != nil {
+		return nil, err
+	}
+	return modelOf(ctx, repo, m, kinds)
+}
+
 // modelOfStore takes the only model of the kinds that a store holds.
 func modelOfStore(ctx context.Context, dir string, kinds []api.Kind) (*storedModel, error) {
-	s, err := openRead(dir)
+	s, err := openRead(ctx, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 // look expands a spec for the device that it is for, without training anything: repo
 // is its store, nil where there is none yet.
 func (f *experimentFlags) look(ctx context.Context, file *specFile) (e *experiment, repo *checkpoint.Repo, err error) {
-	if repo, err = readRepo(f.storePath(file)); err != nil {
+	if repo, err = readRepo(ctx, f.storePath(file)); err != nil {
 		return nil, nil, err
 	}
 	devices, err := openDevices(file.deviceName(f.device))
@@ -86,8 +86,8 @@ func (f *experimentFlags) look(ctx context.Context, file *specFile) (e *experime
 }
 
 // readRepo opens a store for reading; nil where there is none yet.
-func readRepo(path string) (*checkpoint.Repo, error) {
-	s, err := openRead(path)
+func readRepo(ctx context.Context, path string) (*checkpoint.Repo, error) {
+	s, err := openRead(ctx, path)
 	if errors.Is(err, fault.ErrNotFound) {
 		return nil, nil
 	}

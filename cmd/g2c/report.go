@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/checkpoint"
-	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/s3store"
 	"g2c/checkpoint/store"
 	"g2c/experiments/record"
 	"g2c/experiments/report"
@@ -28,10 +28,10 @@ func newReport() *cobra.Command {
 		Short: "Make reports again from what is stored",
 		Long: `Make reports again from what is stored.
 
-A store's directory reports on every experiment that was run in it; a name on that
+A store reports on every experiment that was run in it; a name on that
 one, in --store: the first run of the name, while NAME@HASH is another of its runs.
 Neither the spec nor the data is needed. Reports are written to reports/EXPERIMENT in
-the store, or to -o: the folder of the one report, or the folder of the reports'
+the store, of a bucket here and in the bucket, or to -o: the folder of the one report, or the folder of the reports'
 folders where there are several.
 
 ` + exitCodes,
@@ -56,13 +56,13 @@ folders where there are several.
 // stored is a run that a store has the record of.
 type stored struct{ dir, id string }
 
-// findExperiments is the runs that an argument means. A directory is a store, unless the
+// findExperiments is the runs that an argument means. A bucket is a store, and so is a directory, unless the
 // store asked for has an experiment of that name.
 func findExperiments(ctx context.Context, arg, storeDir string) ([]stored, error) {
-	if info, err := os.Stat(arg); err != nil || !info.IsDir() || hasRun(ctx, storeDir, arg) {
+	if info, err := os.Stat(arg); !s3store.Is(arg) && (err != nil || !info.IsDir() || hasRun(ctx, storeDir, arg)) {
 		return []stored{{storeDir, arg}}, nil
 	}
-	s, err := openRead(arg)
+	s, err := openRead(ctx, arg)
 	if err != nil {
 		return nil, err
 	}
@@ -79,20 +79,12 @@ func findExperiments(ctx context.Context, arg, storeDir string) ([]stored, error
 
 // hasRun says whether a store has the record of a run.
 func hasRun(ctx context.Context, storeDir, id string) bool {
-	s, err := openRead(storeDir)
+	s, err := openRead(ctx, storeDir)
 	if err != nil {
 		return false
 	}
 	_, err = record.Get(ctx, s, id)
 	return err == nil
-}
-
-// openRead opens a directory store that exists, for reading.
-func openRead(path string) (*filestore.Store, error) {
-	if err := noBucket(path); err != nil {
-		return nil, err
-	}
-	return filestore.OpenRead(path)
 }
 
 // rebuiltReport is a line of `g2c report --json`.
@@ -113,7 +105,7 @@ func rebuild(c *cobra.Command, all []stored, out string) error {
 		to := out
 		switch {
 		case out == "":
-			to = filepath.Join(run.dir, reportsDir, run.id)
+			to = reportFolder(run.dir, run.id)
 		case len(all) > 1:
 			to = filepath.Join(out, run.id)
 		}
@@ -137,7 +129,7 @@ func rebuild(c *cobra.Command, all []stored, out string) error {
 
 // rebuildOne writes the report of a run and counts unfinished tasks.
 func rebuildOne(ctx context.Context, run stored, to string) (unfinished int, err error) {
-	s, err := openRead(run.dir)
+	s, err := openReport(ctx, run, to)
 	if err != nil {
 		return 0, err
 	}
@@ -145,10 +137,22 @@ func rebuildOne(ctx context.Context, run stored, to string) (unfinished int, err
 	if err == nil {
 		err = writeReport(ctx, s, run.id, to, data)
 	}
+	if err == nil && to == reportFolder(run.dir, run.id) {
+		err = publish(ctx, s, run.id, to)
+	}
 	if err != nil {
 		return 0, err
 	}
 	return len(data.Unfinished), nil
+}
+
+// openReport opens the store of a run: to write where the report's own place is in it.
+func openReport(ctx context.Context, run stored, to string) (store.Store, error) {
+	s, err := openRead(ctx, run.dir)
+	if err == nil && s3store.Is(run.dir) && to == reportFolder(run.dir, run.id) {
+		s, err = openStore(ctx, run.dir)
+	}
+	return s, err
 }
 
 // collectReport reads what the report of a run is made from.

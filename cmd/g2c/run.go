@@ -56,7 +56,7 @@ one.
 
 // add defines the flags of verbs that read a spec.
 func (f *experimentFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.store, "store", "", "directory of checkpoints and reports (default the spec's, runs/)")
+	c.Flags().StringVar(&f.store, "store", "", storeHelp+" of checkpoints and reports (default the spec's, runs/)")
 	addSpecDevice(c, &f.device, "auto, cpu, cuda, cuda:0,1 or ref")
 	c.Flags().StringVar(&f.only, "only", "", "a task's name or the beginning of names; what they need is run too")
 	addSets(c, &f.sets)
@@ -71,7 +71,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 		return err
 	}
 	path := f.storePath(file)
-	store, err := openStore(path)
+	store, err := openStore(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err := e.record(ctx, store); err != nil {
 		return untouched(ctx, err)
 	}
-	if err := e.reportable(ctx, store, filepath.Join(path, reportsDir, e.id)); err != nil {
+	if err := e.reportable(ctx, store, reportFolder(path, e.id)); err != nil {
 		return untouched(ctx, err)
 	}
 	view := newDisplay()
@@ -127,7 +127,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	}
 	ended := e.execute(ctx, repo, runner.NewPool("local", runners...), view)
 	view.close()
-	return e.finish(c, repo, devices[0], filepath.Join(path, reportsDir), ended)
+	return e.finish(c, repo, devices[0], path, ended)
 }
 
 // gang is how many slots a task takes of a worker that has a slot a device: a fine-tuning
@@ -214,7 +214,7 @@ const settleTime = time.Minute
 
 // finish makes the example patches and writes the report of a run, also of one that failed
 // or was interrupted, and returns how it ended.
-func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.Device, reports string, ended error) error {
+func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.Device, storePath string, ended error) error {
 	ctx := c.Context()
 	var data *report.Data
 	if ended == nil {
@@ -230,9 +230,14 @@ func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.D
 		}
 		data, err = collectReport(ctx, repo.Store(), e.id)
 	}
-	dir := filepath.Join(reports, e.id)
+	dir := reportFolder(storePath, e.id)
 	if err == nil {
-		err = locked(ctx, repo.Store(), checkpoint.RecordsLock, func() error { return writeReport(ctx, repo.Store(), e.id, dir, data) })
+		err = locked(ctx, repo.Store(), checkpoint.RecordsLock, func() error {
+			if err := writeReport(ctx, repo.Store(), e.id, dir, data); err != nil {
+				return err
+			}
+			return publish(ctx, repo.Store(), e.id, dir)
+		})
 	}
 	if err != nil && ended != nil {
 		say("warning: the report could not be written: %v", err)

@@ -4,18 +4,30 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"g2c/checkpoint"
 	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/s3store"
 	"g2c/checkpoint/store"
 	"g2c/experiments/sweep"
 	"g2c/internal/fault"
 )
 
-// openStore opens a directory store for writing, and says what its file system cannot do.
-func openStore(path string) (*filestore.Store, error) {
-	if err := noBucket(path); err != nil {
+// storeHelp is what --store takes.
+const storeHelp = "directory or s3://BUCKET/PREFIX"
+
+// openStore opens a store for writing, and says what its file system cannot do.
+func openStore(ctx context.Context, path string) (store.Store, error) {
+	if c, is, err := bucketOf(path); is {
+		if err != nil {
+			return nil, err
+		}
+		return s3store.Open(ctx, c)
+	}
+	if err := knownScheme(path); err != nil {
 		return nil, err
 	}
 	s, err := filestore.Open(path)
@@ -28,15 +40,46 @@ func openStore(path string) (*filestore.Store, error) {
 	return s, nil
 }
 
-// noBucket refuses stores that are not directories.
-func noBucket(path string) error {
+// openRead opens a store that exists, for reading.
+func openRead(ctx context.Context, path string) (store.Store, error) {
+	if c, is, err := bucketOf(path); is {
+		if err != nil {
+			return nil, err
+		}
+		return s3store.OpenRead(ctx, c)
+	}
+	if err := knownScheme(path); err != nil {
+		return nil, err
+	}
+	return filestore.OpenRead(path)
+}
+
+// bucketOf reads the name of a bucket, if a path is one.
+func bucketOf(path string) (c s3store.Config, is bool, err error) {
+	if !s3store.Is(path) {
+		return c, false, nil
+	}
+	c, err = s3store.Parse(path, os.Getenv)
+	return c, true, err
+}
+
+// knownScheme refuses stores that are neither a directory nor a bucket.
+func knownScheme(path string) error {
 	if strings.Contains(path, "://") {
-		return fault.New(fault.ErrUnavailable, "this build keeps stores in directories only, not in %s", path)
+		return fault.New(fault.ErrUnavailable, "a store is a directory or s3://BUCKET/PREFIX, not %s", path)
 	}
 	return nil
 }
 
-// locked does something while a lock of the store is held.
+// inStore is the name of something in a store, for people.
+func inStore(path, name string) string {
+	if c, is, err := bucketOf(path); is && err == nil {
+		return c.Name() + "/" + name
+	}
+	return filepath.Join(path, filepath.FromSlash(name))
+}
+
+// locked does something while a lock of the store is held, where it has locks.
 func locked(ctx context.Context, s store.Store, name string, do func() error) error {
 	release, err := checkpoint.New(s).Lock(ctx, name)
 	if err != nil {

@@ -70,7 +70,7 @@ failures: no data is read and nothing is stored.
 	c.Flags().StringVar(&f.listen, "listen", "", "host:port for the other workers of a gang; port 0 for any; without it a worker trains alone")
 	c.Flags().StringVar(&f.advertise, "advertise", "", "host:port where the others reach it, if that is not --listen")
 	addDebugSync(c)
-	c.Flags().StringVar(&f.store, "store", "runs", "directory of checkpoints")
+	c.Flags().StringVar(&f.store, "store", "runs", storeHelp+" of checkpoints")
 	f.imageFlags.add(c)
 	c.Flags().DurationVar(&f.rehearse, "rehearse", 0, "pretend to train: every task takes as long")
 	c.Flags().StringVar(&f.fail, "rehearse-fail", "", "tasks whose name contains this fail")
@@ -105,7 +105,7 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	defer port.close()
 	others, address := port.or()
 	offer.Address = address
-	executor, class, done, err := f.executor(device, slots, others, log)
+	executor, class, done, err := f.executor(ctx, device, slots, others, log)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (f *workerFlags) dial(id *pki.Identity, log *slog.Logger) (*client.Client, 
 
 // executor makes what runs the tasks on slots of a kind, and says what class of
 // numerics they are of.
-func (f *workerFlags) executor(kind string, n int, others *peers.Peers, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
+func (f *workerFlags) executor(ctx context.Context, kind string, n int, others *peers.Peers, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
 	if f.rehearse > 0 {
 		d, err := built.slots(kind, 1)
 		if err != nil {
@@ -159,7 +159,7 @@ func (f *workerFlags) executor(kind string, n int, others *peers.Peers, log *slo
 		class, err = d[0].device.Class(), d[0].device.Close()
 		return &rehearse.Executor{Worker: f.id, For: f.rehearse, Fail: f.fail, Broken: f.broken}, class, func() {}, err
 	}
-	store, err := openStore(f.store)
+	store, err := openStore(ctx, f.store)
 	if err != nil {
 		return nil, "", nil, err
 	}

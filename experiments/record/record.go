@@ -11,8 +11,8 @@
 // A record is a small object of the store, experiments/NAME.json or
 // experiments/NAME/HASH.json; example patches lie beside it, as .examples.
 //
-// The functions may be called from many goroutines; two runs that begin under one new
-// name at the same instant may both take the plain name, so callers hold a lock of the store.
+// The functions may be called from many goroutines and processes. Of runs that begin under
+// one new name at the same instant one takes the plain name.
 package record
 
 import (
@@ -74,35 +74,50 @@ func Put(ctx context.Context, s store.Store, e Experiment) (id string, err error
 	if err != nil {
 		return "", fmt.Errorf("encode the record of %s: %w", e.Plan.Experiment, err)
 	}
-	if id, err = ID(ctx, s, e.Plan, e.Part); err != nil {
-		return "", err
+	body := bytes.NewReader(append(data, '\n'))
+	for {
+		id, free, err := claim(ctx, s, e.Plan, e.Part)
+		if err != nil {
+			return "", err
+		}
+		key, err := key(id, suffix)
+		if err != nil {
+			return "", err
+		}
+		if !free {
+			return id, s.Put(ctx, key, body)
+		}
+		if won, err := s.PutIfAbsent(ctx, key, body); won || err != nil {
+			return id, err
+		} // another run has taken the name meanwhile
 	}
-	key, err := key(id, suffix)
-	if err != nil {
-		return "", err
-	}
-	return id, s.Put(ctx, key, bytes.NewReader(append(data, '\n')))
 }
 
 // ID is the id of the run of a plan: its name, unless that belongs to another run, or the
 // plan is a part of one.
 func ID(ctx context.Context, s store.Reader, p *sweep.Plan, part bool) (string, error) {
+	id, _, err := claim(ctx, s, p, part)
+	return id, err
+}
+
+// claim is ID; free says that nobody has the plain name yet.
+func claim(ctx context.Context, s store.Reader, p *sweep.Plan, part bool) (id string, free bool, err error) {
 	own := p.Experiment + "@" + p.Hash()[:hashDigits]
 	if part {
-		return own, nil
+		return own, false, nil
 	}
 	first, err := Get(ctx, s, p.Experiment)
 	switch {
 	case errors.Is(err, fault.ErrNotFound):
-		return p.Experiment, nil
+		return p.Experiment, true, nil
 	case errors.Is(err, fault.ErrData): // nobody can say whose it is
-		return own, nil
+		return own, false, nil
 	case err != nil:
-		return "", err
+		return "", false, err
 	case first.Plan.Hash() == p.Hash():
-		return p.Experiment, nil
+		return p.Experiment, false, nil
 	}
-	return own, nil
+	return own, false, nil
 }
 
 // hashDigits is how many digits of a plan's hash an id has.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/store"
 	"g2c/experiments/spec"
 	"g2c/experiments/specs"
 	"g2c/experiments/sweep"
@@ -114,6 +116,36 @@ func TestEveryRunHasItsRecord(t *testing.T) {
 	}
 	if id, err := ID(ctx, s, first.Plan, false); err != nil || id != own(first) {
 		t.Errorf("beside a damaged record the id is %s, want %s, %v", id, own(first), err)
+	}
+}
+
+// rival is a store without locks in which another run takes the plain name just before.
+type rival struct {
+	store.Store
+	put func()
+}
+
+func (r *rival) PutIfAbsent(ctx context.Context, key string, body store.Body) (bool, error) {
+	r.put()
+	return r.Store.PutIfAbsent(ctx, key, body)
+}
+
+// Of two runs that begin under one new name at the same instant one has the plain name.
+func TestAnotherRunTakesTheNameMeanwhile(t *testing.T) {
+	s := open(t)
+	first, other := experiment(t, "seed=1"), experiment(t, "seed=7")
+	name := first.Plan.Experiment
+	late := &rival{s, func() {
+		if id, err := Put(t.Context(), s, other); err != nil || id != name {
+			t.Errorf("the rival has %s, %v", id, err)
+		}
+	}}
+	id, err := Put(t.Context(), late, first)
+	if want := name + "@" + first.Plan.Hash()[:12]; err != nil || id != want {
+		t.Errorf("id %s, want %s, %v", id, want, err)
+	}
+	if got, err := Get(t.Context(), s, name); err != nil || got.Plan.Hash() != other.Plan.Hash() {
+		t.Errorf("the rival's record: %v", err)
 	}
 }
 

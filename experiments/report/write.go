@@ -213,6 +213,31 @@ func (d *Data) owns(dir string) (bool, mark) {
 	return err == nil && json.Unmarshal(text, &there) == nil && there.Experiment == d.Experiment && there.SpecHash == d.SpecHash, mark{}
 }
 
+// Written lists the files of the report in a directory, with slashes: the page last but for
+// MarkFile, which names the others.
+func Written(dir string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, MarkFile))
+	if err != nil {
+		return nil, fault.New(fault.ErrUnavailable, "read report: %w", err)
+	}
+	return Listed(text)
+}
+
+// Listed lists the files that the content of a MarkFile names, as Written does.
+func Listed(content []byte) ([]string, error) {
+	var m mark
+	if err := json.Unmarshal(content, &m); err != nil {
+		return nil, fault.New(fault.ErrData, "%s: %w", MarkFile, err)
+	}
+	for _, name := range m.Files {
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return nil, fault.New(fault.ErrData, "%s: %q is outside the report", MarkFile, name)
+		}
+	}
+	rest := slices.DeleteFunc(m.Files, func(name string) bool { return name == IndexFile || name == MarkFile })
+	return append(rest, IndexFile, MarkFile), nil
+}
+
 // holds says whether a name is the report's. Without a mark, pictures below figures are.
 func (m mark) holds(name string, isDir bool) bool {
 	switch {

@@ -228,8 +228,5 @@ func (v *Variant) checkStore(s string) *fault.Error {
 	if strings.Contains(s, `\`) {
 		return v.fail("store", "%s: a backslash is no border of folders here, and would be a part of a name", shorten(s)).WithHint("write %s", shorten(strings.ReplaceAll(s, `\`, "/")))
 	}
-	if strings.HasPrefix(s, "s3://") {
-		return v.fail("store", "%s: object stores are not available in this version", shorten(s)).WithHint("name a directory")
-	}
 	return nil
 }

@@ -107,7 +107,13 @@ func hashes(t *testing.T, dir string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tasks, damage, err := checkpoint.New(store).Tasks(t.Context())
+	return hashesIn(t, checkpoint.New(store))
+}
+
+// hashesIn lists the same of any store.
+func hashesIn(t *testing.T, repo *checkpoint.Repo) map[string]string {
+	t.Helper()
+	tasks, damage, err := repo.Tasks(t.Context())
 	if err != nil || len(damage) > 0 {
 		t.Fatalf("%v %v", err, damage)
 	}

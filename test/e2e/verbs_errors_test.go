@@ -26,6 +26,10 @@ func copyStore(t *testing.T, from string) string {
 
 // Each verb's ways to fail have their exit codes and say what and where.
 func TestVerbErrors(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"} { // the bucket of nobody
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	s := openStudio(t)
 	dir := t.TempDir()
 	file, empty, out := filepath.Join(dir, "file"), filepath.Join(dir, "empty"), filepath.Join(dir, "out")

@@ -1,0 +1,200 @@
+package e2e
+
+import (
+	"context"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"g2c/checkpoint"
+	"g2c/checkpoint/s3store"
+	"g2c/checkpoint/s3store/s3test"
+)
+
+// bucketed is a store in a bucket of a server that the test has started.
+type bucketed struct {
+	*s3test.Server
+	store string
+	cwd   string // where reports lie
+}
+
+func newBucketed(t *testing.T, k s3test.Kind) *bucketed {
+	t.Helper()
+	s := s3test.Start(t, k)
+	return &bucketed{s, "s3://" + s.Bucket(t) + "/runs", t.TempDir()}
+}
+
+// g2c runs the program there.
+func (b *bucketed) g2c(t *testing.T, args ...string) outcome {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), program, args...)
+	var stdout, stderr strings.Builder
+	c.Dir, c.Env, c.Stdout, c.Stderr = b.cwd, append(os.Environ(), b.Env()...), &stdout, &stderr
+	_ = c.Run() // its exit code says more
+	return outcome{c.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+func (b *bucketed) must(t *testing.T, args ...string) outcome {
+	t.Helper()
+	o := b.g2c(t, args...)
+	if o.code != 0 {
+		t.Fatalf("g2c %v: exit code %d\n%s", args, o.code, o.stderr)
+	}
+	return o
+}
+
+// repo reads the store without the program.
+func (b *bucketed) repo(t *testing.T) *checkpoint.Repo {
+	t.Helper()
+	for _, e := range b.Env() {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+	c, err := s3store.Parse(b.store, os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := s3store.OpenRead(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checkpoint.New(s)
+}
+
+// absolute is a path that is the same wherever the program runs.
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	full, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return full
+}
+
+// A run on a bucket ends in the bits of one on a directory, and every verb takes the bucket.
+func TestABucketIsAStore(t *testing.T) {
+	want, _ := reference(t)
+	b := newBucketed(t, s3test.Versity)
+	spec, cache := absolute(t, tiny), t.TempDir()
+	b.must(t, "doctor", "--store", b.store, "--cache", cache)
+	if o := b.g2c(t, "ls", b.store); o.code != 4 {
+		t.Errorf("there is a store already: exit code %d\n%s", o.code, o.stderr)
+	}
+	b.must(t, "run", spec, "--store", b.store, "--cache", cache)
+	sameBits(t, "in a bucket", hashesIn(t, b.repo(t)), want)
+
+	again := b.must(t, "run", spec, "--store", b.store, "--cache", cache)
+	if strings.Contains(again.stderr, "step ") {
+		t.Errorf("what is done was done again:\n%s", again.stderr)
+	}
+	if o := b.must(t, "plan", spec, "--store", b.store, "--cache", cache); !strings.Contains(o.stdout, "done") {
+		t.Errorf("the plan knows of nothing that is done:\n%s", o.stdout)
+	}
+	page := b.store + "/reports/tiny/index.html"
+	if ls := b.must(t, "ls", b.store).stdout; !strings.Contains(ls, " 5/5 ") || !strings.Contains(ls, page) {
+		t.Errorf("listed:\n%s", ls)
+	}
+	b.must(t, "ckpt", "verify", b.store)
+	b.must(t, "ckpt", "ls", b.store)
+	t.Run("reports", func(t *testing.T) { b.reports(t) })
+	t.Run("models", func(t *testing.T) { b.models(t, want) })
+	t.Run("forgotten", func(t *testing.T) { b.forgotten(t) })
+}
+
+// reports holds that a report is the same beside the run, made again, and in the bucket.
+func (b *bucketed) reports(t *testing.T) {
+	made := filepath.Join(t.TempDir(), "made")
+	b.must(t, "report", b.store, "-o", made)
+	want := files(t, made)
+	if got := files(t, filepath.Join(b.cwd, "reports", "tiny")); !maps.Equal(got, want) {
+		t.Errorf("beside the run lie %d files, made again were %d", len(got), len(want))
+	}
+	b.must(t, "report", "tiny", "--store", b.store)
+	c, err := s3store.Parse(b.store, os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := s3store.OpenRead(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range want {
+		data, err := s.GetFile(t.Context(), "reports/tiny/"+name)
+		if err != nil || string(data) != text {
+			t.Errorf("%s in the bucket: %d bytes, want %d, %v", name, len(data), len(text), err)
+		}
+	}
+}
+
+// models holds that a model is found in a bucket by its key, by the path of its manifest,
+// and as the only one of a store, which an import makes.
+func (b *bucketed) models(t *testing.T, want map[string]string) {
+	key, _, _ := strings.Cut(strings.TrimPrefix(oneOf(t, want, "pretrain "), "pretrain "), " ")
+	weights := filepath.Join(t.TempDir(), "w.safetensors")
+	b.must(t, "export", key[:12], "--store", b.store, "-o", weights)
+	manifest := b.store + "/manifests/" + key + "/000000024.json"
+	b.must(t, "export", manifest, "-o", filepath.Join(t.TempDir(), "w.safetensors"))
+	other := b.store + "-of-another"
+	b.must(t, "import", weights, "-o", other, "--stain", "HE", "--size", "64")
+	b.must(t, "export", other, "-o", filepath.Join(t.TempDir(), "w.safetensors"))
+	if o := b.g2c(t, "import", weights, "-o", other, "--stain", "HE", "--size", "64"); o.code != 2 {
+		t.Errorf("imported twice: exit code %d\n%s", o.code, o.stderr)
+	}
+	images := t.TempDir()
+	must(t, nil, "data", "synth", filepath.Join(images, "world"), "--patients", "4", "--patches", "3", "--size", "64")
+	b.must(t, "translate", key[:12], filepath.Join(images, "world", "unlabelled", "PAS"), "--store", b.store, "-o", filepath.Join(images, "out"))
+}
+
+// forgotten holds that an experiment goes from a bucket, and what only it wanted after it.
+func (b *bucketed) forgotten(t *testing.T) {
+	b.must(t, "forget", "tiny", b.store)
+	b.must(t, "forget", "tiny", b.store, "--yes")
+	if o := b.must(t, "ls", b.store); strings.Contains(o.stdout, "tiny") {
+		t.Errorf("still listed:\n%s", o.stdout)
+	}
+	b.must(t, "ckpt", "gc", b.store, "--unwanted", "--spare", "0s", "--yes")
+	infos, err := b.repo(t).Store().List(t.Context(), "")
+	if err != nil || len(infos) > 0 {
+		t.Errorf("left are %v, %v", infos, err)
+	}
+}
+
+// Runs share a bucket at once, while collections that spare nothing take nothing from them.
+func TestRunsShareABucket(t *testing.T) {
+	want, _ := reference(t)
+	b := newBucketed(t, s3test.Minio)
+	spec, cache := absolute(t, tiny), t.TempDir()
+	ctx, ended := context.WithCancel(t.Context())
+	var runs, collections sync.WaitGroup
+	for i := range 2 {
+		runs.Go(func() {
+			other := *b
+			other.cwd = filepath.Join(cache, "run", string(rune('a'+i)))
+			if err := os.MkdirAll(other.cwd, 0o755); err != nil {
+				t.Error(err)
+			}
+			if o := other.g2c(t, "run", spec, "--store", b.store, "--cache", cache); o.code != 0 {
+				t.Errorf("exit code %d\n%s", o.code, o.stderr)
+			}
+		})
+	}
+	for range 2 {
+		collections.Go(func() {
+			for ctx.Err() == nil {
+				// 4: the store is not there yet.
+				if o := b.g2c(t, "ckpt", "gc", b.store, "--yes", "--spare", "0s", "--keep", "1"); o.code != 0 && o.code != 4 {
+					t.Errorf("gc: exit code %d\n%s", o.code, o.stderr)
+				}
+			}
+		})
+	}
+	runs.Wait()
+	ended()
+	collections.Wait()
+	b.must(t, "ckpt", "verify", b.store)
+	sameBits(t, "shared", hashesIn(t, b.repo(t)), want)
+}
