@@ -9,6 +9,7 @@ import (
 
 	"g2c/checkpoint/store"
 	"g2c/internal/fault"
+	"g2c/internal/remote"
 )
 
 // Scheme begins the name of a bucket.
@@ -82,7 +83,8 @@ func parse(name string, getenv func(string) string) (Config, error) {
 	if !ok {
 		return Config{}, fault.New(fault.ErrSpec, "%s is no bucket: it does not begin with %s", name, Scheme)
 	}
-	rest, options, err := splitOptions(name, rest)
+	rest, text := remote.Split(rest)
+	options, err := parseOptions(name, text)
 	if err != nil {
 		return Config{}, err
 	}
@@ -103,24 +105,19 @@ func parse(name string, getenv func(string) string) (Config, error) {
 	return c, c.validate(name)
 }
 
-// splitOptions takes the options off the end of a name. A question mark without an equals
-// sign behind it belongs to a pattern of names.
-func splitOptions(name, rest string) (string, url.Values, error) {
-	i := strings.LastIndexByte(rest, '?')
-	if i < 0 || !strings.Contains(rest[i:], "=") {
-		return rest, nil, nil
-	}
-	options, err := url.ParseQuery(rest[i+1:])
+// parseOptions reads what stands behind a name, question mark included.
+func parseOptions(name, text string) (url.Values, error) {
+	options, err := url.ParseQuery(strings.TrimPrefix(text, "?"))
 	if err != nil {
-		return "", nil, fault.New(fault.ErrSpec, "the options of %s: %w", name, err)
+		return nil, fault.New(fault.ErrSpec, "the options of %s: %w", name, err)
 	}
 	for key, values := range options {
 		if !slices.Contains(optionNames, key) || len(values) != 1 {
-			return "", nil, fault.New(fault.ErrSpec, "%s: there is no option %q, or it is given twice", name, key).
+			return nil, fault.New(fault.ErrSpec, "%s: there is no option %q, or it is given twice", name, key).
 				WithHint("the options are %s", strings.Join(optionNames, ", "))
 		}
 	}
-	return rest[:i], options, nil
+	return options, nil
 }
 
 func (c Config) validate(name string) error {

@@ -19,7 +19,10 @@ import (
 
 // Get implements store.Reader.
 func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
-	return s.read(ctx, key, 0, -1)
+	if err := store.CheckKey(key); err != nil {
+		return nil, err
+	}
+	return s.read(ctx, key, "", 0, -1)
 }
 
 // GetRange implements store.Reader.
@@ -37,17 +40,15 @@ func (s *Store) GetRange(ctx context.Context, key string, offset, length int64) 
 		}
 		return io.NopCloser(strings.NewReader("")), err
 	}
-	return s.read(ctx, key, offset, length)
+	return s.read(ctx, key, "", offset, length)
 }
 
-// read opens length bytes from offset, or everything for a negative length. What fits into
+// read opens length bytes from offset, or everything for a negative length, of the object
+// with a tag, or of whichever is there for none. What fits into
 // one piece is read at once; of what is longer the pieces that follow are read side by
 // side ahead of the reader, all of the object that the first piece was of.
-func (s *Store) read(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	if err := store.CheckKey(key); err != nil {
-		return nil, err
-	}
-	first, err := s.piece(ctx, key, "", offset, length)
+func (b *bucket) read(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
+	first, err := b.piece(ctx, key, etag, offset, length)
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +57,12 @@ func (s *Store) read(ctx context.Context, key string, offset, length int64) (io.
 		end = first.size
 	}
 	if err := store.CheckRange(offset, end-offset, first.size); err != nil {
-		return nil, s.explain("read", key, err)
+		return nil, b.explain("read", key, err)
 	}
 	if offset+int64(len(first.data)) == end {
 		return io.NopCloser(bytes.NewReader(first.data)), nil
 	}
-	return s.stream(ctx, key, first, offset, end), nil
+	return b.stream(ctx, key, first, offset, end), nil
 }
 
 // piece is bytes of an object.
@@ -72,18 +73,18 @@ type piece struct {
 }
 
 // piece reads the beginning of a range: as much as one request brings.
-func (s *Store) piece(ctx context.Context, key, etag string, offset, length int64) (p piece, err error) {
-	err = s.tryBody(ctx, "read", key, func(ctx context.Context) (err error) {
-		p, err = s.getPiece(ctx, key, etag, offset, length)
+func (b *bucket) piece(ctx context.Context, key, etag string, offset, length int64) (p piece, err error) {
+	err = b.tryBody(ctx, "read", key, func(ctx context.Context) (err error) {
+		p, err = b.getPiece(ctx, key, etag, offset, length)
 		return err
 	})
 	return p, err
 }
 
-func (s *Store) getPiece(ctx context.Context, key, etag string, offset, length int64) (p piece, err error) {
+func (b *bucket) getPiece(ctx context.Context, key, etag string, offset, length int64) (p piece, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	limit := s.cfg.partBytes()
+	limit := b.cfg.partBytes()
 	opts := minio.GetObjectOptions{Checksum: length < 0}
 	if length >= 0 {
 		limit = min(limit, length)
@@ -94,7 +95,7 @@ func (s *Store) getPiece(ctx context.Context, key, etag string, offset, length i
 			return p, err
 		}
 	}
-	body, info, header, err := s.core.GetObject(ctx, s.cfg.Bucket, s.object(key), opts)
+	body, info, header, err := b.core.GetObject(ctx, b.cfg.Bucket, b.object(key), opts)
 	switch {
 	case etag != "" && lost(err):
 		return p, fmt.Errorf("%w: %w", errReplaced, err)
@@ -141,12 +142,12 @@ func verify(data []byte, crc string) error {
 }
 
 // stream reads the pieces behind the first one ahead of whoever reads it.
-func (s *Store) stream(ctx context.Context, key string, first piece, offset, end int64) *stream {
+func (b *bucket) stream(ctx context.Context, key string, first piece, offset, end int64) *stream {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &stream{ctx: ctx, cancel: cancel, left: first.data, rest: end - offset, ahead: make(chan chan piece, max(s.cfg.parallel()-1, 1))}
+	r := &stream{ctx: ctx, cancel: cancel, left: first.data, rest: end - offset, ahead: make(chan chan piece, max(b.cfg.parallel()-1, 1))}
 	r.work.Go(func() {
 		defer close(r.ahead)
-		size := s.cfg.partBytes()
+		size := b.cfg.partBytes()
 		for at := offset + int64(len(first.data)); at < end; at += size {
 			c := make(chan piece, 1)
 			select {
@@ -155,9 +156,9 @@ func (s *Store) stream(ctx context.Context, key string, first piece, offset, end
 				return
 			}
 			r.work.Go(func() {
-				p, err := s.piece(ctx, key, first.etag, at, min(size, end-at))
+				p, err := b.piece(ctx, key, first.etag, at, min(size, end-at))
 				if err == nil && int64(len(p.data)) != min(size, end-at) {
-					err = s.explain("read", key, io.ErrUnexpectedEOF)
+					err = b.explain("read", key, io.ErrUnexpectedEOF)
 				}
 				p.err = err
 				c <- p

@@ -20,6 +20,7 @@ import (
 	"g2c/checkpoint/store"
 	"g2c/checkpoint/storetest"
 	"g2c/internal/fault"
+	"g2c/internal/remote"
 )
 
 // smallParts is the least that S3 takes, so that a few of them make a large object.
@@ -298,4 +299,38 @@ func overwrite(path string, data []byte) error {
 	}
 	_, err = f.WriteAt(data, 0)
 	return cmp.Or(err, f.Close())
+}
+
+// Objects that no store made are listed and read by address, whatever they are called, and
+// are not taken for what they were once they have changed.
+func TestSource(t *testing.T) {
+	eachServer(t, func(t *testing.T, server *s3test.Server) {
+		bucket := server.Bucket(t)
+		contents := map[string]string{"train/nécrose/a b+c.png": "one", "train/other/2.png": noise(100, 2), "train.png": "beside"}
+		for key, content := range contents {
+			server.Put(t, bucket, key, content)
+		}
+		source := NewSource(environ(t, server))
+		for begin, n := range map[string]int{"": 3, "/": 3, "/train": 3, "/train/": 2, "/train/n": 1, "/none": 0, "/train/?region=us-east-1": 2} {
+			files, err := source.List(t.Context(), Scheme+bucket+begin)
+			if err != nil || len(files) != n {
+				t.Errorf("below %q: %v, %v", begin, files, err)
+			}
+			for _, f := range files {
+				plain, _ := remote.Split(f.Address)
+				want := contents[strings.TrimPrefix(plain, Scheme+bucket+"/")]
+				if data, err := source.Read(t.Context(), f); err != nil || string(data) != want || f.Size != int64(len(want)) || f.Modified.IsZero() {
+					t.Errorf("%+v: %d bytes, %v", f, len(data), err)
+				}
+			}
+		}
+		files, err := source.List(t.Context(), Scheme+bucket+"/train.png")
+		if err != nil || len(files) != 1 {
+			t.Fatal(files, err)
+		}
+		server.Put(t, bucket, "train.png", "another")
+		if _, err := source.Read(t.Context(), files[0]); !errors.Is(err, errReplaced) {
+			t.Errorf("what has changed: %v", err)
+		}
+	})
 }

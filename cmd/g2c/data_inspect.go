@@ -15,6 +15,7 @@ import (
 	"g2c/experiments/specs"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
+	"g2c/internal/remote"
 )
 
 // inspectFlags are the flags of `g2c data inspect`.
@@ -64,10 +65,12 @@ func inspect(c *cobra.Command, name string, f *inspectFlags) error {
 	}
 	var all []inspected
 	var err error
-	if _, builtIn := specs.Lookup(name); !builtIn {
+	if _, builtIn := specs.Lookup(name); !builtIn && !remote.Is(name) {
 		name = dataset.Found(name)
 	}
-	if info, e := os.Stat(name); e == nil && (info.IsDir() || dataset.IsTable(name)) {
+	if remote.Is(name) {
+		all, err = f.folder(c.Context(), name)
+	} else if info, e := os.Stat(name); e == nil && (info.IsDir() || dataset.IsTable(name)) {
 		all, err = f.folder(c.Context(), name)
 	} else if _, builtIn := specs.Lookup(name); os.IsNotExist(e) && !builtIn {
 		err = fault.New(fault.ErrNotFound, "there is no folder, table or spec %s", dataset.Show(name)).WithHint("built in are the specs %s", strings.Join(specs.Names(), ", "))

@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"g2c/checkpoint/s3store"
 	"g2c/experiments/datasource"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/memlimit"
 	"g2c/internal/pixelcache"
+	"g2c/internal/remote"
 )
 
 // imageFlags say how images are read, and where their pixels are kept.
@@ -49,10 +51,13 @@ func (f *imageFlags) open() (*pixelcache.Cache, error) {
 // can hold them.
 const pixelShare = 2
 
+// addresses reads images in buckets.
+func addresses() remote.Files { return s3store.NewSource(os.Getenv) }
+
 // opener opens what the tasks of an experiment read.
 func (f *imageFlags) opener() (*datasource.Opener, error) {
 	cache, err := f.open()
-	return &datasource.Opener{Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck, Progress: readingOf(newDisplay())}, err
+	return &datasource.Opener{Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck, Remote: addresses(), Progress: readingOf(newDisplay())}, err
 }
 
 // options are for images of one side, below a path.
@@ -60,7 +65,7 @@ func (f *imageFlags) options(path string, size int, fit dataset.Fit) (dataset.Op
 	cache, err := f.open()
 	show := readingOf(newDisplay())
 	return dataset.Options{
-		Side: size, Fit: fit, Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck,
+		Side: size, Fit: fit, Cache: cache, SkipBad: f.skipBad, Recheck: f.recheck, Remote: addresses(),
 		Progress: func(done, total int) { show(path, done, total) },
 	}, err
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"g2c/internal/dataset"
+	"g2c/internal/remote"
 )
 
 // namedImages is the images of one argument.
@@ -14,15 +15,21 @@ type namedImages struct {
 
 // path is an image's path as the user would write it.
 func (n *namedImages) path(i int) string {
-	return filepath.ToSlash(filepath.Clean(n.set.Image(i).File))
+	file := n.set.Image(i).File
+	if remote.Is(file) {
+		return file
+	}
+	return filepath.ToSlash(filepath.Clean(file))
 }
 
-// filesOf are the files that images were read from, and others.
+// filesOf are the files of this machine that images were read from, and others.
 func filesOf(images []namedImages, others ...string) []string {
 	files := others
 	for _, group := range images {
 		for i := range group.set.Len() {
-			files = append(files, group.set.Image(i).File)
+			if file := group.set.Image(i).File; !remote.Is(file) {
+				files = append(files, file)
+			}
 		}
 	}
 	return files

@@ -21,6 +21,7 @@ import (
 	"g2c/internal/fault"
 	"g2c/internal/lru"
 	"g2c/internal/pixelcache"
+	"g2c/internal/remote"
 )
 
 // Opener opens data and keeps what it has opened last: the tasks of a sweep read the
@@ -29,6 +30,7 @@ type Opener struct {
 	Cache   *pixelcache.Cache // of decoded pixels; nil: in memory
 	SkipBad bool              // leave out files that do not decode or are too small
 	Recheck bool              // read every file, also those that have not changed by their looks
+	Remote  remote.Files      // reads data at addresses; nil: only this machine is read
 	// Progress, where set, hears of the images of a set that is read; of one set at a time
 	// by one goroutine at a time.
 	Progress func(set string, done, total int)
@@ -83,7 +85,7 @@ func question(parts ...any) string {
 func (o *Opener) options(set string, d api.DataSet) dataset.Options {
 	o.open()
 	opt := dataset.Options{
-		Side: d.Side, Exact: d.Exact, Fit: dataset.Fit(d.Fit), Cache: o.Cache, SkipBad: o.SkipBad, Recheck: o.Recheck,
+		Side: d.Side, Exact: d.Exact, Fit: dataset.Fit(d.Fit), Cache: o.Cache, SkipBad: o.SkipBad, Recheck: o.Recheck, Remote: o.Remote,
 	}
 	if o.Progress != nil {
 		opt.Progress = func(done, total int) {

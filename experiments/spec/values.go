@@ -43,14 +43,10 @@ func (p *Paths) decode(n *node, path string) error {
 	return nil
 }
 
-// checkPath refuses what no file can be called, and object stores by name.
+// checkPath refuses what no file can be called.
 func checkPath(at Pos, path, s string) error {
 	if s == "" {
 		return at.fault("%s: the path is empty", path)
-	}
-	if strings.HasPrefix(s, "s3://") {
-		return at.fault("%s: %s: reading from an object store is not available in this version", path, shorten(s)).
-			WithHint("copy the files to a folder and name that")
 	}
 	if err := checkLocal(at, path, s); err != nil {
 		return err

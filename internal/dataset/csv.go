@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"g2c/internal/fault"
+	"g2c/internal/remote"
 	"g2c/internal/userpath"
 )
 
@@ -135,18 +136,10 @@ type table struct {
 const maxTableBytes = 1 << 30
 
 // readTable reads a CSV file of labelled images.
-func readTable(path string, columns Columns) (table, error) {
-	f, err := os.Open(path)
+func readTable(path string, columns Columns, find *finder) (table, error) {
+	data, err := find.tableBytes(path)
 	if err != nil {
-		return table{}, missing(path, err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxTableBytes+1))
-	if err != nil {
-		return table{}, fault.New(fault.ErrData, "read table %s: %w", Show(path), err)
-	}
-	if len(data) > maxTableBytes {
-		return table{}, fault.New(fault.ErrData, "table %s is over the limit of %d bytes", Show(path), maxTableBytes)
+		return table{}, err
 	}
 	t, err := parseTable(data, columns)
 	if err != nil {
@@ -157,6 +150,23 @@ func readTable(path string, columns Columns) (table, error) {
 		return table{}, e
 	}
 	return t, nil
+}
+
+// readTableFile reads a table of this machine.
+func readTableFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, missing(path, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxTableBytes+1))
+	if err != nil {
+		return nil, fault.New(fault.ErrData, "read table %s: %w", Show(path), err)
+	}
+	if len(data) > maxTableBytes {
+		return nil, fault.New(fault.ErrData, "table %s is over the limit of %d bytes", Show(path), maxTableBytes)
+	}
+	return data, nil
 }
 
 // headerError is a header that lacks what is wanted.
@@ -311,7 +321,7 @@ func foreign(path string) error {
 
 // tableFiles are the images of a table; paths are relative to its folder.
 func tableFiles(path string, columns Columns, find *finder) ([]file, table, error) {
-	t, err := readTable(path, columns)
+	t, err := readTable(path, columns, find)
 	if err != nil {
 		return nil, t, err
 	}
@@ -319,23 +329,33 @@ func tableFiles(path string, columns Columns, find *finder) ([]file, table, erro
 	files := make([]file, len(t.rows))
 	seen := map[string]int{}
 	for i, x := range t.rows {
-		full := filepath.FromSlash(x.path)
-		if !filepath.IsAbs(full) {
-			full = filepath.Join(dir, full)
+		if remote.Is(path) || find.files != nil && remote.Is(x.path) {
+			files[i], err = find.tableRow(path, x)
+		} else {
+			files[i], err = localRow(path, dir, x, find)
 		}
-		full = find.find(full)
-		if err := foreign(x.path); err != nil && !exists(full) {
-			return nil, t, fault.New(fault.ErrData, "table %s: line %d: the path %s: %w", Show(path), x.line, Show(x.path), err)
-		}
-		if first, ok := seen[full]; ok {
-			return nil, t, fault.New(fault.ErrData, "table %s: lines %d and %d name the same image %s", Show(path), first, x.line, Show(x.path))
-		}
-		seen[full] = x.line
-		if files[i], err = newFile(dir, full, find.real(full)); err != nil {
+		if err != nil {
 			return nil, t, err
 		}
+		if first, ok := seen[files[i].path]; ok {
+			return nil, t, fault.New(fault.ErrData, "table %s: lines %d and %d name the same image %s", Show(path), first, x.line, Show(x.path))
+		}
+		seen[files[i].path] = x.line
 		files[i].image.Label = x.label
 		files[i].where = fmt.Sprintf("line %d of %s", x.line, Show(path))
 	}
 	return files, t, nil
+}
+
+// localRow is the image of a row of a table of this machine.
+func localRow(table, dir string, x row, find *finder) (file, error) {
+	full := filepath.FromSlash(x.path)
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(dir, full)
+	}
+	full = find.find(full)
+	if err := foreign(x.path); err != nil && !exists(full) {
+		return file{}, fault.New(fault.ErrData, "table %s: line %d: the path %s: %w", Show(table), x.line, Show(x.path), err)
+	}
+	return newFile(dir, full, find.real(full))
 }

@@ -1,10 +1,13 @@
 package dataset
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"g2c/internal/remote"
 )
 
 // finder finds files by paths as people have them: written on Windows, or in another
@@ -13,6 +16,11 @@ import (
 type finder struct {
 	folders map[string]map[string]string // entries by their name in NFC
 	reals   map[string]string            // folders without links
+
+	// Of what lies on other machines:
+	ctx    context.Context                   // of the one search that this is for
+	files  remote.Files                      // nil: nothing can be read from there
+	listed map[string]map[string]remote.File // folders, and their files by address
 
 	last     string // the path that was found last: who finds it asks for its links next
 	lastLink bool

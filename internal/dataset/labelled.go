@@ -11,6 +11,7 @@ import (
 
 	"g2c/internal/fault"
 	"g2c/internal/filekind"
+	"g2c/internal/remote"
 )
 
 // Labelled says where labelled images lie. Each path is a folder of class
@@ -90,7 +91,7 @@ func LoadPool(ctx context.Context, src Labelled, opt Options) (*Pool, *Report, e
 	if err != nil {
 		return nil, r, err
 	}
-	l := &lister{columns: src.Columns, pattern: pattern, by: src.By, r: r}
+	l := &lister{columns: src.Columns, pattern: pattern, by: src.By, r: r, find: finder{ctx: ctx, files: opt.Remote}}
 	files, err := l.splits(src)
 	r.Verdict.Checks = l.checks()
 	if err != nil {
@@ -217,11 +218,21 @@ func (l *lister) source(path string) ([]file, error) {
 	var t table
 	var files []file
 	given := path
-	path = l.find.find(path)
-	info, err := os.Stat(path)
+	var info fs.FileInfo
+	var err error
+	if !remote.Is(path) {
+		path = l.find.find(path)
+		info, err = os.Stat(path)
+	}
+	plain, _ := remote.Split(path)
 	switch {
 	case err != nil:
 		return nil, missing(given, err)
+	case info == nil && !IsTable(plain):
+		files, err = l.listRemoteClasses(path)
+	case info == nil:
+		files, t, err = tableFiles(path, l.columns, &l.find)
+		l.note(path, t)
 	case info.IsDir():
 		files, err = listClasses(path, l.r)
 	case IsTable(path):

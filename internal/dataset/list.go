@@ -12,6 +12,7 @@ import (
 
 	"g2c/internal/fault"
 	"g2c/internal/filekind"
+	"g2c/internal/remote"
 )
 
 // file is one image file found, before it is read.
@@ -20,6 +21,8 @@ type file struct {
 	real  string // without links: what tells one file from another
 	image Image  // Name always; the rest as far as known
 	where string // the table's line that named it, or empty
+
+	distant *distant // where it is read from; nil: path is of this machine
 }
 
 // newFile is the file at path, named relative to root.
@@ -38,12 +41,11 @@ func newFile(root, path, real string) (file, error) {
 // folder is searched to any depth, linked folders too; hidden files, and what systems
 // leave, are passed over. It adds what is no image to the report's counts.
 func listPath(path string, find *finder, r *Report) ([]file, error) {
-	if strings.Contains(path, "://") {
-		return nil, fault.New(fault.ErrData, "data %s: only folders, globs and files of this machine can be read", Show(path)).
-			WithHint("copy or mount the data and name the folder")
-	}
 	if err := checkText("the path of data", path); err != nil {
 		return nil, err
+	}
+	if remote.Is(path) {
+		return listAddress(path, find, r)
 	}
 	given := path
 	path = find.find(path)

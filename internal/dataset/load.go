@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"g2c/internal/fault"
 	"g2c/internal/filekind"
 	"g2c/internal/pixelcache"
+	"g2c/internal/remote"
 	"g2c/internal/shard"
 )
 
@@ -26,6 +28,7 @@ type Options struct {
 	Exact   int
 	Cache   *pixelcache.Cache // where decoded pixels are kept; nil: in memory
 	Recheck bool              // read every file, also those that have not changed by their looks
+	Remote  remote.Files      // reads addresses; nil: only this machine is read
 	SkipBad bool              // leave out files that do not decode or are too small, and say so
 	Trained bool              // Side and Fit are a trained model's: nobody can choose others
 	Workers int               // decoders at a time; 0: one for each processor
@@ -38,7 +41,7 @@ type Options struct {
 // Unlabelled loads the images of folders, globs and files as one domain.
 func Unlabelled(ctx context.Context, paths []string, opt Options) (*Set, *Report, error) {
 	r := &Report{}
-	var find finder
+	find := finder{ctx: ctx, files: opt.Remote}
 	var l listing
 	var sources [][]file
 	for _, p := range l.distinct("unlabelled", paths, &find) {
@@ -102,7 +105,7 @@ func load(ctx context.Context, files []file, opt Options, r *Report) (*Set, erro
 		r.add(&r.Cached, x.cached)
 		r.add(&r.Opened, x.opened)
 		im := files[i].image
-		im.File, im.origin = files[i].path, x.entry.Origin
+		im.File, im.origin, im.distant = files[i].path, x.entry.Origin, files[i].distant
 		l.add(im, &x.entry, x.ref)
 	}
 	if failed == nil {
@@ -169,7 +172,7 @@ type result struct {
 
 // Files are read by more goroutines than decode at a time: a disk that turns, or is far
 // away, answers several questions in the time of one. What is decoded may be large.
-const readersOfADecoder, leastReaders = 4, 8
+const readersOfADecoder, leastReaders, distantReaders = 4, 8, 32
 
 // readAll reads files in order on several goroutines, which end before it
 // returns. After an error no later file is begun, so the first error in order is
@@ -207,10 +210,14 @@ func readAll(ctx context.Context, files []file, opt Options) []result {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	decoding := make(chan struct{}, workers)
-	for range min(max(readersOfADecoder*workers, leastReaders), len(files)) {
+	readers := max(readersOfADecoder*workers, leastReaders)
+	if slices.ContainsFunc(files, func(f file) bool { return f.distant != nil }) {
+		readers = max(readers, distantReaders)
+	}
+	for range min(readers, len(files)) {
 		wg.Go(func() {
 			for i, ok := take(); ok; i, ok = take() {
-				results[i] = readImage(files[i], opt, decoding)
+				results[i] = readImage(ctx, files[i], opt, decoding)
 				finish(i)
 			}
 		})
@@ -220,19 +227,18 @@ func readAll(ctx context.Context, files []file, opt Options) []result {
 }
 
 // readImage reads one file through the cache. It decodes when there is room in decoding.
-func readImage(f file, opt Options, decoding chan struct{}) (x result) {
-	info, err := os.Stat(f.path)
+func readImage(ctx context.Context, f file, opt Options, decoding chan struct{}) (x result) {
+	st, err := f.stat()
 	if err != nil {
 		return result{err: f.unread(err)}
 	}
-	st := pixelcache.StatOf(info)
 	if !opt.Recheck {
 		if x.entry, x.ref, x.read = opt.Cache.Find(opt.Side, f.real, st); x.read {
 			x.cached = true
 			return x.checked(f, opt)
 		}
 	}
-	data, err := readFile(f.path)
+	data, err := f.read(ctx)
 	if err != nil {
 		return result{err: f.unread(err)}
 	}
@@ -251,7 +257,7 @@ func readImage(f file, opt Options, decoding chan struct{}) (x result) {
 		}
 	}
 	x.opened = true
-	if after, err := os.Stat(f.path); err == nil && pixelcache.StatOf(after) == st { // it did not change meanwhile
+	if after, err := f.stat(); err == nil && after == st { // it did not change meanwhile
 		opt.Cache.Remember(opt.Side, f.real, st, h, x.ref)
 	}
 	return x.checked(f, opt)
@@ -273,6 +279,9 @@ func fitted(f file, data []byte, h pixelcache.Hash, opt Options) (x result) {
 
 // unread is that a file could not be read.
 func (f file) unread(err error) error {
+	if f.distant != nil && errors.Is(err, fault.ErrUnavailable) { // it is not the image that is at fault
+		return fmt.Errorf("image %s: %w", Show(f.path), err)
+	}
 	if target, e := os.Readlink(f.path); e == nil && errors.Is(err, fs.ErrNotExist) {
 		return f.fault("image %s: %w", marked{nowhere(target), errBadImage})
 	}
@@ -338,6 +347,8 @@ func (f file) fault(format string, err error) error {
 	return e
 }
 
+var errTooLong = errors.New("the file is over the limit of 512 MiB")
+
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -346,7 +357,7 @@ func readFile(path string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(data) > maxFileBytes {
-		err = marked{errors.New("the file is over the limit of 512 MiB"), errBadImage}
+		err = marked{errTooLong, errBadImage}
 	}
 	return data, err
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"g2c/internal/remote"
 )
 
 // Open loads whatever lies at path for looking at it: a CSV, a folder of folders
@@ -12,8 +14,15 @@ import (
 // have no splits; groups are found where pattern or the table gives them, and by says
 // which wins. What its verdict finds wrong is no error here.
 func Open(ctx context.Context, path, pattern, by string, opt Options) (*Set, *Report, error) {
-	labelled := IsTable(path)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	plain, _ := remote.Split(path)
+	labelled := IsTable(plain)
+	find := finder{ctx: ctx, files: opt.Remote}
+	if remote.Is(path) && !labelled {
+		var err error
+		if labelled, err = find.hasFolders(path); err != nil {
+			return nil, nil, err
+		}
+	} else if info, err := os.Stat(path); err == nil && info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
 			return nil, nil, missing(path, err)
@@ -30,7 +39,7 @@ func Open(ctx context.Context, path, pattern, by string, opt Options) (*Set, *Re
 		return nil, nil, err
 	}
 	r := &Report{}
-	l := &lister{pattern: g, by: by, r: r}
+	l := &lister{pattern: g, by: by, r: r, find: find}
 	files, err := l.set("all", []string{path})
 	if err != nil {
 		return nil, nil, err

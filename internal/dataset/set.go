@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -37,6 +38,7 @@ type Image struct {
 	// What is known beside and identifies nothing: packs do not carry it.
 	Patient, Slide string
 	File           string            // the file, as it can be opened
+	distant        *distant          // where the file is read from, where it is not of this machine
 	origin         [sha256.Size]byte // of the file's own pixels, before they were fitted; zeros where unknown
 }
 
@@ -211,7 +213,7 @@ func (l *loaded) again(to []uint8, place int, cause error) error {
 	if im.File == "" {
 		return fault.New(fault.ErrUnavailable, "pixels of image %s: %w", im.shown(), cause).WithHint("run it again: what is damaged in the cache is fetched anew")
 	}
-	data, err := readFile(im.File)
+	data, err := file{path: im.File, distant: im.distant}.read(context.Background()) // who reads pixels cannot be told to stop
 	if err != nil {
 		return fault.New(fault.ErrData, "image %s, read again: %w", im.shown(), err)
 	}

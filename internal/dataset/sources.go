@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"g2c/internal/fault"
+	"g2c/internal/remote"
 )
 
 // listing is what was found while the sources of a set were listed.
@@ -25,7 +26,7 @@ func (l *listing) distinct(set string, paths []string, find *finder) []string {
 	var kept []string
 	for _, p := range paths {
 		real := filepath.Clean(p)
-		if found := find.find(p); exists(found) {
+		if found := find.find(p); !remote.Is(p) && exists(found) {
 			real = realPath(found)
 		}
 		if other, ok := first[real]; ok {

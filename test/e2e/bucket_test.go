@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/checkpoint/s3store"
 	"g2c/checkpoint/s3store/s3test"
+	"g2c/experiments/synthetic"
 )
 
 // bucketed is a store in a bucket of a server that the test has started.
@@ -198,3 +201,42 @@ func TestRunsShareABucket(t *testing.T) {
 	b.must(t, "ckpt", "verify", b.store)
 	sameBits(t, "shared", hashesIn(t, b.repo(t)), want)
 }
+
+// Data in a bucket are those of the folder: the tasks have the same keys, and the second
+// look reads no image.
+func TestDataInABucket(t *testing.T) {
+	b := newBucketed(t, s3test.Versity)
+	world, cache := filepath.Join(t.TempDir(), "world"), t.TempDir()
+	must(t, nil, "data", "synth", world, "--patients", "12", "--patches", "4", "--size", "64")
+	bucket := b.Bucket(t)
+	for name, text := range files(t, world) {
+		b.Put(t, bucket, "world/"+name, text)
+	}
+	text, err := os.ReadFile(tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := filepath.Join(t.TempDir(), "spec.yaml")
+	write(t, spec, regexp.MustCompile(`(?m)^  synthetic:.*\n`).ReplaceAll(text, nil))
+	keys := func(root string) string {
+		t.Helper()
+		o := b.must(t, "plan", spec, "--json", "--cache", cache,
+			"--set", "data.unlabelled.PAS="+root+"/unlabelled/PAS", "--set", "data.unlabelled.HE="+root+"/unlabelled/HE/*.png",
+			"--set", "data.labelled.train="+root+"/labelled/train", "--set", "data.labelled.test="+root+"/labelled/test",
+			"--set", "data.labelled.group.pattern="+synthetic.GroupPattern, "--set", "data.labelled.validation={fraction: 0.3}")
+		return o.stdout
+	}
+	if here, there := keysOf(keys(world)), keysOf(keys("s3://"+bucket+"/world")); len(here) == 0 || !slices.Equal(here, there) {
+		t.Errorf("of a folder %v, of a bucket %v", here, there)
+	}
+	b.must(t, "data", "inspect", "s3://"+bucket+"/world/labels.csv", "--cache", cache, "--size", "64")
+	if o := b.must(t, "data", "inspect", "s3://"+bucket+"/world/unlabelled/HE", "--cache", cache, "--size", "64", "--json"); !strings.Contains(o.stdout, `"labelled": false`) {
+		t.Errorf("inspected:\n%s", o.stdout)
+	}
+}
+
+var keyForm = regexp.MustCompile(`"[0-9a-f]{64}"`)
+
+// keysOf are the hashes in a plan, of its tasks and their data; the first, of its spec, is left
+// out: the paths are in it.
+func keysOf(plan string) []string { return keyForm.FindAllString(plan, -1)[1:] }

@@ -178,6 +178,15 @@ func (s *Server) Bucket(t testing.TB) string {
 	}
 }
 
+// Put stores an object.
+func (s *Server) Put(t testing.TB, bucket, key, content string) {
+	t.Helper()
+	_, err := s.client.PutObject(t.Context(), bucket, key, strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
+	if err != nil {
+		t.Fatalf("put %s: %v", key, err)
+	}
+}
+
 // Env is the environment in which a program of AWS finds the server.
 func (s *Server) Env() []string {
 	return []string{
