@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,50 +16,55 @@ import (
 	"g2c/internal/fault"
 )
 
-// A store without locks, a bucket, keeps those who delete from those who save by notices.
+// A store without locks, a bucket, keeps those who delete from those who save by notices:
+// each first says what it is about to do, and then looks at what the others say.
 //
-//	who deletes                                     who saves
-//	D1  puts a notice with the keys                 S1  puts payloads, then the manifest
-//	D2  reads the manifests that are there          S2  reads the notices that are there, and
-//	D3  deletes what none of them names                 waits for those with a key of its own
-//	D4  deletes the notice                          S3  looks for what it saved, puts what is
-//	                                                    gone, and begins again at S2 if any was
+//	who saves                                       who deletes
+//	S1  puts a notice with its keys                 D1  puts a notice with its keys
+//	S2  waits for the deletions with one of them    D2  reads the notices of savers, then the manifests
+//	S3  puts payloads, then the manifest            D3  deletes what none of them names
+//	S4  deletes the notice                          D4  deletes the notice
 //
-// If S1 comes before D2, the deleter sees the manifest and leaves what it names. If not, D1
-// comes before S2: the saver either sees the notice, and looks when all is over, or D4 came
-// before S2, and then it looks after the deletion. Either way what is saved is there at the
-// end. This takes a store in which whoever lists, or looks, sees every put and delete that
-// was answered before. Nobody who deletes waits, so nobody waits for ever.
+// If S1 comes before D2, the deleter reads the notice, or S4 was before that and it reads
+// the manifest, and leaves what they name. If not, D1 came before S1, so that the saver
+// waits at S2 until D4, and puts what was deleted. Either way whatever a manifest names is
+// there from the moment that the manifest is. This takes a store in which whoever lists
+// sees every put and delete that was answered before. Who deletes never waits, so nobody
+// waits for ever.
 //
-// A deleter may be killed, or stopped for long, between D1 and D4. It deletes only for
-// deletionWindow after D1, by its own clock; a request that leaves then is refused once its
-// signature is 15 minutes old. So a notice that was watched for deadAfter is dead.
+// Either may be killed, or stopped for long. A deleter deletes only for deletionWindow
+// after D1, by its own clock; a request that leaves then is refused once its signature is
+// 15 minutes old. So a notice that was watched for deadAfter is dead. A saver ends within
+// savingWindow, and its notice counts for twice as long, by the clocks of deleter and
+// store, which S3 holds within 15 minutes of each other.
 const (
-	noticePrefix   = "deleting/"
+	deletingPrefix = "deleting/"
+	savingPrefix   = "saving/"
 	deletionWindow = 4 * time.Minute
 	deadAfter      = 20 * time.Minute
+	savingWindow   = 12 * time.Hour
 	noticePause    = time.Second
 	// maxNoticeKeys bounds a notice, so that the window is enough for what it names.
 	maxNoticeKeys  = 1000
 	maxNoticeBytes = 1 << 20
-	// forgottenNotice is the age at which a collection clears notices away.
-	forgottenNotice = 24 * time.Hour
+	// forgottenNotice is the age at which notices count no more, and collections clear them away.
+	forgottenNotice = 2 * savingWindow
 )
 
-// notice is what somebody is about to delete.
+// notice is what somebody is about to save, or to delete.
 type notice struct {
-	Delete []string `json:"delete"` // keys
+	Keys []string `json:"keys"`
 }
 
 // parseNotice reads the bytes of a notice.
 func parseNotice(data []byte) (notice, error) {
 	var n notice
 	if err := json.Unmarshal(data, &n); err != nil {
-		return n, fault.New(fault.ErrData, "no notice of a deletion: %w", err)
+		return n, fault.New(fault.ErrData, "no notice: %w", err)
 	}
-	for _, key := range n.Delete {
+	for _, key := range n.Keys {
 		if err := store.CheckKey(key); err != nil {
-			return n, fault.New(fault.ErrData, "notice of a deletion: %w", err)
+			return n, fault.New(fault.ErrData, "notice: %w", err)
 		}
 	}
 	return n, nil
@@ -72,21 +76,17 @@ func (r *Repo) hasLocks() bool {
 	return ok
 }
 
-// announce puts a notice (D1).
-func (r *Repo) announce(ctx context.Context, actions []Action) (withdraw func(context.Context) error, err error) {
-	n := notice{Delete: make([]string, len(actions))}
-	for i, a := range actions {
-		n.Delete[i] = a.Key
-	}
-	data, err := json.Marshal(n)
+// announce puts a notice (S1 and D1); withdraw deletes it, also where ctx has ended.
+func (r *Repo) announce(ctx context.Context, prefix string, keys []string) (withdraw func() error, err error) {
+	data, err := json.Marshal(notice{keys})
 	if err != nil {
 		return nil, fmt.Errorf("encode a notice: %w", err)
 	}
-	key := noticePrefix + strings.ToLower(rand.Text()) + jsonSuffix
+	key := prefix + strings.ToLower(rand.Text()) + jsonSuffix
 	if err := r.store.Put(ctx, key, bytes.NewReader(append(data, '\n'))); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return r.store.Delete(ctx, key) }, nil
+	return func() error { return r.store.Delete(context.WithoutCancel(ctx), key) }, nil
 }
 
 // executeNoticed carries out a plan in a store without locks.
@@ -110,19 +110,22 @@ func (r *Repo) executeNoticed(ctx context.Context, plan Plan) error {
 // deleteNoticed deletes what one notice names; goes is all that the plan deletes.
 func (r *Repo) deleteNoticed(ctx context.Context, some []Action, goes map[string]bool) (err error) {
 	ends := r.clock.Now().Add(deletionWindow)
-	withdraw, err := r.announce(ctx, some)
+	keys := make([]string, len(some))
+	for i, a := range some {
+		keys[i] = a.Key
+	}
+	withdraw, err := r.announce(ctx, deletingPrefix, keys)
 	if err != nil {
 		return err
 	}
-	// A notice that stays is waited for by those whose keys it names: it goes in any case.
-	defer func() { err = errors.Join(err, withdraw(context.WithoutCancel(ctx))) }()
-	named, whole, err := r.named(ctx, goes)
+	defer func() { err = errors.Join(err, withdraw()) }() // one that stays is waited for
+	needed, err := r.needed(ctx, goes)
 	if err != nil {
 		return err
 	}
 	for _, a := range some {
-		if strings.HasPrefix(a.Key, objectPrefix) && (named[a.Key] || !whole) {
-			continue // a manifest that was saved meanwhile names it, or may
+		if needed(a.Key) {
+			continue
 		}
 		left := ends.Sub(r.clock.Now())
 		if left <= 0 {
@@ -138,8 +141,52 @@ func (r *Repo) deleteNoticed(ctx context.Context, some []Action, goes map[string
 	return nil
 }
 
-// named are the objects that the manifests of the store name, but for those that go (D2);
-// whole is false where one of them cannot be read.
+// needed tells of a key whether a saver is about to store it, or a manifest names it that
+// does not go, or may do so (D2). Savers are asked first: whose notice is gone by then has
+// stored its manifest.
+func (r *Repo) needed(ctx context.Context, goes map[string]bool) (func(key string) bool, error) {
+	saving, known, err := r.aboutToSave(ctx)
+	if err != nil {
+		return nil, err
+	}
+	named, whole, err := r.named(ctx, goes)
+	if err != nil {
+		return nil, err
+	}
+	return func(key string) bool {
+		return !known || saving[key] || named[key] || !whole && strings.HasPrefix(key, objectPrefix)
+	}, nil
+}
+
+// aboutToSave are the keys in the notices of savers; known is false where one cannot be read.
+func (r *Repo) aboutToSave(ctx context.Context) (keys map[string]bool, known bool, err error) {
+	infos, err := r.store.List(ctx, savingPrefix)
+	if err != nil {
+		return nil, false, err
+	}
+	keys, known = map[string]bool{}, true
+	for _, info := range infos {
+		if r.clock.Now().Sub(info.Modified) >= forgottenNotice {
+			continue
+		}
+		data, err := r.readAll(ctx, info.Key, maxNoticeBytes)
+		if isAbsent(err) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		n, err := parseNotice(data)
+		known = known && err == nil
+		for _, key := range n.Keys {
+			keys[key] = true
+		}
+	}
+	return keys, known, nil
+}
+
+// named are the objects that the manifests of the store name, but for those that go; whole
+// is false where one of them cannot be read.
 func (r *Repo) named(ctx context.Context, goes map[string]bool) (named map[string]bool, whole bool, err error) {
 	infos, err := r.manifests(ctx, "")
 	if err != nil {
@@ -215,39 +262,26 @@ func (n *names) of(infos []store.Info) map[string]bool {
 	return all
 }
 
-// settle makes sure, after a manifest was committed in a store without locks, that nobody
-// has deleted or is about to delete what it names, or the manifest itself (S2 and S3).
-func (r *Repo) settle(ctx context.Context, m Manifest, data []byte, payloads map[string]store.Body) error {
+// noticed saves keys in a store without locks (S1 to S4).
+func (r *Repo) noticed(ctx context.Context, keys []string, save func(context.Context) error) error {
 	if r.hasLocks() {
-		return nil
+		return save(ctx)
 	}
-	bodies := map[string]store.Body{m.Key(): bytes.NewReader(data)}
-	for name, p := range m.Payloads {
-		bodies[p.Key()] = payloads[name]
+	ctx, cancel := context.WithTimeout(ctx, savingWindow)
+	defer cancel()
+	withdraw, err := r.announce(ctx, savingPrefix, keys)
+	if err != nil {
+		return err
 	}
-	for {
-		if err := r.awaitDeletions(ctx, bodies); err != nil {
-			return err
-		}
-		// Payloads before the manifest that names them: their keys sort behind it.
-		healed := false
-		for _, key := range slices.Backward(slices.Sorted(maps.Keys(bodies))) {
-			_, err := r.store.Stat(ctx, key)
-			if isAbsent(err) {
-				healed, err = true, r.store.Put(ctx, key, bodies[key])
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if !healed {
-			return nil
-		}
+	if err = r.awaitDeletions(ctx, keys); err == nil {
+		err = save(ctx)
 	}
+	_ = withdraw() // what was saved is saved; one that stays keeps its objects for a day
+	return err
 }
 
-// awaitDeletions waits until no notice names a key of ours, or those that do are dead.
-func (r *Repo) awaitDeletions(ctx context.Context, ours map[string]store.Body) error {
+// awaitDeletions waits until no deletion names a key of ours, or those that do are dead.
+func (r *Repo) awaitDeletions(ctx context.Context, ours []string) error {
 	began := r.clock.Now()
 	harmless := map[string]bool{} // notices that were read and name nothing of ours
 	for {
@@ -271,9 +305,9 @@ func (r *Repo) awaitDeletions(ctx context.Context, ours map[string]store.Body) e
 	}
 }
 
-// deletionsOf are the notices that name a key of ours.
-func (r *Repo) deletionsOf(ctx context.Context, ours map[string]store.Body, harmless map[string]bool) ([]string, error) {
-	infos, err := r.store.List(ctx, noticePrefix)
+// deletionsOf are the notices of deletions that name a key of ours.
+func (r *Repo) deletionsOf(ctx context.Context, ours []string, harmless map[string]bool) ([]string, error) {
+	infos, err := r.store.List(ctx, deletingPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +325,7 @@ func (r *Repo) deletionsOf(ctx context.Context, ours map[string]store.Body, harm
 		}
 		// One that cannot be read may name anything: it is waited for.
 		n, err := parseNotice(data)
-		if err == nil && !slices.ContainsFunc(n.Delete, func(key string) bool { return ours[key] != nil }) {
+		if err == nil && !slices.ContainsFunc(n.Keys, func(key string) bool { return slices.Contains(ours, key) }) {
 			harmless[info.Key] = true
 			continue
 		}
@@ -302,11 +336,19 @@ func (r *Repo) deletionsOf(ctx context.Context, ours map[string]store.Body, harm
 
 // clearNotices removes the notices of those who were killed long ago.
 func (r *Repo) clearNotices(ctx context.Context, now time.Time) error {
-	infos, err := r.store.List(ctx, noticePrefix)
-	for i := 0; i < len(infos) && err == nil; i++ {
-		if now.Sub(infos[i].Modified) >= forgottenNotice {
-			err = r.store.Delete(ctx, infos[i].Key)
+	for _, prefix := range []string{deletingPrefix, savingPrefix} {
+		infos, err := r.store.List(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		for _, info := range infos {
+			if now.Sub(info.Modified) < forgottenNotice {
+				continue
+			}
+			if err := r.store.Delete(ctx, info.Key); err != nil {
+				return err
+			}
 		}
 	}
-	return err
+	return nil
 }

@@ -130,7 +130,7 @@ func keeps(t *testing.T, dir string, n int32) {
 	if _, err := repo.Manifest(t.Context(), task, newest); err != nil {
 		t.Errorf("call %d: %v", n, err)
 	}
-	if left := countObjects(t, repo, "deleting/"); left > 0 {
+	if left := countObjects(t, repo, "deleting/") + countObjects(t, repo, "saving/"); left > 0 {
 		t.Errorf("call %d: %d notices are left", n, left)
 	}
 }
@@ -220,7 +220,7 @@ func TestADeadNotice(t *testing.T) {
 	dir, fourth := littered(t)
 	repo := checkpoint.New(bucketOf(t, dir, nothing))
 	names := func(key string) {
-		if err := repo.Store().Put(t.Context(), "deleting/dead.json", strings.NewReader(`{"delete":["`+key+`"]}`)); err != nil {
+		if err := repo.Store().Put(t.Context(), "deleting/dead.json", strings.NewReader(`{"keys":["`+key+`"]}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -270,8 +270,8 @@ func TestPruneWithoutLocks(t *testing.T) {
 }
 
 func FuzzNotice(f *testing.F) {
-	f.Add([]byte(`{"delete":["objects/a"]}`))
-	f.Add([]byte(`{"delete":["../a"]}`))
+	f.Add([]byte(`{"keys":["objects/a"]}`))
+	f.Add([]byte(`{"keys":["../a"]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		keys, err := checkpoint.NoticeKeys(data)
 		for _, key := range keys {

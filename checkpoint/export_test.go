@@ -1,7 +1,7 @@
 package checkpoint
 
-// NoticeKeys reads a notice of a deletion.
+// NoticeKeys reads a notice of who saves or deletes.
 func NoticeKeys(data []byte) ([]string, error) {
 	n, err := parseNotice(data)
-	return n.Delete, err
+	return n.Keys, err
 }

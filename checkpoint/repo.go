@@ -71,16 +71,19 @@ func (r *Repo) Save(ctx context.Context, s Snapshot) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, fmt.Errorf("save checkpoint: %w", err)
 	}
+	keys := []string{m.Key()}
+	for _, p := range m.Payloads {
+		keys = append(keys, p.Key())
+	}
 	err = r.whileSaving(ctx, func() error {
-		for _, name := range m.PayloadNames() {
-			if err := r.keep(ctx, m.Task, m.Payloads[name], s.Payloads[name]); err != nil {
-				return fmt.Errorf("payload %s: %w", name, err)
+		return r.noticed(ctx, keys, func(ctx context.Context) error {
+			for _, name := range m.PayloadNames() {
+				if err := r.keep(ctx, m.Task, m.Payloads[name], s.Payloads[name]); err != nil {
+					return fmt.Errorf("payload %s: %w", name, err)
+				}
 			}
-		}
-		if err := r.commit(ctx, m.Key(), data); err != nil {
-			return err
-		}
-		return r.settle(ctx, m, data, s.Payloads)
+			return r.commit(ctx, m.Key(), data)
+		})
 	})
 	if err != nil {
 		return Manifest{}, fmt.Errorf("save checkpoint of step %d: %w", m.Step, err)

@@ -12,7 +12,7 @@
 // that fail for a reason that may pass are sent again, one by one: a part that is lost
 // costs a part (package retry).
 //
-// A store without locks: writers are idempotent, and who deletes announces it
+// It has no locks: writers are idempotent, and savers and deleters tell each other
 // (DESIGN.md, and checkpoint/deleting.go).
 //
 // A Store may be used by many goroutines, and a bucket by many Stores on many hosts.

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// stallTimeout is how long a connection may carry nothing while it is waited for.
-	stallTimeout = time.Minute
+	// stallTimeout is how long a connection may carry nothing while it is waited for: longer
+	// than a slow line takes for what the kernel has taken from us and not yet sent.
+	stallTimeout = 3 * time.Minute
 	// idleTimeout is how long a connection that nobody uses stays open.
 	idleTimeout = 30 * time.Second
 	dialTimeout = 15 * time.Second

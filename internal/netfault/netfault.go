@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // Link forwards connections from an address of its own on loopback to a target.
@@ -22,6 +23,8 @@ type Link struct {
 	state state
 	moved *sync.Cond // on mu: the state has changed
 	open  map[net.Conn]bool
+	left  int64         // bytes until all connections break; negative: they do not
+	perMB time.Duration // what a megabyte takes in either direction; 0: no time of its own
 }
 
 type state int
@@ -39,7 +42,7 @@ func Listen(target string) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Link{target: target, listener: ln, open: map[net.Conn]bool{}}
+	l := &Link{target: target, listener: ln, open: map[net.Conn]bool{}, left: -1}
 	l.moved = sync.NewCond(&l.mu)
 	l.work.Add(1)
 	go l.accept()
@@ -59,6 +62,21 @@ func (l *Link) Stall() { l.turn(stalled) }
 // Heal makes the link whole.
 func (l *Link) Heal() { l.turn(whole) }
 
+// CutAfter breaks all connections once, when so many bytes more have gone to the target;
+// those that are made after it are whole.
+func (l *Link) CutAfter(bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left = bytes
+}
+
+// Slow makes a megabyte take so long on each connection, in each direction; 0 ends that.
+func (l *Link) Slow(perMB time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.perMB = perMB
+}
+
 // Close ends the link and waits for what it forwards.
 func (l *Link) Close() {
 	l.turn(closed)
@@ -74,11 +92,29 @@ func (l *Link) turn(to state) {
 	}
 	l.state = to
 	if to >= cut {
-		for c := range l.open {
-			reset(c)
-		}
+		l.reset()
 	}
 	l.moved.Broadcast()
+}
+
+// reset breaks all connections.
+func (l *Link) reset() {
+	for c := range l.open {
+		reset(c)
+	}
+}
+
+// sent counts bytes that go to the target, and breaks all connections when it is time.
+// It is how long they take.
+func (l *Link) sent(bytes int, toTarget bool) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if toTarget && l.left >= 0 {
+		if l.left -= int64(bytes); l.left < 0 {
+			l.reset()
+		}
+	}
+	return time.Duration(bytes) * l.perMB / 1e6
 }
 
 // reset closes a connection at once: what it has not sent yet is lost.
@@ -133,8 +169,8 @@ func (l *Link) forward(from net.Conn) {
 	to, err := net.Dial("tcp", l.target)
 	if err == nil && l.keep(to) {
 		var both sync.WaitGroup
-		both.Go(func() { l.pump(to, from) })
-		both.Go(func() { l.pump(from, to) })
+		both.Go(func() { l.pump(to, from, true) })
+		both.Go(func() { l.pump(from, to, false) })
 		both.Wait()
 	}
 	l.mu.Lock()
@@ -147,13 +183,14 @@ func (l *Link) forward(from net.Conn) {
 }
 
 // pump copies one direction to its end, and says that it has ended.
-func (l *Link) pump(to, from net.Conn) {
+func (l *Link) pump(to, from net.Conn, toTarget bool) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		if !l.passing() {
 			return
 		}
+		time.Sleep(l.sent(n, toTarget))
 		if _, wrong := to.Write(buf[:n]); wrong != nil {
 			reset(from)
 			return

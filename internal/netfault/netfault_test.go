@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"g2c/internal/netfault"
 )
@@ -130,4 +131,26 @@ func TestNobodyListens(t *testing.T) {
 	}
 	defer l.Close()
 	refused(t, l)
+}
+
+// A link that is to be cut after some bytes breaks what is under way, once.
+func TestALinkIsCutInTheMiddle(t *testing.T) {
+	l, err := netfault.Listen(echo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := dial(t, l)
+	l.CutAfter(10)
+	c.say(t, "ten bytes")
+	c.hear(t, "ten bytes")
+	if _, err := io.WriteString(c, "more\n"); err == nil {
+		if got, err := c.in.ReadString('\n'); err == nil {
+			t.Errorf("heard %q over a connection that was cut", got)
+		}
+	}
+	c = dial(t, l)
+	l.Slow(time.Microsecond)
+	c.say(t, "and again")
+	c.hear(t, "and again")
 }

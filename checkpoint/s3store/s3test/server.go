@@ -39,9 +39,14 @@ type Server struct {
 	CA      string // file with the certificate that it serves with, in PEM
 	Data    string // folder in which it keeps what it is given
 
+	kind   Kind
 	dir    string
 	client *minio.Client
 }
+
+// Lists tells whether the server lists the uploads below a prefix; minio lists those to one
+// object alone.
+func (s *Server) Lists() bool { return s.kind.Name != Minio.Name }
 
 // startTimeout is far more than a server needs on a machine under load.
 const startTimeout = 2 * time.Minute
@@ -55,7 +60,7 @@ func StartPlain(t testing.TB, k Kind) *Server { return start(t, k, false) }
 func start(t testing.TB, k Kind, secure bool) *Server {
 	t.Helper()
 	program := k.path(t)
-	s := &Server{Secure: secure, dir: t.TempDir()}
+	s := &Server{Secure: secure, kind: k, dir: t.TempDir()}
 	s.Data, s.CA = filepath.Join(s.dir, "data"), filepath.Join(s.dir, "public.crt")
 	if err := os.Mkdir(s.Data, 0o755); err != nil {
 		t.Fatal(err)
