@@ -32,9 +32,14 @@ test: ## run every test and print the slowest
 	@mkdir -p $(BUILD) && rm -f $(BUILD)/test*.json
 	@if [ "$$CI" = true ] || { command -v g++ && $(MAKE) $(CUDA_VENV)/done; } >/dev/null 2>&1; then $(MAKE) test-cuda; \
 	else echo "SKIPPED: the tests of the CUDA code need g++, and python3 with venv and a package index"; fi
+	@$(MAKE) s3-servers || test "$$CI" != true
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test.json -- -timeout 30m ./...
 	@echo "slowest tests:"
 	@for f in $(BUILD)/test*.json; do $(GOTESTSUM) tool slowest --jsonfile $$f --threshold 2s --num 15; done
+
+.PHONY: s3-servers
+s3-servers: ## build the servers of S3 that tests start, into .tools: minutes, once
+	$(GO) run ./checkpoint/s3store/s3test/install
 
 CUDA_VENV    := $(BUILD)/cuda/venv
 CUDA_STUB    := $(BUILD)/cuda/lib/libcuda.a
@@ -135,6 +140,10 @@ bench-coverage: ## count how often intervals and tests are right on made-up pati
 .PHONY: bench-data
 bench-data: $(BIN) $(TORCH_PY) ## inspect, plan and train on 300,000 patches (N) beside a pass of PyTorch's DataLoader over them
 	$(GO) run ./bench/data -g2c $(BIN) -python $(TORCH_PY) -n $(or $(N),300000) -o bench/results/data.md
+
+.PHONY: bench-s3
+bench-s3: s3-servers ## measure checkpoints in a bucket beside plain puts and gets at the same server
+	$(GO) test ./checkpoint/s3store -run '^TestMeasure$$' -count=1 -v -timeout 30m -measure $(CURDIR)/bench/results/s3.md
 
 .PHONY: chaos
 chaos: ## kill a cluster's leader a hundred times, lose a disk, part its network, and count what was lost

@@ -77,13 +77,15 @@ func (r *Repo) keep(ctx context.Context, task string, p Payload, body store.Body
 	return r.store.Put(ctx, key, body)
 }
 
-// first puts a payload where there is none; info is what it made or found there.
+// first puts a payload where there is none; info is what it made or found there. A store
+// that cannot say what it created is not asked: its objects are nobody's own.
 func (r *Repo) first(ctx context.Context, p Payload, body store.Body) (won bool, info store.Info, err error) {
-	if info, err = r.store.Stat(ctx, p.Key()); !isAbsent(err) {
+	c, ok := r.store.(store.Creator)
+	if !ok {
+		return false, store.Info{}, nil
+	}
+	if info, err = c.Stat(ctx, p.Key()); !isAbsent(err) {
 		return false, info, err
 	}
-	if c, ok := r.store.(store.Creator); ok {
-		return c.Create(ctx, p.Key(), body)
-	}
-	return false, store.Info{}, nil
+	return c.Create(ctx, p.Key(), body)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"g2c/checkpoint/store"
 	"g2c/internal/fault"
@@ -65,6 +66,37 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: its name %s reads as %+v, %v", name, c.Name(), again, err)
 		}
 	})
+}
+
+// A request names its bucket in the path or in the host, as it is asked for.
+func TestStyle(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	for options, want := range map[string]string{
+		"?endpoint=https://host:1":                             "https://host:1/bucket/key",
+		"?endpoint=https://host:1&style=path":                  "https://host:1/bucket/key",
+		"?endpoint=https://host:1&style=virtual":               "https://bucket.host:1/key",
+		"?region=eu-west-1":                                    "https://bucket.s3.dualstack.eu-west-1.amazonaws.com/key",
+		"?region=eu-west-1&style=path":                         "https://s3.dualstack.eu-west-1.amazonaws.com/bucket/key",
+		"?endpoint=https://host:1&anonymous=false&sse=AES256":  "https://host:1/bucket/key",
+		"?endpoint=http://127.0.0.1:9000&sse=aws:kms&region=x": "http://127.0.0.1:9000/bucket/key",
+	} {
+		c, err := Parse("s3://bucket"+options, func(string) string { return "" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := newBucket(c, policy(1, nil), stallTimeout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := b.core.PresignedGetObject(t.Context(), "bucket", "key", time.Hour, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := u.Scheme + "://" + u.Host + u.Path; got != want {
+			t.Errorf("%s: %s, want %s", options, got, want)
+		}
+	}
 }
 
 func TestPartSize(t *testing.T) {

@@ -46,7 +46,7 @@ func isCode(err error, codes ...string) bool {
 func judge(ctx context.Context, err error) error {
 	var e minio.ErrorResponse
 	switch {
-	case err == nil || ctx.Err() != nil:
+	case err == nil || ctx.Err() != nil || errors.Is(err, store.ErrRange) || errors.Is(err, errReplaced):
 		return err
 	case errors.As(err, &e):
 		passes := slices.Contains(busyCodes, e.Code) || slices.Contains(spoiltCodes, e.Code) ||
@@ -99,6 +99,10 @@ func (b *bucket) explain(doing, key string, err error) error {
 		return nil
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &classed):
 		return fmt.Errorf("%s %s: %w", doing, what, err)
+	case errors.Is(err, store.ErrRange):
+		return fmt.Errorf("%s %s: %w", doing, what, err)
+	case errors.Is(err, errReplaced):
+		return unavailable(err, "start again: what is there now is read then")
 	case isCode(err, absentCodes...) && key != "":
 		return fmt.Errorf("%s %s: %w", doing, what, store.ErrNotExist)
 	case isCode(err, "NoSuchBucket"):

@@ -72,7 +72,7 @@ func (s *Store) DeleteFiles(ctx context.Context, folder string, names []string) 
 
 // Probe tries what a store needs, and leaves nothing.
 func Probe(ctx context.Context, c Config) (err error) {
-	s, err := connect(ctx, c, hastyPolicy())
+	s, _, err := connect(ctx, c, hastyPolicy())
 	if err != nil {
 		return err
 	}

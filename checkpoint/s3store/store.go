@@ -43,7 +43,7 @@ const openAttempts = 4
 func Open(ctx context.Context, c Config) (*Store, error) { return open(ctx, c, retry.Default()) }
 
 func open(ctx context.Context, c Config, policy retry.Policy) (*Store, error) {
-	s, err := connect(ctx, c, policy)
+	s, _, err := connect(ctx, c, policy)
 	if err != nil {
 		return nil, err
 	}
@@ -61,27 +61,25 @@ func open(ctx context.Context, c Config, policy retry.Policy) (*Store, error) {
 
 // OpenRead opens a bucket that holds a store, for reading alone.
 func OpenRead(ctx context.Context, c Config) (*Store, error) {
-	s, err := connect(ctx, c, retry.Default())
+	s, there, err := connect(ctx, c, retry.Default())
 	if err != nil {
 		return nil, err
+	}
+	if !there {
+		return nil, fault.New(fault.ErrNotFound, "store %s does not exist: nothing lies below it", c.Name()).WithHint("check the name given as the store")
 	}
 	s.readOnly = true
-	there := false
-	err = s.hasty().list(ctx, s.object(""), 1, func(minio.ObjectInfo) { there = true })
-	if err == nil && !there {
-		err = fault.New(fault.ErrNotFound, "store %s does not exist: nothing lies below it", c.Name()).WithHint("check the name given as the store")
-	}
-	return s, err
+	return s, nil
 }
 
-// connect makes a client and asks the bucket for its first object.
-func connect(ctx context.Context, c Config, policy retry.Policy) (*Store, error) {
+// connect makes a client and asks the bucket whether anything is there.
+func connect(ctx context.Context, c Config, policy retry.Policy) (s *Store, there bool, err error) {
 	b, err := newBucket(c, policy, stallTimeout)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	s := &Store{bucket: b}
-	return s, b.hasty().list(ctx, b.object(""), 1, func(minio.ObjectInfo) {})
+	err = b.hasty().list(ctx, b.object(""), 1, func(minio.ObjectInfo) { there = true })
+	return &Store{bucket: b}, there, err
 }
 
 // hasty is the same bucket for the request that a person waits for.

@@ -192,7 +192,7 @@ func ranges(t *testing.T, s store.Store) {
 			t.Errorf("range %v = %q", c, got)
 		}
 	}
-	for _, c := range [][2]int64{{-1, 2}, {0, 11}, {11, 0}, {5, -1}, {1, 1<<63 - 1}} {
+	for _, c := range [][2]int64{{-1, 2}, {0, 11}, {11, 0}, {20, 1}, {5, -1}, {1, 1<<63 - 1}} {
 		if _, err := s.GetRange(t.Context(), "o", c[0], c[1]); !errors.Is(err, store.ErrRange) {
 			t.Errorf("range %v: %v, want ErrRange", c, err)
 		}

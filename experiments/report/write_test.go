@@ -115,3 +115,23 @@ func TestSystemsMayLeaveThingsInAReport(t *testing.T) {
 		}
 	}
 }
+
+// Whatever lies in a bucket under the name of a mark names no file outside its report.
+func FuzzListed(f *testing.F) {
+	f.Add([]byte(`{"files":["index.html","figures/a.svg"]}`))
+	f.Add([]byte(`{"files":["../index.html","/etc/passwd"]}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		names, err := Listed(content)
+		if err != nil {
+			return
+		}
+		for _, name := range names {
+			if !filepath.IsLocal(filepath.FromSlash(name)) {
+				t.Errorf("%q", name)
+			}
+		}
+		if n := len(names); n < 2 || names[n-2] != IndexFile || names[n-1] != MarkFile {
+			t.Errorf("%q", names)
+		}
+	})
+}

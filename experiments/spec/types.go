@@ -31,7 +31,7 @@ type Spec struct {
 	Gang        api.Gang          `yaml:"gang" key:""`
 	Checkpoint  Checkpoint        `yaml:"checkpoint" key:""`
 	Watchdog    api.Watchdog      `yaml:"watchdog" key:""`
-	Store       string            `yaml:"store" key:"" whole:"" default:"runs/" doc:"the directory of checkpoints and reports, unless --store says so"`
+	Store       string            `yaml:"store" key:"" whole:"" default:"runs/" doc:"directory or s3://BUCKET/PREFIX of checkpoints and reports, unless --store says so"`
 	Comparisons []Comparison      `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
 }
 
@@ -48,7 +48,7 @@ type Data struct {
 	api.Origin                  // source
 	api.View                    // size, fit
 	Synthetic  *api.Synthetic   `yaml:"synthetic" key:"PFE" doc:"the built-in kidney world in place of images"` // nil: off
-	Unlabelled map[string]Paths `yaml:"unlabelled" key:"P" names:"STAIN" doc:"folders or globs of patches of a stain; the source stain too"`
+	Unlabelled map[string]Paths `yaml:"unlabelled" key:"P" names:"STAIN" doc:"folders, globs or s3:// addresses of patches of a stain; the source stain too"`
 	Paired     map[string]Paths `yaml:"paired" key:"P" names:"STAIN" doc:"paired images of a stain; refused: this version trains on unpaired ones"`
 	Labelled   Labelled         `yaml:"labelled"`
 	Seed       uint32           `yaml:"seed" key:"F" default:"0" doc:"of the split, the folds and what is taken"`
@@ -56,7 +56,7 @@ type Data struct {
 
 // Labelled says where the labelled patches are: class folders or CSV files.
 type Labelled struct {
-	Train           Paths       `yaml:"train" key:"F" doc:"folders of class folders, or CSV files"`
+	Train           Paths       `yaml:"train" key:"F" doc:"folders or s3:// addresses of class folders, or CSV files"`
 	Test            Paths       `yaml:"test" key:"E" doc:"as train; with folds it may be missing, is trained on too, and enters F beside E"`
 	Validation      Validation  `yaml:"validation" key:"F" default:"{fraction: 0.15, by: group}" doc:"a part of train, by whole groups and stratified by class; or paths of its own; or none"`
 	Group           Group       `yaml:"group" key:"FE"`

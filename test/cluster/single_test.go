@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"maps"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"g2c/checkpoint"
 	"g2c/checkpoint/filestore"
+	"g2c/checkpoint/s3store"
+	"g2c/checkpoint/s3store/s3test"
 )
 
 const tiny = "../e2e/testdata/tiny.yaml"
@@ -51,6 +54,40 @@ func TestASingleTrainsTheSameBits(t *testing.T) {
 	c.onceEach(again, all)
 }
 
+// A cluster whose store is a bucket shares no disk, loses its worker on the way, and trains
+// the same bits.
+func TestAClusterOnABucket(t *testing.T) {
+	server := s3test.Start(t, s3test.Versity)
+	for _, e := range server.Env() { // processes inherit it
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+	alone, bucket := t.TempDir(), "s3://"+server.Bucket(t)+"/runs"
+	c := newCluster(t)
+	must(t, "run", tiny, "--store", alone, "--cache", c.path("cache"))
+	c.single("--store", bucket)
+	w := c.addWorker("w1", "--store", bucket, "--cache", c.path("cache"), "--slots", "cpu:1")
+	experiment := c.submit(tiny, "--store", bucket)
+	all := len(c.ps(experiment))
+	c.done(experiment, 1, time.Minute)
+	w.kill()
+	c.startWorker(w)
+	c.done(experiment, all, 2*time.Minute)
+	config, err := s3store.Parse(bucket, os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := s3store.OpenRead(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := weights(t, alone)
+	if got := weightsIn(t, checkpoint.New(store)); len(want) == 0 || !maps.Equal(got, want) {
+		t.Errorf("weights in the bucket %v, of g2c run in a directory %v", got, want)
+	}
+	must(t, "ckpt", "verify", bucket)
+}
+
 // weights are the hashes of the weights of every finished task.
 func weights(t *testing.T, dir string) map[string]string {
 	t.Helper()
@@ -58,7 +95,13 @@ func weights(t *testing.T, dir string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tasks, damage, err := checkpoint.New(store).Tasks(t.Context())
+	return weightsIn(t, checkpoint.New(store))
+}
+
+// weightsIn are those of any store.
+func weightsIn(t *testing.T, repo *checkpoint.Repo) map[string]string {
+	t.Helper()
+	tasks, damage, err := repo.Tasks(t.Context())
 	if err != nil || len(damage) > 0 {
 		t.Fatalf("%v %v", err, damage)
 	}

@@ -44,6 +44,9 @@ type Server struct {
 	client *minio.Client
 }
 
+// Name is what program it is.
+func (s *Server) Name() string { return s.kind.Name }
+
 // Lists tells whether the server lists the uploads below a prefix; minio lists those to one
 // object alone.
 func (s *Server) Lists() bool { return s.kind.Name != Minio.Name }

@@ -3,7 +3,7 @@
 // wanted, serves on loopback with a certificate that the test makes, and ends with the test.
 //
 // Where a server cannot be built its tests are skipped and say so; with CI=true that is a
-// failure: `make s3-servers` builds them before.
+// failure: `make s3-servers` (install/) builds them before.
 package s3test
 
 import (
@@ -25,7 +25,7 @@ type Kind struct {
 	command func(s *Server) []string
 }
 
-// The servers. Their versions are those of the Makefile.
+// The servers.
 var (
 	Versity = Kind{"versitygw", "github.com/versity/versitygw/cmd/versitygw", "v1.8.0", versityArgs}
 	Minio   = Kind{"minio", "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c", minioArgs}
@@ -59,14 +59,16 @@ func (k Kind) path(t testing.TB) string {
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("%s is not there: `make s3-servers` builds it", program)
 	}
-	if err := k.build(t, dir); err != nil {
+	t.Logf("building %s %s: minutes, once", k.Name, k.version)
+	if err := k.Install(); err != nil {
 		t.Skipf("SKIPPED: no test against %s: %v", k.Name, err)
 	}
 	return program
 }
 
-// build builds a server, one process at a time.
-func (k Kind) build(t testing.TB, dir string) error {
+// Install builds a server unless it is there, one process at a time.
+func (k Kind) Install() error {
+	dir := k.folder()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -81,7 +83,6 @@ func (k Kind) build(t testing.TB, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, k.Name)); err == nil {
 		return nil
 	}
-	t.Logf("building %s %s: minutes, once", k.Name, k.version)
 	c := exec.Command("go", "install", k.module+"@"+k.version)
 	c.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=")
 	if out, err := c.CombinedOutput(); err != nil {
