@@ -175,7 +175,8 @@ func (r *Repo) GC(ctx context.Context, p Policy, now time.Time, j Judge, show fu
 // Prune deletes the old checkpoints of one task, which its caller is running,
 // whatever their age, and their payloads where no other manifest names them.
 // The whole one of highest score, the earliest on a tie, is the best that the policy may
-// keep; score says whether a checkpoint has one, and nil is never. It returns what it did.
+// keep; score says whether a checkpoint has one, and nil is never. It returns what it did; in a store
+// without locks, what others need of that stays.
 // Manifests of other tasks are read only if one of them may name such a payload.
 func (r *Repo) Prune(ctx context.Context, task string, p Policy, score func(Manifest) (float64, bool)) (plan Plan, err error) {
 	p.Spare = 0

@@ -44,12 +44,13 @@ const (
 	deadAfter      = 20 * time.Minute
 	savingWindow   = 12 * time.Hour
 	noticePause    = time.Second
-	// maxNoticeKeys bounds a notice, so that the window is enough for what it names.
-	maxNoticeKeys  = 1000
 	maxNoticeBytes = 1 << 20
 	// forgottenNotice is the age at which notices count no more, and collections clear them away.
 	forgottenNotice = 2 * savingWindow
 )
+
+// maxNoticeKeys bounds a notice, so that the window is enough for what it names.
+var maxNoticeKeys = 1000
 
 // notice is what somebody is about to save, or to delete.
 type notice struct {
@@ -92,27 +93,26 @@ func (r *Repo) announce(ctx context.Context, prefix string, keys []string) (with
 // executeNoticed carries out a plan in a store without locks.
 func (r *Repo) executeNoticed(ctx context.Context, plan Plan) error {
 	var doomed []Action
-	goes := map[string]bool{}
 	for _, a := range plan.Actions {
 		if a.Delete {
 			doomed = append(doomed, a)
-			goes[a.Key] = true
 		}
 	}
 	for some := range slices.Chunk(doomed, maxNoticeKeys) {
-		if err := r.deleteNoticed(ctx, some, goes); err != nil {
+		if err := r.deleteNoticed(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deleteNoticed deletes what one notice names; goes is all that the plan deletes.
-func (r *Repo) deleteNoticed(ctx context.Context, some []Action, goes map[string]bool) (err error) {
+// deleteNoticed deletes what one notice names. Manifests of the plan that went before count
+// no more as going: one that is there again was saved again.
+func (r *Repo) deleteNoticed(ctx context.Context, some []Action) (err error) {
 	ends := r.clock.Now().Add(deletionWindow)
-	keys := make([]string, len(some))
+	keys, goes := make([]string, len(some)), map[string]bool{}
 	for i, a := range some {
-		keys[i] = a.Key
+		keys[i], goes[a.Key] = a.Key, true
 	}
 	withdraw, err := r.announce(ctx, deletingPrefix, keys)
 	if err != nil {

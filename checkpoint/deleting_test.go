@@ -2,7 +2,9 @@ package checkpoint_test
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +17,7 @@ import (
 )
 
 // lockless is a store without locks, as a bucket is one, that tells of each call before it
-// is made.
+// is made. All that happens in it happens within a second: puts of equal bytes have one version.
 type lockless struct {
 	under store.Store
 	tell  func()
@@ -33,12 +35,18 @@ func (l *lockless) GetRange(ctx context.Context, key string, offset, length int6
 
 func (l *lockless) Stat(ctx context.Context, key string) (store.Info, error) {
 	l.tell()
-	return l.under.Stat(ctx, key)
+	info, err := l.under.Stat(ctx, key)
+	info.Version = "of this second"
+	return info, err
 }
 
 func (l *lockless) List(ctx context.Context, prefix string) ([]store.Info, error) {
 	l.tell()
-	return l.under.List(ctx, prefix)
+	infos, err := l.under.List(ctx, prefix)
+	for i := range infos {
+		infos[i].Version = "of this second"
+	}
+	return infos, err
 }
 
 func (l *lockless) Put(ctx context.Context, key string, body store.Body) error {
@@ -83,7 +91,7 @@ func bucketOf(t testing.TB, dir string, tell func()) store.Store {
 const newest = 4
 
 // littered makes a store of three checkpoints, and the objects of a fourth.
-func littered(t *testing.T) (dir string, fourth checkpoint.Snapshot) {
+func littered(t *testing.T) (dir string, steps [newest + 1]checkpoint.Snapshot) {
 	t.Helper()
 	dir = t.TempDir()
 	repo := checkpoint.New(bucketOf(t, dir, nothing))
@@ -91,19 +99,19 @@ func littered(t *testing.T) (dir string, fourth checkpoint.Snapshot) {
 	state := make([]float32, stateFloats)
 	for step := int64(1); step <= newest; step++ {
 		advance(state)
-		s, err := snapshot(task, state, step, false)
+		s, err := snapshot(task, slices.Clone(state), step, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if step < newest {
 			mustSave(t, repo, s)
 		}
-		fourth = s
+		steps[step] = s
 	}
 	if err := deleteAll(t, repo, "manifests/"+taskKey("b")); err != nil {
 		t.Fatal(err)
 	}
-	return dir, fourth
+	return dir, steps
 }
 
 func deleteAll(t *testing.T, repo *checkpoint.Repo, prefix string) error {
@@ -119,15 +127,16 @@ func collect(ctx context.Context, repo *checkpoint.Repo) error {
 	return repo.GC(ctx, checkpoint.Policy{Keep: 1}, time.Now(), checkpoint.Judge{}, func(checkpoint.Plan) error { return nil })
 }
 
-// keeps holds that the fourth checkpoint is there and whole, and that nobody's notice is left.
-func keeps(t *testing.T, dir string, n int32) {
+// keeps holds that the newest checkpoint is there if it was saved, that everything is whole,
+// and that nobody's notice is left.
+func keeps(t *testing.T, dir string, n int32, step int64) {
 	t.Helper()
 	repo := checkpoint.New(bucketOf(t, dir, nothing))
 	audit, err := repo.Verify(t.Context(), nil)
 	if err != nil || len(audit.Damages) > 0 {
 		t.Errorf("call %d: damages %v, %v", n, audit.Damages, err)
 	}
-	if _, err := repo.Manifest(t.Context(), task, newest); err != nil {
+	if _, err := repo.Manifest(t.Context(), task, newest); step == newest && err != nil { // an old one may go again
 		t.Errorf("call %d: %v", n, err)
 	}
 	if left := countObjects(t, repo, "deleting/") + countObjects(t, repo, "saving/"); left > 0 {
@@ -138,15 +147,27 @@ func keeps(t *testing.T, dir string, n int32) {
 // A collection that spares nothing stops before each of its calls in turn, while another
 // process saves what the collection is about to delete: what is saved stays.
 func TestADeleterThatStopsAnywhereTakesNothing(t *testing.T) {
+	for _, c := range []struct {
+		step int64 // that is saved
+		keys int   // in a notice
+	}{{newest, 1000}, {1, 1000}, {1, 1}} {
+		t.Run(fmt.Sprintf("step %d, %d keys", c.step, c.keys), func(t *testing.T) {
+			defer checkpoint.SetNoticeKeys(c.keys)()
+			stopDeleter(t, c.step)
+		})
+	}
+}
+
+func stopDeleter(t *testing.T, step int64) {
 	waited := false
 	for n := int32(1); ; n++ {
-		dir, fourth := littered(t)
+		dir, steps := littered(t)
 		fake := clock.NewFake(time.Unix(0, 0))
 		saver := checkpoint.NewAt(bucketOf(t, dir, nothing), fake)
 		saved := make(chan error, 1)
 		// The saver runs until it has saved, or waits for the deleter.
 		tell, reached := once(n, func() {
-			go func() { _, err := saver.Save(t.Context(), fourth); saved <- err }()
+			go func() { _, err := saver.Save(t.Context(), steps[step]); saved <- err }()
 			for {
 				sleeping, more := fake.Waiters()
 				if sleeping > 0 {
@@ -170,7 +191,7 @@ func TestADeleterThatStopsAnywhereTakesNothing(t *testing.T) {
 		if err := awake(fake, saved); err != nil {
 			t.Errorf("call %d: %v", n, err)
 		}
-		keeps(t, dir, n)
+		keeps(t, dir, n, step)
 	}
 	if !waited {
 		t.Error("no saver ever waited: the scene shows nothing")
@@ -195,8 +216,14 @@ func awake(fake *clock.Fake, ended chan error) error {
 
 // A saver stops before each of its calls in turn, while two collections run to their end.
 func TestASaverThatStopsAnywhereLosesNothing(t *testing.T) {
+	for _, step := range []int64{newest, 1} {
+		stopSaver(t, step)
+	}
+}
+
+func stopSaver(t *testing.T, step int64) {
 	for n := int32(1); ; n++ {
-		dir, fourth := littered(t)
+		dir, steps := littered(t)
 		tell, reached := once(n, func() {
 			for range 2 {
 				if err := collect(t.Context(), checkpoint.New(bucketOf(t, dir, nothing))); err != nil {
@@ -204,20 +231,21 @@ func TestASaverThatStopsAnywhereLosesNothing(t *testing.T) {
 				}
 			}
 		})
-		if _, err := checkpoint.New(bucketOf(t, dir, tell)).Save(t.Context(), fourth); err != nil {
+		if _, err := checkpoint.New(bucketOf(t, dir, tell)).Save(t.Context(), steps[step]); err != nil {
 			t.Fatal(err)
 		}
 		if !reached() {
 			break
 		}
-		keeps(t, dir, n)
+		keeps(t, dir, n, step)
 	}
 }
 
 // The notice of a deleter that was killed is waited for until nothing that it sent can
 // arrive any more, by those whose keys it names alone; a collection clears it away a day later.
 func TestADeadNotice(t *testing.T) {
-	dir, fourth := littered(t)
+	dir, steps := littered(t)
+	fourth := steps[newest]
 	repo := checkpoint.New(bucketOf(t, dir, nothing))
 	names := func(key string) {
 		if err := repo.Store().Put(t.Context(), "deleting/dead.json", strings.NewReader(`{"keys":["`+key+`"]}`)); err != nil {
@@ -239,7 +267,7 @@ func TestADeadNotice(t *testing.T) {
 	if got := fake.Now().Sub(time.Unix(0, 0)); got < 20*time.Minute || got > 21*time.Minute {
 		t.Errorf("waited %v", got)
 	}
-	keeps(t, dir, 0)
+	keeps(t, dir, 0, newest)
 	names("objects/none")
 	for age, want := range map[time.Duration]int{time.Hour: 1, 25 * time.Hour: 0} {
 		if err := repo.GC(t.Context(), checkpoint.DefaultPolicy(), time.Now().Add(age), checkpoint.Judge{}, func(checkpoint.Plan) error { return nil }); err != nil {

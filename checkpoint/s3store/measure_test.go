@@ -213,6 +213,7 @@ func TestMeasure(t *testing.T) {
 		t.Skip("nothing is to be measured: make bench-s3 does")
 	}
 	var all []*bench
+	before := loadAverage()
 	for _, k := range s3test.Kinds() {
 		server := s3test.Start(t, k)
 		c := configOf(t, server, server.Bucket(t))
@@ -227,25 +228,36 @@ func TestMeasure(t *testing.T) {
 			b.run(t)
 		}
 	}
-	if err := os.WriteFile(*measureTo, []byte(table(all)), 0o644); err != nil {
+	if err := os.WriteFile(*measureTo, []byte(table(all, before)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func table(all []*bench) string {
+// loadAverage is how many processes want a processor, by the system's word; a dash where it
+// has none.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "–"
+	}
+	load, _, _ := strings.Cut(string(text), " ")
+	return load
+}
+
+func table(all []*bench, before string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, `# Checkpoints in S3
 
-Written by `+"`make bench-s3`"+`: a checkpoint of 300 MiB (100 of weights, 200 of state) in a bucket of a server that runs on the same
-machine, over TLS, so that client and server share its %d processors. MiB/s, median of %d rounds and the lowest and highest, all in
-turn in one run. *raw* is what the server carries for plain puts and gets of 16 MiB each, %d at a time, nothing checked; *put* and *get* are
+Written by `+"`make bench-s3`"+` (TMPDIR=%s, where the servers keep their data): a checkpoint of 300 MiB, 100 of weights and 200 of state, in a
+bucket of a server on the same machine, over TLS, so that client and server share its %d processors; the load average was %s before
+and %s after. MiB/s, median of %d rounds and the lowest and highest, all in turn in one run. *raw* is what the server carries for plain puts and gets of 16 MiB each, %d at a time, nothing checked; *put* and *get* are
 one object of 200 MiB, in parts with CRC-32C; *save* is a whole checkpoint, hashed twice over (SHA-256 for its name, CRC-32C for the
 way) and committed; *restore* reads the state back and compares its SHA-256. *stall* is how long training stands still: its state is
 copied, and goes out behind its back.
 
 | server | raw puts | put | of raw | save | raw gets | get | of raw | restore | stall, ms |
 |---|---|---|---|---|---|---|---|---|---|
-`, runtime.NumCPU(), *measureRounds, DefaultParallel)
+`, os.TempDir(), runtime.NumCPU(), before, loadAverage(), *measureRounds, DefaultParallel)
 	for _, b := range all {
 		by := map[string]*measured{}
 		for _, m := range b.all {
