@@ -101,12 +101,15 @@ func (b *bucket) try(ctx context.Context, doing, key string, send func(context.C
 	err := b.retry.Do(ctx, func(ctx context.Context) error {
 		used, _ := b.creds.GetWithContext(&credentials.CredContext{Context: ctx}) // send has the error
 		err := send(ctx)
-		if isCode(err, expiredCodes...) {
+		expired := isCode(err, expiredCodes...)
+		if expired || isCode(err, wordlessCode) {
 			fresh, cause := renewed(ctx, b.creds, used)
 			if fresh {
 				return retry.Transient(err)
 			}
-			return cmp.Or(cause, err)
+			if expired {
+				return cmp.Or(cause, err)
+			}
 		}
 		return judge(ctx, err)
 	})

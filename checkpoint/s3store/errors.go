@@ -27,6 +27,8 @@ var (
 	// spoiltCodes are bytes that changed on their way: they are sent again.
 	spoiltCodes  = []string{"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch"}
 	expiredCodes = []string{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
+	// wordlessCode may be one of them too: the answer to a HEAD has no body that says more.
+	wordlessCode = "400 Bad Request"
 	deniedCodes  = []string{
 		"AccessDenied", "AllAccessDisabled", "AccountProblem", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidSecurity",
 		"NotSignedUp", "UnauthorizedAccess", "403 Forbidden", "401 Unauthorized",

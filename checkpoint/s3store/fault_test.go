@@ -255,7 +255,6 @@ func TestCredentialsThatExpire(t *testing.T) {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
 	s := mustOpenWith(t, f.Config, policy(4, nil))
 	parts, refused := 0, 0
-	renew := true
 	var mu sync.Mutex
 	f.on(func(w http.ResponseWriter, r *http.Request) bool {
 		mu.Lock()
@@ -266,7 +265,7 @@ func TestCredentialsThatExpire(t *testing.T) {
 		if parts < 2 || r.Header.Get(tokenHeader) != "the-first" {
 			return false
 		}
-		if refused++; refused == 1 && renew {
+		if refused++; refused == 1 {
 			sign("the-second")
 		}
 		return refuse(w, http.StatusBadRequest, "ExpiredToken")
@@ -279,7 +278,21 @@ func TestCredentialsThatExpire(t *testing.T) {
 		t.Error("other bytes came back")
 	}
 	sign("the-first")
-	renew = false
+	f.on(func(w http.ResponseWriter, r *http.Request) bool {
+		old := r.Method == http.MethodHead && r.Header.Get(tokenHeader) == "the-first"
+		if old {
+			sign("the-second")
+			w.WriteHeader(http.StatusBadRequest) // without a word
+		}
+		return old
+	})
+	if _, err := s.Stat(t.Context(), "o"); err != nil {
+		t.Errorf("a look with old ones: %v", err)
+	}
+	sign("the-first")
+	f.on(func(w http.ResponseWriter, r *http.Request) bool {
+		return r.Header.Get(tokenHeader) == "the-first" && refuse(w, http.StatusBadRequest, "ExpiredToken")
+	})
 	err := s.Put(t.Context(), "o", strings.NewReader(content))
 	if !errors.Is(err, store.ErrDenied) || !errors.Is(err, errExpired) || !strings.Contains(err.Error(), "renew them") {
 		t.Errorf("without new ones: %v", err)

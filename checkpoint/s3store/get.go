@@ -144,7 +144,7 @@ func verify(data []byte, crc string) error {
 // stream reads the pieces behind the first one ahead of whoever reads it.
 func (b *bucket) stream(ctx context.Context, key string, first piece, offset, end int64) *stream {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &stream{ctx: ctx, cancel: cancel, left: first.data, rest: end - offset, ahead: make(chan chan piece, max(b.cfg.parallel()-1, 1))}
+	r := &stream{ctx: ctx, cancel: cancel, left: first.data, rest: end - offset, ahead: make(chan chan piece, max(min(b.cfg.parallel(), maxAhead)-1, 1))}
 	r.work.Go(func() {
 		defer close(r.ahead)
 		size := b.cfg.partBytes()
@@ -167,6 +167,9 @@ func (b *bucket) stream(ctx context.Context, key string, first piece, offset, en
 	})
 	return r
 }
+
+// maxAhead bounds the pieces of one reader that are in memory.
+const maxAhead = 8
 
 // stream is a Reader of pieces in order.
 type stream struct {
