@@ -118,11 +118,18 @@ func (r *Repo) deleteNoticed(ctx context.Context, some []Action) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, withdraw()) }() // one that stays is waited for
 	needed, err := r.needed(ctx, goes)
 	if err != nil {
-		return err
+		return errors.Join(err, withdraw())
 	}
+	if err := r.deleteWithin(ctx, some, needed, ends); err != nil {
+		return err // the notice stays: what was sent last may still arrive
+	}
+	return withdraw()
+}
+
+// deleteWithin deletes what is not needed until a time (D3).
+func (r *Repo) deleteWithin(ctx context.Context, some []Action, needed func(key string) bool, ends time.Time) error {
 	for _, a := range some {
 		if needed(a.Key) {
 			continue

@@ -2,6 +2,7 @@ package checkpoint_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -277,6 +278,31 @@ func TestADeadNotice(t *testing.T) {
 			t.Errorf("%d notices after %s", got, age)
 		}
 	}
+}
+
+// A deleter that is stopped while a request is under way leaves its notice: nobody knows
+// whether that has arrived.
+func TestAStoppedDeleterLeavesItsNotice(t *testing.T) {
+	dir, _ := littered(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	repo := checkpoint.New(&stopping{bucketOf(t, dir, nothing), cancel})
+	if err := collect(ctx, repo); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped: %v", err)
+	}
+	if n := countObjects(t, repo, "deleting/"); n != 1 {
+		t.Errorf("%d notices, want one", n)
+	}
+}
+
+// stopping is a store in which whoever deletes is stopped.
+type stopping struct {
+	store.Store
+	stop func()
+}
+
+func (s *stopping) Delete(ctx context.Context, key string) error {
+	s.stop()
+	return ctx.Err()
 }
 
 // In a store without locks a task thins out its checkpoints, and leaves what another names.
