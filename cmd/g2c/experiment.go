@@ -48,6 +48,7 @@ type experiment struct {
 // experimentFlags are the flags that decide what an experiment is.
 type experimentFlags struct {
 	store, device, only string
+	workers             int
 	sets                []string
 	imageFlags
 }

@@ -42,14 +42,15 @@ Several runs may share a store. A task that another process is running is waited
 and is then done; an experiment that is running already is refused without --wait.
 
 On several GPUs (--device cuda:0,1) tasks run side by side, and a fine-tuning runs on
-as many as finetune.shards and gang.max allow: a power of two. The bits are those of
-one.
+as many as finetune.shards and gang.max allow. With --workers N there are N processes
+that do so, and one that dies costs the others no step. The bits are those of one.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runExperiment(c, args[0], &f, wait) },
 	}
 	f.add(c)
+	c.Flags().IntVar(&f.workers, "workers", 0, "train on so many worker processes, which share fine-tunings; one that dies is started again. Each has its part of the processor, or a GPU of its own")
 	c.Flags().BoolVar(&wait, "wait", false, "begin also if another process is running a task of this experiment, and wait for it")
 	return c
 }
@@ -115,6 +116,18 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 		return untouched(ctx, err)
 	}
 	view := newDisplay()
+	var ended error
+	if f.workers != 0 {
+		ended = e.executeWith(ctx, f, file.deviceName(f.device), path, view)
+	} else {
+		ended = e.execute(ctx, repo, e.pool(repo, devices, view), view)
+	}
+	view.close()
+	return e.finish(c, repo, devices[0], path, ended)
+}
+
+// pool is a worker of this process, with a slot a device.
+func (e *experiment) pool(repo *checkpoint.Repo, devices []kernels.Device, view *display) *runner.Pool {
 	if n := len(devices); n > 1 {
 		say("%d devices of class %s: tasks run side by side, and a fine-tuning on up to %d together", n, devices[0].Class(), n)
 	}
@@ -125,9 +138,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 			Progress: view.step, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
 		})
 	}
-	ended := e.execute(ctx, repo, runner.NewPool("local", runners...), view)
-	view.close()
-	return e.finish(c, repo, devices[0], path, ended)
+	return runner.NewPool("local", runners...)
 }
 
 // gang is how many slots a task takes of a worker that has a slot a device: a fine-tuning

@@ -74,7 +74,9 @@ func TestGangsTrainTheSameBits(t *testing.T) {
 		g.restored()
 	}
 	alone := t.TempDir()
-	must(t, "run", gangSpec, "--store", alone, "--cache", c.path("cache"), "--set", "sweep.seeds=["+numbers(g.seed)+"]")
+	if o := run(t, 10*time.Minute, nil, "run", gangSpec, "--store", alone, "--cache", c.path("cache"), "--set", "sweep.seeds=["+numbers(g.seed)+"]"); o.code != 0 {
+		t.Fatalf("one process: exit code %d\n%s", o.code, o.stderr)
+	}
 	got, want := weights(t, g.store), weights(t, alone)
 	if len(want) != 3*g.seed || !maps.Equal(got, want) {
 		for task, hash := range want {
