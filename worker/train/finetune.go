@@ -141,7 +141,10 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
 	}
-	var err error
+	err := SameClass(append([]kernels.Device{opt.Device}, opt.Others...)...)
+	if err != nil {
+		return nil, err
+	}
 	if f.whole, err = g2c.New(c); err != nil {
 		return nil, err
 	}
