@@ -17,8 +17,8 @@ var (
 	rank   = flag.String("rank", "build/bench/rank", "the program that is a rank: worker/agent/grpclink/rank")
 	python = flag.String("python", "", "a Python with torch; empty: Gloo is left out")
 	gloo   = flag.String("gloo", "bench/peers/gloo.py", "a rank of Gloo's")
-	turns  = flag.Int("turns", 7, "how often each rival has its turn")
-	rounds = flag.Int("rounds", 5, "rounds a turn; one more is not counted")
+	turns  = flag.Int("turns", 5, "how often each rival has its turn")
+	rounds = flag.Int("rounds", 3, "rounds a turn; one more is not counted")
 	output = flag.String("o", "", "Markdown file to write (default standard output)")
 )
 

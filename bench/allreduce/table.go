@@ -16,7 +16,7 @@ func write(w io.Writer, all []result) error {
 	}
 	fmt.Fprintf(w, "# The all-reduce, measured\n\n`make bench-allreduce`; %d processors, %s, ranks on loopback, load at the end %s. Rivals take turns of %d rounds, %d times.\n",
 		runtime.NumCPU(), runtime.Version(), strings.Fields(string(load))[0], *rounds, *turns)
-	fmt.Fprint(w, "A round of ours is given and taken in buckets of 4 MiB, with the copies out of and into each rank's state; Gloo's is one `all_reduce` of a tensor, in place.\n",
+	fmt.Fprint(w, "A round of ours is given and taken in buckets of 4 MiB, with what is copied out of and into each rank's state; Gloo's is one `all_reduce` of a tensor, in place.\n",
 		"Times are the slowest rank's, the median of all rounds and the best; processor time is that of all ranks, a GB that is to be added up.\n\n")
 	fmt.Fprint(w, "| ranks | MB | rival | median ms | best ms | to Gloo | CPU s/GB | garbage a step and rank, kB |\n|---|---|---|---|---|---|---|---|\n")
 	for _, r := range all {

@@ -17,6 +17,7 @@ type bucket[T Element] struct {
 	parts    [][]T          // by member; the first becomes the sum
 	views    [][][]float32  // by member: its part, slot by slot
 	arrived  []func() error // by member: waits until its part is there
+	leaves   [][][]T        // by member: by piece: its part, or where its state has it
 	pieces   []piece
 	received [][]T // by partial from elsewhere: the pieces that this process owns
 	offset   []int // by piece: its place in received
@@ -34,7 +35,7 @@ type bucket[T Element] struct {
 
 func (g *Group[T]) newBucket(number int) *bucket[T] {
 	b := &bucket[T]{group: g, number: number, parts: make([][]T, g.members())}
-	b.views, b.arrived = make([][][]float32, g.members()), make([]func() error, g.members())
+	b.views, b.arrived, b.leaves = make([][][]float32, g.members()), make([]func() error, g.members()), make([][][]T, g.members())
 	b.stride = max(len(g.plan.own.nodes), len(g.plan.other.nodes)+1)
 	b.received = make([][]T, g.plan.staged)
 	b.half = g.conf.Half != nil && g.conf.Half(number)
@@ -70,6 +71,7 @@ func (b *bucket[T]) begin(n int) error {
 		}
 		for i := range b.parts {
 			b.parts[i] = slices.Grow(b.parts[i][:0], n)[:n]
+			b.leaves[i] = slices.Grow(b.leaves[i][:0], len(b.pieces))[:len(b.pieces)]
 		}
 		for i := range b.received {
 			b.received[i] = slices.Grow(b.received[i][:0], own)[:own]
@@ -117,6 +119,14 @@ func (b *bucket[T]) value(piece, home int) []T {
 	return b.received[-home-1][at : at+p.len()]
 }
 
+// term is what a node of a piece is as part of a sum: see leaves.
+func (b *bucket[T]) term(piece int, n node) []T {
+	if n.left < 0 && n.home >= 0 {
+		return b.leaves[n.home][piece]
+	}
+	return b.value(piece, n.home)
+}
+
 // top hands on what this process can add of a piece: its sum, or a partial.
 func (b *bucket[T]) top(number, node int) {
 	g, p := b.group, b.pieces[number]
@@ -126,7 +136,7 @@ func (b *bucket[T]) top(number, node int) {
 	if p.owner != g.plan.self {
 		image = slices.Index(g.plan.partials, node)
 	}
-	payload := b.payload(number, image, b.value(number, n.home))
+	payload := b.payload(number, image, b.term(number, n))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p.owner != g.plan.self {

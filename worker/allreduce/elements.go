@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"g2c/kernels"
+	"g2c/kernels/host"
 )
 
 // Element is what is added: a device's reals, float64 those of the reference.
@@ -54,6 +55,54 @@ func as[U, T Element](v []T) []U {
 
 // arrivedAlready is the wait for a copy that is there.
 func arrivedAlready() error { return nil }
+
+// lender is a State in this process's memory.
+type lender[T Element] interface {
+	Tensor(name string) (host.Tensor[T], error)
+}
+
+// part finds a member's part of the bucket's pieces, which is read where the state has it,
+// if it lends its memory.
+func (b *bucket[T]) part(member int, slots []string, s kernels.State) (wait func() error, err error) {
+	if from, ok := s.(lender[T]); ok {
+		return arrivedAlready, b.lend(member, slots, from)
+	}
+	for i, p := range b.pieces {
+		b.leaves[member][i] = b.parts[member][p.from:p.to]
+	}
+	return b.snapshot(member, slots, s)
+}
+
+// lend finds the pieces in slots that lie one behind another. One that is in several is
+// copied, and so is one whose memory would be sent: a transport may look at that longer
+// than the state lives.
+func (b *bucket[T]) lend(member int, slots []string, s lender[T]) error {
+	at, next := 0, 0
+	for _, slot := range slots {
+		t, err := s.Tensor(slot)
+		if err != nil {
+			return err
+		}
+		end := at + len(t.F)
+		for ; next < len(b.pieces) && b.pieces[next].from < end; next++ {
+			p := b.pieces[next]
+			stays := p.owner == b.group.plan.self || len(b.images) > 0
+			if stays && p.from >= at && p.to <= end {
+				b.leaves[member][next] = t.F[p.from-at : p.to-at]
+				continue
+			}
+			part := b.parts[member][p.from:p.to]
+			b.leaves[member][next] = part
+			from := max(p.from, at)
+			copy(part[from-p.from:], t.F[from-at:])
+			if p.to > end {
+				break // the rest is in the slots behind
+			}
+		}
+		at = end
+	}
+	return nil
+}
 
 // snapshot copies slots one behind another to a member's part, while the device goes on
 // if it can.

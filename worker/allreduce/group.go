@@ -1,6 +1,7 @@
 package allreduce
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type Config struct {
 	// Half says of a bucket that every node of its sums is rounded to bf16: members give
 	// such, and float32 goes from process to process as them, in half the bytes. nil is none.
 	Half func(bucket int) bool
+	// Message is the most bytes of elements a frame has, in memory; the same for every
+	// process. 0 is a megabyte.
+	Message int
 	// Deadline is how long a peer may send nothing at all. A process that has nothing to
 	// send says so four times in that time, whatever its devices do. 0 is DefaultDeadline.
 	Deadline time.Duration
@@ -94,7 +98,7 @@ func New[T Element](c Config) (*Group[T], error) {
 		if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 			return nil, errors.New("allreduce: elements lie on the wire little-endian, as they do not in this machine's memory")
 		}
-		g.most = messageBytes / sizeOf[T]()
+		g.most = cmp.Or(c.Message, messageBytes) / sizeOf[T]()
 		if len(c.Links) != p.processes {
 			return nil, fmt.Errorf("allreduce: %d links for a gang of %d processes", len(c.Links), p.processes)
 		}

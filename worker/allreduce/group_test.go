@@ -1,10 +1,12 @@
 package allreduce
 
 import (
+	"slices"
 	"testing"
 
 	"g2c/api"
 	"g2c/kernels"
+	"g2c/kernels/host"
 )
 
 // slotState has one slot of reals.
@@ -36,6 +38,57 @@ func newSlotState(t testing.TB, n int) *slotState {
 		t.Fatal(err)
 	}
 	return &slotState{spec: spec, v: make([]float32, n)}
+}
+
+// lent is a state that lends its memory.
+type lent struct{ *slotState }
+
+// Tensor is a part of the slot, by name.
+func (s lent) Tensor(name string) (host.Tensor[float32], error) {
+	_, offset, n, _ := s.spec.Place(name)
+	return host.Tensor[float32]{F: s.v[offset : offset+n]}, nil
+}
+
+// Pieces of slots that are lent are read where they lie, and those over the border of two
+// or more are put together.
+func TestPiecesOfLentSlots(t *testing.T) {
+	lengths := []int{5, 40, 1, 16, 70, 3, 200, 2}
+	var slots []kernels.Slot
+	var names []string
+	total := 0
+	for i, n := range lengths {
+		names = append(names, string(rune('a'+i)))
+		slots = append(slots, kernels.Slot{Name: names[i], Type: kernels.Real(n)})
+		total += n
+	}
+	spec, err := kernels.NewStateSpec(kernels.Group{Name: "group", Slots: slots})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, n, _ := spec.Place("group")
+	s := lent{&slotState{spec: spec, v: make([]float32, n)}}
+	var want []float32
+	for _, name := range names {
+		part, _ := s.Tensor(name)
+		for i := range part.F {
+			part.F[i] = float32(len(want) + 1)
+			want = append(want, part.F[i])
+		}
+	}
+	g := gangInOne(t, gangOf(t, []int{2}, 2))[0]
+	for _, most := range []int{16, 48, 1000} {
+		g.most = most
+		b := g.newBucket(0)
+		if err := b.begin(total); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.part(0, names, s); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Concat(b.leaves[0]...); !slices.Equal(got, want) {
+			t.Errorf("pieces of %d: %v", most, got)
+		}
+	}
 }
 
 var slotA = []string{"a"}

@@ -18,8 +18,8 @@ type Member[T Element] struct {
 }
 
 // Give hands over the slots of a bucket, which hold sums over the member's shards. It
-// does not wait for what others have; the copy may go on behind it, and work that writes
-// the slots waits for it.
+// does not wait for what others have. Until they are taken the slots stay as they are: they
+// are copied behind it, or read where they lie.
 func (m *Member[T]) Give(bucket int, slots []string, s kernels.State) error {
 	g := m.group
 	if g.alone() {
@@ -29,7 +29,7 @@ func (m *Member[T]) Give(bucket int, slots []string, s kernels.State) error {
 	if err != nil {
 		return err
 	}
-	arrived, err := b.snapshot(m.k, slots, s)
+	arrived, err := b.part(m.k, slots, s)
 	if err != nil {
 		return err
 	}

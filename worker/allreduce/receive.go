@@ -131,7 +131,7 @@ func (b *bucket[T]) accept(number int, l leaf, parts [][]byte) {
 	if sibling == l.node {
 		sibling = n.right
 	}
-	if b.at(number, parent).Load() == 1 && b.sumParts(b.value(number, n.home), b.value(number, t.nodes[sibling].home), parts) {
+	if b.at(number, parent).Load() == 1 && b.sumParts(b.value(number, n.home), b.term(number, t.nodes[sibling]), parts) {
 		b.at(number, parent).Add(1)
 		if next, more := b.ready(number, parent); more {
 			b.climb(number, next)

@@ -73,12 +73,7 @@ func (b *bucket[T]) climb(piece, node int) {
 	t := b.group.plan.of(b.pieces[piece].owner)
 	for more := true; more; {
 		n := t.nodes[node]
-		to, from := t.nodes[n.left].home, t.nodes[n.right].home
-		if to != n.home {
-			to, from = from, to
-		}
-		into := b.value(piece, to)
-		b.sum(into, into, b.value(piece, from))
+		b.sum(b.value(piece, n.home), b.term(piece, t.nodes[n.left]), b.term(piece, t.nodes[n.right]))
 		node, more = b.ready(piece, node)
 	}
 }

@@ -32,9 +32,9 @@ type Server struct {
 	Clock clock.Clock
 
 	mu       sync.Mutex
-	expected map[end]chan *link // by who waits for a stream
-	waiting  map[end]chan *link // by streams that wait; who expects one sends back nothing
-	streams  int
+	expected map[end]chan<- *link    // where a stream that is expected goes
+	waiting  map[end]chan<- struct{} // closed when a stream that waits is expected
+	streams  int                     // that wait
 }
 
 // end is one side of a link.
@@ -82,15 +82,14 @@ func (s *Server) expect(at end) (<-chan *link, error) {
 		return nil, fmt.Errorf("link from runner %d of the gang is expected twice", at.from)
 	}
 	arrived := make(chan *link, 1)
-	if early, ok := s.waiting[at]; ok {
-		delete(s.waiting, at)
-		early <- nil
-		// The stream finds who expects it below.
-	}
 	if s.expected == nil {
-		s.expected = map[end]chan *link{}
+		s.expected = map[end]chan<- *link{}
 	}
 	s.expected[at] = arrived
+	if early, ok := s.waiting[at]; ok {
+		delete(s.waiting, at)
+		close(early)
+	}
 	return arrived, nil
 }
 
@@ -180,9 +179,9 @@ func (s *Server) match(at end, l *link) error {
 			return status.Errorf(codes.AlreadyExists, "runner %d of the gang has a stream that waits", at.from)
 		}
 		if s.waiting == nil {
-			s.waiting = map[end]chan *link{}
+			s.waiting = map[end]chan<- struct{}{}
 		}
-		called := make(chan *link, 1)
+		called := make(chan struct{})
 		s.waiting[at] = called
 		s.mu.Unlock()
 		if err := s.wait(at, l, called); err != nil {
@@ -191,7 +190,8 @@ func (s *Server) match(at end, l *link) error {
 	}
 }
 
-func (s *Server) wait(at end, l *link, called <-chan *link) error {
+// wait waits until a stream is expected, to be refused if it is not.
+func (s *Server) wait(at end, l *link, called <-chan struct{}) error {
 	var err error
 	select {
 	case <-called:
