@@ -1,6 +1,7 @@
 package grpclink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -15,9 +16,9 @@ import (
 	"g2c/worker/allreduce"
 )
 
-// Patience is how long a stream waits to be expected, and for its first frame: gangs
-// begin when their last process has loaded its programs.
-const Patience = 2 * time.Minute
+// DefaultPatience is long enough for the programs of a large model to be loaded: a gang
+// begins when its last process has done so.
+const DefaultPatience = 2 * time.Minute
 
 // maxWaiting bounds the streams that wait, whoever sends them.
 const maxWaiting = 1024
@@ -28,6 +29,9 @@ type Server struct {
 	// Allow, if set, says whether the caller of a stream may be a process of a session;
 	// the context is the stream's. It is set before the server is registered.
 	Allow func(ctx context.Context, s allreduce.Session, from int) error
+	// Patience is how long a stream waits for its first frame, and then to be expected. 0 is
+	// DefaultPatience.
+	Patience time.Duration
 	// Clock is what Patience is measured with; nil for the machine's.
 	Clock clock.Clock
 
@@ -135,10 +139,11 @@ func (s *Server) leave() {
 }
 
 func (s *Server) patience() <-chan time.Time {
+	var c clock.Clock = clock.Real{}
 	if s.Clock != nil {
-		return s.Clock.After(Patience)
+		c = s.Clock
 	}
-	return clock.Real{}.After(Patience)
+	return c.After(cmp.Or(s.Patience, DefaultPatience))
 }
 
 // greeted waits for the first frame, which says whose the stream is.

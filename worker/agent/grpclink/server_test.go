@@ -89,7 +89,7 @@ func TestWhomNobodyExpectsIsRefused(t *testing.T) {
 	_, c, cc := fakeServer(t)
 	out := dial(t.Context(), cc, 1)
 	asleep(t, c, 2)
-	c.Advance(grpclink.Patience)
+	c.Advance(grpclink.DefaultPatience)
 	if d := <-out; status.Code(errors.Unwrap(d.err)) != codes.NotFound || !strings.Contains(d.err.Error(), "generation 3") {
 		t.Errorf("%v", d.err)
 	}
@@ -171,7 +171,7 @@ func TestAStreamBeginsWithAHello(t *testing.T) {
 	asleep(t, c, 5)
 	silent := open()
 	asleep(t, c, 6)
-	c.Advance(grpclink.Patience)
+	c.Advance(grpclink.DefaultPatience)
 	if err := end(silent); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("%v", err)
 	}

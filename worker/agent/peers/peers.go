@@ -34,6 +34,13 @@ type Config struct {
 	Log   *slog.Logger
 }
 
+// patience is how long a call waits for the generation that it names: its caller may have
+// heard of it first.
+const patience = 2 * time.Minute
+
+// loading is how long members of a gang may load their programs, one behind the other.
+const loading = 10 * time.Minute
+
 // Peers takes the calls of other workers for the tasks that run here. Its methods may be
 // called from any goroutine.
 type Peers struct {
@@ -56,6 +63,7 @@ func New(cfg Config) *Peers {
 	}
 	p := &Peers{cfg: cfg, gangs: map[api.Key]*Gang{}, changed: make(chan struct{})}
 	p.links.Allow, p.links.Clock = p.allow, cfg.Clock
+	p.links.Patience = loading // the meeting's streams watch over who loads
 	return p
 }
 
@@ -101,7 +109,7 @@ func (p *Peers) news() {
 // meeting waits for a generation of a task that runs here. A later one, or none in time, is
 // an error: the coordinator's word may reach the caller first.
 func (p *Peers) meeting(ctx context.Context, key api.Key, generation uint64) (*meeting, error) {
-	late := p.cfg.Clock.After(grpclink.Patience)
+	late := p.cfg.Clock.After(patience)
 	for {
 		p.mu.Lock()
 		g, changed := p.gangs[key], p.changed
