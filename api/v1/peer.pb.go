@@ -127,7 +127,8 @@ type MeetHello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"` // key
 	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
-	Worker        string                 `protobuf:"bytes,3,opt,name=worker,proto3" json:"worker,omitempty"` // who comes: the name in its certificate, if there are certificates
+	Worker        string                 `protobuf:"bytes,3,opt,name=worker,proto3" json:"worker,omitempty"`      // who comes: the name in its certificate, if there are certificates
+	Training      bool                   `protobuf:"varint,4,opt,name=training,proto3" json:"training,omitempty"` // it goes on as an earlier generation until it is called
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,6 +182,13 @@ func (x *MeetHello) GetWorker() string {
 		return x.Worker
 	}
 	return ""
+}
+
+func (x *MeetHello) GetTraining() bool {
+	if x != nil {
+		return x.Training
+	}
+	return false
 }
 
 // Alive says nothing but that the process lives.
@@ -271,6 +279,7 @@ type MeetResponse struct {
 	//
 	//	*MeetResponse_Alive
 	//	*MeetResponse_Met
+	//	*MeetResponse_Call
 	Message       isMeetResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -331,6 +340,15 @@ func (x *MeetResponse) GetMet() *Met {
 	return nil
 }
 
+func (x *MeetResponse) GetCall() *Call {
+	if x != nil {
+		if x, ok := x.Message.(*MeetResponse_Call); ok {
+			return x.Call
+		}
+	}
+	return nil
+}
+
 type isMeetResponse_Message interface {
 	isMeetResponse_Message()
 }
@@ -343,9 +361,53 @@ type MeetResponse_Met struct {
 	Met *Met `protobuf:"bytes,2,opt,name=met,proto3,oneof"` // last
 }
 
+type MeetResponse_Call struct {
+	Call *Call `protobuf:"bytes,3,opt,name=call,proto3,oneof"` // before it, to members that train
+}
+
 func (*MeetResponse_Alive) isMeetResponse_Message() {}
 
 func (*MeetResponse_Met) isMeetResponse_Message() {}
+
+func (*MeetResponse_Call) isMeetResponse_Message() {}
+
+// Call asks members that still train as an earlier generation to come: all who do not are
+// there, ready to begin.
+type Call struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Call) Reset() {
+	*x = Call{}
+	mi := &file_peer_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Call) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Call) ProtoMessage() {}
+
+func (x *Call) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Call.ProtoReflect.Descriptor instead.
+func (*Call) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{5}
+}
 
 // Met is the outcome of a meeting.
 type Met struct {
@@ -359,7 +421,7 @@ type Met struct {
 
 func (x *Met) Reset() {
 	*x = Met{}
-	mi := &file_peer_proto_msgTypes[5]
+	mi := &file_peer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +433,7 @@ func (x *Met) String() string {
 func (*Met) ProtoMessage() {}
 
 func (x *Met) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[5]
+	mi := &file_peer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +446,7 @@ func (x *Met) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Met.ProtoReflect.Descriptor instead.
 func (*Met) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{5}
+	return file_peer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Met) GetSource() string {
@@ -420,7 +482,7 @@ type FetchStateRequest struct {
 
 func (x *FetchStateRequest) Reset() {
 	*x = FetchStateRequest{}
-	mi := &file_peer_proto_msgTypes[6]
+	mi := &file_peer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +494,7 @@ func (x *FetchStateRequest) String() string {
 func (*FetchStateRequest) ProtoMessage() {}
 
 func (x *FetchStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[6]
+	mi := &file_peer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +507,7 @@ func (x *FetchStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchStateRequest.ProtoReflect.Descriptor instead.
 func (*FetchStateRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{6}
+	return file_peer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FetchStateRequest) GetTask() string {
@@ -489,7 +551,7 @@ type FetchStateResponse struct {
 
 func (x *FetchStateResponse) Reset() {
 	*x = FetchStateResponse{}
-	mi := &file_peer_proto_msgTypes[7]
+	mi := &file_peer_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +563,7 @@ func (x *FetchStateResponse) String() string {
 func (*FetchStateResponse) ProtoMessage() {}
 
 func (x *FetchStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[7]
+	mi := &file_peer_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +576,7 @@ func (x *FetchStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchStateResponse.ProtoReflect.Descriptor instead.
 func (*FetchStateResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{7}
+	return file_peer_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FetchStateResponse) GetPart() isFetchStateResponse_Part {
@@ -568,20 +630,23 @@ const file_peer_proto_rawDesc = "" +
 	"\x05hello\x18\x01 \x01(\v2\x11.g2c.v1.MeetHelloH\x00R\x05hello\x12%\n" +
 	"\x05alive\x18\x02 \x01(\v2\r.g2c.v1.AliveH\x00R\x05alive\x12+\n" +
 	"\aarrived\x18\x03 \x01(\v2\x0f.g2c.v1.ArrivedH\x00R\aarrivedB\t\n" +
-	"\amessage\"W\n" +
+	"\amessage\"s\n" +
 	"\tMeetHello\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12\x16\n" +
-	"\x06worker\x18\x03 \x01(\tR\x06worker\"\a\n" +
+	"\x06worker\x18\x03 \x01(\tR\x06worker\x12\x1a\n" +
+	"\btraining\x18\x04 \x01(\bR\btraining\"\a\n" +
 	"\x05Alive\"\x1d\n" +
 	"\aArrived\x12\x12\n" +
-	"\x04step\x18\x01 \x01(\x04R\x04step\"a\n" +
+	"\x04step\x18\x01 \x01(\x04R\x04step\"\x85\x01\n" +
 	"\fMeetResponse\x12%\n" +
 	"\x05alive\x18\x01 \x01(\v2\r.g2c.v1.AliveH\x00R\x05alive\x12\x1f\n" +
-	"\x03met\x18\x02 \x01(\v2\v.g2c.v1.MetH\x00R\x03metB\t\n" +
-	"\amessage\"G\n" +
+	"\x03met\x18\x02 \x01(\v2\v.g2c.v1.MetH\x00R\x03met\x12\"\n" +
+	"\x04call\x18\x03 \x01(\v2\f.g2c.v1.CallH\x00R\x04callB\t\n" +
+	"\amessage\"\x06\n" +
+	"\x04Call\"G\n" +
 	"\x03Met\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\x04R\x04step\x12\x14\n" +
@@ -614,32 +679,34 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_peer_proto_goTypes = []any{
 	(*MeetRequest)(nil),        // 0: g2c.v1.MeetRequest
 	(*MeetHello)(nil),          // 1: g2c.v1.MeetHello
 	(*Alive)(nil),              // 2: g2c.v1.Alive
 	(*Arrived)(nil),            // 3: g2c.v1.Arrived
 	(*MeetResponse)(nil),       // 4: g2c.v1.MeetResponse
-	(*Met)(nil),                // 5: g2c.v1.Met
-	(*FetchStateRequest)(nil),  // 6: g2c.v1.FetchStateRequest
-	(*FetchStateResponse)(nil), // 7: g2c.v1.FetchStateResponse
+	(*Call)(nil),               // 5: g2c.v1.Call
+	(*Met)(nil),                // 6: g2c.v1.Met
+	(*FetchStateRequest)(nil),  // 7: g2c.v1.FetchStateRequest
+	(*FetchStateResponse)(nil), // 8: g2c.v1.FetchStateResponse
 }
 var file_peer_proto_depIdxs = []int32{
 	1, // 0: g2c.v1.MeetRequest.hello:type_name -> g2c.v1.MeetHello
 	2, // 1: g2c.v1.MeetRequest.alive:type_name -> g2c.v1.Alive
 	3, // 2: g2c.v1.MeetRequest.arrived:type_name -> g2c.v1.Arrived
 	2, // 3: g2c.v1.MeetResponse.alive:type_name -> g2c.v1.Alive
-	5, // 4: g2c.v1.MeetResponse.met:type_name -> g2c.v1.Met
-	0, // 5: g2c.v1.PeerService.Meet:input_type -> g2c.v1.MeetRequest
-	6, // 6: g2c.v1.PeerService.FetchState:input_type -> g2c.v1.FetchStateRequest
-	4, // 7: g2c.v1.PeerService.Meet:output_type -> g2c.v1.MeetResponse
-	7, // 8: g2c.v1.PeerService.FetchState:output_type -> g2c.v1.FetchStateResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 4: g2c.v1.MeetResponse.met:type_name -> g2c.v1.Met
+	5, // 5: g2c.v1.MeetResponse.call:type_name -> g2c.v1.Call
+	0, // 6: g2c.v1.PeerService.Meet:input_type -> g2c.v1.MeetRequest
+	7, // 7: g2c.v1.PeerService.FetchState:input_type -> g2c.v1.FetchStateRequest
+	4, // 8: g2c.v1.PeerService.Meet:output_type -> g2c.v1.MeetResponse
+	8, // 9: g2c.v1.PeerService.FetchState:output_type -> g2c.v1.FetchStateResponse
+	8, // [8:10] is the sub-list for method output_type
+	6, // [6:8] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -655,8 +722,9 @@ func file_peer_proto_init() {
 	file_peer_proto_msgTypes[4].OneofWrappers = []any{
 		(*MeetResponse_Alive)(nil),
 		(*MeetResponse_Met)(nil),
+		(*MeetResponse_Call)(nil),
 	}
-	file_peer_proto_msgTypes[7].OneofWrappers = []any{
+	file_peer_proto_msgTypes[8].OneofWrappers = []any{
 		(*FetchStateResponse_Data)(nil),
 		(*FetchStateResponse_Sha256)(nil),
 	}
@@ -666,7 +734,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

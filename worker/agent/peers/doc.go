@@ -6,8 +6,9 @@
 //
 //	member                                first member
 //	  | Meet: hello, generation 7             |  from the moment it hears of the generation
-//	  | <------------- alive -------------->  |  while it still computes its step
-//	  | arrived, 340 steps                    |  at the boundary
+//	  | <------------- alive -------------->  |  while it loads data, or still trains as 6
+//	  |                             call  <--|  once all who do not train are ready
+//	  | arrived, 340 steps                    |  at the next boundary
 //	  |             met: w2 has 341 steps  <--|  once all have arrived
 //	  | FetchState from w2, if it is behind   |
 //	  | links to all, over worker/agent/grpclink
@@ -16,6 +17,9 @@
 // Whoever breaks off, or says nothing for too long, is suspected: the coordinator makes the
 // next generation without it, and that cancels this meeting. Members that were only cut off
 // from each other meet again in the same generation, in another round.
+//
+// So those who join warm up while the others go on training: these stop for a step, the
+// copy of the state and the loading of their programs.
 //
 // It trains nothing and decides nothing about who is in a gang. Calls are taken from the
 // members of the generation that runs here, by the names in their certificates.

@@ -24,10 +24,11 @@ type Gang struct {
 	close   context.CancelFunc
 	follows sync.WaitGroup
 
-	mu    sync.Mutex
-	now   *meeting                    // of the newest assignment
-	met   *meeting                    // of the last meeting; nil before
-	conns map[string]*grpc.ClientConn // by worker and address
+	mu       sync.Mutex
+	now      *meeting                    // of the newest assignment
+	met      *meeting                    // of the last meeting; nil before
+	training bool                        // as what has met last
+	conns    map[string]*grpc.ClientConn // by worker and address
 }
 
 var _ gang.Gang = (*Gang)(nil)
@@ -94,22 +95,27 @@ func (g *Gang) Close() {
 	}
 }
 
-// Changed implements gang.Gang.
+// Changed implements gang.Gang. A gang that others have still to join has not changed yet
+// for those who train.
 func (g *Gang) Changed() bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.met == nil || g.met.a.Generation != g.now.a.Generation
+	met, now := g.met, g.now
+	g.mu.Unlock()
+	return met == nil || met.a.Generation != now.a.Generation && now.way.called()
 }
 
 // Meet implements gang.Gang.
 func (g *Gang) Meet(ctx context.Context, step int64) (*gang.Meeting, error) {
+	g.mu.Lock()
+	g.training = false
+	g.mu.Unlock()
 	for {
 		m := g.newest()
 		out, err := m.meet(ctx, step)
 		switch {
 		case err == nil:
 			g.mu.Lock()
-			g.met = m
+			g.met, g.training = m, true
 			g.mu.Unlock()
 			return out, nil
 		case ctx.Err() != nil:

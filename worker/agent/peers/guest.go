@@ -21,6 +21,7 @@ type guest struct {
 
 	mu      sync.Mutex
 	current *visit // nil before the first
+	summons bool   // the host has called
 }
 
 // visit is a guest's stream to its host: for one round.
@@ -35,10 +36,46 @@ type visit struct {
 func newGuest(m *meeting) *guest { return &guest{meeting: m} }
 
 // start implements way.
-func (g *guest) start() {
+func (g *guest) start() { go g.attend() }
+
+// attend sees to it that the host hears of this process before it arrives: the host may not
+// be reached at once, or vanish while others train.
+func (g *guest) attend() {
+	for {
+		g.mu.Lock()
+		if v := g.current; v != nil && v.asked { // the run itself is there
+			g.mu.Unlock()
+			return
+		}
+		v := g.open()
+		g.mu.Unlock()
+		select {
+		case <-v.ctx.Done():
+		case <-g.ctx.Done():
+			return
+		}
+		g.mu.Lock()
+		asked := v.asked
+		g.mu.Unlock()
+		if asked || g.ctx.Err() != nil {
+			return
+		}
+		if err := context.Cause(v.ctx); !over(err) {
+			g.gang.suspect(g.a.Generation, g.a.Gang[0].Worker, err)
+		}
+		select {
+		case <-g.ctx.Done():
+			return
+		case <-g.gang.peers.cfg.Clock.After(g.gang.peers.cfg.Deadline / 20):
+		}
+	}
+}
+
+// called implements way. One that does not train comes anyway.
+func (g *guest) called() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.open()
+	return g.summons || !g.training
 }
 
 // open is the stream of the round that is to come: the one that is open, unless its round
@@ -111,7 +148,7 @@ func (g *guest) call(v *visit) error {
 	if err != nil {
 		return err
 	}
-	hello := &apiv1.MeetHello{Task: g.gang.key.String(), Generation: g.a.Generation, Worker: g.gang.peers.cfg.Worker}
+	hello := &apiv1.MeetHello{Task: g.gang.key.String(), Generation: g.a.Generation, Worker: g.gang.peers.cfg.Worker, Training: g.training}
 	if err := stream.Send(&apiv1.MeetRequest{Message: &apiv1.MeetRequest_Hello{Hello: hello}}); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -157,6 +194,10 @@ func (g *guest) hear(stream grpc.BidiStreamingClient[apiv1.MeetRequest, apiv1.Me
 		}
 		switch m := m.GetMessage().(type) {
 		case *apiv1.MeetResponse_Alive:
+		case *apiv1.MeetResponse_Call:
+			g.mu.Lock()
+			g.summons = true
+			g.mu.Unlock()
 		case *apiv1.MeetResponse_Met:
 			select {
 			case v.met <- m.Met:

@@ -23,6 +23,7 @@ type host struct {
 	changed chan struct{}        // closed and made anew with every change
 	here    map[string]*attendee // members whose streams are open
 	self    *arrival             // of this process; nil while it computes
+	summons bool                 // all who do not train are there
 	round   uint32
 	last    *outcome // of the last round
 	lose    context.CancelFunc
@@ -30,8 +31,9 @@ type host struct {
 
 // attendee is another member's stream.
 type attendee struct {
-	at   *arrival // nil while it computes
-	told bool     // the outcome of the round
+	training bool     // as an earlier generation, until it is called
+	at       *arrival // nil while it computes
+	told     bool     // the outcome of the round
 }
 
 // arrival is a member that stands at a step boundary.
@@ -92,6 +94,7 @@ func (h *host) arrive(ctx context.Context, step int64) (outcome, error) {
 	defer h.mu.Unlock()
 	h.self = &arrival{step}
 	round := h.round
+	h.summon()
 	h.conclude()
 	for h.round == round {
 		changed := h.changed
@@ -107,6 +110,27 @@ func (h *host) arrive(ctx context.Context, step int64) (outcome, error) {
 		h.conclude()
 	}
 	return *h.last, nil
+}
+
+// called implements way.
+func (h *host) called() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.summons
+}
+
+// summon calls those who train once all others are there. The lock is held.
+func (h *host) summon() {
+	if h.summons || !h.training && h.self == nil {
+		return
+	}
+	for _, p := range h.a.Gang[1:] {
+		if a := h.here[p.Worker]; a == nil || !a.training && a.at == nil {
+			return
+		}
+	}
+	h.summons = true
+	h.tell()
 }
 
 // conclude ends the round if all have arrived. The lock is held.
@@ -138,11 +162,12 @@ func (h *host) conclude() {
 func (h *host) done() {}
 
 // enter takes a member in. One that comes anew has left its earlier stream.
-func (h *host) enter(worker string) *attendee {
+func (h *host) enter(worker string, training bool) *attendee {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	a := &attendee{}
+	a := &attendee{training: training}
 	h.here[worker] = a
+	h.summon()
 	h.tell()
 	return a
 }
@@ -176,20 +201,21 @@ func (h *host) arrived(a *attendee, step int64) error {
 		return status.Errorf(codes.InvalidArgument, "a member stands after step %d", step)
 	}
 	a.at = &arrival{step}
+	h.summon()
 	h.conclude()
 	h.tell()
 	return nil
 }
 
-// outcomeFor is the outcome that a member is to be told; nil while there is none, and what
-// to wait for.
-func (h *host) outcomeFor(a *attendee) (*outcome, <-chan struct{}) {
+// outcomeFor is the outcome that a member is to be told, nil while there is none; whether it
+// is called; and what to wait for.
+func (h *host) outcomeFor(a *attendee) (o *outcome, call bool, changed <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if a.told {
-		return h.last, h.changed
+		o = h.last
 	}
-	return nil, h.changed
+	return o, a.training && h.summons, h.changed
 }
 
 // Meet implements apiv1.PeerServiceServer.
@@ -210,7 +236,7 @@ func (p *Peers) Meet(stream grpc.BidiStreamingServer[apiv1.MeetRequest, apiv1.Me
 	if !ok || hello.GetWorker() == p.cfg.Worker {
 		return status.Errorf(codes.FailedPrecondition, "worker %s does not host generation %d for %.64q", p.cfg.Worker, hello.GetGeneration(), hello.GetWorker())
 	}
-	a := h.enter(hello.GetWorker())
+	a := h.enter(hello.GetWorker(), hello.GetTraining())
 	err = h.attend(stream, a)
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -247,9 +273,15 @@ var sayAlive = &apiv1.MeetResponse{Message: &apiv1.MeetResponse_Alive{Alive: &ap
 func (h *host) attend(stream grpc.BidiStreamingServer[apiv1.MeetRequest, apiv1.MeetResponse], a *attendee) error {
 	heard := make(chan error, 1)
 	go func() { heard <- h.hear(stream, a) }() // ends with the stream
-	told := false
+	told, asked := false, false
 	for {
-		o, changed := h.outcomeFor(a)
+		o, call, changed := h.outcomeFor(a)
+		if call && !asked {
+			asked = true
+			if err := stream.Send(&apiv1.MeetResponse{Message: &apiv1.MeetResponse_Call{Call: &apiv1.Call{}}}); err != nil {
+				return err
+			}
+		}
 		if o != nil && !told {
 			told = true
 			met := &apiv1.Met{Source: o.source, Step: uint64(o.step), Round: o.round}

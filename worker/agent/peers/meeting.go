@@ -23,6 +23,8 @@ type meeting struct {
 	ctx  context.Context // ends with the generation
 	stop context.CancelCauseFunc
 
+	training bool // the process trains as an earlier generation
+
 	began sync.Once
 	way   way // to the outcome: the host's or a member's
 
@@ -38,6 +40,8 @@ type way interface {
 	start()
 	// arrive waits for the outcome, for a member that stands after a step.
 	arrive(ctx context.Context, step int64) (outcome, error)
+	// called says whether members that train are to come.
+	called() bool
 	// done ends what watches over the members since the outcome.
 	done()
 }
@@ -51,8 +55,9 @@ type outcome struct {
 	lost context.Context
 }
 
+// newMeeting is made with the gang's lock held, or before anybody has the gang.
 func newMeeting(g *Gang, a agent.Assignment) *meeting {
-	m := &meeting{gang: g, a: a, changed: make(chan struct{})}
+	m := &meeting{gang: g, a: a, training: g.training, changed: make(chan struct{})}
 	m.ctx, m.stop = context.WithCancelCause(g.ctx)
 	switch {
 	case len(a.Gang) == 1:
@@ -107,8 +112,9 @@ func (m *meeting) meet(ctx context.Context, step int64) (*gang.Meeting, error) {
 // alone is the way of a gang of one.
 type alone struct{ *meeting }
 
-func (a alone) start() {}
-func (a alone) done()  {}
+func (a alone) start()       {}
+func (a alone) done()        {}
+func (a alone) called() bool { return true }
 func (a alone) arrive(_ context.Context, step int64) (outcome, error) {
 	return outcome{source: a.gang.peers.cfg.Worker, step: step, lost: a.ctx}, nil
 }

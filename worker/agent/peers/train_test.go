@@ -57,6 +57,7 @@ type school struct {
 	members    []string
 	runs       map[string]context.CancelCauseFunc
 	running    sync.WaitGroup
+	warms      map[string]chan struct{} // what workers that join wait for
 	dead       map[string]bool
 	trained    map[string]bool // have the state
 	steps      []done          // as they were reported
@@ -155,6 +156,9 @@ func (s *school) run(ctx context.Context, name string, g *Gang) {
 		return
 	}
 	defer d.Close()
+	if cold := s.warms[name]; cold != nil {
+		<-cold
+	}
 	_, err = train.Finetune(ctx, s.task, s.set, nil, train.Options{
 		Device: d, Gang: g, Repo: s.repo, Checkpoint: api.Checkpoint{EveryEpochs: 2, Keep: 2},
 		Began: func(uint64) {
@@ -296,6 +300,41 @@ func TestTheSameBitsWhoeverTrains(t *testing.T) {
 			play(s)
 			if !bytes.Equal(s.finish(), want) {
 				t.Error("the weights are others than those of one worker")
+			}
+		})
+	}
+}
+
+// Who joins warms up while the others go on training, whichever of them is the first; one that
+// dies before it is warm costs them nothing.
+func TestThoseWhoTrainDoNotWaitForWhoJoins(t *testing.T) {
+	const epochs = 8
+	alone := newSchool(t, epochs)
+	alone.goes("a")
+	want := alone.finish()
+	for _, c := range []struct {
+		name   string
+		first  []string
+		joins  string
+		arrive bool
+	}{{"as the first", []string{"b", "c"}, "a", true}, {"as the last", []string{"a", "b"}, "c", true}, {"one alone", []string{"b"}, "a", true}, {"and dies", []string{"b", "c"}, "a", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSchool(t, epochs)
+			s.warms = map[string]chan struct{}{c.joins: make(chan struct{})}
+			s.goes(slices.Clone(c.first)...)
+			s.until(2)
+			s.goes(append(slices.Clone(c.first), c.joins)...)
+			s.until(8) // they go on
+			if !c.arrive {
+				s.kills(c.joins)
+				s.until(10)
+			}
+			close(s.warms[c.joins])
+			if !bytes.Equal(s.finish(), want) {
+				t.Error("the weights are others than those of one worker")
+			}
+			if c.arrive != s.trained[c.joins] {
+				t.Errorf("the one who joins trained: %v, want %v", s.trained[c.joins], c.arrive)
 			}
 		})
 	}
