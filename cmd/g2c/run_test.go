@@ -19,7 +19,7 @@ func TestGangOfDevices(t *testing.T) {
 	}{
 		{finetune(4), api.Gang{Min: 1, Max: 4}, 1, 1},
 		{finetune(4), api.Gang{Min: 1, Max: 4}, 3, 2},
-		{finetune(12), api.Gang{Min: 1, Max: 3}, 4, 2},
+		{finetune(8), api.Gang{Min: 1, Max: 3}, 4, 3},
 		{finetune(4), api.Gang{Min: 1, Max: 1}, 4, 1},
 		{finetune(4), api.Gang{Min: 3, Max: 4}, 2, 3},
 		{api.Task{Pretrain: &api.Pretrain{}}, api.Gang{Min: 1, Max: 1}, 4, 1},
