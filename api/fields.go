@@ -33,7 +33,7 @@ type Random struct {
 
 // Sums is how partial sums are added.
 type Sums struct {
-	Gradients string `json:"gradients" f:"1" default:"fp32" rule:"one=fp32|bf16" doc:"how the shards' gradients are added; bf16 rounds every node of their sum, also on one device, and halves what goes between runners; losses and batch statistics stay float32"`
+	Gradients string `json:"gradients" f:"1" default:"fp32" rule:"one=fp32|bf16" levels:"bf16=5" doc:"how the shards' gradients are added; bf16 rounds every node of their sum, also on one device, and halves what goes between runners; losses and batch statistics stay float32"`
 }
 
 // Generator is the shape of a generator.

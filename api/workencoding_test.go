@@ -64,6 +64,7 @@ func TestLevels(t *testing.T) {
 		"named columns":     {labelled(func(l *Labelled) { l.Named = true }), LevelTrust},
 		"its seed":          {labelled(func(l *Labelled) { l.Seed = 3 }), LevelTrust},
 		"enlarged images":   {enlarged(), LevelEnlarge},
+		"gradients in bf16": {rounded(), LevelGangs},
 		"a watchdog":        {Work{Task: aloneTask(), Watchdog: Watchdog{Start: 1}}, LevelWishes},
 	} {
 		if got := c.work.Level(); got != c.want {
@@ -76,6 +77,13 @@ func TestLevels(t *testing.T) {
 func enlarged() Work {
 	w := Work{Task: aloneTask()}
 	w.Task.Finetune.Fit = FitEnlarge
+	return w
+}
+
+// rounded is a work whose gradients are rounded at every node of their sum.
+func rounded() Work {
+	w := Work{Task: aloneTask()}
+	w.Task.Finetune.Gradients = BF16
 	return w
 }
 
