@@ -51,8 +51,8 @@ CUDA_ENV      = CUDA_INCLUDE=$$($(CUDA_VENV)/bin/python -c 'import nvidia.cuda_r
 test-cuda: kernels $(CUDA_STUB) ## run the tests of the CUDA code, on an emulated driver
 	@mkdir -p $(BUILD)
 	$(CUDA_ENV); $(GO) vet -tags gpu ./cmd/... ./worker/... ./kernels/... ./test/cuda && \
-	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 20m ./kernels/emu/... ./kernels/cuda/... && \
-	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda-steps.json -- -tags gpu -timeout 20m -run CUDA ./worker/train ./test/cuda
+	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 40m ./kernels/emu/... ./kernels/cuda/... && \
+	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda-steps.json -- -tags gpu -timeout 40m -run CUDA ./worker/train ./test/cuda
 	git diff --exit-code -- kernels/cuda/README.md
 
 CUDA_IMAGE := kernels/cuda/image/kernels.fatbin
