@@ -15,6 +15,7 @@ import (
 	"g2c/internal/fault"
 	"g2c/internal/pki"
 	"g2c/internal/pki/grpctls"
+	"g2c/worker/agent/grpclink"
 	"g2c/worker/agent/peers"
 )
 
@@ -56,7 +57,7 @@ func (f *workerFlags) openGangPort(id *pki.Identity, log *slog.Logger) (*gangPor
 		listens = grpctls.Server(id)
 		cfg.Caller = workerOf
 	}
-	p := &gangPort{peers: peers.New(cfg), address: address, server: grpc.NewServer(grpc.Creds(listens)), served: make(chan error, 1)}
+	p := &gangPort{peers: peers.New(cfg), address: address, server: grpc.NewServer(append(grpclink.ServerOptions(), grpc.Creds(listens))...), served: make(chan error, 1)}
 	p.peers.Register(p.server)
 	go func() { p.served <- p.server.Serve(l) }()
 	log.Info("listens for other workers", "listen", l.Addr(), "address", address, "encrypted", id != nil)
@@ -93,7 +94,7 @@ func dialWorker(id *pki.Identity, worker, address string) (*grpc.ClientConn, err
 	if id != nil {
 		c = grpctls.Client(id, pki.Expect{Role: pki.Worker, Name: worker})
 	}
-	return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(c), grpc.WithNoProxy())
+	return grpc.NewClient("passthrough:///"+address, append(grpclink.DialOptions(), grpc.WithTransportCredentials(c), grpc.WithNoProxy())...)
 }
 
 // or is the port's peers and address, nothing for no port.

@@ -46,8 +46,16 @@ func (f *finetuner) interrupted() error {
 	if f.ctx.Err() == nil {
 		return nil
 	}
-	if f.first() && f.host.onDevices() {
+	switch own := f.host.own; {
+	case f.first() && f.host.onDevices():
 		return f.session.interrupted(f.t, f.fill)
+	case f.first() && own != nil: // between two meetings: it is the bundle that is saved next
+		return f.session.interrupted(f.t, func(b *bundle) error {
+			if b != own {
+				return errors.New("train: the state is not in the bundle that is free")
+			}
+			return nil
+		})
 	}
 	return fault.New(fault.ErrInterrupted, "left after step %d of %d", f.t, f.steps)
 }
