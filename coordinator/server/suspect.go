@@ -2,13 +2,12 @@ package server
 
 import (
 	"context"
-	"slices"
 
 	"g2c/api"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
-	"g2c/coordinator/state"
+	"g2c/coordinator/scheduler"
 )
 
 // suspect has a gang go on without the members that do not answer one of them. A lease
@@ -23,7 +22,7 @@ func (s *session) suspect(m *apiv1.Suspect) error {
 	if len(m.Workers) > command.MaxParts {
 		return rpcerr.New(rpcerr.TooLarge, "%d suspects, at most %d", len(m.Workers), command.MaxParts)
 	}
-	c, ok := regroup(s.cfg.Replica.Snapshot(), k, m.Generation, s.worker, m.Workers)
+	c, ok := scheduler.Regroup(s.cfg.Replica.Snapshot(), k, m.Generation, s.worker, m.Workers)
 	if !ok {
 		return nil // the gang is another already, or too small without them: their leases decide
 	}
@@ -36,30 +35,4 @@ func (s *session) suspect(m *apiv1.Suspect) error {
 		s.cfg.Log.Debug("the state moved on before a gang was regrouped", "task", k.Short(), "why", r.Err)
 	}
 	return err
-}
-
-// regroup is the command that has a generation of a task go on without some of its workers,
-// on the word of another of them. It reports false if there is no such gang any more, if it
-// would be too small, or is to stop anyway.
-func regroup(snapshot *state.Snapshot, task api.Key, generation uint64, by string, suspects []string) (command.Resize, bool) {
-	t := snapshot.Task(task)
-	if snapshot.Level() < api.LevelGangs || t == nil || t.Generation != generation || t.Preempting {
-		return command.Resize{}, false
-	}
-	wish := snapshot.Charged(t)
-	if wish == nil {
-		return command.Resize{}, false
-	}
-	slots, member := 0, false
-	rest := slices.DeleteFunc(slices.Clone(t.Parts), func(p command.Part) bool {
-		member = member || p.Worker == by
-		return p.Worker != by && slices.Contains(suspects, p.Worker)
-	})
-	for _, p := range rest {
-		slots += p.Slots
-	}
-	if !member || len(rest) == len(t.Parts) || slots < wish.Gang.Min {
-		return command.Resize{}, false
-	}
-	return command.Resize{Task: task, Generation: generation + 1, Parts: rest, Experiment: t.Charged}, true
 }
