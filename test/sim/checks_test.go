@@ -3,7 +3,9 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"time"
 
+	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
@@ -13,29 +15,70 @@ import (
 // What must never be, whatever goes wrong: each check is called where it could first
 // be seen. The state's own invariants are checked after every entry (world.apply).
 
-// checkStart holds what begins to run: a generation begins once in a process, and
-// what really runs fits into its slots.
+// checkStart holds what begins to run: a generation begins once in a process, which has
+// heard of its lease lately, and what really runs fits into its slots.
 func (w *world) checkStart(p *process, a agent.Assignment) {
-	if at := (placement{a.Task, a.Generation}); p.started[at] {
-		w.fail("%s starts generation %d of %s twice", p.node.id, a.Generation, a.Task.Short())
-	} else {
-		p.started[at] = true
+	w.checkBegins(p, a)
+	for _, r := range p.runs {
+		if r.Task == a.Task {
+			w.fail("%s starts generation %d of %s beside generation %d", p.node.id, a.Generation, a.Task.Short(), r.Generation)
+		}
 	}
-	if p.lost && !p.waking() {
+	used := a.Slots
+	for _, r := range p.runs {
+		used += r.holds
+	}
+	if used > p.node.slots {
+		w.fail("%s runs %d slots of %d", p.node.id, used, p.node.slots)
+	}
+}
+
+// checkBegins holds a generation to what may begin in a process.
+func (w *world) checkBegins(p *process, a agent.Assignment) {
+	at := placement{a.Task, a.Generation}
+	if p.started[at] {
+		w.fail("%s starts generation %d of %s twice", p.node.id, a.Generation, a.Task.Short())
+	}
+	p.started[at] = true
+	if silent := p.elapsed() - p.heard; silent >= lease/2 {
+		w.fail("%s starts generation %d of %s, and has not been answered for %v", p.node.id, a.Generation, a.Task.Short(), silent)
+	}
+	if p.lost {
 		w.fail("%s is called lost and starts generation %d of %s", p.node.id, a.Generation, a.Task.Short())
 	}
 	if p.leaving {
 		w.fail("%s was asked to end and starts generation %d of %s", p.node.id, a.Generation, a.Task.Short())
 	}
-	used := a.Slots
+}
+
+// checkChange holds a change of a run's gang to what it was before: the same generation with
+// other members, or a later one.
+func (w *world) checkChange(p *process, r *run, a agent.Assignment) {
+	switch {
+	case r == nil || a.Generation < r.Generation:
+		w.fail("%s goes on as generation %d of %s, which does not run", p.node.id, a.Generation, a.Task.Short())
+	case a.Generation > r.Generation:
+		w.checkBegins(p, a)
+	case slices.Equal(a.Gang, r.Gang):
+		w.fail("%s is told of no change in generation %d of %s", p.node.id, a.Generation, a.Task.Short())
+	}
+}
+
+// checkSlots holds what really runs in a process to its slots.
+func (w *world) checkSlots(p *process) {
+	used := 0
 	for _, r := range p.runs {
-		used += r.Slots
-		if r.Task == a.Task {
-			w.fail("%s starts generation %d of %s beside generation %d", p.node.id, a.Generation, a.Task.Short(), r.Generation)
-		}
+		used += r.holds
 	}
 	if used > p.node.slots {
 		w.fail("%s runs %d slots of %d", p.node.id, used, p.node.slots)
+	}
+}
+
+// checkGoesOn holds a gang to repeating no step that one of it has completed.
+func (w *world) checkGoesOn(r *run, from int) {
+	if step := r.process.reached[r.Task]; step > from {
+		w.fail("%s repeats steps %d to %d of %s, which it has completed", r.process.node.id, from+1, step, r.Task.Short())
 	}
 }
 
@@ -44,49 +87,122 @@ func (w *world) checkStart(p *process, a agent.Assignment) {
 // it says that it has.
 func (w *world) checkGiven(parts []command.Part) {
 	for _, part := range parts {
-		n := w.byID[part.Worker]
-		record := w.state.Worker(n.id)
-		for _, p := range n.processes {
-			for _, r := range p.runs {
-				given := 0
-				for _, h := range record.Allocations {
-					if w.state.TaskAt(h.Task).Work.Key == r.Task {
-						given += h.Slots
-					}
+		w.checkHeld(part.Worker)
+	}
+}
+
+// checkHeld holds the state to what really runs on a worker.
+func (w *world) checkHeld(worker string) {
+	n, record := w.byID[worker], w.state.Worker(worker)
+	if record == nil {
+		return
+	}
+	for _, p := range n.processes {
+		for _, r := range p.runs {
+			given := 0
+			for _, h := range record.Allocations {
+				if w.state.TaskAt(h.Task).Work.Key == r.Task {
+					given += h.Slots
 				}
-				if p.incarnation == record.Incarnation && !r.disowned && given < r.Slots {
-					w.fail("slots of %s are given away while %d of them run generation %d of %s", n.id, r.Slots-given, r.Generation, r.Task.Short())
-				}
+			}
+			if p.incarnation == record.Incarnation && !r.disowned && given < r.holds {
+				w.fail("slots of %s are given away while %d of them run generation %d of %s", n.id, r.holds-given, r.trains, r.Task.Short())
 			}
 		}
 	}
 }
 
+// staying is gangs that a worker is about to leave, and which are large enough without it.
+type staying []placement
+
+// stays lists the gangs that an entry must not end.
+func (w *world) stays(c command.Command) (out staying) {
+	if w.state.Level() < api.LevelGangs {
+		return nil
+	}
+	var worker string
+	var failed, reported api.Key
+	switch c := c.(type) {
+	case command.Lost:
+		worker = c.Worker
+	case command.Leave:
+		worker = c.Worker
+	case command.Join:
+		worker = c.Worker
+	case command.Interrupted:
+		worker, reported = c.Worker, c.Task
+	case command.Released:
+		worker, reported = c.Worker, c.Task
+	case command.Failed:
+		worker, reported, failed = c.Worker, c.Task, c.Task
+	}
+	record := w.state.Worker(worker)
+	if record == nil {
+		return nil
+	}
+	for _, h := range record.Allocations {
+		t := w.state.TaskAt(h.Task)
+		about := reported == (api.Key{}) || reported == t.Work.Key
+		if h.Terminating || t.Preempting || !about || failed == t.Work.Key && t.Parts[0].Worker == worker {
+			continue
+		}
+		if wish := w.state.Snapshot().Charged(t); wish != nil && t.Slots()-h.Slots >= wish.Gang.Min {
+			out = append(out, placement{t.Work.Key, t.Generation})
+		}
+	}
+	return out
+}
+
+// checkStays holds the state to leaving alone those of a gang that can go on.
+func (w *world) checkStays(gangs staying, c command.Command) {
+	for _, g := range gangs {
+		if t := w.state.Task(g.task); t.Parts == nil {
+			w.fail("generation %d of %s was large enough to go on after %+v, and is %s", g.generation, g.task.Short(), c, t.Status)
+		}
+	}
+}
+
 // checkObeyed holds a process that has heard all answers to what its record says: what
-// is not wanted any more, or is to save its state or hand over, was told to end.
+// is not wanted any more, or is to save its state, was told to end, and what goes on as
+// another generation was told so, unless it is to have slots that others have not left.
 func (w *world) checkObeyed(p *process) {
 	if p.link == nil || !p.knows || p.core.Cut() || len(p.core.Reports(0)) > 0 {
 		return
 	}
 	for _, r := range p.runs {
-		goesOn := slices.ContainsFunc(p.record, func(a agent.Assignment) bool {
-			return a.Task == r.Task && a.Generation == r.Generation && !a.Terminating && !a.Preempting
-		})
-		if !goesOn && r.told == 0 {
+		if r.told > 0 {
+			continue
+		}
+		goesOn := false
+		for _, a := range p.record {
+			if a.Task != r.Task || a.Generation < r.Generation || a.Terminating {
+				continue
+			}
+			goesOn = goesOn || !a.Preempting || a.Generation > r.Generation
+			if a.Generation > r.Generation && a.Slots <= r.holds {
+				w.fail("%s was not told that %s goes on as generation %d", p.node.id, r.Task.Short(), a.Generation)
+			}
+		}
+		if !goesOn {
 			w.fail("%s goes on with generation %d of %s, and was told that it is not to", p.node.id, r.Generation, r.Task.Short())
 		}
 	}
 }
 
-// checkTold holds what is told to a run that is to go on in its next generation: it
-// saves its state first, or the work would be lost.
+// checkTold holds what is told to a run that is to go on, if in a later generation: it is
+// not stopped, since its state would be lost.
 func (w *world) checkTold(r *run, o agent.Order) {
 	p := r.process
 	goesOn := slices.ContainsFunc(p.record, func(a agent.Assignment) bool {
-		return a.Task == r.Task && a.Generation > r.Generation && !a.Terminating
+		return a.Task == r.Task && a.Generation >= r.Generation && !a.Terminating
 	})
-	if goesOn && o.Kind == agent.Stop && r.told == 0 && !p.core.Cut() {
-		w.fail("%s stops generation %d of %s at once, which is to hand over", p.node.id, r.Generation, r.Task.Short())
+	if o.Kind != agent.Stop || r.told > 0 {
+		return
+	}
+	if p.core.Cut() {
+		w.stats.orphans++
+	} else if goesOn {
+		w.fail("%s stops generation %d of %s, which is to go on", p.node.id, r.Generation, r.Task.Short())
 	}
 }
 
@@ -97,26 +213,46 @@ func (w *world) checkGone(p *process) {
 	}
 }
 
-// checkLost holds whoever is called lost to have stopped. A process that is stopped
-// itself runs nothing, and has some time to find out when it goes on.
+// checkLost holds leaders to calling a worker lost when it begins nothing any more, for
+// want of an answer. What runs there goes on as an orphan.
 func (w *world) checkLost(n *node, incarnation uint64) {
 	for _, p := range n.processes {
 		if p.incarnation != incarnation {
 			continue
 		}
-		if len(p.runs) > 0 && !p.stopped && !p.waking() {
-			w.fail("%s is called lost and still runs %d tasks", n.id, len(p.runs))
+		if silent := p.elapsed() - p.heard; silent < lease/2 {
+			w.fail("%s is called lost, and was answered %v ago", n.id, silent)
 		}
 		p.lost = true
 		p.disown()
 	}
 }
 
-// checkAwake holds a process that was called lost while it was stopped to have stopped
-// what it ran.
-func (w *world) checkAwake(p *process) {
-	if p.lost && !p.stopped && !p.waking() && len(p.runs) > 0 {
-		w.fail("%s is called lost and still runs %d tasks, %v after it went on", p.node.id, len(p.runs), w.now-p.resumed)
+// Times of what runs where no leader answers, as worker/agent has them.
+const (
+	orphaned = 10 * time.Minute // from half of the lease on
+	hung     = 5 * time.Minute  // after it was told to stop
+	latest   = time.Second      // for the loop to go round
+)
+
+// checkOrphans holds processes that nobody answers to ending what they run in time. One that
+// is stopped itself has a moment to find out when it goes on.
+func (w *world) checkOrphans() {
+	for _, n := range w.nodes {
+		for _, p := range n.processes {
+			if len(p.runs) == 0 || p.stopped {
+				continue
+			}
+			over, awake := p.elapsed()-p.heard-lease/2-orphaned-latest, w.now-p.resumed-latest
+			for _, r := range p.runs {
+				switch {
+				case over > 0 && awake > 0 && r.told == 0:
+					w.fail("%s has not been answered for %v and goes on with %s", n.id, p.elapsed()-p.heard, r.Task.Short())
+				case over > hung && awake > hung:
+					w.fail("%s has not been answered for %v and still runs %s", n.id, p.elapsed()-p.heard, r.Task.Short())
+				}
+			}
+		}
 	}
 }
 
@@ -131,8 +267,8 @@ func (w *world) checkSent(p *process, r agent.Report) {
 		left--
 	}
 	for _, o := range p.runs {
-		if o.Task == r.Task && o.Generation <= left {
-			w.fail("%s says %v of generation %d of %s while generation %d runs", p.node.id, r.Kind, r.Generation, r.Task.Short(), o.Generation)
+		if o.Task == r.Task && o.trains <= left {
+			w.fail("%s says %v of generation %d of %s while generation %d runs", p.node.id, r.Kind, r.Generation, r.Task.Short(), o.trains)
 		}
 	}
 }
@@ -201,7 +337,7 @@ func (w *world) finished() bool {
 // verdict holds the end of a world to what its users were promised, and to leaving
 // nothing behind.
 func (w *world) verdict() {
-	plan := scheduler.Make(w.state.Snapshot(), w.clock(), w.cfg.policy, nil, scheduler.Memory{})
+	plan := scheduler.Make(w.state.Snapshot(), w.clock(), w.policy(), nil, scheduler.Memory{})
 	for t := range w.state.Tasks(0) {
 		switch t.Status {
 		case state.Done:

@@ -15,6 +15,7 @@
 //	leader   a leadership, as coordinator/server has it
 //	worker   a process with its loop and its clock, as worker/agent has them
 //	runs     what really runs in a process, and what is saved of it
+//	gang     how members of a gang meet, train together and suspect each other
 //	load     what people ask for
 //	faults   what goes wrong
 //	checks   what must never be

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"g2c/coordinator/command"
@@ -14,7 +15,7 @@ type fault struct {
 }
 
 // nFaults is how many there are.
-const nFaults = 12
+const nFaults = 15
 
 // faults are all that may befall a worker. What
 // lasts is ended by heal at the latest.
@@ -22,6 +23,9 @@ var faults = [nFaults]fault{
 	{"a process that dies", 3, func(_ *world, n *node) { n.process.exit() }},
 	{"a host that goes down", 1, hostDown},
 	{"a network that parts", 3, func(w *world, n *node) { w.cut(n, up, down) }},
+	{"a network that is gone for long", 2, func(w *world, n *node) { w.cutFor(n, w.between(7*time.Minute, 15*time.Minute), up, down) }},
+	{"two workers that do not reach each other", 2, partTwo},
+	{"a member that another takes for dead", 2, slander},
 	{"a worker that is not heard", 1, func(w *world, n *node) { w.cut(n, up) }},
 	{"a worker that hears nothing", 1, func(w *world, n *node) { w.cut(n, down) }},
 	{"a connection that breaks", 2, breakLink},
@@ -77,12 +81,79 @@ func hostDown(w *world, n *node) {
 	}
 }
 
-// cut has nothing pass, in some directions, for a while.
+// cut has nothing pass between a worker and coordinators, in some directions, for a while.
+// If that is both, other workers may be no better off.
 func (w *world) cut(n *node, ways ...direction) {
-	for _, d := range ways {
-		n.cut[d] = true
+	w.cutFor(n, w.between(2*time.Second, 2*time.Minute), ways...)
+}
+
+func (w *world) cutFor(n *node, d time.Duration, ways ...direction) {
+	for _, way := range ways {
+		n.cut[way] = true
 	}
-	w.after(w.between(2*time.Second, 2*time.Minute), func() { n.cut = [2]bool{} })
+	n.apart = n.apart || len(ways) == 2 && !w.chance(3)
+	w.lookAt(n)
+	w.after(d, func() {
+		n.cut, n.apart = [2]bool{}, false
+		w.lookAt(n)
+	})
+}
+
+// someMember is a run in a gang with others, the first from a worker on; nil if there is none.
+func (w *world) someMember(from *node) *run {
+	at := slices.Index(w.nodes, from)
+	for i := range w.nodes {
+		p := w.nodes[(at+i)%len(w.nodes)].process
+		if p == nil {
+			continue
+		}
+		for _, r := range p.runs {
+			if len(r.Gang) > 1 {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// other is another member of a run's gang.
+func (r *run) other() *node {
+	w := r.process.w
+	for {
+		if n := w.byID[r.Gang[w.rand.IntN(len(r.Gang))].Worker]; n != r.process.node {
+			return n
+		}
+	}
+}
+
+// partTwo has a member of a gang and another not reach each other: they suspect each other.
+func partTwo(w *world, n *node) {
+	r := w.someMember(n)
+	if r == nil {
+		return
+	}
+	n = r.process.node
+	n.parted = r.other()
+	w.lookAt(n)
+	w.after(w.between(2*time.Second, 2*time.Minute), func() {
+		n.parted = nil
+		w.lookAt(n)
+	})
+}
+
+// slander has a member of a gang take another for dead that lives, now or by the time that
+// anybody hears of it.
+func slander(w *world, n *node) {
+	r := w.someMember(n)
+	if r == nil {
+		return
+	}
+	generation, accused := r.Generation, r.other().id
+	r.process.after(w.between(0, 30*time.Second), func() {
+		if !r.over {
+			r.suspect(generation, accused)
+		}
+	})
 }
 
 func breakLink(_ *world, n *node) {
@@ -105,7 +176,11 @@ func slowNetwork(w *world, n *node) {
 func stopProcess(w *world, n *node) {
 	p := n.process
 	p.stop()
-	w.after(w.between(time.Second, 2*time.Minute), p.goOn)
+	d := w.between(time.Second, 2*time.Minute)
+	if w.chance(8) {
+		d = w.between(9*time.Minute, 14*time.Minute)
+	}
+	w.after(d, p.goOn)
 }
 
 // replaceProcess has somebody take a process for dead that is cut off, and start
@@ -118,25 +193,14 @@ func replaceProcess(w *world, n *node) {
 }
 
 func slowHost(w *world, n *node) {
-	n.setSlow(int64(2 + w.rand.IntN(4)))
-	w.after(w.between(time.Minute, 10*time.Minute), func() { n.setSlow(1) })
+	w.setSlow(n, int64(2+w.rand.IntN(4)))
+	w.after(w.between(time.Minute, 10*time.Minute), func() { w.setSlow(n, 1) })
 }
 
 // setSlow changes how fast a worker's tasks work.
-func (n *node) setSlow(slow int64) {
-	for _, p := range n.processes {
-		for _, r := range p.runs {
-			r.settle()
-		}
-	}
+func (w *world) setSlow(n *node, slow int64) {
 	n.slow = slow
-	for _, p := range n.processes {
-		for _, r := range p.runs {
-			if r.trains() {
-				p.after(r.remaining(), r.finish)
-			}
-		}
-	}
+	w.lookAt(n)
 }
 
 // outOfService is somebody who takes a worker out of service for a while.
@@ -161,7 +225,7 @@ func (w *world) heal() {
 	w.faulty = false
 	for _, n := range w.nodes {
 		n.wire = wire{}
-		n.setSlow(1)
+		w.setSlow(n, 1)
 		for _, p := range append([]*process{}, n.processes...) {
 			p.goOn()
 		}

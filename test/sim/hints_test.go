@@ -21,12 +21,12 @@ type reported struct{ w *world }
 // Remaining implements scheduler.Hints.
 func (h reported) Remaining(t *state.Task) (int64, bool) {
 	j := h.w.store[t.Work.Key]
-	if r := h.w.trainer(t); r != nil {
+	if r := h.w.furthest(t); r != nil {
 		return r.remaining().Milliseconds(), true
 	}
 	slots, slow := t.Gang().Min, int64(1)
 	if t.Parts != nil {
 		slots, slow = t.Slots(), h.w.byID[t.Parts[0].Worker].slow
 	}
-	return (j.left/time.Duration(slots)*time.Duration(slow) + startTime).Milliseconds(), true
+	return (time.Duration(j.all-j.saved)*stepWork/time.Duration(slots)*time.Duration(slow) + startTime).Milliseconds(), true
 }

@@ -37,6 +37,7 @@ func (w *world) apply(e command.Entry) state.Result {
 		return state.Result{Err: err}
 	}
 	before := w.state.Index()
+	gangs := w.stays(e.Command)
 	r := w.state.Apply(before+1, e)
 	w.stats.entries++
 	w.digest.Write(binary.BigEndian.AppendUint64(nil, uint64(w.now)))
@@ -48,6 +49,7 @@ func (w *world) apply(e command.Entry) state.Result {
 	if err := w.state.CheckSince(before); err != nil {
 		w.fail("after %+v: %w", e.Command, err)
 	}
+	w.checkStays(gangs, e.Command)
 	w.checkQuotas()
 	w.follow(b)
 	w.leader.dispatch(before)

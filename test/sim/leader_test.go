@@ -130,7 +130,7 @@ func (l *leader) makePlan() {
 	if !l.leads {
 		return
 	}
-	l.plan = l.planner.Plan(w.state.Snapshot(), w.clock(), w.cfg.policy, w.hints())
+	l.plan = l.planner.Plan(w.state.Snapshot(), w.clock(), w.policy(), w.hints())
 	for _, c := range l.plan.Commands {
 		if r := w.apply(command.Entry{Command: c}); r.Err != nil {
 			w.fail("the plan is refused: %+v: %w", c, r.Err)
@@ -152,9 +152,17 @@ func (l *leader) makePlan() {
 	}
 }
 
+// policy is that of the cluster at its level.
+func (w *world) policy() scheduler.Policy {
+	p := w.cfg.policy
+	p.Span = p.Span && w.state.Level() >= api.LevelGangs
+	return p
+}
+
 // tick does what time alone asks for: plans whose reason is the clock, and leases.
 func (w *world) tick() {
 	w.after(tickEvery, w.tick)
+	w.checkOrphans()
 	l := w.leader
 	if !l.leads {
 		return
@@ -207,7 +215,10 @@ func (l *leader) join(s *session, hello bool, then func()) {
 		Worker: n.id, Incarnation: s.incarnation, Class: api.ClassCPU, Slots: n.slots, Host: n.host.name, Device: n.device,
 		Memory: n.memory, Cached: []api.Key{fixture.Data(n.device)},
 	}
-	fits := s.named && record != nil && !record.Lost && record.Incarnation == s.incarnation
+	if w.state.Level() >= api.LevelGangs {
+		j.Address = s.process.address
+	}
+	fits := s.named && record != nil && !record.Lost && record.Incarnation == s.incarnation && record.Address == j.Address
 	if w.state.Level() >= api.LevelWishes {
 		j.Boot = n.host.boot()
 		if j.Issue = !s.named; j.Issue {
@@ -344,7 +355,9 @@ func (w *world) assignments(record *state.Worker) []agent.Assignment {
 		if !h.Terminating {
 			a.Work, a.Preempting = t.Work, t.Preempting
 			for _, p := range t.Parts {
-				a.Gang = append(a.Gang, agent.Part{Worker: p.Worker, Slots: p.Slots, Host: w.byID[p.Worker].host.name})
+				a.Gang = append(a.Gang, agent.Part{
+					Worker: p.Worker, Slots: p.Slots, Host: w.byID[p.Worker].host.name, Address: w.state.Worker(p.Worker).Address,
+				})
 			}
 		}
 		list[i] = a

@@ -128,4 +128,6 @@ func (w *world) work(name string, o fixture.Options) api.Work {
 }
 
 // put makes it known how much work a task is.
-func (w *world) put(work api.Work, all time.Duration) { w.store[work.Key] = &job{all: all, left: all} }
+func (w *world) put(work api.Work, all time.Duration) {
+	w.store[work.Key] = &job{all: int((all + stepWork - 1) / stepWork)}
+}

@@ -18,6 +18,9 @@ const (
 type wire struct {
 	cut [2]bool       // by direction: nothing arrives
 	lag time.Duration // what a message takes longer than usual, at most
+
+	apart  bool  // other workers do not reach it either
+	parted *node // one that it does not reach, nor is reached by
 }
 
 // session is a stream between a process and a leader. Messages arrive in their order,

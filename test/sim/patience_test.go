@@ -12,12 +12,11 @@ import (
 	"g2c/coordinator/scheduler"
 )
 
-// A gang of most of the cluster gets its turn, though small tasks never stop
-// coming and it came last: after the policy's patience and the longest of them.
+// A gang of most of the cluster, on many workers, gets its turn, though small tasks never
+// stop coming and it came last: after the policy's patience and the longest of them.
 func TestALargeGangIsNotStarved(t *testing.T) {
 	const began, longest = 10 * time.Minute, 10 * time.Minute
 	cfg := config{seed: 1, workers: 16, duration: 2 * time.Hour, policy: scheduler.DefaultPolicy(), longest: longest}
-	cfg.policy.Span = true // no single worker has as many
 	patience := time.Duration(cfg.policy.PatienceMS) * time.Millisecond
 	w := newWorld(cfg)
 	w.raise()
@@ -39,7 +38,7 @@ func TestALargeGangIsNotStarved(t *testing.T) {
 // A policy without patience lets a gang starve, and the world sees it.
 func TestStarvingIsFound(t *testing.T) {
 	w := newWorld(config{seed: 1, workers: 16, duration: 2 * time.Hour, policy: scheduler.DefaultPolicy(), longest: 10 * time.Minute})
-	w.cfg.policy.PatienceMS = -1
+	w.cfg.policy.PatienceMS, w.cfg.policy.Span = -1, false
 	w.raise()
 	w.crowd()
 	w.after(10*time.Minute, func() { w.submitMany("gang", 1, api.Gang{Min: 8, Max: 8}) })

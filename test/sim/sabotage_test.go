@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/state"
 	"g2c/worker/agent"
@@ -14,13 +15,16 @@ import (
 type sabotage int
 
 const (
-	nothing       sabotage = iota
-	earlyLeases            // a new leader takes workers for lost that it has not heard yet
-	noLeases               // a process does not watch its lease
-	noRepeats              // what a leader did not answer is not said to the next
-	earlyReleases          // what a worker is told to stop is taken for stopped
-	amnesia                // a process forgets what it has run
-	noRequests             // a request has no number when it is made again
+	nothing         sabotage = iota
+	earlyLeases              // a new leader takes workers for lost that it has not heard yet
+	noLeases                 // a process does not watch its lease
+	noRepeats                // what a leader did not answer is not said to the next
+	earlyReleases            // what a worker is told to stop is taken for stopped
+	amnesia                  // a process forgets what it has run
+	noRequests               // a request has no number when it is made again
+	earlyStarts              // a run says that it trains as a generation before it has left the one before
+	anewEachTime             // a run whose gang changes begins anew
+	suspectsAreFree          // the slots of a member that is suspected are taken for free
 )
 
 // releaseNow takes what a worker is told to stop for stopped.
@@ -33,18 +37,31 @@ func (l *leader) releaseNow(s *session, list []agent.Assignment) {
 	}
 }
 
+// free takes what members have that are suspected for free.
+func (l *leader) free(task api.Key, of agent.Suspicion) {
+	for _, worker := range of.Workers {
+		if record := l.w.state.Worker(worker); record != nil {
+			about := command.Report{Task: task, Worker: worker, Incarnation: record.Incarnation, Generation: of.Generation}
+			l.w.apply(command.Entry{Command: command.Released{Report: about}})
+		}
+	}
+}
+
 // Worlds in which a rule is broken are seen to break.
 func TestBrokenRulesAreFound(t *testing.T) {
 	for _, c := range []struct {
 		rule  sabotage
 		found string // what it is found by
 	}{
-		{earlyLeases, "is called lost and still runs"},
-		{noLeases, "is called lost and still runs"},
+		{earlyLeases, "is called lost, and was answered"},
+		{noLeases, "is called lost and starts"},
 		{noRepeats, "and nobody has heard of"},
 		{earlyReleases, "are given away while"},
 		{amnesia, "twice"},
-		{noRequests, "exists already"},
+		{noRequests, "was applied twice"},
+		{earlyStarts, "says started of generation"},
+		{anewEachTime, "repeats steps"},
+		{suspectsAreFree, "are given away while"},
 	} {
 		t.Run(c.found, func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"g2c/api"
 	"g2c/coordinator/scheduler"
 )
 
@@ -35,9 +36,9 @@ func mustPlay(t *testing.T, cfg config) stats {
 	return s
 }
 
-// worldOf is one world of many: with reports of what is left in every other, with
-// gangs that may span several workers in every fourth, hasty in another fourth, and
-// raised late in every eighth.
+// worldOf is one world of many: with reports of what is left in every other, hasty in every
+// fourth, with gangs on one worker each in every eighth, and raised late in two of eight:
+// from the first level, or from that before gangs.
 func worldOf(seed uint64) config {
 	cfg := config{
 		seed: seed, workers: 16, experiments: 100, duration: time.Hour, calm: 20 * time.Minute, replica: true, hints: seed%2 == 0,
@@ -46,24 +47,26 @@ func worldOf(seed uint64) config {
 	switch {
 	case seed == 1: // large rather than many
 		cfg.workers, cfg.experiments = 40, 400
-	case seed%4 == 3:
-		cfg.policy.Span = true
+	case seed%8 == 7:
+		cfg.policy.Span = false
 	case seed%4 == 1:
 		cfg.policy, cfg.longest, cfg.calm = hasty(), 90*time.Second, 5*time.Minute
 		cfg.duration, cfg.experiments = 40*time.Minute, 200
 	}
-	if seed%8 == 4 {
+	switch seed % 8 {
+	case 4:
 		cfg.raise = cfg.duration / 2
+	case 6:
+		cfg.level, cfg.raise = api.LevelGangs-1, cfg.duration/2
 	}
 	return cfg
 }
 
-// hasty is a policy that leaves nothing as it is for long: many changes, and gangs on
-// several workers.
+// hasty is a policy that leaves nothing as it is for long.
 func hasty() scheduler.Policy {
 	p := scheduler.DefaultPolicy()
 	p.PatienceMS, p.PreemptAfterMS, p.GraceMS, p.GrowAfterMS = 60_000, 20_000, 30_000, 20_000
-	p.DwellMS, p.Span = 20_000, true
+	p.DwellMS = 20_000
 	return p
 }
 

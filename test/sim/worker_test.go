@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"g2c/api"
 	"g2c/worker/agent"
 )
 
@@ -24,6 +25,8 @@ type node struct {
 	slots     int
 	device    string
 	memory    int64
+	listens   bool       // for others of a gang
+	booted    int        // processes that have listened
 	slow      int64      // how many times as long as usual everything takes
 	process   *process   // the newest, which may have ended
 	shown     uint64     // the last incarnation that a process has named itself
@@ -42,7 +45,11 @@ func (w *world) add(n *node) {
 func (w *world) boot(n *node) {
 	p := &process{
 		w: w, node: n, alive: true, core: agent.NewCore(n.slots), began: w.now, drift: w.rand.Int64N(41) - 20,
-		incarnation: uint64(unix(w.now)), started: map[placement]bool{}, resumed: -lease,
+		incarnation: uint64(unix(w.now)), started: map[placement]bool{}, reached: map[api.Key]int{}, resumed: -lease,
+	}
+	if n.listens {
+		n.booted++
+		p.address = fmt.Sprintf("%s:%d", n.host.name, n.booted)
 	}
 	if p.incarnation <= n.shown { // two of one millisecond
 		p.incarnation = n.shown + 1
@@ -74,10 +81,12 @@ type process struct {
 	named       bool          // a leader has welcomed it under its incarnation
 	began       time.Duration // by the right clock
 	drift       int64         // of its clock, in thousandths
+	address     string        // where others of a gang reach it; empty if they do not
 
 	link    *session      // nil between sessions
 	opening *session      // that has no welcome yet
 	wait    time.Duration // before the last attempt at one
+	heard   time.Duration // by its clock: when that was sent which was answered last
 	alarm   time.Duration // when the core is asked what time alone asks for
 	leaving bool
 
@@ -94,7 +103,8 @@ type process struct {
 	knows   bool               // that is of this session
 	runs    []*run
 	started map[placement]bool
-	said    []agent.Report // that a leader has heard, in order
+	reached map[api.Key]int // steps that its run of a task has completed
+	said    []agent.Report  // that a leader has heard, in order
 }
 
 // Times of the loop, as worker/agent has them.
@@ -104,7 +114,6 @@ const (
 	retryMost   = 2 * time.Second
 	goodbyeTime = 10 * time.Second
 	watchEvery  = time.Second // while an answer is due
-	wakeTime    = lease / 2   // that a process may take to stop what it ran when its lease ended
 )
 
 // elapsed is its clock, which may run at another rate than others.
@@ -120,8 +129,10 @@ func (p *process) handle(do func()) {
 	case p.stopped:
 		p.inbox = append(p.inbox, do)
 	default:
-		do()
-		p.loop()
+		if p.tick() { // what was said before the process was stopped is not obeyed as if it had not been
+			do()
+			p.loop()
+		}
 	}
 }
 
@@ -138,10 +149,6 @@ func (p *process) after(d time.Duration, do func()) {
 	})
 }
 
-// waking says whether it has gone on so lately that it may not have stopped all that
-// ran when its lease ended.
-func (p *process) waking() bool { return p.w.now-p.resumed <= wakeTime }
-
 func (p *process) stoppedFor() time.Duration {
 	if p.stopped {
 		return p.idle + p.w.now - p.since
@@ -151,16 +158,7 @@ func (p *process) stoppedFor() time.Duration {
 
 // loop is what follows everything that the process hears.
 func (p *process) loop() {
-	if !p.alive {
-		return
-	}
-	if p.w.cfg.sabotage == noLeases {
-		p.core.Heard(p.elapsed())
-	}
-	if stuck := p.core.Tick(p.elapsed()); stuck != nil {
-		p.w.stats.quit++
-		p.w.checkStuck(p, stuck)
-		p.exit()
+	if !p.alive || !p.tick() {
 		return
 	}
 	p.pump()
@@ -168,12 +166,29 @@ func (p *process) loop() {
 	p.w.checkObeyed(p)
 }
 
+// tick lets time pass in the core. It reports false if that ends the process.
+func (p *process) tick() bool {
+	if p.w.cfg.sabotage == noLeases {
+		p.core.Heard(p.elapsed())
+	}
+	stuck := p.core.Tick(p.elapsed())
+	if stuck != nil {
+		p.w.stats.quit++
+		p.w.checkStuck(p, stuck)
+		p.exit()
+	}
+	return stuck == nil
+}
+
 // pump carries out what the core wants.
 func (p *process) pump() {
 	for _, o := range p.core.Orders() {
-		if o.Kind == agent.Start {
+		switch o.Kind {
+		case agent.Start:
 			p.start(o.Assignment)
-		} else {
+		case agent.Change:
+			p.change(o.Assignment)
+		default:
 			p.tell(o)
 		}
 	}
@@ -190,10 +205,22 @@ func (p *process) pump() {
 		s.sent = r.Number
 		s.send(up, func() { s.leader.take(s, r) })
 	}
+	for _, r := range p.runs {
+		p.accuse(s, r)
+	}
 	if p.core.Gone() && !s.leaving {
 		s.leaving = true
 		p.w.checkGone(p)
 		s.send(up, func() { s.leader.deregister(s) })
+	}
+}
+
+// accuse tells the leader whom a run suspects, if its gang is still that.
+func (p *process) accuse(s *session, r *run) {
+	of := r.suspicion
+	r.suspicion = nil
+	if of != nil && of.Generation == r.Generation {
+		s.send(up, func() { s.leader.suspect(s, r, *of) })
 	}
 }
 
@@ -242,6 +269,7 @@ func (p *process) welcome(s *session, incarnation uint64) {
 	}
 	p.opening, p.link, p.lost, p.disowned = nil, s, false, false
 	p.incarnation, p.named, p.knows = incarnation, true, false
+	p.heard = s.begun
 	p.core.Welcome(s.begun, lease, heartbeat)
 	if p.w.cfg.sabotage == noRepeats {
 		for _, r := range p.core.Reports(0) {
@@ -262,6 +290,7 @@ func (p *process) beat(s *session) {
 			p.handle(func() {
 				answered = true
 				if p.link == s {
+					p.heard = max(p.heard, sent)
 					p.core.Heard(sent)
 				}
 			})
@@ -355,10 +384,12 @@ func (p *process) exit() {
 		return
 	}
 	p.alive = false
-	for _, r := range p.runs {
-		r.over = true
-	}
+	runs := p.runs
 	p.runs = nil
+	for _, r := range runs {
+		r.over = true
+		r.lost()
+	}
 	for _, s := range []*session{p.link, p.opening} {
 		if s != nil {
 			s.send(up, s.forget)
@@ -379,10 +410,8 @@ func (w *world) revive(n *node) {
 // stop has the process do nothing until it goes on.
 func (p *process) stop() {
 	if p.alive && !p.stopped {
-		for _, r := range p.runs {
-			r.settle()
-		}
 		p.stopped, p.since = true, p.w.now
+		p.w.lookAt(p.node)
 	}
 }
 
@@ -393,14 +422,11 @@ func (p *process) goOn() {
 	}
 	p.idle = p.stoppedFor()
 	p.stopped, p.resumed = false, p.w.now
-	for _, r := range p.runs {
-		r.since += p.w.now - p.since
-	}
+	p.w.lookAt(p.node)
 	inbox := p.inbox
 	p.inbox = nil
 	for _, do := range inbox {
 		p.handle(do)
 	}
 	p.handle(func() {})
-	p.w.after(wakeTime+time.Second, func() { p.w.checkAwake(p) })
 }

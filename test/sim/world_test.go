@@ -19,7 +19,8 @@ type config struct {
 	duration    time.Duration // of load and faults; then the world heals and finishes
 	calm        time.Duration // between two faults of a worker, on average; 0 for no faults at all
 	replica     bool          // a second state follows through the bytes of the log
-	raise       time.Duration // when the cluster is raised to this release's level
+	level       int           // that the cluster begins with; 0 for the first
+	raise       time.Duration // when it is raised to this release's level
 	policy      scheduler.Policy
 	hints       bool          // workers report how long their tasks still run
 	longest     time.Duration // that a task runs on one slot
@@ -71,9 +72,8 @@ func newWorld(cfg config) *world {
 		if hosts[name] == nil {
 			hosts[name] = &host{name: name}
 		}
-		big := i%5 == 4
-		n := &node{id: fmt.Sprintf("w%05d", i), host: hosts[name], slots: 1 + i%8, device: "small", memory: 1 << 34}
-		if big {
+		n := &node{id: fmt.Sprintf("w%05d", i), host: hosts[name], slots: 1 + i%8, device: "small", memory: 1 << 34, listens: i%7 != 5}
+		if i%5 == 4 {
 			n.device, n.memory = "big", 2<<34
 		}
 		w.add(n)
@@ -90,6 +90,9 @@ func play(cfg config) (s stats, err error) {
 			err = fmt.Errorf("seed %d, at %v: panic: %v\n%s", cfg.seed, w.now, broken, debug.Stack())
 		}
 	}()
+	if cfg.level > 0 {
+		w.apply(command.Entry{Command: command.Raise{Level: cfg.level}})
+	}
 	w.after(cfg.raise, w.raise)
 	w.load()
 	if cfg.calm > 0 {
@@ -158,6 +161,8 @@ type stats struct {
 	lost, preempted, evicted, resized, leaders        int
 	quit, replaced, sessions                          int
 	faults                                            [nFaults]int
+	suspected                                         int           // gangs that went on without members that another suspected
+	handed, orphans                                   int           // members that got the state from another; runs that ended since nobody answered
 	wronged                                           time.Duration // the longest that anybody waited for those with less right
 	end                                               time.Duration
 	digest                                            [32]byte // of every entry and every result, and the number of events
@@ -166,14 +171,15 @@ type stats struct {
 // String is a line for people.
 func (s stats) String() string {
 	return fmt.Sprintf("%d entries, %d refused; %d placed, %d done, %d failed, %d cancelled; %d preempted, %d evicted, %d resized; "+
-		"%d leaders, %d sessions, %d workers lost, %d processes quit, %d replaced; wronged for %v; %v, digest %.8x",
+		"%d leaders, %d sessions, %d workers lost, %d processes quit, %d replaced; %d suspected, %d given the state, %d orphans stopped; wronged for %v; %v, digest %.8x",
 		s.entries, s.refused, s.placed, s.done, s.failed, s.cancelled, s.preempted, s.evicted, s.resized,
-		s.leaders, s.sessions, s.lost, s.quit, s.replaced, s.wronged.Round(time.Second), s.end.Round(time.Second), s.digest)
+		s.leaders, s.sessions, s.lost, s.quit, s.replaced, s.suspected, s.handed, s.orphans, s.wronged.Round(time.Second), s.end.Round(time.Second), s.digest)
 }
 
 // add counts what happened in another world, too.
 func (s *stats) add(o stats) {
 	s.quit, s.replaced, s.evicted, s.failed = s.quit+o.quit, s.replaced+o.replaced, s.evicted+o.evicted, s.failed+o.failed
+	s.suspected, s.handed, s.orphans = s.suspected+o.suspected, s.handed+o.handed, s.orphans+o.orphans
 	for i, n := range o.faults {
 		s.faults[i] += n
 	}
@@ -189,6 +195,8 @@ func (s *stats) tame() string {
 	for what, n := range map[string]int{
 		"a process that ends for a task which does not stop": s.quit, "a process that another has replaced": s.replaced,
 		"a task that does not save in time": s.evicted, "a task that fails for good": s.failed,
+		"a gang that goes on without a suspect": s.suspected, "a member that gets the state of another": s.handed,
+		"a run that ends since nobody answers": s.orphans,
 	} {
 		if n == 0 {
 			return what
