@@ -25,12 +25,14 @@ type Link struct {
 	open  map[net.Conn]bool
 	left  int64         // bytes until all connections break; negative: they do not
 	perMB time.Duration // what a megabyte takes in either direction; 0: no time of its own
+	late  time.Duration // what every byte takes in either direction, however many there are
 }
 
 type state int
 
 const (
 	whole state = iota
+	oneWay
 	stalled
 	cut
 	closed
@@ -59,6 +61,9 @@ func (l *Link) Cut() { l.turn(cut) }
 // nobody is told, and what was sent arrives after Heal.
 func (l *Link) Stall() { l.turn(stalled) }
 
+// StallOneWay holds back what goes to the target, and loses none: what comes from it passes.
+func (l *Link) StallOneWay() { l.turn(oneWay) }
+
 // Heal makes the link whole.
 func (l *Link) Heal() { l.turn(whole) }
 
@@ -75,6 +80,13 @@ func (l *Link) Slow(perMB time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.perMB = perMB
+}
+
+// Delay makes all bytes arrive so much later, in each direction; 0 ends that.
+func (l *Link) Delay(late time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.late = late
 }
 
 // Close ends the link and waits for what it forwards.
@@ -125,14 +137,14 @@ func reset(c net.Conn) {
 	c.Close()
 }
 
-// passing waits while the link is stalled and reports whether it is whole.
-func (l *Link) passing() bool {
+// passing waits while a direction is stalled and reports whether it is open.
+func (l *Link) passing(toTarget bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.state == stalled {
+	for l.state == stalled || l.state == oneWay && toTarget {
 		l.moved.Wait()
 	}
-	return l.state == whole
+	return l.state < stalled
 }
 
 func (l *Link) accept() {
@@ -163,7 +175,7 @@ func (l *Link) keep(all ...net.Conn) bool {
 func (l *Link) forward(from net.Conn) {
 	defer l.work.Done()
 	defer from.Close()
-	if !l.keep(from) || !l.passing() {
+	if !l.keep(from) || !l.passing(false) {
 		return
 	}
 	to, err := net.Dial("tcp", l.target)
@@ -182,26 +194,59 @@ func (l *Link) forward(from net.Conn) {
 	}
 }
 
-// pump copies one direction to its end, and says that it has ended.
-func (l *Link) pump(to, from net.Conn, toTarget bool) {
-	buf := make([]byte, 32<<10)
+// queued bounds what is on its way in one direction, in reads: two megabytes.
+const queued = 64
+
+// part is what one read gave.
+type part struct {
+	bytes []byte
+	err   error
+	due   time.Time // when it arrives
+}
+
+// read reads one direction to its end, or until nobody wants it.
+func (l *Link) read(from net.Conn, out chan<- part, unwanted <-chan struct{}) {
 	for {
+		buf := make([]byte, 32<<10)
 		n, err := from.Read(buf)
-		if !l.passing() {
+		l.mu.Lock()
+		due := time.Now().Add(l.late)
+		l.mu.Unlock()
+		select {
+		case out <- part{buf[:n], err, due}:
+		case <-unwanted:
 			return
 		}
-		time.Sleep(l.sent(n, toTarget))
-		if _, wrong := to.Write(buf[:n]); wrong != nil {
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pump copies one direction to its end, and says that it has ended.
+func (l *Link) pump(to, from net.Conn, toTarget bool) {
+	parts, unwanted := make(chan part, queued), make(chan struct{})
+	var reading sync.WaitGroup
+	defer reading.Wait() // whoever ends this early has closed from
+	defer close(unwanted)
+	reading.Go(func() { l.read(from, parts, unwanted) })
+	for p := range parts {
+		if !l.passing(toTarget) {
+			return
+		}
+		time.Sleep(time.Until(p.due))
+		time.Sleep(l.sent(len(p.bytes), toTarget))
+		if _, wrong := to.Write(p.bytes); wrong != nil {
 			reset(from)
 			return
 		}
-		if err == io.EOF {
+		if p.err == io.EOF {
 			if t, ok := to.(*net.TCPConn); ok {
 				t.CloseWrite()
 			}
 			return
 		}
-		if err != nil {
+		if p.err != nil {
 			reset(to)
 			return
 		}

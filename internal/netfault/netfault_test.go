@@ -2,6 +2,7 @@ package netfault_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -153,4 +154,54 @@ func TestALinkIsCutInTheMiddle(t *testing.T) {
 	l.Slow(time.Microsecond)
 	c.say(t, "and again")
 	c.hear(t, "and again")
+}
+
+// A link that is stalled one way carries what comes from its target, and what was held back
+// once it is whole.
+func TestALinkIsStalledOneWay(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	l, err := netfault.Listen(ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	here := dial(t, l)
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	there := talk{conn, bufio.NewReader(conn)}
+	l.StallOneWay()
+	here.say(t, "one")
+	there.say(t, "two")
+	here.hear(t, "two")
+	l.Heal()
+	there.hear(t, "one")
+}
+
+// A link that is late keeps the order of bytes, and breaks in the middle as any other.
+func TestALinkIsLate(t *testing.T) {
+	l, err := netfault.Listen(echo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := dial(t, l)
+	l.Delay(time.Millisecond)
+	for i := range 20 {
+		c.say(t, fmt.Sprint("line ", i))
+	}
+	for i := range 20 {
+		c.hear(t, fmt.Sprint("line ", i))
+	}
+	c.say(t, "and another")
+	l.Cut()
+	if _, err := io.ReadAll(c.in); err == nil {
+		t.Error("a cut link ends in good order")
+	}
 }
