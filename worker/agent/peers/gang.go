@@ -3,8 +3,10 @@ package peers
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -23,8 +25,10 @@ type Gang struct {
 	ctx     context.Context
 	close   context.CancelFunc
 	follows sync.WaitGroup
+	log     *slog.Logger
 
 	mu       sync.Mutex
+	asked    int                         // how often Changed was asked since Meet was
 	now      *meeting                    // of the newest assignment
 	met      *meeting                    // of the last meeting; nil before
 	training bool                        // as what has met last
@@ -95,10 +99,14 @@ func (g *Gang) Close() {
 	}
 }
 
-// Changed implements gang.Gang. A gang that others have still to join has not changed yet
-// for those who train.
+// Changed implements gang.Gang. It is asked at every step boundary: between the first two
+// times after a meeting lies the first step. A gang that others have still to join has not
+// changed yet for those who train.
 func (g *Gang) Changed() bool {
 	g.mu.Lock()
+	if g.asked++; g.asked == 2 && g.met != nil {
+		g.log.Info("the gang trains", "generation", g.met.a.Generation)
+	}
 	met, now := g.met, g.now
 	g.mu.Unlock()
 	return met == nil || met.a.Generation != now.a.Generation && now.way.called()
@@ -106,8 +114,9 @@ func (g *Gang) Changed() bool {
 
 // Meet implements gang.Gang.
 func (g *Gang) Meet(ctx context.Context, step int64) (*gang.Meeting, error) {
+	began := g.peers.cfg.Clock.Now()
 	g.mu.Lock()
-	g.training = false
+	g.training, g.asked = false, 0
 	g.mu.Unlock()
 	for {
 		m := g.newest()
@@ -117,6 +126,8 @@ func (g *Gang) Meet(ctx context.Context, step int64) (*gang.Meeting, error) {
 			g.mu.Lock()
 			g.met, g.training = m, true
 			g.mu.Unlock()
+			g.log.Info("the gang has met", "generation", out.Generation, "members", len(out.Names), "stood", step, "step", out.Step,
+				"of", out.Names[out.Source], "waited", g.peers.cfg.Clock.Now().Sub(began).Round(time.Millisecond))
 			return out, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)

@@ -31,7 +31,8 @@ type Config struct {
 	Deadline time.Duration
 	// Clock is what deadlines are measured with; nil for the machine's.
 	Clock clock.Clock
-	Log   *slog.Logger
+	// Log hears of every meeting, and of the first step after it; nil for nobody.
+	Log *slog.Logger
 }
 
 // patience is how long a call waits for the generation that it names: its caller may have
@@ -51,6 +52,7 @@ type Peers struct {
 	mu      sync.Mutex
 	gangs   map[api.Key]*Gang
 	changed chan struct{} // closed and made anew when a gang opens or meets
+	runs    int           // how many gangs were opened
 }
 
 // New makes one that nobody can call yet: see Register.
@@ -60,6 +62,9 @@ func New(cfg Config) *Peers {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real{}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Peers{cfg: cfg, gangs: map[api.Key]*Gang{}, changed: make(chan struct{})}
 	p.links.Allow, p.links.Clock = p.allow, cfg.Clock
@@ -82,6 +87,8 @@ func (p *Peers) Open(from *agent.Gang, out *agent.Output) (*Gang, error) {
 		return nil, fmt.Errorf("peers: task %s runs here twice", g.key.Short())
 	}
 	p.gangs[g.key] = g
+	p.runs++
+	g.log = p.cfg.Log.With("task", g.key.Short(), "run", p.runs)
 	p.tell()
 	g.follows.Go(g.follow)
 	return g, nil
