@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 
 	"g2c/api/client"
 	"g2c/internal/fault"
@@ -17,7 +16,12 @@ import (
 	"g2c/internal/pki/grpctls"
 	"g2c/worker/agent/grpclink"
 	"g2c/worker/agent/peers"
+	"g2c/worker/allreduce"
 )
+
+// pings has a server end connections to whom a network has lost, which would hold on to what
+// was to be sent until the system gives them up.
+var pings = grpc.KeepaliveParams(keepalive.ServerParameters{Time: allreduce.DefaultDeadline, Timeout: allreduce.DefaultDeadline})
 
 // gangPort is a worker's listener for the other workers of its gangs.
 type gangPort struct {
@@ -55,9 +59,9 @@ func (f *workerFlags) openGangPort(id *pki.Identity, log *slog.Logger) (*gangPor
 	var listens credentials.TransportCredentials = insecure.NewCredentials()
 	if id != nil {
 		listens = grpctls.Server(id)
-		cfg.Caller = workerOf
+		cfg.Caller = peers.Certified
 	}
-	p := &gangPort{peers: peers.New(cfg), address: address, server: grpc.NewServer(append(grpclink.ServerOptions(), grpc.Creds(listens))...), served: make(chan error, 1)}
+	p := &gangPort{peers: peers.New(cfg), address: address, server: grpc.NewServer(append(grpclink.ServerOptions(), grpc.Creds(listens), pings)...), served: make(chan error, 1)}
 	p.peers.Register(p.server)
 	go func() { p.served <- p.server.Serve(l) }()
 	log.Info("listens for other workers", "listen", l.Addr(), "address", address, "encrypted", id != nil)
@@ -77,15 +81,6 @@ func reachable(bound net.Addr, listen, advertise string) (string, error) {
 		return "", fault.New(fault.ErrSpec, "--listen %s does not say where others reach this worker", listen).WithHint("say --advertise HOST:PORT, or name the host in --listen")
 	}
 	return net.JoinHostPort(host, fmt.Sprint(bound.(*net.TCPAddr).Port)), nil
-}
-
-// workerOf is the worker that makes a call, by its certificate.
-func workerOf(ctx context.Context) (string, error) {
-	p, err := grpctls.PeerFrom(ctx, time.Now())
-	if err == nil && p.Role != pki.Worker {
-		err = fault.New(fault.ErrUnavailable, "%s is no worker", p)
-	}
-	return p.Name, err
 }
 
 // dialWorker makes a connection to a worker of a name.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	apiv1 "g2c/api/v1"
+	"g2c/internal/netfault"
 )
 
 // gangSpec trains at most forty steps a task, on two stains, with four shards.
@@ -20,6 +21,7 @@ const gangSpec = "testdata/gangs.yaml"
 
 var (
 	gangKills = flag.Int("gangkills", 2, "how often a worker of a gang is killed")
+	gangLong  = flag.Bool("ganglong", false, "have more go wrong with the network between workers than there is time for in every run")
 	gangSeed  = flag.Uint64("gangseed", 0, "what the moments of kills are drawn from; 0 for another one each time")
 )
 
@@ -29,7 +31,14 @@ type gangs struct {
 	*cluster
 	store string
 	r     *rand.Rand
-	seed  int // of the last experiment
+	seed  int                       // of the last experiment
+	ways  map[string]*netfault.Link // that lead to workers
+}
+
+// trial is what happens while an experiment trains.
+type gangTrial struct {
+	name string
+	do   func(experiment string)
 }
 
 // Whatever happens to the workers and coordinators that train an experiment together, it ends
@@ -41,29 +50,11 @@ func TestGangsTrainTheSameBits(t *testing.T) {
 	}
 	t.Logf("play it again with -gangseed %d", seed)
 	c := newCluster(t)
-	g := &gangs{cluster: c, store: t.TempDir(), r: rand.New(rand.NewPCG(seed, 15))}
+	g := &gangs{cluster: c, store: t.TempDir(), r: rand.New(rand.NewPCG(seed, 15)), ways: map[string]*netfault.Link{}}
 	c.args = []string{"--store", g.store, "--lease", "5s", "--grow-after", "1s", "--dwell", "2s"}
 	c.found("", "c1", "c2", "c3")
-	trials := []struct {
-		name string
-		do   func(experiment string)
-	}{
-		{"one worker", func(string) {}},
-		{"one joins", g.joins},
-		{"nothing", func(string) {}},
-		{"the leader is killed", func(string) { c.leader().kill() }},
-		{"a worker is told to go", g.goes},
-		{"a worker is stopped for longer than its lease", g.sleeps},
-		{"every coordinator is gone for a while", g.headless},
-	}
-	for range *gangKills {
-		trials = append(trials, struct {
-			name string
-			do   func(string)
-		}{"a worker is killed", g.killed})
-	}
 	g.worker("w1")
-	for _, trial := range trials {
+	for _, trial := range g.trials() {
 		began := time.Now()
 		experiment := g.begins()
 		g.trains(experiment)
@@ -89,11 +80,42 @@ func TestGangsTrainTheSameBits(t *testing.T) {
 	if !g.together() {
 		t.Error("no task was ever trained by several workers")
 	}
+	noStepTwice(t, g.attendances())
 }
 
-// worker starts a worker that trains with others.
+// trials lists what happens, one experiment after another.
+func (g *gangs) trials() []gangTrial {
+	list := []gangTrial{
+		{"one worker", func(string) {}},
+		{"one joins", g.joins},
+		{"the leader is killed", func(string) { g.leader().kill() }},
+		{"a worker is told to go", g.goes},
+		{"a worker is stopped for longer than its lease", g.sleeps},
+		{"every coordinator is gone for a while", g.headless},
+		{"nothing passes between workers", g.stalled},
+		{"connections between workers are cut", g.cut},
+		{"the network between workers is slow", g.slow},
+		{"a worker is cut off from the coordinators", g.unled},
+	}
+	if *gangLong {
+		list = append(list, gangTrial{"nothing passes one way between workers", g.oneWay}, gangTrial{"nothing", func(string) {}})
+	}
+	for range *gangKills {
+		list = append(list, gangTrial{"a worker is killed", g.killed})
+	}
+	return list
+}
+
+// worker starts a worker that trains with others, who reach it over a link.
 func (g *gangs) worker(id string) {
-	g.addWorker(id, "--store", g.store, "--cache", g.path("cache"), "--slots", "cpu:1", "--listen", "127.0.0.1:0")
+	at := address(g.t)
+	way, err := netfault.Listen(at)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(way.Close)
+	g.ways[id] = way
+	g.addWorker(id, "--store", g.store, "--cache", g.path("cache"), "--slots", "cpu:1", "--listen", at, "--advertise", way.Addr())
 }
 
 // begins submits the experiment under the next seed.
@@ -105,12 +127,7 @@ func (g *gangs) begins() string {
 // trains waits until the fine-tuning has begun, and a moment more.
 func (g *gangs) trains(experiment string) {
 	g.t.Helper()
-	key := ""
-	for _, task := range g.ps(experiment) {
-		if strings.HasPrefix(task.Name, "finetune/") {
-			key = task.Key
-		}
-	}
+	key := g.finetuning(experiment)
 	after := g.r.IntN(12)
 	eventually(g.t, 3*time.Minute, "fine-tuning", func() bool {
 		ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
@@ -118,6 +135,17 @@ func (g *gangs) trains(experiment string) {
 		r, err := g.client.Tasks().DescribeTask(ctx, &apiv1.DescribeTaskRequest{Key: key})
 		return err == nil && int(r.Task.GetProgress().GetStep()) > after || int(g.counts(experiment).Done) == 4
 	})
+}
+
+// finetuning is the key of an experiment's fine-tuning.
+func (g *gangs) finetuning(experiment string) string {
+	for _, task := range g.ps(experiment) {
+		if strings.HasPrefix(task.Name, "finetune/") {
+			return task.Key
+		}
+	}
+	g.t.Fatal("no fine-tuning")
+	return ""
 }
 
 // joins has two workers come late.
@@ -129,7 +157,20 @@ func (g *gangs) joins(string) {
 // one is a worker, drawn at random.
 func (g *gangs) one() *worker { return g.workers[fmt.Sprint("w", 1+g.r.IntN(3))] }
 
-func (g *gangs) killed(string) { g.one().kill() }
+// killed kills a worker as a power cut would, and says when another was a step further.
+func (g *gangs) killed(experiment string) {
+	g.trainsTogether(experiment)
+	w := g.one()
+	w.kill()
+	dead := time.Now()
+	g.done(experiment, 4, 4*time.Minute)
+	for _, a := range g.attendances() {
+		if a.at.After(dead) && !a.trains.IsZero() && a.worker != w.id {
+			g.t.Logf("%s was killed; the gang's next step was done %v later, by %d of them", w.id, a.trains.Sub(dead).Round(10*time.Millisecond), a.members)
+			return
+		}
+	}
+}
 
 func (g *gangs) goes(string) {
 	w := g.one()

@@ -105,7 +105,10 @@ func (g *guest) arrive(ctx context.Context, step int64) (outcome, error) {
 	case met := <-v.met:
 		o := outcome{source: met.GetSource(), step: int64(met.GetStep()), round: met.GetRound(), lost: v.ctx}
 		if g.place(o.source) < 0 || o.step < step || o.round >= 1<<roundBits {
-			return outcome{}, fmt.Errorf("the host of generation %d says that %.64q stands after step %d, in round %d", g.a.Generation, o.source, o.step, o.round)
+			err := fmt.Errorf("the host of generation %d says that %.64q stands after step %d, in round %d", g.a.Generation, o.source, met.GetStep(), o.round)
+			v.end(err)
+			g.gang.suspect(g.a.Generation, g.a.Gang[0].Worker, err)
+			return outcome{}, err
 		}
 		return o, nil
 	case <-v.ctx.Done():

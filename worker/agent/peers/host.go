@@ -310,14 +310,20 @@ func (h *host) hear(stream grpc.BidiStreamingServer[apiv1.MeetRequest, apiv1.Mee
 		if err != nil {
 			return err
 		}
-		switch m := m.GetMessage().(type) {
-		case *apiv1.MeetRequest_Alive:
-		case *apiv1.MeetRequest_Arrived:
-			if err := h.arrived(a, int64(m.Arrived.GetStep())); err != nil {
-				return err
-			}
-		default:
-			return status.Errorf(codes.InvalidArgument, "a member says %T", m)
+		if err := h.heard(a, m); err != nil {
+			return err
 		}
+	}
+}
+
+// heard acts on what a member says.
+func (h *host) heard(a *attendee, m *apiv1.MeetRequest) error {
+	switch m := m.GetMessage().(type) {
+	case *apiv1.MeetRequest_Alive:
+		return nil
+	case *apiv1.MeetRequest_Arrived:
+		return h.arrived(a, int64(m.Arrived.GetStep()))
+	default:
+		return status.Errorf(codes.InvalidArgument, "a member says %T", m)
 	}
 }

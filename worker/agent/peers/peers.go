@@ -14,6 +14,9 @@ import (
 	"g2c/api"
 	apiv1 "g2c/api/v1"
 	"g2c/internal/clock"
+	"g2c/internal/fault"
+	"g2c/internal/pki"
+	"g2c/internal/pki/grpctls"
 	"g2c/worker/agent"
 	"g2c/worker/agent/grpclink"
 	"g2c/worker/allreduce"
@@ -22,8 +25,8 @@ import (
 // Config is a worker's side towards the others.
 type Config struct {
 	Worker string
-	// Caller is the name of the worker that makes a call, from its certificate; nil if
-	// there are none, and callers are believed.
+	// Caller is the name of the worker that makes a call: Certified; nil if there are no
+	// certificates, and callers are believed.
 	Caller func(ctx context.Context) (string, error)
 	// Dial makes a connection to a worker of that name and no other.
 	Dial func(worker, address string) (*grpc.ClientConn, error)
@@ -41,6 +44,15 @@ const patience = 2 * time.Minute
 
 // loading is how long members of a gang may load their programs, one behind the other.
 const loading = 10 * time.Minute
+
+// Certified is the worker that makes a call, by its certificate. It refuses who is no worker.
+func Certified(ctx context.Context) (string, error) {
+	p, err := grpctls.PeerFrom(ctx, time.Now())
+	if err == nil && p.Role != pki.Worker {
+		err = fault.New(fault.ErrUnavailable, "%s is no worker", p)
+	}
+	return p.Name, err
+}
 
 // Peers takes the calls of other workers for the tasks that run here. Its methods may be
 // called from any goroutine.

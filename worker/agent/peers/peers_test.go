@@ -6,15 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"g2c/api"
+	"g2c/internal/clock"
+	"g2c/internal/pki"
+	"g2c/internal/pki/grpctls"
 	"g2c/worker/agent"
 	"g2c/worker/allreduce"
 	"g2c/worker/gang"
@@ -26,6 +31,8 @@ var key = api.Key{1, 2, 3}
 type town struct {
 	t        *testing.T
 	deadline time.Duration
+	ca       string      // of the certificates that all have; none if empty
+	clock    clock.Clock // of all; nil for the machine's
 	workers  map[string]*resident
 }
 
@@ -55,10 +62,15 @@ func (w *town) add(name string) *resident {
 		w.t.Fatal(err)
 	}
 	r := &resident{name: name, address: listener.Addr().String(), suspects: make(chan agent.Suspicion, 1000)}
-	r.Peers = New(Config{Worker: name, Deadline: w.deadline, Dial: func(_, address string) (*grpc.ClientConn, error) {
-		return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	}})
-	r.server = grpc.NewServer()
+	cfg := Config{Worker: name, Deadline: w.deadline, Clock: w.clock, Dial: func(worker, address string) (*grpc.ClientConn, error) {
+		return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(w.dials(pki.Worker, name, worker)))
+	}}
+	var listens credentials.TransportCredentials = insecure.NewCredentials()
+	if w.ca != "" {
+		cfg.Caller, listens = Certified, grpctls.Server(w.identity(pki.Worker, name))
+	}
+	r.Peers = New(cfg)
+	r.server = grpc.NewServer(grpc.Creds(listens))
 	r.Register(r.server)
 	served := make(chan error, 1)
 	go func() { served <- r.server.Serve(listener) }()
@@ -71,6 +83,28 @@ func (w *town) add(name string) *resident {
 		}
 	})
 	return r
+}
+
+// identity is the certificate of somebody, and its key.
+func (w *town) identity(role pki.Role, name string) *pki.Identity {
+	w.t.Helper()
+	dir := filepath.Join(w.t.TempDir(), name)
+	if err := pki.Issue(w.ca, dir, pki.Request{Role: role, Name: name, Hosts: []string{"127.0.0.1"}}); err != nil {
+		w.t.Fatal(err)
+	}
+	id, err := pki.Load(dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// dials is how somebody reaches a worker.
+func (w *town) dials(role pki.Role, name, worker string) credentials.TransportCredentials {
+	if w.ca == "" {
+		return insecure.NewCredentials()
+	}
+	return grpctls.Client(w.identity(role, name), pki.Expect{Role: pki.Worker, Name: worker})
 }
 
 // leave ends the run.

@@ -36,8 +36,8 @@ func (m *meeting) offer(state store.Body, round uint32) {
 // withdraw ends what was offered.
 func (m *meeting) withdraw() { m.offer(nil, 0) }
 
-// offer waits for the state of a round.
-func (m *meeting) state(ctx context.Context, round uint32) (store.Body, error) {
+// state waits for the state of a round, and says that this process lives meanwhile.
+func (m *meeting) state(ctx context.Context, round uint32, alive func() error) (store.Body, error) {
 	for {
 		m.mu.Lock()
 		state, at, changed := m.offered, m.round, m.changed
@@ -47,6 +47,10 @@ func (m *meeting) state(ctx context.Context, round uint32) (store.Body, error) {
 		}
 		select {
 		case <-changed:
+		case <-m.gang.peers.alive():
+			if err := alive(); err != nil {
+				return nil, err
+			}
 		case <-ctx.Done():
 			return nil, status.FromContextError(ctx.Err()).Err()
 		case <-m.ctx.Done():
@@ -61,7 +65,9 @@ func (p *Peers) FetchState(req *apiv1.FetchStateRequest, stream grpc.ServerStrea
 	if err != nil {
 		return err
 	}
-	state, err := m.state(stream.Context(), req.GetRound())
+	state, err := m.state(stream.Context(), req.GetRound(), func() error {
+		return stream.Send(&apiv1.FetchStateResponse{Part: &apiv1.FetchStateResponse_Data{}})
+	})
 	if err != nil {
 		return err
 	}
@@ -86,7 +92,8 @@ func (p *Peers) FetchState(req *apiv1.FetchStateRequest, stream grpc.ServerStrea
 	return stream.Send(&apiv1.FetchStateResponse{Part: &apiv1.FetchStateResponse_Sha256{Sha256: hash.Sum(nil)}})
 }
 
-// fetch is the state of the task as a member has it.
+// fetch is the state of the task as a member has it. Of a member that has none yet, or is
+// slow, comes something in every deadline.
 func (m *meeting) fetch(ctx context.Context, from agent.Part, round uint32) ([]byte, error) {
 	c, err := m.gang.conn(from)
 	if err != nil {
@@ -100,7 +107,7 @@ func (m *meeting) fetch(ctx context.Context, from agent.Part, round uint32) ([]b
 	if err != nil {
 		return nil, err
 	}
-	return gather(stream.Recv, maxState)
+	return gather(func() (*apiv1.FetchStateResponse, error) { return nextOf(m.gang.peers, stream.Recv) }, maxState)
 }
 
 // gather puts a state together and holds it to its hash.
