@@ -146,8 +146,8 @@ bench-s3: s3-servers ## measure checkpoints in a bucket beside plain puts and ge
 	$(GO) test ./checkpoint/s3store -run '^TestMeasure$$' -count=1 -v -timeout 30m -measure $(CURDIR)/bench/results/s3.md
 
 .PHONY: chaos
-chaos: ## kill a cluster's leader a hundred times, lose a disk, part its network, and count what was lost
-	$(GO) test ./test/cluster -count=1 -run Survives -kills $(or $(KILLS),100) -timeout 20m -v
+chaos: ## kill a cluster's leader a hundred times and workers of gangs twenty, lose a disk, part networks, and count what was lost
+	$(GO) test ./test/cluster -count=1 -run 'Survives|GangsTrain' -kills $(or $(KILLS),100) -gangkills $(or $(GANGKILLS),20) -ganglong -timeout 60m -v
 
 .PHONY: sim
 sim: ## play 200 worlds (SEEDS) in which workers, leaders and clocks fail, against what scheduler and workers promise

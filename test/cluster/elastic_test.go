@@ -20,7 +20,7 @@ import (
 const gangSpec = "testdata/gangs.yaml"
 
 var (
-	gangKills = flag.Int("gangkills", 2, "how often a worker of a gang is killed")
+	gangKills = flag.Int("gangkills", 1, "how often a worker of a gang is killed")
 	gangLong  = flag.Bool("ganglong", false, "have more go wrong with the network between workers than there is time for in every run")
 	gangSeed  = flag.Uint64("gangseed", 0, "what the moments of kills are drawn from; 0 for another one each time")
 )

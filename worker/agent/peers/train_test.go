@@ -64,6 +64,7 @@ type school struct {
 	ended      chan string
 	errs       map[string]error
 	at         chan int64 // each step that was done
+	fails      bool       // members end before they are told to
 }
 
 // done is a step, and the first of the gang that did it.
@@ -142,7 +143,7 @@ func (s *school) heard(by string) {
 	s.t.Logf("%s suspects %v in generation %d: %s", by, suspicion.Workers, suspicion.Generation, suspicion.Reason)
 	dies := slices.ContainsFunc(s.members, func(n string) bool { return s.dead[n] }) // whose last words blame others
 	for _, n := range suspicion.Workers {
-		if !s.dead[n] && !dies {
+		if !s.dead[n] && !dies && !s.fails {
 			s.t.Errorf("%s is suspected though it lives: %s", n, suspicion.Reason)
 		}
 	}
@@ -176,6 +177,9 @@ func (s *school) run(ctx context.Context, name string, g *Gang) {
 	g.Close()
 	s.mu.Lock()
 	s.errs[name] = err
+	if rest := slices.DeleteFunc(slices.Clone(s.members), func(n string) bool { return n == name }); s.fails && len(rest) > 0 && len(rest) < len(s.members) {
+		s.regroup(rest) // others are to see for themselves
+	}
 	s.mu.Unlock()
 	s.ended <- name
 }
@@ -376,5 +380,32 @@ func TestRandomHistories(t *testing.T) {
 				t.Error("the weights are others than those of one worker")
 			}
 		})
+	}
+}
+
+// A loss that is not finite ends the task for every member with what one process says. Who
+// sees it first leaves the exchange, and those who have not seen it yet do the step again.
+func TestEveryMemberNamesALossThatIsNotFinite(t *testing.T) {
+	diverges := func(names ...string) []error {
+		s := newSchool(t, 4)
+		s.task.Finetune.LR, s.fails = 1e30, true
+		s.goes(names...)
+		var errs []error
+		for range names {
+			errs = append(errs, s.errs[<-s.ended])
+		}
+		s.running.Wait()
+		return errs
+	}
+	want := diverges("a")[0]
+	var none *train.NonFinite
+	if !errors.As(want, &none) {
+		t.Fatalf("one process ends with %v", want)
+	}
+	for i, err := range diverges("a", "b", "c") {
+		var got *train.NonFinite
+		if !errors.As(err, &got) || got.Step != none.Step || got.Loss != none.Loss {
+			t.Errorf("the end of member %d is %v, of one process %v", i, err, want)
+		}
 	}
 }
