@@ -276,7 +276,7 @@ func TestWhoIsSilentIsHungUpOn(t *testing.T) {
 	go func() { said <- says(t.Context(), cc, helloOf(api.Key{9}.String(), 5, "b")) }()
 	sleeps(n + 2) // its first message has come, and it waits: with the deadline of that, three
 	for waits := true; waits; {
-		c.Advance(grpclink.Patience)
+		c.Advance(loading)
 		select {
 		case err := <-said:
 			refused(t, "Meet", err, codes.NotFound, "no generation 5")

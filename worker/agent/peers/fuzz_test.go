@@ -82,7 +82,7 @@ func FuzzAttends(f *testing.F) {
 			return
 		}
 		h := newHost(&meeting{})
-		a := h.enter("b")
+		a := h.enter("b", false)
 		if err := h.heard(a, m); err == nil != (m.GetAlive() != nil || a.at != nil) {
 			t.Errorf("%v: %v", m, err)
 		}
