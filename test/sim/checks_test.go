@@ -40,7 +40,7 @@ func (w *world) checkBegins(p *process, a agent.Assignment) {
 		w.fail("%s starts generation %d of %s twice", p.node.id, a.Generation, a.Task.Short())
 	}
 	p.started[at] = true
-	if silent := p.elapsed() - p.heard; silent >= lease/2 {
+	if silent := p.elapsed() - p.heard.clock; silent >= lease/2 {
 		w.fail("%s starts generation %d of %s, and has not been answered for %v", p.node.id, a.Generation, a.Task.Short(), silent)
 	}
 	if p.lost {
@@ -156,7 +156,7 @@ func (w *world) stays(c command.Command) (out staying) {
 // checkStays holds the state to leaving alone those of a gang that can go on.
 func (w *world) checkStays(gangs staying, c command.Command) {
 	for _, g := range gangs {
-		if t := w.state.Task(g.task); t.Parts == nil {
+		if t := w.state.Task(g.task); t.Parts == nil || t.Generation == g.generation && t.Preempting {
 			w.fail("generation %d of %s was large enough to go on after %+v, and is %s", g.generation, g.task.Short(), c, t.Status)
 		}
 	}
@@ -220,7 +220,7 @@ func (w *world) checkLost(n *node, incarnation uint64) {
 		if p.incarnation != incarnation {
 			continue
 		}
-		if silent := p.elapsed() - p.heard; silent < lease/2 {
+		if silent := p.elapsed() - p.heard.clock; silent < lease/2 {
 			w.fail("%s is called lost, and was answered %v ago", n.id, silent)
 		}
 		p.lost = true
@@ -235,23 +235,28 @@ const (
 	latest   = time.Second      // for the loop to go round
 )
 
-// checkOrphans holds processes that nobody answers to ending what they run in time. One that
-// is stopped itself has a moment to find out when it goes on.
+// checkOrphans holds all processes that nobody answers to ending what they run in time.
 func (w *world) checkOrphans() {
 	for _, n := range w.nodes {
 		for _, p := range n.processes {
-			if len(p.runs) == 0 || p.stopped {
-				continue
+			if len(p.runs) > 0 && !p.stopped {
+				p.checkOrphans()
 			}
-			over, awake := p.elapsed()-p.heard-lease/2-orphaned-latest, w.now-p.resumed-latest
-			for _, r := range p.runs {
-				switch {
-				case over > 0 && awake > 0 && r.told == 0:
-					w.fail("%s has not been answered for %v and goes on with %s", n.id, p.elapsed()-p.heard, r.Task.Short())
-				case over > hung && awake > hung:
-					w.fail("%s has not been answered for %v and still runs %s", n.id, p.elapsed()-p.heard, r.Task.Short())
-				}
-			}
+		}
+	}
+}
+
+// checkOrphans holds a process to having told what it runs to end, if it was not answered for
+// too long, and to its having ended. While it is stopped itself nothing runs.
+func (p *process) checkOrphans() {
+	silent := p.moment().awake - p.heard.awake
+	over := silent - lease/2 - orphaned - latest
+	for _, r := range p.runs {
+		switch {
+		case over > 0 && r.told == 0:
+			p.w.fail("%s has not been answered for %v and goes on with %s", p.node.id, silent, r.Task.Short())
+		case over > hung:
+			p.w.fail("%s has not been answered for %v and still runs %s", p.node.id, silent, r.Task.Short())
 		}
 	}
 }

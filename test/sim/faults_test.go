@@ -23,7 +23,7 @@ var faults = [nFaults]fault{
 	{"a process that dies", 3, func(_ *world, n *node) { n.process.exit() }},
 	{"a host that goes down", 1, hostDown},
 	{"a network that parts", 3, func(w *world, n *node) { w.cut(n, up, down) }},
-	{"a network that is gone for long", 2, func(w *world, n *node) { w.cutFor(n, w.between(7*time.Minute, 15*time.Minute), up, down) }},
+	{"a network that is gone for long", 2, func(w *world, n *node) { w.cutFor(n, w.between(9*time.Minute, 16*time.Minute), up, down) }},
 	{"two workers that do not reach each other", 2, partTwo},
 	{"a member that another takes for dead", 2, slander},
 	{"a worker that is not heard", 1, func(w *world, n *node) { w.cut(n, up) }},

@@ -34,7 +34,7 @@ type session struct {
 
 	// The process's end.
 	process *process
-	begun   time.Duration
+	begun   moment
 	sent    uint64 // number of the last report
 	leaving bool
 

@@ -45,7 +45,7 @@ func (w *world) add(n *node) {
 func (w *world) boot(n *node) {
 	p := &process{
 		w: w, node: n, alive: true, core: agent.NewCore(n.slots), began: w.now, drift: w.rand.Int64N(41) - 20,
-		incarnation: uint64(unix(w.now)), started: map[placement]bool{}, reached: map[api.Key]int{}, resumed: -lease,
+		incarnation: uint64(unix(w.now)), started: map[placement]bool{}, reached: map[api.Key]int{},
 	}
 	if n.listens {
 		n.booted++
@@ -86,14 +86,13 @@ type process struct {
 	link    *session      // nil between sessions
 	opening *session      // that has no welcome yet
 	wait    time.Duration // before the last attempt at one
-	heard   time.Duration // by its clock: when that was sent which was answered last
+	heard   moment        // when that was sent which was answered last
 	alarm   time.Duration // when the core is asked what time alone asks for
 	leaving bool
 
 	stopped bool          // by a signal: it does nothing, until it goes on
 	since   time.Duration // when it was stopped
 	idle    time.Duration // how long it was stopped before
-	resumed time.Duration // when it went on last; long ago if it never was stopped
 	inbox   []func()      // what came meanwhile
 
 	lost     bool // it was called lost, and has had no welcome since
@@ -117,9 +116,16 @@ const (
 )
 
 // elapsed is its clock, which may run at another rate than others.
-func (p *process) elapsed() time.Duration {
-	d := p.w.now - p.began
-	return d + d/1000*time.Duration(p.drift)
+func (p *process) elapsed() time.Duration { return p.scaled(p.w.now - p.began) }
+
+// scaled is a time as its clock has it.
+func (p *process) scaled(d time.Duration) time.Duration { return d + d/1000*time.Duration(p.drift) }
+
+// moment is a time by a process's clock, and how long it had not been stopped by then.
+type moment struct{ clock, awake time.Duration }
+
+func (p *process) moment() moment {
+	return moment{p.elapsed(), p.elapsed() - p.scaled(p.stoppedFor())}
 }
 
 // handle has the process do something, once it is not stopped.
@@ -244,7 +250,7 @@ func (p *process) dial() {
 	if !p.alive || p.link != nil || p.opening != nil {
 		return
 	}
-	s := &session{w: p.w, process: p, begun: p.elapsed(), incarnation: p.incarnation, named: p.named}
+	s := &session{w: p.w, process: p, begun: p.moment(), incarnation: p.incarnation, named: p.named}
 	p.opening = s
 	s.send(up, func() {
 		if p.w.leader.leads {
@@ -270,7 +276,7 @@ func (p *process) welcome(s *session, incarnation uint64) {
 	p.opening, p.link, p.lost, p.disowned = nil, s, false, false
 	p.incarnation, p.named, p.knows = incarnation, true, false
 	p.heard = s.begun
-	p.core.Welcome(s.begun, lease, heartbeat)
+	p.core.Welcome(s.begun.clock, lease, heartbeat)
 	if p.w.cfg.sabotage == noRepeats {
 		for _, r := range p.core.Reports(0) {
 			s.sent = r.Number
@@ -284,14 +290,16 @@ func (p *process) beat(s *session) {
 	if p.link != s {
 		return
 	}
-	sent, answered := p.elapsed(), false
+	sent, answered := p.moment(), false
 	s.send(up, func() {
 		s.leader.heartbeat(s, func() {
 			p.handle(func() {
 				answered = true
 				if p.link == s {
-					p.heard = max(p.heard, sent)
-					p.core.Heard(sent)
+					if sent.clock > p.heard.clock {
+						p.heard = sent
+					}
+					p.core.Heard(sent.clock)
 				}
 			})
 		})
@@ -421,7 +429,7 @@ func (p *process) goOn() {
 		return
 	}
 	p.idle = p.stoppedFor()
-	p.stopped, p.resumed = false, p.w.now
+	p.stopped = false
 	p.w.lookAt(p.node)
 	inbox := p.inbox
 	p.inbox = nil
@@ -429,4 +437,5 @@ func (p *process) goOn() {
 		p.handle(do)
 	}
 	p.handle(func() {})
+	p.checkOrphans()
 }
