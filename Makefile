@@ -145,6 +145,11 @@ bench-data: $(BIN) $(TORCH_PY) ## inspect, plan and train on 300,000 patches (N)
 bench-s3: s3-servers ## measure checkpoints in a bucket beside plain puts and gets at the same server
 	$(GO) test ./checkpoint/s3store -run '^TestMeasure$$' -count=1 -v -timeout 30m -measure $(CURDIR)/bench/results/s3.md
 
+.PHONY: bench-elastic
+bench-elastic: ## measure how soon a gang goes on without a killed member, what a joiner costs it, and what a second worker is worth
+	$(GO) test ./test/cluster -run '^TestMeasure$$' -count=1 -v -timeout 40m -measures $(or $(N),10) -measure $(CURDIR)/bench/results/elastic.md
+	@tail -n 1 bench/results/elastic.md
+
 .PHONY: chaos
 chaos: ## kill a cluster's leader a hundred times and workers of gangs twenty, lose a disk, part networks, and count what was lost
 	$(GO) test ./test/cluster -count=1 -run 'Survives|GangsTrain' -kills $(or $(KILLS),100) -gangkills $(or $(GANGKILLS),20) -ganglong -timeout 60m -v

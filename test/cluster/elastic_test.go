@@ -16,7 +16,7 @@ import (
 	"g2c/internal/netfault"
 )
 
-// gangSpec trains at most forty steps a task, on two stains, with four shards.
+// gangSpec trains at most forty steps a task, on two stains, with eight shards: gangs of two and three.
 const gangSpec = "testdata/gangs.yaml"
 
 var (
@@ -33,6 +33,8 @@ type gangs struct {
 	r     *rand.Rand
 	seed  int                       // of the last experiment
 	ways  map[string]*netfault.Link // that lead to workers
+
+	experiment string // the only one, of a measurement
 }
 
 // trial is what happens while an experiment trains.
@@ -50,8 +52,7 @@ func TestGangsTrainTheSameBits(t *testing.T) {
 	}
 	t.Logf("play it again with -gangseed %d", seed)
 	c := newCluster(t)
-	g := &gangs{cluster: c, store: t.TempDir(), r: rand.New(rand.NewPCG(seed, 15)), ways: map[string]*netfault.Link{}}
-	c.args = []string{"--store", g.store, "--lease", "5s", "--grow-after", "1s", "--dwell", "2s"}
+	g := newGangs(c, rand.New(rand.NewPCG(seed, 15)))
 	c.found("", "c1", "c2", "c3")
 	g.worker("w1")
 	for _, trial := range g.trials() {
@@ -81,6 +82,12 @@ func TestGangsTrainTheSameBits(t *testing.T) {
 		t.Error("no task was ever trained by several workers")
 	}
 	noStepTwice(t, g.attendances())
+}
+
+func newGangs(c *cluster, r *rand.Rand) *gangs {
+	g := &gangs{cluster: c, store: c.t.TempDir(), r: r, ways: map[string]*netfault.Link{}}
+	c.args = []string{"--store", g.store, "--lease", "5s", "--grow-after", "1s", "--dwell", "2s"}
+	return g
 }
 
 // trials lists what happens, one experiment after another.
@@ -130,11 +137,20 @@ func (g *gangs) trains(experiment string) {
 	key := g.finetuning(experiment)
 	after := g.r.IntN(12)
 	eventually(g.t, 3*time.Minute, "fine-tuning", func() bool {
-		ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
-		defer cancel()
-		r, err := g.client.Tasks().DescribeTask(ctx, &apiv1.DescribeTaskRequest{Key: key})
-		return err == nil && int(r.Task.GetProgress().GetStep()) > after || int(g.counts(experiment).Done) == 4
+		return g.progress(key) > after || int(g.counts(experiment).Done) == 4
 	})
+}
+
+// progress is how many steps of a task are done, as the coordinators have heard; 0 if they
+// do not answer.
+func (g *gangs) progress(key string) int {
+	ctx, cancel := context.WithTimeout(g.t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := g.client.Tasks().DescribeTask(ctx, &apiv1.DescribeTaskRequest{Key: key})
+	if err != nil {
+		return 0
+	}
+	return int(r.Task.GetProgress().GetStep())
 }
 
 // finetuning is the key of an experiment's fine-tuning.

@@ -14,6 +14,9 @@
 //	  | links to all, over worker/agent/grpclink
 //	  | end of the stream                     |  the exchange watches over them from now on
 //
+// A source that has no state to give yet sends empty parts of it, so that something comes in
+// every deadline.
+//
 // Whoever breaks off, or says nothing for too long, is suspected: the coordinator makes the
 // next generation without it, and that cancels this meeting. Members that were only cut off
 // from each other meet again in the same generation, in another round.
