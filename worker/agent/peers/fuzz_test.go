@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	apiv1 "g2c/api/v1"
+	"g2c/worker/agent"
 )
 
 func sumOf(state string) []byte {
@@ -88,6 +89,29 @@ func FuzzAttends(f *testing.F) {
 		}
 		if a.at != nil && a.at.step < 0 {
 			t.Errorf("it stands after step %d", a.at.step)
+		}
+	})
+}
+
+// FuzzMet has a host say whatever there is of the outcome: what is believed names a member, a
+// step that is not behind, and a round that fits the number of an exchange.
+func FuzzMet(f *testing.F) {
+	for _, m := range []*apiv1.Met{{Source: "a", Step: 7, Round: 1}, {Source: "c", Step: 7}, {Source: "b", Step: 1 << 63}, {Source: "b", Step: 9, Round: 1 << roundBits}, {}} {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, int64(5))
+	}
+	g := newGuest(&meeting{a: agent.Assignment{Generation: 3, Gang: []agent.Part{{Worker: "a"}, {Worker: "b"}}}})
+	f.Fuzz(func(t *testing.T, b []byte, step int64) {
+		m := &apiv1.Met{}
+		if proto.Unmarshal(b, m) != nil || step < 0 {
+			return
+		}
+		o, err := g.outcome(m, step)
+		if err == nil && (o.source != "a" && o.source != "b" || o.step < step || uint64(o.step) != m.GetStep() || o.round>>roundBits != 0) {
+			t.Errorf("after step %d it believes %v", step, m)
 		}
 	})
 }

@@ -103,14 +103,13 @@ func (g *guest) arrive(ctx context.Context, step int64) (outcome, error) {
 	v.arrived <- step
 	select {
 	case met := <-v.met:
-		o := outcome{source: met.GetSource(), step: int64(met.GetStep()), round: met.GetRound(), lost: v.ctx}
-		if g.place(o.source) < 0 || o.step < step || o.round >= 1<<roundBits {
-			err := fmt.Errorf("the host of generation %d says that %.64q stands after step %d, in round %d", g.a.Generation, o.source, met.GetStep(), o.round)
+		o, err := g.outcome(met, step)
+		if err != nil {
 			v.end(err)
 			g.gang.suspect(g.a.Generation, g.a.Gang[0].Worker, err)
-			return outcome{}, err
 		}
-		return o, nil
+		o.lost = v.ctx
+		return o, err
 	case <-v.ctx.Done():
 		err := context.Cause(v.ctx)
 		if g.ctx.Err() == nil && ctx.Err() == nil && !over(err) {
@@ -121,6 +120,15 @@ func (g *guest) arrive(ctx context.Context, step int64) (outcome, error) {
 		v.end(ctx.Err())
 		return outcome{}, ctx.Err()
 	}
+}
+
+// outcome is what a host says that a round has come to, for one who stands after a step.
+func (g *guest) outcome(met *apiv1.Met, step int64) (outcome, error) {
+	o := outcome{source: met.GetSource(), step: int64(met.GetStep()), round: met.GetRound()}
+	if g.place(o.source) < 0 || o.step < step || o.round >= 1<<roundBits {
+		return outcome{}, fmt.Errorf("the host of generation %d says that %.64q stands after step %d, in round %d", g.a.Generation, o.source, met.GetStep(), o.round)
+	}
+	return o, nil
 }
 
 // over says whether an error only means that a generation is not the newest any more.
