@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,7 +62,7 @@ func TestMeasure(t *testing.T) {
 			rows = append(rows, g.recovers(size))
 		}
 	})
-	var alone, two []float64
+	var alone, two throughput
 	t.Run("scaling", func(t *testing.T) {
 		t.Setenv("GOMAXPROCS", "1") // of every process
 		alone, two = measured(t, "scaling.yaml").scales()
@@ -151,11 +152,37 @@ func (g *gangs) recovers(size int) *recovery {
 	return r
 }
 
+// throughput is images a second of time, and of the workers' processors: what the first is
+// where other work shares the machine, and what it could be where none does.
+type throughput struct{ seconds, processors []float64 }
+
+func (t *throughput) add(images, seconds, processors float64) {
+	t.seconds, t.processors = append(t.seconds, images/seconds), append(t.processors, images/processors)
+}
+
+// processors is how many seconds of processors all workers have used.
+func (g *gangs) processors() (seconds float64) {
+	const ticks = 100 // a second, on every Linux
+	for _, w := range g.workers {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.cmd.Process.Pid))
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		if f := strings.Fields(rest); len(f) > 12 {
+			user, _ := strconv.Atoi(f[11])
+			system, _ := strconv.Atoi(f[12])
+			seconds += float64(user+system) / ticks
+		}
+	}
+	return seconds
+}
+
 // scales has a second worker come and go, and gives the images a second of one worker and of
 // two, in turn.
-func (g *gangs) scales() (alone, two []float64) {
+func (g *gangs) scales() (alone, two throughput) {
 	const batch, steps, rounds = 32, 8, 3
-	rate := func(size int) float64 {
+	rate := func(size int, to *throughput) {
 		var now []attendance
 		eventually(g.t, 5*time.Minute, "training", func() bool { now = g.training(size); return now != nil })
 		a := *find(now, "w1")
@@ -165,7 +192,10 @@ func (g *gangs) scales() (alone, two []float64) {
 				key = task.Key
 			}
 		}
-		eventually(g.t, 10*time.Minute, "some steps", func() bool { return g.progress(key) > a.step+1+steps })
+		used, from, till := g.processors(), 0, 0
+		eventually(g.t, time.Minute, "a step", func() bool { from = g.progress(key); return from > 0 })
+		eventually(g.t, 10*time.Minute, "some steps", func() bool { till = g.progress(key); return till > max(a.step+1, from)+steps })
+		used = g.processors() - used
 		if size == 1 {
 			if g.workers["w2"] == nil {
 				g.worker("w2")
@@ -182,12 +212,15 @@ func (g *gangs) scales() (alone, two []float64) {
 			b = *find(all[len(all)-1:], "w1")
 			return b.generation > a.generation
 		})
-		return batch * float64(b.stood-a.step-1) / b.at.Add(-b.waited).Sub(a.trains).Seconds()
+		seconds := b.at.Add(-b.waited).Sub(a.trains).Seconds()
+		to.add(batch*float64(b.stood-a.step-1), seconds, used*float64(b.stood-a.step-1)/float64(till-from))
 	}
 	for range rounds {
-		alone, two = append(alone, rate(1)), append(two, rate(2))
+		rate(1, &alone)
+		rate(2, &two)
 	}
-	return append(alone, rate(1)), two
+	rate(1, &alone)
+	return alone, two
 }
 
 // find is a worker's attendance; a zero one if there is none.
@@ -222,7 +255,7 @@ func middle(v []float64) float64 {
 }
 
 // report is the figures as a document.
-func report(rows []*recovery, alone, two []float64, before, after string) string {
+func report(rows []*recovery, alone, two throughput, before, after string) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("# Gangs that lose and gain members\n")
@@ -238,11 +271,12 @@ func report(rows []*recovery, alone, two []float64, before, after string) string
 	p("has steps of some tens of milliseconds, so the same time is many of its steps and few of a large model's.\n")
 	p("A joint step of 64 pixels, three generators of width 16, a classifier of width 64 and 32 images (`testdata/scaling.yaml`), with its evaluations, which")
 	p("every worker does for itself; each process has one processor (GOMAXPROCS=1). One worker and two in turn, as the second comes and goes:\n")
-	p("| workers | images a second | each time |")
-	p("|---|---|---|")
-	p("| 1 | %.2f | %s |", middle(alone), listOf(alone))
-	p("| 2 | %.2f | %s |", middle(two), listOf(two))
-	p("\nratio %.2f", middle(two)/middle(alone))
+	p("| workers | images a second | each time | images per second of a processor |")
+	p("|---|---|---|---|")
+	p("| 1 | %.2f | %s | %.2f |", middle(alone.seconds), listOf(alone.seconds), middle(alone.processors))
+	p("| 2 | %.2f | %s | %.2f |", middle(two.seconds), listOf(two.seconds), middle(two.processors))
+	p("\nratio %.2f; where other work takes its part of the machine, two processes are given more of it than one, and the ratio by processors says more:", middle(two.seconds)/middle(alone.seconds))
+	p("two workers do %.2f times the images of one on as much of the processors, so at most %.2f times as many on two.", middle(two.processors)/middle(alone.processors), 2*middle(two.processors)/middle(alone.processors))
 	return b.String()
 }
 
