@@ -18,6 +18,7 @@ import (
 // newPlan is `g2c plan SPEC`.
 func newPlan() *cobra.Command {
 	var f experimentFlags
+	var class string
 	c := &cobra.Command{
 		Use:   "plan SPEC",
 		Short: "List an experiment's tasks, what they share, what is done, and what is left to do",
@@ -27,21 +28,28 @@ Nothing is trained, and no store is made. Images are read, since what a task is
 depends on their pixels. Times come from finished tasks of the same shape in the
 store, where there are any.
 
+Tasks are those of this machine's device, or of the class that --class names: then no
+device is opened.
+
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return runPlan(c, args[0], &f) },
+		RunE: func(c *cobra.Command, args []string) error { return runPlan(c, args[0], &f, class) },
 	}
 	f.add(c)
+	addClass(c, &class, "that of the device")
 	return c
 }
 
-func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
+func runPlan(c *cobra.Command, name string, f *experimentFlags, class string) error {
 	ctx := c.Context()
+	if err := checkClass(class); err != nil {
+		return err
+	}
 	file, err := readSpec(name, f.sets)
 	if err != nil {
 		return err
 	}
-	e, repo, err := f.look(ctx, file)
+	e, repo, err := f.look(ctx, file, class)
 	if err != nil {
 		return err
 	}
@@ -65,24 +73,31 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags) error {
 	return err
 }
 
-// look expands a spec for the device that it is for, without training anything: repo
-// is its store, nil where there is none yet.
-func (f *experimentFlags) look(ctx context.Context, file *specFile) (e *experiment, repo *checkpoint.Repo, err error) {
+// look expands a spec for a numerics class, of the device that it is for where it is not
+// given, without training anything: repo is its store, nil where there is none yet.
+func (f *experimentFlags) look(ctx context.Context, file *specFile, class string) (e *experiment, repo *checkpoint.Repo, err error) {
 	if repo, err = readRepo(ctx, f.storePath(file)); err != nil {
 		return nil, nil, err
 	}
-	devices, err := openDevices(file.deviceName(f.device))
-	if err != nil {
-		return nil, nil, err
-	}
-	class := devices[0].Class()
-	if err := closeDevices(devices); err != nil {
-		return nil, nil, err
+	if class == "" {
+		if class, err = classOf(file.deviceName(f.device)); err != nil {
+			return nil, nil, err
+		}
 	}
 	if e, err = f.expand(ctx, file, class, repo); err != nil {
 		return nil, nil, err
 	}
 	return e, repo, nil
+}
+
+// classOf is the numerics class of the devices that a flag names.
+func classOf(name string) (string, error) {
+	devices, err := openDevices(name)
+	if err != nil {
+		return "", err
+	}
+	class := devices[0].Class()
+	return class, closeDevices(devices)
 }
 
 // readRepo opens a store for reading; nil where there is none yet.

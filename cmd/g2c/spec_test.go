@@ -82,7 +82,7 @@ func TestSpecFromAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := experimentFlags{store: t.TempDir(), imageFlags: imageFlags{cache: t.TempDir()}, only: "pretrain"}
-	e, _, err := f.look(t.Context(), file) // reading the pipe again would wait for ever
+	e, _, err := f.look(t.Context(), file, "") // reading the pipe again would wait for ever
 	if err != nil || e.text != string(text) || e.plan.Numerics != "ref-1" {
 		t.Errorf("%v: %+v", err, e)
 	}

@@ -15,6 +15,7 @@ import (
 type submitFlags struct {
 	experimentFlags
 	clientFlags
+	class             string
 	wait, sharedPaths bool
 }
 
@@ -30,12 +31,16 @@ The spec is expanded here, and its data read to know what its tasks are; tasks t
 the cluster knows or has done are shared. Images are uploaded, unless the cluster has
 them; with --shared-paths workers open them themselves, at the same paths as here.
 
+The machine that submits needs no device: tasks are of the numerics class that the
+cluster's workers offer, or that --class names.
+
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
 	}
 	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error { return f.run(c, cluster, args[0]) })
 	f.experimentFlags.add(c)
 	f.clientFlags.add(c)
+	addClass(c, &f.class, "what the cluster's workers offer")
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
 	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
 	return c
@@ -43,6 +48,9 @@ them; with --shared-paths workers open them themselves, at the same paths as her
 
 func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string) error {
 	ctx := c.Context()
+	if err := checkClass(f.class); err != nil {
+		return err
+	}
 	file, err := readSpec(name, f.sets)
 	if err != nil {
 		return err
@@ -51,7 +59,12 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 		return fault.New(fault.ErrSpec, "metadata.labels: a cluster does not keep labels in this version").
 			WithHint("leave them out, or give --set metadata.labels={}")
 	}
-	e, _, err := f.look(ctx, file)
+	if f.class == "" {
+		if f.class, err = offeredClass(ctx, cluster, file.deviceName(f.device)); err != nil {
+			return err
+		}
+	}
+	e, _, err := f.look(ctx, file, f.class)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"g2c/api"
 )
 
 // runTo runs the program with its standard output going to a file.
@@ -59,7 +61,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	s := openStudio(t)
 	dir, cache, server := t.TempDir(), t.TempDir(), serve(t)
 	below := func(name string) string { return filepath.Join(dir, name) }
-	id := strings.TrimSpace(must(t, nil, "submit", tiny, "--server", server, "--shared-paths", "--cache", cache).stdout)
+	id := strings.TrimSpace(must(t, nil, "submit", tiny, "--server", server, "--class", api.ClassCPU, "--shared-paths", "--cache", cache).stdout)
 	for _, args := range [][]string{
 		{"--help"}, {"run", "--help"}, {"completion", "bash"}, {"version"}, {"doctor"}, {"spec", "show", tiny}, {"spec", "schema"},
 		{"run", tiny, "--store", s.store, "--cache", cache}, {"plan", tiny, "--store", s.store, "--cache", cache}, {"report", s.store, "-o", below("r")},
@@ -74,7 +76,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		{"ps", "--server", server}, {"ps", id, "--server", server}, {"describe", id, "--server", server}, {"top", "--server", server},
 		{"status", "--server", server}, {"workers", "ls", "--server", server}, {"projects", "ls", "--server", server},
 		{"audit", "--server", server}, {"token", "ls", "--server", server}, {"token", "create", "--server", server},
-		{"submit", tiny, "--server", server, "--shared-paths", "--cache", cache}, {"cancel", id, "--server", server, "--json"},
+		{"submit", tiny, "--server", server, "--class", api.ClassCPU, "--shared-paths", "--cache", cache}, {"cancel", id, "--server", server, "--json"},
 	} {
 		o := runTo(t, full, args...)
 		if o.code != 5 || !strings.Contains(o.stderr, "write standard output: no space left on device") {
