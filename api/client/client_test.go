@@ -29,6 +29,8 @@ type fake struct {
 
 	address string
 	calls   atomic.Int32
+	stored  atomic.Bool
+	came    atomic.Int64 // of an upload
 	list    func(ctx context.Context) error
 	watch   func(req *apiv1.WatchRequest, s grpc.ServerStreamingServer[apiv1.WatchResponse]) error
 	logs    func(s grpc.ServerStreamingServer[apiv1.ReadLogsResponse]) error
@@ -53,6 +55,10 @@ func (f *fake) ReadLogs(_ *apiv1.ReadLogsRequest, s grpc.ServerStreamingServer[a
 func (f *fake) UploadData(s grpc.ClientStreamingServer[apiv1.UploadDataRequest, apiv1.UploadDataResponse]) error {
 	f.calls.Add(1)
 	return rpcerr.Status(f.upload(s)).Err()
+}
+
+func (f *fake) StatData(_ context.Context, req *apiv1.StatDataRequest) (*apiv1.StatDataResponse, error) {
+	return &apiv1.StatDataResponse{Data: []*apiv1.DataInfo{{Fingerprint: req.Fingerprints[0], Stored: f.stored.Load(), ReceivedBytes: f.came.Load()}}}, nil
 }
 
 func (f *fake) Submit(s grpc.ClientStreamingServer[apiv1.SubmitRequest, apiv1.SubmitResponse]) error {
@@ -344,6 +350,46 @@ func TestUploadsBeginAnew(t *testing.T) {
 	broken := errors.New("disk is gone")
 	if err := dial(t, nil, b).Upload(t.Context(), "f", 1, func(io.Writer) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("what cannot be read: %v", err)
+	}
+}
+
+// An upload goes on where the coordinator says that it stands, however often it breaks, as
+// long as it gets further; it is not sent where the data is already.
+func TestUploadsGoOn(t *testing.T) {
+	content := bytes.Repeat([]byte("pixels"), 1_500_000)
+	var got []byte
+	a := &fake{}
+	a.upload = func(s grpc.ClientStreamingServer[apiv1.UploadDataRequest, apiv1.UploadDataResponse]) error {
+		m, err := s.Recv()
+		if err != nil {
+			return err
+		}
+		at := m.GetHeader().Offset
+		if at != a.came.Load() {
+			return rpcerr.New(rpcerr.BadRequest, "it goes on at %d, and %d came", at, a.came.Load())
+		}
+		if a.calls.Load() == 3 { // another coordinator leads
+			got = nil
+			a.came.Store(0)
+			return fails(rpcerr.Conflict)
+		}
+		m, err = s.Recv()
+		if errors.Is(err, io.EOF) {
+			return s.SendAndClose(&apiv1.UploadDataResponse{})
+		}
+		got = append(got[:at:at], m.GetChunk()...)
+		a.came.Store(int64(len(got)))
+		return errors.Join(err, fails(rpcerr.Unreachable))
+	}
+	serve(t, a)
+	write := func(w io.Writer) error { _, err := w.Write(content); return err }
+	c := dial(t, nil, a)
+	if err := c.Upload(t.Context(), "f", int64(len(content)), write); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes came in %d streams, %v", len(got), a.calls.Load(), err)
+	}
+	a.stored.Store(true)
+	if err := c.Upload(t.Context(), "f", int64(len(content)), func(io.Writer) error { return errors.New("it is written") }); err != nil {
+		t.Errorf("what is there: %v", err)
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 
 type StatDataRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Fingerprints  []string               `protobuf:"bytes,1,rep,name=fingerprints,proto3" json:"fingerprints,omitempty"` // at most 1000
+	Fingerprints  []string               `protobuf:"bytes,1,rep,name=fingerprints,proto3" json:"fingerprints,omitempty"`            // at most 1000
+	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"` // of an upload that was cut off: what came of it is said too
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -66,6 +67,13 @@ func (x *StatDataRequest) GetFingerprints() []string {
 		return x.Fingerprints
 	}
 	return nil
+}
+
+func (x *StatDataRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 type StatDataResponse struct {
@@ -117,7 +125,8 @@ type DataInfo struct {
 	Fingerprint   string                 `protobuf:"bytes,1,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	Stored        bool                   `protobuf:"varint,2,opt,name=stored,proto3" json:"stored,omitempty"`
 	SizeBytes     int64                  `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
-	Workers       []string               `protobuf:"bytes,4,rep,name=workers,proto3" json:"workers,omitempty"` // that have it at hand
+	Workers       []string               `protobuf:"bytes,4,rep,name=workers,proto3" json:"workers,omitempty"`                                   // that have it at hand
+	ReceivedBytes int64                  `protobuf:"varint,5,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"` // that the leader keeps of an upload of the caller's that was cut off
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -178,6 +187,13 @@ func (x *DataInfo) GetWorkers() []string {
 		return x.Workers
 	}
 	return nil
+}
+
+func (x *DataInfo) GetReceivedBytes() int64 {
+	if x != nil {
+		return x.ReceivedBytes
+	}
+	return 0
 }
 
 type UploadDataRequest struct {
@@ -266,7 +282,8 @@ type UploadHeader struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	Fingerprint   string                 `protobuf:"bytes,2,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
-	SizeBytes     int64                  `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"` // of all chunks
+	SizeBytes     int64                  `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"` // of all the data
+	Offset        int64                  `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`                        // where the chunks begin: at most received_bytes, 0 for all of it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +339,13 @@ func (x *UploadHeader) GetSizeBytes() int64 {
 	return 0
 }
 
+func (x *UploadHeader) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
 type UploadDataResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Repeated      bool                   `protobuf:"varint,1,opt,name=repeated,proto3" json:"repeated,omitempty"` // it was stored already
@@ -371,27 +395,31 @@ var File_data_proto protoreflect.FileDescriptor
 const file_data_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"data.proto\x12\x06g2c.v1\"5\n" +
+	"data.proto\x12\x06g2c.v1\"T\n" +
 	"\x0fStatDataRequest\x12\"\n" +
-	"\ffingerprints\x18\x01 \x03(\tR\ffingerprints\"8\n" +
+	"\ffingerprints\x18\x01 \x03(\tR\ffingerprints\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\"8\n" +
 	"\x10StatDataResponse\x12$\n" +
-	"\x04data\x18\x01 \x03(\v2\x10.g2c.v1.DataInfoR\x04data\"}\n" +
+	"\x04data\x18\x01 \x03(\v2\x10.g2c.v1.DataInfoR\x04data\"\xa4\x01\n" +
 	"\bDataInfo\x12 \n" +
 	"\vfingerprint\x18\x01 \x01(\tR\vfingerprint\x12\x16\n" +
 	"\x06stored\x18\x02 \x01(\bR\x06stored\x12\x1d\n" +
 	"\n" +
 	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x18\n" +
-	"\aworkers\x18\x04 \x03(\tR\aworkers\"c\n" +
+	"\aworkers\x18\x04 \x03(\tR\aworkers\x12%\n" +
+	"\x0ereceived_bytes\x18\x05 \x01(\x03R\rreceivedBytes\"c\n" +
 	"\x11UploadDataRequest\x12.\n" +
 	"\x06header\x18\x01 \x01(\v2\x14.g2c.v1.UploadHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"n\n" +
+	"\x04part\"\x86\x01\n" +
 	"\fUploadHeader\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\tR\vfingerprint\x12\x1d\n" +
 	"\n" +
-	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\"0\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x03R\x06offset\"0\n" +
 	"\x12UploadDataResponse\x12\x1a\n" +
 	"\brepeated\x18\x01 \x01(\bR\brepeated2\x93\x01\n" +
 	"\vDataService\x12=\n" +

@@ -69,6 +69,9 @@ func (s *data) StatData(ctx context.Context, req *apiv1.StatDataRequest) (*apiv1
 		if d.SizeBytes, d.Stored, err = s.stored(ctx, k); err != nil {
 			return nil, err
 		}
+		if !d.Stored {
+			d.ReceivedBytes = s.spools.received(whoOf(ctx).principal, req.RequestId, k)
+		}
 		resp.Data = append(resp.Data, d)
 	}
 	return resp, nil

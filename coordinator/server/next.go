@@ -10,6 +10,11 @@ import (
 // nextOf waits for the next message of a stream, but not for ever: a caller who falls
 // silent is not to keep what others wait for. After its error the stream has to end.
 func nextOf[M any](c clock.Clock, most time.Duration, recv func() (M, error)) (M, error) {
+	return nextUntil(c, most, nil, recv)
+}
+
+// nextUntil is nextOf for a stream that another may take the place of: then stop is closed.
+func nextUntil[M any](c clock.Clock, most time.Duration, stop <-chan struct{}, recv func() (M, error)) (M, error) {
 	type message struct {
 		m   M
 		err error
@@ -19,11 +24,13 @@ func nextOf[M any](c clock.Clock, most time.Duration, recv func() (M, error)) (M
 		m, err := recv()
 		got <- message{m, err}
 	}()
+	var none M
 	select {
 	case heard := <-got:
 		return heard.m, heard.err
+	case <-stop:
+		return none, rpcerr.New(rpcerr.Conflict, "another stream of the same request took the place of this one")
 	case <-c.After(most):
-		var none M
 		return none, rpcerr.New(rpcerr.TooSlow, "nothing was said for %v", most)
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ type Server struct {
 	bulk     *share // bytes of memory for messages of submissions and uploads
 	uploads  *share
 	spooled  *share // bytes of disk that uploads under way may still take
+	spools   *spools
 
 	leadership atomic.Pointer[leadership] // nil while this coordinator does not lead
 	mu         sync.Mutex
@@ -54,6 +56,7 @@ func New(cfg Config) (*Server, error) {
 		bulk:     newShare("bytes of submissions and uploads in memory", cfg.Limits.BulkBytes, cfg.Limits.CallerBulkBytes),
 		uploads:  newShare("uploads under way", int64(cfg.Limits.Uploads), int64(cfg.Limits.CallerUploads)),
 		spooled:  newShare("bytes of uploads on its disk", math.MaxInt64, math.MaxInt64),
+		spools:   newSpools(cfg.Spool, cfg.Clock, cfg.Limits.Uploads, cfg.Limits.CallerUploads),
 		changed:  make(chan struct{}),
 	}
 	s.peers = &peers{dial: cfg.Dial}
@@ -97,12 +100,12 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// Close ends connections to other coordinators and waits for the goroutines of
+// Close ends connections to other coordinators, drops uploads that were cut off, and waits for the goroutines of
 // sessions. The gRPC server has to be stopped before.
 func (s *Server) Close() error {
 	s.health.Shutdown()
 	s.sessions.Wait()
-	return s.peers.close()
+	return errors.Join(s.spools.close(), s.peers.close())
 }
 
 // setLeadership begins a leadership, or ends it with nil.

@@ -64,6 +64,9 @@ func (s *data) UploadData(stream uploadStream) error {
 	if err != nil {
 		return rpcerr.New(rpcerr.BadRequest, "an upload begins with a header and its fingerprint: %w", err)
 	}
+	if h.Offset < 0 || h.Offset > h.SizeBytes {
+		return rpcerr.New(rpcerr.BadRequest, "an upload of %d bytes cannot go on at byte %d", h.SizeBytes, h.Offset)
+	}
 	if h.SizeBytes <= 0 || h.SizeBytes > s.cfg.Limits.UploadBytes {
 		return rpcerr.New(rpcerr.TooLarge, "%d bytes of data, want 1 to %d", h.SizeBytes, s.cfg.Limits.UploadBytes)
 	}
@@ -76,40 +79,51 @@ func (s *data) UploadData(stream uploadStream) error {
 	if err := s.keep(stream, h, k); err != nil {
 		return err
 	}
-	if _, err := s.write(stream.Context(), h, command.Audit{Verb: "upload data", Subject: h.Fingerprint, Outcome: "ok"}); err != nil {
+	whole := &apiv1.UploadHeader{RequestId: h.RequestId, Fingerprint: h.Fingerprint, SizeBytes: h.SizeBytes} // each repeat may begin elsewhere
+	if _, err := s.write(stream.Context(), whole, command.Audit{Verb: "upload data", Subject: h.Fingerprint, Outcome: "ok"}); err != nil {
 		return err
 	}
 	return stream.SendAndClose(&apiv1.UploadDataResponse{})
 }
 
-// keep spools an upload, checks it and stores it.
+// keep spools an upload, checks it and stores it. One that is cut off, or that the store
+// does not take, goes on later where it stood.
 func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err error) {
 	caller := whoOf(stream.Context()).principal
-	if err := s.spooled.take(caller, h.SizeBytes); err != nil {
+	spool, err := s.spools.take(stream.Context(), caller, h, k)
+	if err != nil {
 		return err
 	}
-	in := &incoming{data: s, stream: stream, size: h.SizeBytes, began: s.cfg.Clock.Now()}
+	later := false
+	defer func() { err = errors.Join(err, s.spools.leave(spool, later)) }()
+	in := &incoming{data: s, stream: stream, size: h.SizeBytes, from: h.Offset, got: h.Offset, began: s.cfg.Clock.Now(), stop: spool.stop}
+	if err := s.spooled.take(caller, in.left()); err != nil {
+		later = true
+		return err
+	}
 	defer func() { s.spooled.give(caller, in.left()) }()
 	if err := s.room(); err != nil {
 		return err
 	}
-	spool, err := os.CreateTemp(s.cfg.Spool, spoolPattern)
+	err = in.receive(spool, func(n int64) {
+		s.spools.grew(spool, n)
+		s.spooled.give(caller, n)
+	})
 	if err != nil {
-		return rpcerr.New(rpcerr.StoreFailed, "spool an upload: %w", err)
-	}
-	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
-	if err := in.receive(spool, func(n int64) { s.spooled.give(caller, n) }); err != nil {
+		later = in.cut
 		return err
 	}
-	body := io.NewSectionReader(spool, 0, h.SizeBytes)
+	body := io.NewSectionReader(spool.file, 0, h.SizeBytes)
 	print, err := dataset.CheckPack(&patient{stream.Context(), body})
 	if err != nil {
+		later = stream.Context().Err() != nil // it was not read to its end
 		return rpcerr.New(rpcerr.BadData, "upload of %s: %w", k.Short(), err)
 	}
 	if print != h.Fingerprint {
 		return rpcerr.New(rpcerr.BadData, "upload of %s: what came has the fingerprint %.12s", k.Short(), print)
 	}
 	if err := s.cfg.Store.Put(stream.Context(), api.DataName(k), body); err != nil {
+		later = true
 		return storeFailed("store data "+k.Short(), err)
 	}
 	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "principal", caller)
@@ -117,21 +131,29 @@ func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err 
 }
 
 // room refuses to spool more where too little would be left once all that is under way
-// has come.
+// has come. What was kept of uploads that were cut off makes way before that.
 func (s *data) room() error {
 	if s.cfg.SpoolRoom == nil {
 		return nil
 	}
-	free, err := s.cfg.SpoolRoom()
-	if err != nil {
-		return rpcerr.New(rpcerr.StoreFailed, "ask how much room there is for uploads: %w", err)
-	}
-	if promised := s.spooled.inAll(); free-promised < s.cfg.Limits.SpoolFree {
+	for {
+		free, err := s.cfg.SpoolRoom()
+		if err != nil {
+			return rpcerr.New(rpcerr.StoreFailed, "ask how much room there is for uploads: %w", err)
+		}
+		promised := s.spooled.inAll()
+		if free-promised >= s.cfg.Limits.SpoolFree {
+			return nil
+		}
+		if dropped, err := s.spools.yield(); err != nil {
+			return rpcerr.New(rpcerr.StoreFailed, "make room for uploads: %w", err)
+		} else if dropped {
+			continue
+		}
 		return rpcerr.New(rpcerr.TooMany, "no room for an upload: %d MiB are free at the coordinator, uploads under way take %d of them, and %d MiB have to stay so",
 			free>>20, promised>>20, s.cfg.Limits.SpoolFree>>20).
 			WithHint("make room on its disk, or say --shared-paths if workers can open the spec's paths")
 	}
-	return nil
 }
 
 // incoming is an upload that comes.
@@ -139,8 +161,11 @@ type incoming struct {
 	*data
 	stream uploadStream
 	size   int64
-	got    int64
+	from   int64 // where its chunks begin
+	got    int64 // bytes, those before from with them
 	began  time.Time
+	stop   <-chan struct{} // closed when another stream goes on with it
+	cut    bool            // it ended before all of it had come, and can go on
 }
 
 // left is how many bytes are still to come.
@@ -149,7 +174,7 @@ func (in *incoming) left() int64 { return in.size - in.got }
 // patience is how long the next chunk may take: silence has a limit, and so has the
 // whole, since a drop now and then would hold a place for ever.
 func (in *incoming) patience() time.Duration {
-	due := in.began.Add(callTimeout + time.Duration(float64(in.got)/float64(in.cfg.Limits.UploadRate)*float64(time.Second)))
+	due := in.began.Add(callTimeout + time.Duration(float64(in.got-in.from)/float64(in.cfg.Limits.UploadRate)*float64(time.Second)))
 	return min(callTimeout, due.Sub(in.cfg.Clock.Now()))
 }
 
@@ -159,15 +184,17 @@ func (in *incoming) receive(out io.Writer, took func(n int64)) error {
 	for in.left() > 0 {
 		wait := in.patience()
 		if wait <= 0 {
+			in.cut = true
 			return rpcerr.New(rpcerr.TooSlow, "an upload came with %d bytes in %v, at least %d bytes a second are wanted",
-				in.got, in.cfg.Clock.Now().Sub(in.began).Round(time.Second), in.cfg.Limits.UploadRate).
+				in.got-in.from, in.cfg.Clock.Now().Sub(in.began).Round(time.Second), in.cfg.Limits.UploadRate).
 				WithHint("upload from nearer by, or say --shared-paths if workers can open the spec's paths")
 		}
-		m, err := nextOf(in.cfg.Clock, wait, in.stream.Recv)
+		m, err := nextUntil(in.cfg.Clock, wait, in.stop, in.stream.Recv)
 		if errors.Is(err, io.EOF) {
 			return in.wrongSize("%d came", in.got)
 		}
 		if err != nil {
+			in.cut = true
 			return err
 		}
 		n := int64(len(m.GetChunk()))
@@ -183,11 +210,12 @@ func (in *incoming) receive(out io.Writer, took func(n int64)) error {
 		in.got += n
 		took(n)
 	}
-	m, err := nextOf(in.cfg.Clock, callTimeout, in.stream.Recv)
+	m, err := nextUntil(in.cfg.Clock, callTimeout, in.stop, in.stream.Recv)
 	if err == nil {
 		return in.wrongSize("%d more came", len(m.GetChunk()))
 	}
 	if !errors.Is(err, io.EOF) {
+		in.cut = true
 		return err
 	}
 	return nil
