@@ -29,7 +29,9 @@ func newSubmit() *cobra.Command {
 
 The spec is expanded here, and its data read to know what its tasks are; tasks that
 the cluster knows or has done are shared. Images are uploaded, unless the cluster has
-them; with --shared-paths workers open them themselves, at the same paths as here.
+them: into the bucket that --store names, if it is the cluster's, or else by way of a
+coordinator. An upload that was interrupted goes on where it stood. With --shared-paths
+workers open images themselves, at the same paths as here.
 
 The machine that submits needs no device: tasks are of the numerics class that the
 cluster's workers offer, or that --class names.
@@ -76,7 +78,7 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 		works = append(works, item.Work)
 	}
 	if !f.sharedPaths {
-		if err := e.upload(ctx, cluster); err != nil {
+		if err := e.upload(ctx, cluster, f.directStore(ctx)); err != nil {
 			return err
 		}
 	}
