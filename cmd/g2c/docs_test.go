@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -19,29 +20,45 @@ func TestCommandsOfTheDocsExist(t *testing.T) {
 			code = !code
 			continue
 		}
-		_, command, ok := strings.Cut(line, "g2c ")
-		if !code || !ok {
+		if !code {
 			continue
 		}
-		found++
-		command, _, _ = strings.Cut(command, "#")
-		c, rest, err := newRoot().Find(words(command))
-		if err != nil || !c.Runnable() {
-			t.Errorf("g2c %s: %v", strings.TrimSpace(command), err)
-			continue
-		}
-		if err := c.ParseFlags(rest); err != nil {
-			t.Errorf("g2c %s: %v", strings.TrimSpace(command), err)
-			continue
-		}
-		if c.Args != nil {
-			if err := c.Args(c, c.Flags().Args()); err != nil {
-				t.Errorf("g2c %s: %v", strings.TrimSpace(command), err)
-			}
+		for _, command := range commands(line) {
+			found++
+			checkCommand(t, command)
 		}
 	}
 	if found < 30 {
 		t.Errorf("only %d commands found: the search is broken", found)
+	}
+}
+
+// commands are those of this program in a line of a shell.
+func commands(line string) (out []string) {
+	line, _, _ = strings.Cut(line, "#")
+	for _, command := range strings.Split(" "+line, " g2c ")[1:] {
+		for _, end := range []string{";", "&", ")", "|"} {
+			command, _, _ = strings.Cut(command, end)
+		}
+		out = append(out, command)
+	}
+	return out
+}
+
+func checkCommand(t *testing.T, command string) {
+	t.Helper()
+	c, rest, err := newRoot().Find(words(command))
+	if err == nil && !c.Runnable() {
+		err = errors.New("it is a group of commands")
+	}
+	if err == nil {
+		err = c.ParseFlags(rest)
+	}
+	if err == nil && c.Args != nil {
+		err = c.Args(c, c.Flags().Args())
+	}
+	if err != nil {
+		t.Errorf("g2c %s: %v", strings.TrimSpace(command), err)
 	}
 }
 
@@ -53,7 +70,11 @@ func words(command string) []string {
 			out = append(out, part)
 			continue
 		}
-		out = append(out, strings.Fields(part)...)
+		for _, word := range strings.Fields(part) {
+			if !strings.HasPrefix(word, "${") { // flags that stand elsewhere
+				out = append(out, word)
+			}
+		}
 	}
 	return out
 }
