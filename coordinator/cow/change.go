@@ -28,9 +28,18 @@ func (m *Map[K, V]) own(n *node[K, V]) *node[K, V] {
 	return c
 }
 
-// room copies a list into one that a few more entries fit.
+// room copies a list into one that a few more entries fit: half as many again, and no more
+// than a node may have before it is split.
 func room[T any](list []T) []T {
-	return append(make([]T, 0, min(width+1, len(list)+len(list)/4+2)), list...)
+	return append(make([]T, 0, min(width+1, len(list)+len(list)/2+2)), list...)
+}
+
+// insert puts a value into a list. It grows as far as a node may: append would double it.
+func insert[T any](list []T, i int, v T) []T {
+	if len(list) == cap(list) {
+		list = room(list)
+	}
+	return slices.Insert(list, i, v)
 }
 
 // set changes a node that this map owns and returns the right half if it had to
@@ -42,8 +51,8 @@ func (m *Map[K, V]) set(n *node[K, V], k K, v V) *node[K, V] {
 			n.values[i] = v
 			return nil
 		}
-		n.keys = slices.Insert(n.keys, i, k)
-		n.values = slices.Insert(n.values, i, v)
+		n.keys = insert(n.keys, i, k)
+		n.values = insert(n.values, i, v)
 		m.size++
 		return m.split(n, i)
 	}
@@ -54,8 +63,8 @@ func (m *Map[K, V]) set(n *node[K, V], k K, v V) *node[K, V] {
 	if right == nil {
 		return nil
 	}
-	n.keys = slices.Insert(n.keys, i+1, right.keys[0])
-	n.kids = slices.Insert(n.kids, i+1, right)
+	n.keys = insert(n.keys, i+1, right.keys[0])
+	n.kids = insert(n.kids, i+1, right)
 	return m.split(n, i+1)
 }
 

@@ -19,12 +19,12 @@ type level struct {
 
 // count enters a gang in its project's account.
 func (x *index) count(s *state.Snapshot, i *item) {
+	i.more = &more{lent: lent(s, i.task)}
 	for _, v := range i.task.Parts {
 		if w := x.workers[v.Worker]; w != nil {
-			i.parts = append(i.parts, share{w.class, v.Slots})
+			i.more.parts = append(i.more.parts, share{w.class, v.Slots})
 		}
 	}
-	i.lent = lent(s, i.task)
 	a := x.accounts[i.task.Project]
 	if a == nil {
 		a = &account{all: map[*nodeClass]int{}, stopping: map[*nodeClass]int{}, lent: map[*nodeClass]int{}, urgency: map[level]int{}}
@@ -44,7 +44,7 @@ func (x *index) uncount(i *item) {
 }
 
 func (a *account) add(i *item, sign int) {
-	for _, v := range i.parts {
+	for _, v := range i.more.parts {
 		n := sign * v.slots
 		shift(a.all, v.class, n)
 		if i.task.Preempting {
@@ -52,7 +52,7 @@ func (a *account) add(i *item, sign int) {
 			continue
 		}
 		a.steady += n
-		shift(a.lent, v.class, sign*min(i.lent, v.slots))
+		shift(a.lent, v.class, sign*min(i.more.lent, v.slots))
 		shift(a.urgency, level{v.class, i.task.Priority}, n)
 	}
 }

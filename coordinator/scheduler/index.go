@@ -14,6 +14,7 @@ type index struct {
 	tasks    table
 	pools    map[request]*pool
 	projects map[string]*project       // with something to place
+	recent   *queue                    // that was found last: tasks of a sweep come one after the other
 	accounts map[string]*account       // of projects with gangs
 	delayed  *cow.Map[delay, struct{}] // ready tasks that wait after a failure
 	early    []uint64                  // those of them that stand in queues all the same
@@ -30,6 +31,7 @@ type index struct {
 	leaving *cow.Map[string, *worker]             // open, with slots that tasks are leaving
 
 	turns    []turn // placements that came with the last update
+	anew     bool   // it is being made: tasks get their places in queues at the end
 	together bool   // from the level of gangs on: workers without an address train alone
 }
 
@@ -87,6 +89,7 @@ func newIndex(s *state.Snapshot, now int64) *index {
 		special:  cow.New[string, *worker](cmp.Compare),
 		leaving:  cow.New[string, *worker](cmp.Compare),
 		together: s.Level() >= api.LevelGangs,
+		anew:     s.Level() >= api.LevelWishes,
 	}
 	for w := range s.Workers("") {
 		x.putWorker(w.ID, w, now)
@@ -94,8 +97,26 @@ func newIndex(s *state.Snapshot, now int64) *index {
 	for t := range s.Tasks(0) {
 		x.putTask(s, t.Seq, t)
 	}
+	if x.anew {
+		x.enqueueAll(s)
+	}
 	x.wake(s, now)
 	return x
+}
+
+// enqueueAll puts tasks into their queues by one look at all wishes.
+func (x *index) enqueueAll(s *state.Snapshot) {
+	x.anew = false
+	s.EachWishOfAll(func(w *state.Wish) {
+		if i := x.tasks.at(w.Task); i != nil && ready(i.task) {
+			x.stand(i, w)
+		}
+	})
+}
+
+// ready says whether a task stands in queues, whatever the time.
+func ready(t *state.Task) bool {
+	return t.Status == state.Pending && t.WaitsOn == 0 && t.NotBefore == 0
 }
 
 // update brings the index up to a snapshot by what changed. Workers come first:
@@ -151,8 +172,10 @@ func (x *index) putTask(s *state.Snapshot, seq uint64, t *state.Task) {
 	}
 	i := x.tasks.put(t)
 	switch {
-	case t.Status == state.Pending && t.WaitsOn == 0 && t.NotBefore == 0:
-		x.enqueue(s, i)
+	case ready(t):
+		if !x.anew {
+			x.enqueue(s, i)
+		}
 	case t.Status == state.Pending && t.WaitsOn == 0:
 		x.delayed.Set(delay{t.NotBefore, seq}, struct{}{})
 	case t.Parts != nil:
@@ -184,38 +207,50 @@ func (x *index) dropTask(i *item) {
 // enqueue puts a task into the queue of each of its wishes. Of two wishes in one
 // queue the more urgent counts.
 func (x *index) enqueue(s *state.Snapshot, i *item) {
-	eachWish(s, i.task, func(w state.Wish) {
-		q := x.queue(w.Project, requestOf(i.task, w))
-		next := stand{q, order{w.Priority, i.task.Seq}}
-		at := i.standIn(q)
-		switch {
-		case at == nil && i.first.queue == nil:
-			i.first = next
-		case at == nil:
-			i.more = append(i.more, next)
-		case at.order.priority >= w.Priority:
-			return
-		default:
-			q.tasks.Delete(at.order)
-			*at = next
+	eachWish(s, i.task, func(w *state.Wish) { x.stand(i, w) })
+}
+
+// stand puts a task into the queue of one of its wishes.
+func (x *index) stand(i *item, w *state.Wish) {
+	q := x.queue(w.Project, requestOf(i.task, w))
+	next := stand{q, w.Priority}
+	at := i.standIn(q)
+	switch {
+	case at == nil && i.first.queue == nil:
+		i.first = next
+	case at == nil:
+		if i.more == nil {
+			i.more = &more{}
 		}
-		q.tasks.Set(next.order, entry{i.task, w.Experiment})
-	})
+		i.more.stands = append(i.more.stands, next)
+	case at.priority >= w.Priority:
+		return
+	default:
+		q.tasks.Delete(order{at.priority, i.task.Seq})
+		*at = next
+	}
+	q.tasks.Set(order{w.Priority, i.task.Seq}, entry{i.task, w.Experiment})
 }
 
 func (i *item) standIn(q *queue) *stand {
 	if i.first.queue == q {
 		return &i.first
 	}
-	for n := range i.more {
-		if i.more[n].queue == q {
-			return &i.more[n]
+	if i.more == nil {
+		return nil
+	}
+	for n := range i.more.stands {
+		if i.more.stands[n].queue == q {
+			return &i.more.stands[n]
 		}
 	}
 	return nil
 }
 
 func (x *index) queue(name string, r request) *queue {
+	if q := x.recent; q != nil && q.project.name == name && q.pool.request == r {
+		return q
+	}
 	p := x.projects[name]
 	if p == nil {
 		p = &project{name: name, queues: map[request]*queue{}}
@@ -227,29 +262,39 @@ func (x *index) queue(name string, r request) *queue {
 		q.pool.queues++
 		p.queues[r] = q
 	}
+	x.recent = q
 	return q
 }
 
 // dequeue takes a task out of its queues, and empty queues out of the index.
 func (x *index) dequeue(i *item) {
-	for _, st := range append(i.more, i.first) {
-		q := st.queue
-		if q == nil {
-			continue
+	if i.more != nil {
+		for _, st := range i.more.stands {
+			x.leave(st, i.task.Seq)
 		}
-		q.tasks.Delete(st.order)
-		if q.tasks.Len() > 0 {
-			continue
-		}
-		delete(q.project.queues, q.pool.request)
-		if len(q.project.queues) == 0 {
-			delete(x.projects, q.project.name)
-		}
-		if q.pool.queues--; q.pool.queues == 0 {
-			delete(x.pools, q.pool.request)
-		}
+		i.more.stands = nil
 	}
-	i.first, i.more = stand{}, nil
+	if i.first.queue != nil {
+		x.leave(i.first, i.task.Seq)
+	}
+	i.first = stand{}
+}
+
+// leave takes a task out of one of its queues.
+func (x *index) leave(st stand, seq uint64) {
+	q := st.queue
+	q.tasks.Delete(order{st.priority, seq})
+	if q.tasks.Len() > 0 {
+		return
+	}
+	x.recent = nil
+	delete(q.project.queues, q.pool.request)
+	if len(q.project.queues) == 0 {
+		delete(x.projects, q.project.name)
+	}
+	if q.pool.queues--; q.pool.queues == 0 {
+		delete(x.pools, q.pool.request)
+	}
 }
 
 // wake moves tasks whose wait is over into their queues. A wait that is longer

@@ -114,7 +114,7 @@ func (p *pass) give(project string, parts []part) {
 // leave lets a task alone for the rest of the pass that is asked to give slots.
 func (p *pass) leave(t *state.Task, gives int) {
 	p.left[t.Seq] = true
-	for _, v := range p.tasks.at(t.Seq).parts {
+	for _, v := range p.tasks.at(t.Seq).more.parts {
 		p.asked[holding{t.Project, v.class}] += min(v.slots, gives)
 	}
 }

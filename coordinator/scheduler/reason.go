@@ -147,7 +147,7 @@ func (p *Plan) why(t *state.Task) string {
 		return fmt.Sprintf("it is tried again in %v, since it failed: %s", time.Duration(left)*time.Millisecond, t.Reason)
 	}
 	var said []string
-	eachWish(p.snapshot, t, func(w state.Wish) {
+	eachWish(p.snapshot, t, func(w *state.Wish) {
 		r := requestOf(t, w)
 		text := p.verdicts[queueKey{w.Project, r}].words(t, r, w.Project, p)
 		for _, s := range said {

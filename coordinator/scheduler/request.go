@@ -19,7 +19,7 @@ type request struct {
 }
 
 // requestOf is what a wish for a task asks for.
-func requestOf(t *state.Task, w state.Wish) request {
+func requestOf(t *state.Task, w *state.Wish) request {
 	return request{
 		class: t.Work.Task.Numerics, device: w.Need.Device, memory: w.Need.Memory,
 		min: w.Gang.Min, max: w.Gang.Max, avoid: strings.Join(t.Avoid, ","),
@@ -33,30 +33,28 @@ func (r request) compare(o request) int {
 }
 
 // eachWish calls visit for every live wish for a task.
-func eachWish(s *state.Snapshot, t *state.Task, visit func(state.Wish)) {
+func eachWish(s *state.Snapshot, t *state.Task, visit func(*state.Wish)) {
 	if s.Level() < api.LevelWishes {
 		visit(onlyWish(t)) // the same as the state's, without looking for experiments
 		return
 	}
-	s.EachWish(t, func(w *state.Wish) { visit(*w) })
+	s.EachWish(t, visit)
 }
 
 // charged is the wish that a placed task runs for. It reports false if that wish
 // is gone and the task goes on until it has stopped.
-func charged(s *state.Snapshot, t *state.Task) (state.Wish, bool) {
+func charged(s *state.Snapshot, t *state.Task) (w *state.Wish, ok bool) {
 	if s.Level() < api.LevelWishes {
 		return onlyWish(t), true
 	}
-	if w := s.Charged(t); w != nil {
-		return *w, true
-	}
-	return state.Wish{}, false
+	w = s.Charged(t)
+	return w, w != nil
 }
 
 // onlyWish is the one wish for a task below the level at which wishes are records:
 // that of all its experiments together, charged to none of them.
-func onlyWish(t *state.Task) state.Wish {
-	return state.Wish{Task: t.Seq, Project: t.Project, Priority: t.Priority, Gang: t.Gang(), Need: t.Need}
+func onlyWish(t *state.Task) *state.Wish {
+	return &state.Wish{Task: t.Seq, Project: t.Project, Priority: t.Priority, Gang: t.Gang(), Need: t.Need}
 }
 
 // pool is a request and the node classes that suit it, least memory first.

@@ -19,20 +19,26 @@ type page struct {
 	items [pageSize]item
 }
 
-// item is a live task and where it stands in the index.
+// item is a live task and where it stands in the index. Most tasks have one wish and no
+// gang, and so no more than that.
 type item struct {
 	task  *state.Task
 	first stand
-	more  []stand // of a task with several wishes
-	parts []share // of a gang
-	lent  int     // slots of a gang above its least
+	more  *more // nil for none
+}
+
+// more is what few tasks have.
+type more struct {
+	stands []stand // of a task with several wishes, beside the first
+	parts  []share // of a gang
+	lent   int     // slots of a gang above its least
 }
 
 // stand is a task's place in a queue: one for each of its wishes that ask for
 // something else, or for another project.
 type stand struct {
-	queue *queue // nil for none
-	order order
+	queue    *queue // nil for none
+	priority int
 }
 
 // share is what a gang has of a node class.

@@ -62,6 +62,19 @@ func (d *data) EachWish(t *Task, visit func(*Wish)) {
 	}
 }
 
+// EachWishOfAll calls visit for what EachWish lists of every task, ordered by task.
+func (d *data) EachWishOfAll(visit func(*Wish)) {
+	var e *Experiment // the last: a sweep's wishes come one after the other
+	for at, w := range d.wishes.All() {
+		if e == nil || e.Seq != at.experiment {
+			e, _ = d.experiments.Get(at.experiment)
+		}
+		if !e.Cancelled {
+			visit(w)
+		}
+	}
+}
+
 // Charged is the wish that a placed task is charged to, from level 4 on; nil if its
 // experiment was cancelled and the task goes on until it has stopped.
 func (d *data) Charged(t *Task) *Wish { return d.live(t.Seq, t.Charged) }
