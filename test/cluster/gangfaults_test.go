@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"g2c/internal/netfault"
 )
 
 // What may happen to the network between the workers of a gang. Each has an address that
@@ -38,39 +40,35 @@ func (g *gangs) suspicions() int {
 	return n
 }
 
-// between is something that happens to the links that lead to workers, and ends once some of
-// them has missed another.
-func (g *gangs) breaks(experiment string, do func(), ids ...string) {
+// breaks does something to the links to the first two workers while they train together, until
+// one of them has missed another. All pairs of three have such a link between them.
+func (g *gangs) breaks(experiment string, do func(*netfault.Link)) {
 	g.t.Helper()
 	if !g.trainsTogether(experiment) {
 		g.t.Log("the fine-tuning was over before anything could happen to it")
 		return
 	}
-	before := g.suspicions()
-	do()
+	before, ways := g.suspicions(), []*netfault.Link{g.ways["w1"], g.ways["w2"]}
+	for _, l := range ways {
+		do(l)
+	}
 	eventually(g.t, 2*time.Minute, "missed", func() bool { return g.suspicions() > before || int(g.counts(experiment).Done) == 4 })
 	if g.suspicions() == before {
 		g.t.Log("nobody was missed")
 	}
-	for _, id := range ids {
-		g.ways[id].Heal()
+	for _, l := range ways {
+		l.Heal()
 	}
 }
 
-// stalled has nothing pass to the first member any more, while its connections stay open.
-func (g *gangs) stalled(experiment string) {
-	g.breaks(experiment, func() { g.ways["w1"].Stall(); g.ways["w2"].Stall() }, "w1", "w2")
-}
+// stalled has nothing pass between workers any more, while their connections stay open.
+func (g *gangs) stalled(experiment string) { g.breaks(experiment, (*netfault.Link).Stall) }
 
-// oneWay has the first members hear nothing of the others, who hear them.
-func (g *gangs) oneWay(experiment string) {
-	g.breaks(experiment, func() { g.ways["w1"].StallOneWay(); g.ways["w2"].StallOneWay() }, "w1", "w2")
-}
+// oneWay has workers hear nothing of those that dialled them, who hear them.
+func (g *gangs) oneWay(experiment string) { g.breaks(experiment, (*netfault.Link).StallOneWay) }
 
-// cut breaks the connections between two of three, or of all to the first.
-func (g *gangs) cut(experiment string) {
-	g.breaks(experiment, func() { g.ways["w1"].Cut(); g.ways["w2"].Cut() }, "w1", "w2")
-}
+// cut breaks the connections between workers, and all that they try.
+func (g *gangs) cut(experiment string) { g.breaks(experiment, (*netfault.Link).Cut) }
 
 // slow has every byte come 50 ms late, at 20 MB/s: the gang is slower for it and nothing else.
 func (g *gangs) slow(experiment string) {
