@@ -149,6 +149,7 @@ func (g *gangs) recovers(size int) *recovery {
 			break // one member of each gang: all stand together
 		}
 	}
+	g.t.Logf("gangs of %d: %v to the next step; a member joins: %v, of that %v at the meeting, in steps %.1f", size, r.next, r.joins, r.waited, middle(r.inSteps))
 	return r
 }
 
@@ -181,7 +182,7 @@ func (g *gangs) processors() (seconds float64) {
 // scales has a second worker come and go, and gives the images a second of one worker and of
 // two, in turn.
 func (g *gangs) scales() (alone, two throughput) {
-	const batch, steps, rounds = 32, 8, 3
+	const batch, steps, rounds = 32, 6, 2
 	rate := func(size int, to *throughput) {
 		var now []attendance
 		eventually(g.t, 5*time.Minute, "training", func() bool { now = g.training(size); return now != nil })
@@ -209,10 +210,12 @@ func (g *gangs) scales() (alone, two throughput) {
 		var b attendance
 		eventually(g.t, 5*time.Minute, "the next meeting", func() bool {
 			all := g.attendances()
-			b = *find(all[len(all)-1:], "w1")
+			slices.Reverse(all)
+			b = *find(all, "w1")
 			return b.generation > a.generation
 		})
 		seconds := b.at.Add(-b.waited).Sub(a.trains).Seconds()
+		g.t.Logf("%d workers: %d steps in %.1f s", size, b.stood-a.step-1, seconds)
 		to.add(batch*float64(b.stood-a.step-1), seconds, used*float64(b.stood-a.step-1)/float64(till-from))
 	}
 	for range rounds {
@@ -223,7 +226,7 @@ func (g *gangs) scales() (alone, two throughput) {
 	return alone, two
 }
 
-// find is a worker's attendance; a zero one if there is none.
+// find is the first attendance of a worker; a zero one if there is none.
 func find(all []attendance, worker string) *attendance {
 	for i := range all {
 		if all[i].worker == worker {
