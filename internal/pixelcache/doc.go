@@ -16,5 +16,5 @@
 // image, which the caller reads again from where it came.
 //
 // What was not used for longest goes when the folder is over its limit; what a process
-// has open stays.
+// has open stays. Of a pack that is while somebody holds it: then it is closed.
 package pixelcache
