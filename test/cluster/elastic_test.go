@@ -101,11 +101,10 @@ func (g *gangs) trials() []gangTrial {
 		{"every coordinator is gone for a while", g.headless},
 		{"nothing passes between workers", g.stalled},
 		{"connections between workers are cut", g.cut},
-		{"the network between workers is slow", g.slow},
-		{"a worker is cut off from the coordinators", g.unled},
 	}
 	if *gangLong {
-		list = append(list, gangTrial{"nothing passes one way between workers", g.oneWay}, gangTrial{"nothing", func(string) {}})
+		list = append(list, gangTrial{"the network between workers is slow", g.slow}, gangTrial{"a worker is cut off from the coordinators", g.unled},
+			gangTrial{"nothing passes one way between workers", g.oneWay}, gangTrial{"nothing", func(string) {}})
 	}
 	for range *gangKills {
 		list = append(list, gangTrial{"a worker is killed", g.killed})
