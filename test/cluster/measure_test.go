@@ -270,16 +270,16 @@ func report(rows []*recovery, alone, two throughput, before, after string) strin
 	for _, r := range rows {
 		p("| %d | %s | %s | %s | %.1f | %d |", r.size, r.next, r.joins, r.waited, middle(r.inSteps), len(r.next))
 	}
-	p("\nWho joins loads its data before it is at the meeting, and its programs before it can exchange sums; the others stand meanwhile. `testdata/gangs.yaml`")
-	p("has steps of some tens of milliseconds, so the same time is many of its steps and few of a large model's.\n")
+	p("\nWho joins loads its data before it is at the meeting, and its programs before it can exchange sums; the others stand meanwhile.")
+	p("The steps are those of `test/cluster/testdata/gangs.yaml`, a small model's.\n")
 	p("A joint step of 64 pixels, three generators of width 16, a classifier of width 64 and 32 images (`testdata/scaling.yaml`), with its evaluations, which")
 	p("every worker does for itself; each process has one processor (GOMAXPROCS=1). One worker and two in turn, as the second comes and goes:\n")
 	p("| workers | images a second | each time | images per second of a processor |")
 	p("|---|---|---|---|")
 	p("| 1 | %.2f | %s | %.2f |", middle(alone.seconds), listOf(alone.seconds), middle(alone.processors))
 	p("| 2 | %.2f | %s | %.2f |", middle(two.seconds), listOf(two.seconds), middle(two.processors))
-	p("\nratio %.2f; where other work takes its part of the machine, two processes are given more of it than one, and the ratio by processors says more:", middle(two.seconds)/middle(alone.seconds))
-	p("two workers do %.2f times the images of one on as much of the processors, so at most %.2f times as many on two.", middle(two.processors)/middle(alone.processors), 2*middle(two.processors)/middle(alone.processors))
+	p("\nratio %.2f by the clock, which other work on the machine moves either way. By what the processes used of its processors,", middle(two.seconds)/middle(alone.seconds))
+	p("two workers do %.2f times the images of one on as much of the processors, so no more than %.2f times as many on two; waiting is not in that.", middle(two.processors)/middle(alone.processors), 2*middle(two.processors)/middle(alone.processors))
 	return b.String()
 }
 
