@@ -53,10 +53,11 @@ type Cache struct {
 	frozen atomic.Bool // writing fails, and nothing more is written
 	full   atomic.Bool // the folder has its limit: no more pixels are written
 
-	mu    sync.Mutex
-	sides map[int]*side
-	noted map[string]bool // by format
-	used  int64           // bytes in the folder, as far as known; -1: not yet
+	mu     sync.Mutex
+	sides  map[int]*side
+	noted  map[string]bool // by format
+	used   int64           // bytes in the folder, as far as known; -1: not yet
+	coming int64           // bytes of packs that are being fetched into it
 }
 
 // New opens a cache. It does not fail: where the folder cannot be had it keeps pixels in

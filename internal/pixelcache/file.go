@@ -1,6 +1,7 @@
 package pixelcache
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -26,6 +27,9 @@ type File struct {
 	id      [idBytes]byte    // that its name is made of; zeros for a pack's
 	whole   bool             // it is written, under its name
 
+	far  io.ReaderAt              // where it lies if not in a file of the cache
+	near []atomic.Pointer[memory] // images of it in memory, where far is set
+
 	checked []atomic.Uint32 // bits of images whose hash was right; fixed once whole
 	spoilt  atomic.Bool     // an image of it was not what was written
 }
@@ -46,6 +50,18 @@ func (f *File) Ref(i int) Ref { return Ref{file: f, slot: i} }
 
 // Spoilt tells whether an image of it was not what was written.
 func (f *File) Spoilt() bool { return f.spoilt.Load() }
+
+// Hold keeps the pixels where they are until release, whatever else the folder is to have
+// room for. A file that is gone already is an error, and spoilt: it is made anew.
+func (f *File) Hold() (release func(), err error) {
+	if f.far != nil {
+		return func() {}, nil
+	}
+	if release, err = f.c.pool.hold(f.path); err != nil {
+		f.spoilt.Store(true)
+	}
+	return release, err
+}
 
 // opened is a shard that is there.
 func (c *Cache) opened(path string, base int64, t *shard.Table) *File {
@@ -80,6 +96,9 @@ func (f *File) lasting() (id [idBytes]byte) {
 func (f *File) read(to []byte, slot int) error {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	if f.far != nil {
+		return f.stream(to, slot)
+	}
 	at := f.base + shard.Offset(f.side, slot)
 	if f.writing != nil {
 		_, err := f.writing.ReadAt(to, at)
@@ -94,6 +113,23 @@ func (f *File) read(to []byte, slot int) error {
 		_ = os.Remove(f.path) // it may be gone, or not ours: then it is met again
 	}
 	return err
+}
+
+// stream reads an image from afar, or from memory where there was room for it.
+func (f *File) stream(to []byte, slot int) error {
+	if m := f.near[slot].Load(); m != nil {
+		copy(to, m.pix)
+		return nil
+	}
+	_, err := f.far.ReadAt(to, f.base+shard.Offset(f.side, slot))
+	if err = f.verify(to, slot, err); err != nil {
+		f.spoilt.Store(true)
+		return err
+	}
+	if r, _ := f.c.remember(f.entries[slot], bytes.Clone(to)); r.Kept() {
+		f.near[slot].Store(r.mem)
+	}
+	return nil
 }
 
 // verify checks pixels that were read with err.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"g2c/internal/shard"
 )
@@ -14,10 +15,11 @@ import (
 var ErrNoFolder = errors.New("the pixel cache has no folder")
 
 // Pack is the shards of data that was sent, by its fingerprint, 64 hexadecimal digits:
-// those that are kept, or else what fetch writes. Tables are checked here, pixels when
-// they are read.
+// those that are kept, or else what fetch writes, which is bytes long. Tables are checked
+// here, pixels when they are read. Whoever reads them holds a File first. What the folder
+// has no room for, or cannot be written, is ErrNoFolder: see Stream.
 func (c *Cache) Pack(fingerprint string, bytes int64, fetch func(io.Writer) error) ([]*File, error) {
-	if !c.writable() {
+	if c.root == "" {
 		return nil, ErrNoFolder
 	}
 	path := c.packPath(fingerprint)
@@ -28,10 +30,16 @@ func (c *Cache) Pack(fingerprint string, bytes int64, fetch func(io.Writer) erro
 		c.note(noteSpoilt, path, err)
 		c.drop(path)
 	}
-	if !c.room(bytes) {
-		c.stop()
+	if c.frozen.Load() {
 		return nil, ErrNoFolder
 	}
+	free, ok := c.reserve(bytes)
+	if !ok {
+		c.note("the pixel cache has its limit of %.4g MiB, too much of it in use for data of %.4g MiB, which is read from the store again and again (--cache-limit gives it more)",
+			float64(c.limit)/(1<<20), float64(bytes)/(1<<20))
+		return nil, ErrNoFolder
+	}
+	defer free()
 	f, err := create(path)
 	if err != nil {
 		c.freeze(err)
@@ -41,13 +49,24 @@ func (c *Cache) Pack(fingerprint string, bytes int64, fetch func(io.Writer) erro
 	if err := fetch(out); err != nil && out.err == nil {
 		return nil, errors.Join(err, f.Abort())
 	}
-	if err := f.Commit(); err != nil { // writing failed, and fetch with it
-		c.freeze(err)
+	if err := f.Commit(); err != nil { // writing failed, and fetch with it; a disk that is full may have room for the next
+		c.note("data cannot be written to the pixel cache, and is read from the store again and again: %v", err)
 		return nil, ErrNoFolder
 	}
 	c.grew(out.n)
 	c.pool.forget(path) // the file that was there before
 	return c.openPack(path)
+}
+
+// Stream is the shards of data that lies elsewhere, one behind the other in the first bytes
+// of r: each image is read from there when it is wanted, checked, and kept in memory as
+// far as there is room.
+func (c *Cache) Stream(r io.ReaderAt, bytes int64) ([]*File, error) {
+	return readTables(r, bytes, func(base int64, t *shard.Table) *File {
+		f := c.opened("", base, t)
+		f.far, f.near = r, make([]atomic.Pointer[memory], len(t.Entries))
+		return f
+	})
 }
 
 const packsFolder = "packs"
@@ -63,18 +82,23 @@ func (c *Cache) packPath(fingerprint string) string {
 func (c *Cache) openPack(path string) (files []*File, err error) {
 	err = c.pool.with(path, func(file *os.File) error {
 		info, err := file.Stat()
-		if err != nil {
-			return err
+		if err == nil {
+			files, err = readTables(file, info.Size(), func(base int64, t *shard.Table) *File { return c.opened(path, base, t) })
 		}
-		for at := int64(0); at < info.Size(); {
-			t, n, err := shard.ReadTable(io.NewSectionReader(file, at, info.Size()-at), info.Size()-at)
-			if err != nil {
-				return fmt.Errorf("shard %d: %w", len(files), err)
-			}
-			files = append(files, c.opened(path, at, t))
-			at += n
-		}
-		return nil
+		return err
 	})
 	return files, err
+}
+
+// readTables makes a File of each shard, one behind the other.
+func readTables(r io.ReaderAt, bytes int64, open func(base int64, t *shard.Table) *File) (files []*File, err error) {
+	for at := int64(0); at < bytes; {
+		t, n, err := shard.ReadTable(io.NewSectionReader(r, at, bytes-at), bytes-at)
+		if err != nil {
+			return nil, fmt.Errorf("shard %d: %w", len(files), err)
+		}
+		files = append(files, open(at, t))
+		at += n
+	}
+	return files, nil
 }

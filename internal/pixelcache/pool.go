@@ -1,6 +1,7 @@
 package pixelcache
 
 import (
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -67,6 +68,35 @@ func (p *pool) give(h *handle) {
 	}
 }
 
+// hold keeps a file open, and with that its name, until release: then it is closed unless
+// somebody else uses it.
+func (p *pool) hold(path string) (release func(), err error) {
+	h, err := p.take(path)
+	if err != nil {
+		return nil, err
+	}
+	release = sync.OnceFunc(func() {
+		p.give(h)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if h.users == 0 && !h.gone {
+			p.remove(h)
+		}
+	})
+	if !h.named() { // it went between being opened and locked
+		release()
+		return nil, &fs.PathError{Op: "hold", Path: path, Err: fs.ErrNotExist}
+	}
+	return release, nil
+}
+
+// named tells whether the file still has its name.
+func (h *handle) named() bool {
+	open, err := h.f.Stat()
+	named, gone := os.Stat(h.path)
+	return err == nil && gone == nil && os.SameFile(open, named)
+}
+
 // remove closes a file once nobody uses it. It is called with the lock held.
 func (p *pool) remove(h *handle) {
 	delete(p.files, h.path)
@@ -88,13 +118,7 @@ func (p *pool) forget(path string) {
 func (p *pool) renew(path string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := p.files[path]
-	if h == nil {
-		return
-	}
-	open, err := h.f.Stat()
-	named, gone := os.Stat(path)
-	if err != nil || gone != nil || !os.SameFile(open, named) {
+	if h := p.files[path]; h != nil && !h.named() {
 		p.remove(h)
 	}
 }

@@ -4,6 +4,8 @@ package pixelcache
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -33,6 +35,10 @@ func TestFullDisk(t *testing.T) {
 		refs := put(c, 0, 5000)
 		c.Flush()
 		hold(t, refs, 0)
+		big := packOf(t, 0, 2000)
+		if _, err := New(Options{Dir: dir}).Pack(named("a"), int64(len(big)), func(w io.Writer) error { _, err := w.Write(big); return err }); !errors.Is(err, ErrNoFolder) {
+			t.Errorf("a pack on a full disk: %v", err)
+		}
 		if len(said) != 1 || !strings.Contains(said[0], "not written any more") {
 			t.Errorf("notes %q", said)
 		}

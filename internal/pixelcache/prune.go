@@ -154,15 +154,39 @@ func Limit(opt Options) int64 {
 func (c *Cache) room(bytes int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.used < 0 || c.used+bytes > c.limit {
+	return c.roomLocked(bytes)
+}
+
+// roomLocked is room, called with the lock held.
+func (c *Cache) roomLocked(bytes int64) bool {
+	most := c.limit - c.coming - bytes
+	if most < 0 {
+		return false // whatever were removed
+	}
+	if c.used < 0 || c.used > most {
 		c.used = Measure(c.opt.Dir).Bytes
-		if c.used+bytes > c.limit {
-			if removed, err := Prune(c.opt.Dir, max(c.limit-bytes, 0)); err == nil {
+		if c.used > most {
+			if removed, err := Prune(c.opt.Dir, most); err == nil {
 				c.used -= removed.Bytes
 			}
 		}
 	}
-	return c.used+bytes <= c.limit
+	return c.used <= most
+}
+
+// reserve is room for a pack, which nobody else is promised until free is called.
+func (c *Cache) reserve(bytes int64) (free func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.roomLocked(bytes) {
+		return nil, false
+	}
+	c.coming += bytes
+	return func() {
+		c.mu.Lock()
+		c.coming -= bytes
+		c.mu.Unlock()
+	}, true
 }
 
 // stop ends writing for want of room.

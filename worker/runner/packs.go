@@ -42,50 +42,82 @@ const maxPacks = 4
 // errNoPack is data that does not lie in the store.
 var errNoPack = errors.New("the store has no such pack")
 
-// For is the data of one task.
-func (p *Packs) For(ctx context.Context, w api.Work) (Data, error) {
+// For is the data of one task, which stays at hand until release.
+func (p *Packs) For(ctx context.Context, w api.Work) (data Data, release func(), err error) {
 	if w.Where.Synthetic != nil {
-		return p.Paths, nil
+		return p.Paths, func() {}, nil
 	}
 	d := &packed{Data: p.Paths}
-	var err error
+	var held []func()
+	release = func() {
+		for _, end := range held {
+			end()
+		}
+	}
+	get := func(k api.Key) (sets []*dataset.Set) {
+		if err != nil {
+			return nil
+		}
+		var end func()
+		if sets, end, err = p.get(ctx, k); end != nil {
+			held = append(held, end)
+		}
+		return sets
+	}
 	switch t := &w.Task; {
 	case t.Pretrain != nil:
 		d.stains = []string{t.Pretrain.Source, t.Pretrain.Stain}
-		d.unlabelled, err = p.get(ctx, t.Pretrain.Data)
+		d.unlabelled = get(t.Pretrain.Data)
 	case t.Finetune != nil:
-		d.training, err = p.get(ctx, t.Finetune.Data)
+		d.training = get(t.Finetune.Data)
 	case t.Evaluate != nil:
-		if d.training, err = p.get(ctx, t.Evaluate.Model.Data); err == nil && d.training != nil {
-			d.test, err = p.get(ctx, t.Evaluate.Data)
+		if d.training = get(t.Evaluate.Model.Data); d.training != nil {
+			d.test = get(t.Evaluate.Data)
 		}
 		if d.test == nil {
 			d.training = nil
 		}
 	}
-	return d, err
+	if err != nil {
+		release()
+		return nil, func() {}, err
+	}
+	return d, release, nil
 }
 
-// get reads a pack; nil if the store has none. Tasks wait for each other's packs only
-// while they are wanted: a large one takes long.
-func (p *Packs) get(ctx context.Context, k api.Key) ([]*dataset.Set, error) {
+// holdAttempts is how often a pack is opened that others remove before it is held.
+const holdAttempts = 3
+
+// get reads a pack and holds it until release; nil if the store has none. Tasks wait for
+// each other's packs only while they are wanted: a large one takes long.
+func (p *Packs) get(ctx context.Context, k api.Key) (sets []*dataset.Set, release func(), err error) {
 	p.once.Do(func() {
 		p.kept = &lru.Cache[api.Key, pack]{Size: func(pack) int64 { return 1 }, Least: maxPacks, Stale: pack.spoilt}
 	})
-	got, err := p.kept.Get(ctx, k, func() (pack, error) { return p.read(ctx, k) })
-	if errors.Is(err, errNoPack) {
-		return nil, nil
+	for range holdAttempts {
+		var got pack
+		got, err = p.kept.Get(ctx, k, func() (pack, error) { return p.read(ctx, k) })
+		if errors.Is(err, errNoPack) {
+			return nil, nil, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(got.files) == 0 {
+			return got.sets, nil, nil
+		}
+		if release, err = got.files[0].Hold(); err == nil { // of one file
+			return got.sets, release, nil
+		}
 	}
-	return got.sets, err
+	return nil, nil, fault.New(fault.ErrUnavailable, "data %s does not stay in the cache: %w", k.Short(), err).WithHint("give it a larger --cache-limit")
 }
 
-// read reads a pack: into a file of the cache, or where there is none into memory.
+// read reads a pack: into a file of the cache, or where that has no room for it from the
+// store as its images are wanted. Without a cache it is read into memory.
 func (p *Packs) read(ctx context.Context, k api.Key) (got pack, err error) {
 	if p.Cache != nil {
-		got, err = p.filed(ctx, k)
-		if !errors.Is(err, pixelcache.ErrNoFolder) {
-			return got, err
-		}
+		return p.cached(ctx, k)
 	}
 	err = p.fetch(ctx, k, func(r io.Reader) (print string, err error) {
 		if got.sets, err = dataset.ReadPack(r); err != nil {
@@ -96,8 +128,8 @@ func (p *Packs) read(ctx context.Context, k api.Key) (got pack, err error) {
 	return got, err
 }
 
-// filed is a pack as a file of the cache.
-func (p *Packs) filed(ctx context.Context, k api.Key) (got pack, err error) {
+// cached is a pack as a file of the cache, or where there is none as what is streamed.
+func (p *Packs) cached(ctx context.Context, k api.Key) (pack, error) {
 	info, err := p.Store.Stat(ctx, api.DataName(k))
 	if errors.Is(err, store.ErrNotExist) {
 		return pack{}, errNoPack
@@ -105,13 +137,16 @@ func (p *Packs) filed(ctx context.Context, k api.Key) (got pack, err error) {
 	if err != nil {
 		return pack{}, fmt.Errorf("data %s: %w", k.Short(), err)
 	}
-	got.files, err = p.Cache.Pack(k.String(), info.SizeBytes, func(w io.Writer) error {
+	files, err := p.Cache.Pack(k.String(), info.SizeBytes, func(w io.Writer) error {
 		return p.fetch(ctx, k, func(r io.Reader) (string, error) { return dataset.CheckPack(io.TeeReader(r, w)) })
 	})
+	if errors.Is(err, pixelcache.ErrNoFolder) {
+		return p.streamed(ctx, k, info.SizeBytes)
+	}
 	if err != nil {
 		return pack{}, err
 	}
-	got.sets, err = dataset.PackSets(got.files)
+	got, err := packOf(files)
 	if err == nil && dataset.PackFingerprint(got.sets...) != k.String() {
 		err = fault.New(fault.ErrUnavailable, "data %s in the cache is other data", k.Short()).WithHint("run it again: it is fetched anew")
 	}
@@ -119,6 +154,50 @@ func (p *Packs) filed(ctx context.Context, k api.Key) (got pack, err error) {
 		p.Cache.DropPack(k.String())
 	}
 	return got, err
+}
+
+// streamed is a pack of which nothing is read but its tables.
+func (p *Packs) streamed(ctx context.Context, k api.Key, bytes int64) (got pack, err error) {
+	// Other tasks read it when this one has ended.
+	files, err := p.Cache.Stream(&ranges{context.WithoutCancel(ctx), p.Store, api.DataName(k)}, bytes)
+	if err == nil {
+		got, err = packOf(files)
+	}
+	if err != nil {
+		return pack{}, fault.New(fault.ErrUnavailable, "data %s in the store: %w", k.Short(), err)
+	}
+	if print := dataset.PackFingerprint(got.sets...); print != k.String() {
+		return pack{}, otherData(k, print)
+	}
+	return got, nil
+}
+
+// packOf is the sets that lie in files.
+func packOf(files []*pixelcache.File) (pack, error) {
+	sets, err := dataset.PackSets(files)
+	return pack{sets, files}, err
+}
+
+// ranges reads parts of an object.
+type ranges struct {
+	ctx   context.Context
+	store store.Reader
+	key   string
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *ranges) ReadAt(to []byte, at int64) (n int, err error) {
+	body, err := r.store.GetRange(r.ctx, r.key, at, int64(len(to)))
+	if err != nil {
+		return 0, err
+	}
+	n, err = io.ReadFull(body, to)
+	return n, errors.Join(err, body.Close())
+}
+
+// otherData is data in the store that is not what its name says.
+func otherData(k api.Key, print string) error {
+	return fault.New(fault.ErrData, "data %s in the store has the fingerprint %.12s", k.Short(), print).WithHint("delete %s there and submit again", api.DataName(k))
 }
 
 // fetch has a pack of the store read, and holds what reading finds to be its fingerprint to
@@ -140,7 +219,7 @@ func (p *Packs) fetch(ctx context.Context, k api.Key, read func(io.Reader) (prin
 		return fmt.Errorf("data %s in the store: %w", k.Short(), err)
 	}
 	if print != k.String() {
-		return fault.New(fault.ErrData, "data %s in the store has the fingerprint %.12s", k.Short(), print).WithHint("delete %s there and submit again", api.DataName(k))
+		return otherData(k, print)
 	}
 	return nil
 }

@@ -92,10 +92,11 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 	for what, p := range map[string]*Packs{
 		"in memory": packs, "fetched": {Paths: nowhere{}, Store: store, Cache: cached}, "kept": {Paths: nowhere{}, Store: store, Cache: cached},
 	} {
-		d, err := p.For(ctx, w)
+		d, release, err := p.For(ctx, w)
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer release()
 		got, err := d.Labelled(ctx, q)
 		if err != nil || got.Fingerprint() != want.Fingerprint() || (got.HeapBytes() == 0) != (p.Cache != nil) {
 			t.Fatalf("%s: the packs have %s, the folders %s; %v", what, got.Fingerprint(), want.Fingerprint(), err)
@@ -116,7 +117,7 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 	}
 	var d Data
 	w.Task.Evaluate.Data = api.Key{1}
-	if d, err = packs.For(ctx, w); err != nil {
+	if d, _, err = packs.For(ctx, w); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Labelled(ctx, q); !errors.Is(err, fault.ErrNotFound) {
@@ -127,7 +128,7 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Task = api.FinetuneTask(api.ClassCPU, api.Finetune{Data: bad})
-	if _, err := packs.For(ctx, w); !errors.Is(err, fault.ErrData) {
+	if _, _, err := packs.For(ctx, w); !errors.Is(err, fault.ErrData) {
 		t.Errorf("garbage in the store: %v", err)
 	}
 }
@@ -159,13 +160,13 @@ func TestATaskNeedNotWaitForAPack(t *testing.T) {
 	w := api.Work{Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: api.Key{1}})}
 	read := make(chan error, 1)
 	go func() {
-		_, err := packs.For(t.Context(), w)
+		_, _, err := packs.For(t.Context(), w)
 		read <- err
 	}()
 	<-slow.asked
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := packs.For(ctx, w); !errors.Is(err, context.Canceled) {
+	if _, _, err := packs.For(ctx, w); !errors.Is(err, context.Canceled) {
 		t.Errorf("the task that was told to stop: %v", err)
 	}
 	close(slow.answer)
@@ -216,10 +217,11 @@ func TestADamagedPackIsFetchedForTheNextAttempt(t *testing.T) {
 	defer cache.Close()
 	p := &Packs{Paths: nowhere{}, Store: store, Cache: cache}
 	attempt := func() error {
-		d, err := p.For(ctx, api.Work{Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: key})})
+		d, release, err := p.For(ctx, api.Work{Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: key})})
 		if err != nil {
 			return err
 		}
+		defer release()
 		set, err := d.Labelled(ctx, q)
 		if err != nil {
 			return err
@@ -243,4 +245,78 @@ func TestADamagedPackIsFetchedForTheNextAttempt(t *testing.T) {
 	if err := attempt(); err != nil {
 		t.Errorf("the next attempt: %v", err)
 	}
+}
+
+// A cache that has no room for a task's data costs reading it from the store, not the task;
+// it keeps its limit, drops nothing that a task reads, and has room again afterwards.
+func TestPacksKeepTheCachesLimit(t *testing.T) {
+	store, err := filestore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	here := &datasource.Opener{}
+	var tasks []api.Work
+	var questions []api.DataSet
+	for shade := range 3 {
+		dir := t.TempDir()
+		images(t, dir, shade+1, "x", "y")
+		q := api.DataSet{Part: api.PartTraining, Side: 64, Fit: api.FitResize, Labels: []string{"x", "y"}, Where: api.Where{
+			Source: "PAS", Labelled: &api.Labelled{Train: []string{dir}},
+		}}
+		key := uploaded(t, store, here, q)
+		tasks = append(tasks, api.Work{Task: api.FinetuneTask(api.ClassCPU, api.Finetune{Data: key})})
+		questions = append(questions, q)
+	}
+	info, err := store.Stat(ctx, api.DataName(tasks[0].Task.Finetune.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := info.SizeBytes * 3 / 2
+	cache := pixelcache.New(pixelcache.Options{Dir: t.TempDir(), Limit: limit, Memory: 1})
+	defer cache.Close()
+	p := &Packs{Paths: nowhere{}, Store: store, Cache: cache}
+	reads := func(i int, d Data) {
+		t.Helper()
+		got, err := d.Labelled(ctx, questions[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := here.Labelled(ctx, questions[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range want.Len() {
+			a, err := got.Pixels(j)
+			b, err2 := want.Pixels(j)
+			if err != nil || err2 != nil || !bytes.Equal(a, b) {
+				t.Errorf("image %d of task %d: %v, %v", j, i, err, err2)
+			}
+		}
+		if u := pixelcache.Measure(cache.Dir()); u.Files != 1 || u.Bytes > limit {
+			t.Errorf("the cache has %+v, its limit is %d", u, limit)
+		}
+	}
+	take := func(i int) (Data, func()) {
+		t.Helper()
+		d, release, err := p.For(ctx, tasks[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, release
+	}
+	first, endFirst := take(0)
+	second, endSecond := take(1) // streamed
+	reads(0, first)
+	reads(1, second)
+	reads(0, first)
+	endFirst()
+	endSecond()
+	third, endThird := take(2) // in the place of the first
+	reads(2, third)
+	again, endAgain := take(0) // streamed
+	reads(0, again)
+	reads(2, third)
+	endAgain()
+	endThird()
 }

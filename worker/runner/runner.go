@@ -71,10 +71,11 @@ func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 		return fault.New(fault.ErrSpec, "%s is of numerics class %s, this device is %s", w.Name(), w.Task.Numerics, r.Class())
 	}
 	if r.Packs != nil {
-		data, err := r.Packs.For(ctx, w)
+		data, release, err := r.Packs.For(ctx, w)
 		if err != nil {
 			return stopped(ctx, w, err)
 		}
+		defer release()
 		with := *r
 		with.Data = data
 		r = &with
