@@ -52,6 +52,7 @@ type session struct {
 	pace   *limiter
 
 	duty duty // of the sending goroutine
+	told bool // the worker has its first record, be it empty: it may still run what it is not to
 
 	mu    sync.Mutex
 	known map[api.Key]bool // tasks that were assigned
@@ -337,10 +338,11 @@ func (s *session) end() error {
 
 // assign sends the worker its record, if that changed or always.
 func (s *session) assign(always bool) error {
-	m, tasks := s.duty.next(s.cfg.Replica.Snapshot(), s.worker, s.incarnation, always)
+	m, tasks := s.duty.next(s.cfg.Replica.Snapshot(), s.worker, s.incarnation, always || !s.told)
 	if m == nil {
 		return nil
 	}
+	s.told = true
 	s.mu.Lock()
 	if len(s.known) > maxKnown {
 		clear(s.known)

@@ -79,6 +79,16 @@ func TestAGangNeedsItsLeast(t *testing.T) {
 	}
 }
 
+// A worker that connects is told its record also if it is empty: it may run what was given to
+// others while it was away.
+func TestAnEmptyRecordIsTold(t *testing.T) {
+	c := call(t, nil, single(t, nil))
+	w := mustConnect(t, c, hello("w1", 1))
+	w.hear(func(m *apiv1.ConnectResponse) bool {
+		return m.GetAssignments() != nil && len(m.GetAssignments().GetAssignments()) == 0
+	})
+}
+
 // An address that cannot be dialled is refused at the hello.
 func TestAddressesAreChecked(t *testing.T) {
 	c := call(t, nil, single(t, nil))
