@@ -69,13 +69,7 @@ func gangOf(w *api.Work) api.Gang {
 }
 
 // Slots is how many it runs on.
-func (t *Task) Slots() int {
-	n := 0
-	for _, p := range t.Parts {
-		n += p.Slots
-	}
-	return n
-}
+func (t *Task) Slots() int { return slots(t.Parts) }
 
 // Data is the fingerprint of the data it reads.
 func (t *Task) Data() api.Key { return t.Work.Task.Data() }

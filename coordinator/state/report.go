@@ -117,20 +117,26 @@ func (t *Task) avoid(worker string) {
 // step that its members have. It reports false, and changes nothing, if the gang is to stop,
 // or would be too small.
 func (s *State) goOn(t *Task, worker, reason string) bool {
-	if !s.together() || t.Preempting {
+	if !s.together() || !s.shrink(t, worker, s.clipped(reason, maxReason)) {
 		return false
 	}
-	rest := t.without(worker)
-	wish, err := s.wishFor(t, t.Charged)
-	if err != nil || slots(rest) < wish.Gang.Min {
-		return false
-	}
-	t.Reason = s.clipped(reason, maxReason)
-	s.vacateTo(t, rest)
-	s.occupy(t, wish, rest)
 	w := s.editWorker(worker)
 	w.settle(t.Seq, t.Generation)
 	s.putWorker(w)
+	return true
+}
+
+// shrink is the next generation of a gang, without a worker. It reports false, and changes
+// nothing, if the gang is to stop, would be too small, or is wanted by nobody.
+func (s *State) shrink(t *Task, worker, reason string) bool {
+	rest := t.without(worker)
+	wish, err := s.wishFor(t, t.Charged)
+	if err != nil || slots(rest) < wish.Gang.Min || t.Preempting {
+		return false
+	}
+	t.Reason = reason
+	s.vacateTo(t, rest)
+	s.occupy(t, wish, rest)
 	return true
 }
 

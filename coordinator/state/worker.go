@@ -148,20 +148,16 @@ func (s *State) abandon(w *Worker, reason string) {
 			continue
 		}
 		t = s.editTask(h.Task)
-		rest := t.without(w.ID)
 		if s.apart() && t.Preempting && t.Parts[0].Worker != w.ID {
 			s.losePart(t, w.ID, reason) // the trainer has still to save
 			continue
 		}
-		t.Reason = reason
-		wish, err := s.wishFor(t, t.Charged)
-		if err != nil || slots(rest) < wish.Gang.Min || t.Preempting {
-			s.vacate(t, "")
-			s.move(t, Pending)
+		if s.shrink(t, w.ID, reason) {
 			continue
 		}
-		s.vacateTo(t, rest)
-		s.occupy(t, wish, rest)
+		t.Reason = reason
+		s.vacate(t, "")
+		s.move(t, Pending)
 	}
 }
 

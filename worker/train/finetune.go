@@ -141,7 +141,7 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
 	}
-	err := SameClass(append([]kernels.Device{opt.Device}, opt.Others...)...)
+	err := SameClass(opt.devices()...)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,9 @@ type Options struct {
 	Now func() time.Time
 }
 
+// devices are all of them.
+func (o Options) devices() []kernels.Device { return append([]kernels.Device{o.Device}, o.Others...) }
+
 // Progress is where a task stands.
 type Progress struct {
 	Step, Steps   int64 // done, of all

@@ -167,7 +167,7 @@ func (f *finetuner) all() []kernels.Device {
 	if f.resized != nil {
 		return f.resized
 	}
-	return append([]kernels.Device{f.opt.Device}, f.opt.Others...)
+	return f.opt.devices()
 }
 
 // resize takes the devices of so many slots in place of those before.
