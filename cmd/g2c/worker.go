@@ -103,9 +103,8 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 		return err
 	}
 	defer port.close()
-	others, address := port.or()
-	offer.Address = address
-	executor, class, done, err := f.executor(ctx, device, slots, others, log)
+	offer.Address = port.address
+	executor, class, done, err := f.executor(ctx, device, slots, port.peers, log)
 	if err != nil {
 		return err
 	}

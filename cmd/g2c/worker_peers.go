@@ -23,22 +23,22 @@ import (
 // was to be sent until the system gives them up.
 var pings = grpc.KeepaliveParams(keepalive.ServerParameters{Time: allreduce.DefaultDeadline, Timeout: allreduce.DefaultDeadline})
 
-// gangPort is a worker's listener for the other workers of its gangs.
+// gangPort is a worker's side towards the other workers of its gangs, with its listener.
 type gangPort struct {
 	peers   *peers.Peers
-	address string // where others reach it
-	server  *grpc.Server
+	address string       // where others reach it; empty if they do not
+	server  *grpc.Server // nil if nobody reaches it
 	served  chan error
 }
 
-// openGangPort listens for the others, if the worker is to train with any; nil if not.
-// Without an identity there is no encryption, on loopback alone.
+// openGangPort listens for the others, if the worker is to train with any. One that does not
+// has gangs of its own slots alone, which change too. Without an identity there is no encryption, on loopback alone.
 func (f *workerFlags) openGangPort(id *pki.Identity, log *slog.Logger) (*gangPort, error) {
 	if f.listen == "" {
 		if f.advertise != "" {
 			return nil, fault.New(fault.ErrSpec, "--advertise %s says where the worker is reached, and nothing listens there", f.advertise).WithHint("say --listen too")
 		}
-		return nil, nil
+		return &gangPort{peers: peers.New(peers.Config{Worker: f.id, Log: log})}, nil
 	}
 	if id == nil && !client.Loopback(f.listen) {
 		return nil, fault.New(fault.ErrSpec, "--listen %s is not on loopback, and without --certs nothing would be encrypted", f.listen).
@@ -92,17 +92,9 @@ func dialWorker(id *pki.Identity, worker, address string) (*grpc.ClientConn, err
 	return grpc.NewClient("passthrough:///"+address, append(grpclink.DialOptions(), grpc.WithTransportCredentials(c), grpc.WithNoProxy())...)
 }
 
-// or is the port's peers and address, nothing for no port.
-func (p *gangPort) or() (*peers.Peers, string) {
-	if p == nil {
-		return nil, ""
-	}
-	return p.peers, p.address
-}
-
 // close ends all calls.
 func (p *gangPort) close() error {
-	if p == nil {
+	if p.server == nil {
 		return nil
 	}
 	p.server.Stop()

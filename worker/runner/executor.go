@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"g2c/api"
 	"g2c/internal/fault"
@@ -16,20 +17,20 @@ import (
 // has slots here, and together with the other workers of its gang.
 type Executor struct {
 	pool  *Pool        // a device for each slot of the worker
-	peers *peers.Peers // nil if it trains with nobody
+	peers *peers.Peers // where a fine-tuning meets its gang, be it this worker alone
 }
 
 var _ agent.Executor = (*Executor)(nil)
 
 // NewExecutor makes one for the worker that a pool is named after. The pool belongs to
-// it. Without peers a task on several workers fails, and says why.
+// it. A task on several workers of which one has no address fails, and says why.
 func NewExecutor(pool *Pool, p *peers.Peers) *Executor { return &Executor{pool: pool, peers: p} }
 
 // Run implements agent.Executor.
 func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) error {
 	a, _ := g.Latest()
-	if len(a.Gang) > 1 && e.peers == nil {
-		return fault.New(fault.ErrUnavailable, "%s was placed on %d workers, and %s has no address for the others", a.Work.Name(), len(a.Gang), e.pool.ID()).
+	if len(a.Gang) > 1 && slices.ContainsFunc(a.Gang, func(p agent.Part) bool { return p.Address == "" }) {
+		return fault.New(fault.ErrUnavailable, "%s was placed on %d workers, and not all of them have addresses for the others", a.Work.Name(), len(a.Gang)).
 			WithHint("start workers with --listen, or set gang.max to the slots of one")
 	}
 	h := &holding{pool: e.pool}
@@ -40,7 +41,7 @@ func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) er
 	}
 	r.Warn = func(message string) { out.Line("warning: " + message) }
 	r.Progress = func(w api.Work, p train.Progress) { e.progress(g, out, w, p) }
-	if e.peers != nil && a.Work.Task.Kind == api.KindFinetune {
+	if a.Work.Task.Kind == api.KindFinetune {
 		with, err := e.peers.Open(g, out)
 		if err != nil {
 			return err
@@ -65,7 +66,7 @@ func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) er
 // progress says where a task stands. One that has no gang to say so trains from its first
 // step on.
 func (e *Executor) progress(g *agent.Gang, out *agent.Output, w api.Work, p train.Progress) {
-	if w.Task.Kind != api.KindFinetune || e.peers == nil {
+	if w.Task.Kind != api.KindFinetune {
 		now, _ := g.Latest()
 		out.Started(now.Generation)
 	}
