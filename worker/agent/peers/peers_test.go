@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,46 @@ type resident struct {
 	out           *agent.Output
 	gang          *Gang
 	suspects      chan agent.Suspicion
+	gone          atomic.Bool // and says no more
+}
+
+// mortal is a connection of a worker. Whoever vanishes has no last words: a process that is
+// killed does not see its connections break one by one, and blame those at their ends.
+type mortal struct {
+	net.Conn
+	of *resident
+}
+
+// Write implements net.Conn.
+func (m mortal) Write(b []byte) (int, error) {
+	if m.of.gone.Load() {
+		return 0, net.ErrClosed
+	}
+	return m.Conn.Write(b)
+}
+
+// mortals is a listener for them.
+type mortals struct {
+	net.Listener
+	of *resident
+}
+
+// Accept implements net.Listener.
+func (m mortals) Accept() (net.Conn, error) {
+	c, err := m.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return mortal{c, m.of}, nil
+}
+
+func (r *resident) dial(ctx context.Context, address string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return mortal{c, r}, nil
 }
 
 func newTown(t *testing.T, names ...string) *town {
@@ -63,7 +104,7 @@ func (w *town) add(name string) *resident {
 	}
 	r := &resident{name: name, address: listener.Addr().String(), suspects: make(chan agent.Suspicion, 1000)}
 	cfg := Config{Worker: name, Deadline: w.deadline, Clock: w.clock, Dial: func(worker, address string) (*grpc.ClientConn, error) {
-		return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(w.dials(pki.Worker, name, worker)))
+		return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(w.dials(pki.Worker, name, worker)), grpc.WithContextDialer(r.dial))
 	}}
 	var listens credentials.TransportCredentials = insecure.NewCredentials()
 	if w.ca != "" {
@@ -73,7 +114,7 @@ func (w *town) add(name string) *resident {
 	r.server = grpc.NewServer(grpc.Creds(listens))
 	r.Register(r.server)
 	served := make(chan error, 1)
-	go func() { served <- r.server.Serve(listener) }()
+	go func() { served <- r.server.Serve(mortals{listener, r}) }()
 	w.workers[name] = r
 	w.t.Cleanup(func() {
 		r.leave()
@@ -123,6 +164,7 @@ func (r *resident) die() {
 
 // vanish breaks all connections.
 func (r *resident) vanish() {
+	r.gone.Store(true)
 	r.server.Stop()
 	r.gang.mu.Lock()
 	defer r.gang.mu.Unlock()

@@ -141,9 +141,8 @@ func (s *school) heard(by string) {
 	}
 	rest := slices.DeleteFunc(slices.Clone(s.members), func(n string) bool { return slices.Contains(suspicion.Workers, n) })
 	s.t.Logf("%s suspects %v in generation %d: %s", by, suspicion.Workers, suspicion.Generation, suspicion.Reason)
-	dies := slices.ContainsFunc(s.members, func(n string) bool { return s.dead[n] }) // whose last words blame others
 	for _, n := range suspicion.Workers {
-		if !s.dead[n] && !dies && !s.fails {
+		if !s.dead[n] && !s.fails {
 			s.t.Errorf("%s is suspected though it lives: %s", n, suspicion.Reason)
 		}
 	}
