@@ -43,9 +43,11 @@ func (r *leadership) turn(worker string) *sync.Mutex {
 func (s *Server) lead(ctx context.Context) {
 	r := &leadership{Server: s, ctx: ctx, began: s.cfg.Clock.Now(), sessions: map[string]*session{}, heard: map[string]time.Time{}}
 	s.cfg.Log.Info("this coordinator leads now", "index", s.cfg.Replica.Snapshot().Index())
+	seen := s.cfg.Replica.Snapshot().Index() // before there are sessions: what changes for them comes after it
 	s.setLeadership(r)
 	var loops sync.WaitGroup
-	for _, loop := range []func(){r.planAgain, r.watchLeases, r.dispatch, r.keepHouse, r.raiseNew, r.recordRefusals, r.watchdog, r.reconcile, r.expel} {
+	loops.Go(func() { r.dispatch(seen) })
+	for _, loop := range []func(){r.planAgain, r.watchLeases, r.keepHouse, r.raiseNew, r.recordRefusals, r.watchdog, r.reconcile, r.expel} {
 		loops.Go(loop)
 	}
 	<-ctx.Done()
@@ -239,9 +241,9 @@ func (r *leadership) hear(ctx context.Context, s *session, at time.Time) error {
 	return nil
 }
 
-// dispatch tells sessions when what their workers are to do may have changed.
-func (r *leadership) dispatch() {
-	seen := r.cfg.Replica.Snapshot().Index()
+// dispatch tells sessions when what their workers are to do may have changed, of all that
+// comes after an index.
+func (r *leadership) dispatch(seen uint64) {
 	for r.ctx.Err() == nil {
 		select {
 		case <-r.ctx.Done():

@@ -19,6 +19,7 @@ type hand struct {
 	welcome *apiv1.Welcome
 	number  uint64
 	cancel  context.CancelFunc
+	works   map[string]bool // tasks of the last list, whose works it has
 }
 
 func hello(id string, slots uint32) *apiv1.Hello {
@@ -76,10 +77,26 @@ func (h *hand) hear(what func(*apiv1.ConnectResponse) bool) {
 		if err != nil {
 			h.t.Fatalf("the session ended: %v", err)
 		}
+		if list := m.GetAssignments(); list != nil {
+			h.keep(list.Assignments)
+		}
 		if what(m) {
 			return
 		}
 	}
+}
+
+// keep sees to it that a task comes with its work, unless the list before had it.
+func (h *hand) keep(list []*apiv1.Assignment) {
+	h.t.Helper()
+	kept := map[string]bool{}
+	for _, a := range list {
+		if len(a.Work) == 0 && !h.works[a.Task] && !a.Terminating {
+			h.t.Errorf("task %.12s came without its work", a.Task)
+		}
+		kept[a.Task] = !a.Terminating
+	}
+	h.works = kept
 }
 
 // assigned waits for assignments that are not empty.
