@@ -33,7 +33,11 @@ func (m moments) String() string {
 	return fmt.Sprintf("%.2f s (%.2f–%.2f)", m.median().Seconds(), m[0].Seconds(), m[len(m)-1].Seconds())
 }
 
+// median is 0 of nothing: one part of the measurement may be run alone.
 func (m moments) median() time.Duration {
+	if len(m) == 0 {
+		return 0
+	}
 	slices.Sort(m)
 	return (m[len(m)/2] + m[(len(m)-1)/2]) / 2
 }
@@ -273,7 +277,7 @@ func report(rows []*recovery, alone, two throughput, before, after string) strin
 	p("\nWho joins loads its data before it is at the meeting, and its programs before it can exchange sums; the others stand meanwhile.")
 	p("The steps are those of `test/cluster/testdata/gangs.yaml`, a small model's.\n")
 	p("A joint step of 64 pixels, three generators of width 16, a classifier of width 64 and 32 images (`testdata/scaling.yaml`), with its evaluations, which")
-	p("every worker does for itself; each process has one processor (GOMAXPROCS=1). One worker and two in turn, as the second comes and goes:\n")
+	p("workers share; each process has one processor (GOMAXPROCS=1). One worker and two in turn, as the second comes and goes:\n")
 	p("| workers | images a second | each time | images per second of a processor |")
 	p("|---|---|---|---|")
 	p("| 1 | %.2f | %s | %.2f |", middle(alone.seconds), listOf(alone.seconds), middle(alone.processors))

@@ -29,6 +29,7 @@ type AllReduce interface {
 type exchange struct {
 	sums    AllReduce
 	buckets map[kernels.Exec][][]bucket // by segment
+	apart   int                         // the bucket of what is exchanged between steps, and never rounded
 }
 
 // bucket is slots that are exchanged together.
@@ -50,6 +51,7 @@ func newExchange(sums AllReduce, half bool, trainings ...kernels.Exec) *exchange
 			if half {
 				all = apart(segment, slots)
 			}
+			x.apart = max(x.apart, 2*segment+3)
 			x.buckets[e] = append(x.buckets[e], all)
 		}
 	}

@@ -60,19 +60,16 @@ func (e *evaluator) run(set *dataset.Set, from int) error {
 	return nil
 }
 
-// probabilities are those of the positive class, by image.
-func (e *evaluator) probabilities(set *dataset.Set) ([]float64, error) {
-	batch, classes := e.step.Model.Config.EvalBatch, e.step.Model.Config.Classifier.Classes
-	out := make([]float64, set.Len())
-	for from := 0; from < set.Len(); from += batch {
-		if err := e.run(set, from); err != nil {
-			return nil, err
-		}
-		for i := from; i < min(from+batch, set.Len()); i++ {
-			out[i] = float64(e.prob[(i-from)*classes])
-		}
+// probabilitiesOf puts those of the positive class, of a batch's images, to their places.
+func (e *evaluator) probabilitiesOf(set *dataset.Set, batch int, to []float32) error {
+	size, classes := e.step.Model.Config.EvalBatch, e.step.Model.Config.Classifier.Classes
+	if err := e.run(set, batch*size); err != nil {
+		return err
 	}
-	return out, nil
+	for i := batch * size; i < min((batch+1)*size, set.Len()); i++ {
+		to[i] = e.prob[(i-batch*size)*classes]
+	}
+	return nil
 }
 
 // EvaluateInputs is what an evaluation reads beside images.

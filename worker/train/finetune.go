@@ -87,9 +87,8 @@ type finetuner struct {
 	whole      *g2c.Model          // of all shards: its state and names are those of any part's
 	devices    *replicas           // nil before the first meeting, and between two
 	step       *G2CStep            // of the first device
-	eval       *evaluator
-	meeting    *gang.Meeting // the last; nil of a process that trains alone
-	host       hostState     // where the state is not on the devices
+	meeting    *gang.Meeting       // the last; nil of a process that trains alone
+	host       hostState           // where the state is not on the devices
 	resized    []kernels.Device
 	slots      int // that those are for
 	log        finetuneLog
@@ -389,15 +388,20 @@ func (f *finetuner) keepBest() error {
 	return nil
 }
 
+// judge evaluates the validation images. Members of the gang that are lost meanwhile leave
+// their part to each of the others, who stand at the same step as before.
 func (f *finetuner) judge() (metrics.Binary, error) {
-	p, err := f.eval.probabilities(f.validation)
+	v, err := f.devices.validate(f.validation)
+	if err != nil && f.broken(err) {
+		err = f.devices.finish(v)
+	}
 	if err != nil {
 		return metrics.Binary{}, err
 	}
-	samples := make([]metrics.Sample, len(p))
-	for i := range p {
+	samples := make([]metrics.Sample, len(v.p))
+	for i, p := range v.p {
 		im := f.validation.Image(i)
-		samples[i] = metrics.Sample{P: p[i], Class: classOf(f.f, im.Label), Group: im.Group}
+		samples[i] = metrics.Sample{P: float64(p), Class: classOf(f.f, im.Label), Group: im.Group}
 	}
 	return metrics.Judge(samples), nil
 }

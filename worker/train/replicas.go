@@ -55,20 +55,24 @@ type replicas struct {
 	all    []*replica // in the order of shards
 	slots  []*slot
 	shards int
+	run    api.Shards   // of this process
 	end    func() error // of the exchange
 }
 
 // replica is a run of the shards.
 type replica struct {
 	*G2CStep
-	run api.Shards
+	run   api.Shards
+	board kernels.State // what is exchanged of validations; nil before the first
 }
 
 // slot is a device with the goroutine that its replicas belong to.
 type slot struct {
-	replicas []*replica
-	work     chan job
-	done     chan error
+	replicas  []*replica
+	eval      *evaluator // of the first
+	place, of int        // among the slots of this process
+	work      chan job
+	done      chan error
 }
 
 // job is something that every device does, on its part of a batch.
@@ -79,6 +83,8 @@ type job struct {
 	lr     float64
 	frozen bool
 	t      int64
+
+	validation *validation
 }
 
 // trainingBatch is what a step reads.
@@ -109,7 +115,8 @@ func SameClass(devices ...kernels.Device) error {
 }
 
 // openReplicas loads a fine-tuning's programs on devices, one for each slot of the share:
-// any more are left out. Then it joins the gang. The first replica evaluates too, and groups of its state are saved.
+// any more are left out. Then it joins the gang. The first replica of each evaluates too, and groups of the very first's state
+// are saved.
 func openReplicas(devices []kernels.Device, c g2c.Config, share Share, saved ...string) (*replicas, error) {
 	if err := SameClass(devices...); err != nil {
 		return nil, err
@@ -121,16 +128,17 @@ func openReplicas(devices []kernels.Device, c g2c.Config, share Share, saved ...
 	r := &replicas{shards: c.Shards, end: func() error { return nil }}
 	models := map[int]*g2c.Model{} // by shards
 	for i, slotRun := range runs {
-		one := &slot{}
-		for _, run := range slotRun.Subtrees() {
-			s, err := openReplica(devices[i], c, run, models, saved)
+		one := &slot{place: i, of: len(runs)}
+		for k, run := range slotRun.Subtrees() {
+			s, err := openReplica(devices[i], c, run, models, k == 0, saved)
 			if err != nil {
 				return nil, errors.Join(err, r.Close())
 			}
 			saved = nil // one of them saves
-			one.replicas = append(one.replicas, &replica{s, run})
+			one.replicas = append(one.replicas, &replica{G2CStep: s, run: run})
 			r.all = append(r.all, one.replicas[len(one.replicas)-1])
 		}
+		one.eval = newEvaluator(one.replicas[0].G2CStep)
 		r.slots = append(r.slots, one)
 	}
 	if err := r.join(share); err != nil {
@@ -140,9 +148,8 @@ func openReplicas(devices []kernels.Device, c g2c.Config, share Share, saved ...
 }
 
 // openReplica loads the programs of a run on a device. Models are those of the runs
-// before; what only the first replica does is left out of the others'.
-func openReplica(d kernels.Device, c g2c.Config, run api.Shards, models map[int]*g2c.Model, saved []string) (*G2CStep, error) {
-	first := len(models) == 0
+// before; one replica of a device evaluates.
+func openReplica(d kernels.Device, c g2c.Config, run api.Shards, models map[int]*g2c.Model, evaluates bool, saved []string) (*G2CStep, error) {
 	m := models[run.Len()]
 	if m == nil {
 		c.Own = run.Len()
@@ -152,7 +159,7 @@ func openReplica(d kernels.Device, c g2c.Config, run api.Shards, models map[int]
 		}
 		models[run.Len()] = m
 	}
-	if !first {
+	if !evaluates {
 		m = trainingAlone(m)
 	}
 	return newG2CStep(d, m, saved)
@@ -167,6 +174,8 @@ func trainingAlone(m *g2c.Model) *g2c.Model {
 
 // join makes members of the replicas and starts the devices' goroutines.
 func (r *replicas) join(share Share) error {
+	own := share.Slots[share.Self]
+	r.run = api.Shards{From: own[0].From, To: own[len(own)-1].To}
 	if len(r.all) == 1 && len(share.Slots) == 1 {
 		return nil
 	}
@@ -302,7 +311,7 @@ func tells(err error) int {
 	return 3
 }
 
-// first is the replica that evaluates, and that snapshots come from.
+// first is the replica that snapshots come from.
 func (r *replicas) first() *G2CStep { return r.all[0].G2CStep }
 
 // spread gives every replica the first's slots, in whole groups.
@@ -377,7 +386,7 @@ func (one *slot) train(j job) error {
 func (r *replicas) Close() error {
 	errs := []error{r.leave()}
 	for _, one := range r.all {
-		errs = append(errs, one.G2CStep.Close())
+		errs = append(errs, one.closeBoard(), one.G2CStep.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -269,7 +269,6 @@ func (f *finetuner) assemble(share Share) error {
 		return err
 	}
 	f.step = f.devices.first()
-	f.eval = newEvaluator(f.step)
 	f.step.alone.heard, f.step.together.heard, f.step.again = f.addLoss, f.addLoss, f.again
 	f.fed = -1
 	return f.bringIn()
@@ -305,7 +304,7 @@ func (f *finetuner) closeDevices(err error) error {
 		return err
 	}
 	closing := f.devices.Close()
-	f.devices, f.step, f.eval = nil, nil, nil
+	f.devices, f.step = nil, nil
 	if err == nil {
 		return closing
 	}

@@ -23,7 +23,7 @@ import (
 
 // tuning is a fine-tuning of a classifier on noise, of so many steps.
 func tuning(class string, epochs int) (api.Task, *dataset.Set) {
-	const side, images = 32, 24
+	const side, training, images = 32, 18, 58 // two batches to train on, and three to judge
 	task := api.FinetuneTask(class, api.Finetune{
 		Origin: api.Origin{Source: "PAS"}, View: api.View{Size: side, Fit: api.FitResize},
 		Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p", NegativeName: "n",
@@ -34,8 +34,8 @@ func tuning(class string, epochs int) (api.Task, *dataset.Set) {
 	list, pixels := make([]dataset.Image, images), make([][]uint8, images)
 	for i := range list {
 		list[i] = dataset.Image{Name: fmt.Sprint(i), Label: []string{"p", "n"}[i%2], Group: fmt.Sprint(i), Split: dataset.Train}
-		if i%4 == 3 {
-			list[i].Split, list[i].Label = dataset.Validation, []string{"p", "n"}[i/4%2]
+		if i >= training {
+			list[i].Split = dataset.Validation
 		}
 		pixels[i] = make([]uint8, side*side*3)
 		for k := range pixels[i] {
