@@ -15,10 +15,10 @@ import (
 
 // Connect links processes: the answer has for each the links to all, nil to itself. They
 // are closed by who uses them, and at the test's end at the latest.
-type Connect func(t *testing.T, s allreduce.Session, processes int) [][]allreduce.Link
+type Connect func(t testing.TB, s allreduce.Session, processes int) [][]allreduce.Link
 
 // Pipes links processes in memory.
-func Pipes(_ *testing.T, _ allreduce.Session, processes int) [][]allreduce.Link {
+func Pipes(_ testing.TB, _ allreduce.Session, processes int) [][]allreduce.Link {
 	links := make([][]allreduce.Link, processes)
 	for i := range links {
 		links[i] = make([]allreduce.Link, processes)

@@ -16,7 +16,7 @@ import (
 
 // Connect links so many processes, each with a server of its own. Servers and connections
 // last as long as the test.
-func Connect(t *testing.T, s allreduce.Session, processes int) [][]allreduce.Link {
+func Connect(t testing.TB, s allreduce.Session, processes int) [][]allreduce.Link {
 	t.Helper()
 	servers, connections := make([]*grpclink.Server, processes), make([]*grpc.ClientConn, processes)
 	names := make([]string, processes)
@@ -46,7 +46,7 @@ func Connect(t *testing.T, s allreduce.Session, processes int) [][]allreduce.Lin
 }
 
 // Serve starts a server, and gives a connection to it.
-func Serve(t *testing.T, s *grpclink.Server) *grpc.ClientConn {
+func Serve(t testing.TB, s *grpclink.Server) *grpc.ClientConn {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
