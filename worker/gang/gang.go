@@ -23,6 +23,9 @@ type Gang interface {
 	// Changed says that the gang is another than at the last meeting: members meet at
 	// their next step boundary.
 	Changed() bool
+	// Coming is the slots of each member of the newest gang, and this one's place: what the
+	// next meeting will most likely come to. Members get ready for it.
+	Coming() (slots []int, self int)
 	// Meet waits until all members of the newest gang stand at a step boundary, this one
 	// after so many steps. It goes on until there is a gang that meets: the error is ctx's.
 	Meet(ctx context.Context, step int64) (*Meeting, error)

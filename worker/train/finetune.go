@@ -85,12 +85,15 @@ type finetuner struct {
 	validation *dataset.Set        // empty for none
 	generators []*safetensors.File // that training starts from
 	whole      *g2c.Model          // of all shards: its state and names are those of any part's
-	devices    *replicas           // nil before the first meeting, and between two
-	step       *G2CStep            // of the first device
-	meeting    *gang.Meeting       // the last; nil of a process that trains alone
-	host       hostState           // where the state is not on the devices
+	models     *models
+	devices    *replicas     // nil before the first meeting, and between two
+	step       *G2CStep      // of the first device
+	meeting    *gang.Meeting // the last; nil of a process that trains alone
+	host       hostState     // where the state is not on the devices
 	resized    []kernels.Device
-	slots      int // that those are for
+	slots      int   // that those are for
+	coming     []int // slots of each member of the gang that programs were prepared for
+	place      int   // of this process in it
 	log        finetuneLog
 	best       map[string][]float32
 	placer     placer
@@ -120,6 +123,7 @@ func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators [
 		err = f.loop()
 	}
 	err = f.closeDevices(err)
+	f.models.building.Wait()
 	if err := f.close(err); err != nil {
 		return nil, err
 	}
@@ -147,6 +151,7 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	if f.whole, err = g2c.New(c); err != nil {
 		return nil, err
 	}
+	f.models = newModels(c)
 	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
 	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
 	f.placer = placer{
@@ -223,8 +228,11 @@ func (f *finetuner) next() error {
 	if err := f.interrupted(); err != nil {
 		return err
 	}
-	if f.opt.Gang != nil && f.opt.Gang.Changed() {
-		return f.regroup()
+	if f.opt.Gang != nil {
+		if f.opt.Gang.Changed() {
+			return f.regroup()
+		}
+		f.prepare()
 	}
 	if f.shuffled != epoch {
 		var shuffler philox.Shuffler

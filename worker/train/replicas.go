@@ -117,7 +117,7 @@ func SameClass(devices ...kernels.Device) error {
 // openReplicas loads a fine-tuning's programs on devices, one for each slot of the share:
 // any more are left out. Then it joins the gang. The first replica of each evaluates too, and groups of the very first's state
 // are saved.
-func openReplicas(devices []kernels.Device, c g2c.Config, share Share, saved ...string) (*replicas, error) {
+func openReplicas(devices []kernels.Device, programs *models, share Share, saved ...string) (*replicas, error) {
 	if err := SameClass(devices...); err != nil {
 		return nil, err
 	}
@@ -125,12 +125,11 @@ func openReplicas(devices []kernels.Device, c g2c.Config, share Share, saved ...
 	if len(devices) < len(runs) {
 		return nil, fmt.Errorf("train: %d devices for %d slots", len(devices), len(runs))
 	}
-	r := &replicas{shards: c.Shards, end: func() error { return nil }}
-	models := map[int]*g2c.Model{} // by shards
+	r := &replicas{shards: programs.config.Shards, end: func() error { return nil }}
 	for i, slotRun := range runs {
 		one := &slot{place: i, of: len(runs)}
 		for k, run := range slotRun.Subtrees() {
-			s, err := openReplica(devices[i], c, run, models, k == 0, saved)
+			s, err := openReplica(devices[i], programs, run, k == 0, saved)
 			if err != nil {
 				return nil, errors.Join(err, r.Close())
 			}
@@ -147,17 +146,11 @@ func openReplicas(devices []kernels.Device, c g2c.Config, share Share, saved ...
 	return r, nil
 }
 
-// openReplica loads the programs of a run on a device. Models are those of the runs
-// before; one replica of a device evaluates.
-func openReplica(d kernels.Device, c g2c.Config, run api.Shards, models map[int]*g2c.Model, evaluates bool, saved []string) (*G2CStep, error) {
-	m := models[run.Len()]
-	if m == nil {
-		c.Own = run.Len()
-		var err error
-		if m, err = g2c.New(c); err != nil {
-			return nil, err
-		}
-		models[run.Len()] = m
+// openReplica loads the programs of a run on a device, of which one replica evaluates.
+func openReplica(d kernels.Device, programs *models, run api.Shards, evaluates bool, saved []string) (*G2CStep, error) {
+	m, err := programs.of(run.Len())
+	if err != nil {
+		return nil, err
 	}
 	if !evaluates {
 		m = trainingAlone(m)

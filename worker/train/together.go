@@ -86,6 +86,7 @@ func (f *finetuner) regroup() error {
 				f.opt.Warn("leave an exchange: " + err.Error())
 			}
 		}
+		f.prepare()
 		m, err := f.opt.Gang.Meet(f.ctx, f.t)
 		if err != nil {
 			return errors.Join(f.interrupted(), f.unless(err))
@@ -265,7 +266,7 @@ func (f *finetuner) assemble(share Share) error {
 	if err != nil {
 		return err
 	}
-	if f.devices, err = openReplicas(f.all(), ModelConfig(f.f), share, finetuneGroups...); err != nil {
+	if f.devices, err = openReplicas(f.all(), f.models, share, finetuneGroups...); err != nil {
 		return err
 	}
 	f.step = f.devices.first()

@@ -3,6 +3,8 @@ package train
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 
 	"g2c/api"
@@ -20,9 +22,11 @@ type script struct {
 	meetings []func(ctx context.Context, step int64) (*gang.Meeting, error)
 	broken   []error
 	stood    []int64
+	coming   []int
 }
 
 func (s *script) Changed() bool                     { return s.changed() }
+func (s *script) Coming() ([]int, int)              { return s.coming, 0 }
 func (s *script) Broken(_ *gang.Meeting, err error) { s.broken = append(s.broken, err) }
 func (s *script) Meet(ctx context.Context, step int64) (*gang.Meeting, error) {
 	s.stood = append(s.stood, step)
@@ -96,5 +100,43 @@ func TestSavedBetweenMeetings(t *testing.T) {
 	}
 	if got, want := finish(s, ""), finish(nil, t.TempDir()); got != want {
 		t.Errorf("weights %s, want %s", got, want)
+	}
+}
+
+// Programs of the shares that a gang to come will have are built before it meets, each
+// length once, and those of other gangs stay.
+func TestProgramsArePrepared(t *testing.T) {
+	d := device(t)
+	task, set := tuning(d, 2)
+	task.Finetune.Stains, task.Finetune.Generators, task.Finetune.Generator = nil, nil, nil
+	task.Finetune.Batch, task.Finetune.Shards = 8, 8
+	s := &script{}
+	f, err := newFinetuner(t.Context(), task, set, nil, Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{}), Gang: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.close(nil); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range []struct{ coming, lengths []int }{
+		{[]int{1}, []int{8}},
+		{[]int{1, 1}, []int{4, 8}},
+		{[]int{1, 1, 1}, []int{1, 2, 4, 8}}, // the first of three has three shards
+		{[]int{1, 1}, []int{1, 2, 4, 8}},
+	} {
+		s.coming = c.coming
+		f.prepare()
+		if got := slices.Sorted(maps.Keys(f.models.by)); !slices.Equal(got, c.lengths) {
+			t.Errorf("for a gang of %v there are programs of %v shards, want %v", c.coming, got, c.lengths)
+		}
+	}
+	one, err := f.models.of(4)
+	if err != nil || one.Config.Own != 4 {
+		t.Fatalf("%v, of %d shards", err, one.Config.Own)
+	}
+	if again, _ := f.models.of(4); again != one {
+		t.Error("it was built twice")
 	}
 }

@@ -112,6 +112,15 @@ func (g *Gang) Changed() bool {
 	return met == nil || met.a.Generation != now.a.Generation && now.way.called()
 }
 
+// Coming implements gang.Gang.
+func (g *Gang) Coming() (slots []int, self int) {
+	m := g.newest()
+	for _, p := range m.a.Gang {
+		slots = append(slots, p.Slots)
+	}
+	return slots, m.place(g.peers.cfg.Worker)
+}
+
 // Meet implements gang.Gang.
 func (g *Gang) Meet(ctx context.Context, step int64) (*gang.Meeting, error) {
 	began := g.peers.cfg.Clock.Now()
