@@ -94,6 +94,10 @@ gpu-bench: gpu ## time the training steps beside PyTorch's on the first GPU of t
 	@if $(HAS_GPU); then python3 bench/peers/bench_gpu.py --g2c $(BIN) --peer $(PEER) --out bench/results/gpu.md; \
 	else echo "no CUDA driver: nothing was measured. Carry $(BIN) and bench/peers to a machine with a GPU: bench/results/gpu.md says how"; fi
 
+.PHONY: test-exfat
+test-exfat: ## try a store on a mounted exFAT disk: takes root, loop devices and exfatprogs
+	$(GO) test ./checkpoint/filestore -run '^TestOnExFAT$$' -count=1 -v -exfat
+
 .PHONY: test-short
 test-short: ## run the tests that take seconds
 	$(GO) test -short ./...
