@@ -95,6 +95,7 @@ func (b *bucket[T]) begin(n int) error {
 			switch piece.owner {
 			case g.plan.self:
 				p.awaited += len(g.plan.remote[p.number])
+				p.owes += len(g.plan.remote[p.number])
 			case p.number:
 				p.awaited++
 			}

@@ -72,8 +72,10 @@ type Group[T Element] struct {
 	posted   sync.Cond // jobs
 	buckets  []*bucket[T]
 	round    uint32
-	taking   bool // a member has begun to take: every bucket of the round is known
-	finished int  // members that have taken all
+	taking   bool      // a member has begun to take: every bucket of the round is known
+	gave     time.Time // when it did
+	rounds   int       // since Late was asked
+	finished int       // members that have taken all
 	jobs     queue[job[T]]
 	err      error
 	leaving  bool // Close was called: peers are told

@@ -95,7 +95,7 @@ func (m *Member[T]) Take(bucket int, slots []string, s kernels.State) error {
 	}
 	b := g.buckets[bucket]
 	if !g.taking {
-		g.taking = true
+		g.taking, g.gave = true, g.conf.Clock.Now()
 		g.changed.Broadcast() // a frame of a bucket that nobody gave waits in vain
 	}
 	for g.err == nil && b.left > 0 {
@@ -134,6 +134,7 @@ func (g *Group[T]) finish() {
 		b.open = false
 	}
 	g.round, g.finished, g.taking = g.round+1, 0, false
+	g.rounds++
 	g.changed.Broadcast()
 }
 

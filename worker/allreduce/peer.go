@@ -3,6 +3,7 @@ package allreduce
 import (
 	"fmt"
 	"sync"
+	"time"
 )
 
 // peer is another process: what is to be sent to it, and what came.
@@ -14,15 +15,17 @@ type peer[T Element] struct {
 	// The group's lock guards the rest.
 	posted  sync.Cond // something is to be sent
 	queue   queue[outgoing]
-	busy    bool   // a frame is being sent
-	told    bool   // Bye or Abort was sent
-	left    bool   // Bye came
-	parted  bool   // it needs nothing more of this process, or cannot be reached
-	awaited int    // frames of this round that are still to come
-	frames  uint64 // that came
-	watched uint64 // frames at the last look
-	still   int    // looks without a frame
-	holding bool   // a frame came, and this process is not there yet
+	busy    bool          // a frame is being sent
+	told    bool          // Bye or Abort was sent
+	left    bool          // Bye came
+	parted  bool          // it needs nothing more of this process, or cannot be reached
+	awaited int           // frames of this round that are still to come
+	owes    int           // of those, its own partials
+	late    time.Duration // how long they were waited for, of rounds since Late was asked
+	frames  uint64        // that came
+	watched uint64        // frames at the last look
+	still   int           // looks without a frame
+	holding bool          // a frame came, and this process is not there yet
 }
 
 // outgoing is a frame to be sent.

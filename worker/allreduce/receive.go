@@ -79,6 +79,7 @@ func (p *peer[T]) elements(f Frame) error {
 		return wrong("the sum of shards %d to %d of piece %d of bucket %d came twice", f.From, f.To, number, f.Bucket)
 	}
 	p.awaited--
+	p.partial()
 	g.mu.Unlock()
 	defer g.mu.Lock()
 	b.accept(number, leaf, f.Parts)

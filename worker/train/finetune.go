@@ -94,6 +94,7 @@ type finetuner struct {
 	slots      int   // that those are for
 	coming     []int // slots of each member of the gang that programs were prepared for
 	place      int   // of this process in it
+	watch      watch
 	log        finetuneLog
 	best       map[string][]float32
 	placer     placer
@@ -247,6 +248,7 @@ func (f *finetuner) next() error {
 		return f.stepFailed(f.t, err)
 	}
 	f.t++
+	f.watch.step(f)
 	if at+1 < f.perEpoch {
 		if !f.due(f.t, epoch, false) {
 			return nil

@@ -55,8 +55,9 @@ type replicas struct {
 	all    []*replica // in the order of shards
 	slots  []*slot
 	shards int
-	run    api.Shards   // of this process
-	end    func() error // of the exchange
+	run    api.Shards                // of this process
+	end    func() error              // of the exchange
+	late   func() allreduce.Lateness // of the others; nil where there are none
 }
 
 // replica is a run of the shards.
@@ -211,6 +212,9 @@ func joinBy[T allreduce.Element](r *replicas, c allreduce.Config, half bool) err
 		return err
 	}
 	r.end = sums.Close
+	if len(c.Gang) > 1 {
+		r.late = sums.Late
+	}
 	for k, one := range r.all {
 		one.exchange = newExchange(sums.Member(k), half, one.frozen, one.joint)
 	}
@@ -228,7 +232,7 @@ func (r *replicas) leave() error {
 		}
 	}
 	err := r.end()
-	r.end = func() error { return nil }
+	r.end, r.late = func() error { return nil }, nil
 	for _, one := range r.all {
 		one.exchange = nil
 	}

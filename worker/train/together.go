@@ -97,6 +97,7 @@ func (f *finetuner) regroup() error {
 			m.Done()
 		}
 		if err == nil {
+			f.watch = watch{}
 			if f.opt.Began != nil {
 				f.opt.Began(m.Generation)
 			}
