@@ -30,7 +30,7 @@ func newRoot() *cobra.Command {
 	})
 	root.SetOut(stdout)
 	root.PersistentFlags().Bool("json", false, "write results for programs")
-	root.AddCommand(newRun(), newPlan(), newSpec(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
+	root.AddCommand(newInit(), newRun(), newPlan(), newSpec(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
 		newData(), newCache(), newLs(), newForget(), newCkpt(), newDoctor(), newDebug(), newVersion(),
 		newCoordinator(), newWorker(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newRetry(), newTop(), newStatus(),
 		newWorkers(), newProjects(), newMembers(), newAudit(), newCerts(), newToken(), newUsers())
