@@ -97,10 +97,10 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 		if err != nil {
 			return nil, err
 		}
-		err = t.Translate(ctx, set, func(i int, pixels []uint8) error {
+		err = t.Translate(ctx, func(_, i int, pixels []uint8) error {
 			copy(out.Generated[(i*len(f.Stains)+k)*image:][:image], pixels)
 			return nil
-		})
+		}, set)
 		if err := errors.Join(err, t.Close()); err != nil {
 			return nil, err
 		}

@@ -59,3 +59,11 @@ func openImages(ctx context.Context, args []string, f *imageFlags, size int, fit
 	}
 	return all, nil
 }
+
+// setsOf are the sets of arguments.
+func setsOf(images []namedImages) (sets []*dataset.Set) {
+	for _, group := range images {
+		sets = append(sets, group.set)
+	}
+	return sets
+}

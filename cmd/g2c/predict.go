@@ -93,12 +93,13 @@ func predict(c *cobra.Command, model string, paths []string, f *modelFlags) erro
 	classes := classifier.Classes()
 	table := [][]string{{"path", "label", "p_" + classes[0], "p_" + classes[1]}}
 	all := []prediction{}
+	probabilities, err := classifier.Predict(ctx, setsOf(images)...)
+	if err != nil {
+		return err
+	}
 	for _, group := range images {
-		p, err := classifier.Predict(ctx, group.set)
-		if err != nil {
-			return err
-		}
-		for i, p := range p {
+		for i := range group.set.Len() {
+			p := probabilities[len(all)]
 			label := classes[metrics.Sample{P: float64(p[0])}.Called()]
 			all = append(all, prediction{group.path(i), label, map[string]float32{classes[0]: p[0], classes[1]: p[1]}})
 			table = append(table, []string{group.path(i), label, shortest(p[0]), shortest(p[1])})

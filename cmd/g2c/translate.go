@@ -81,15 +81,12 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 	}
 	defer t.Close()
 	done := []translated{}
-	for g, group := range images {
-		err := t.Translate(ctx, group.set, func(i int, pixels []uint8) error {
-			target := targets[g][i]
-			done = append(done, translated{group.path(i), target})
-			return dataset.WriteMarkedPNG(target, dataset.ToImage(generator.Size, pixels), imageMaker)
-		})
-		if err != nil {
-			return err
-		}
+	err = t.Translate(ctx, func(g, i int, pixels []uint8) error {
+		done = append(done, translated{images[g].path(i), targets[g][i]})
+		return dataset.WriteMarkedPNG(targets[g][i], dataset.ToImage(generator.Size, pixels), imageMaker)
+	}, setsOf(images)...)
+	if err != nil {
+		return err
 	}
 	if wantJSON(c) {
 		return printJSON(done)

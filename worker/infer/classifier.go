@@ -39,16 +39,17 @@ func NewClassifier(d kernels.Device, f *api.Finetune, classes [2]string, w *safe
 // Classes are the names of the classes, the positive one first.
 func (c *Classifier) Classes() [2]string { return c.classes }
 
-// Predict gives the probabilities of each image of a set, in the order of Classes.
-// The set's side must be Size.
-func (c *Classifier) Predict(ctx context.Context, set *dataset.Set) ([][2]float32, error) {
-	out := make([][2]float32, set.Len())
-	err := c.each(ctx, set, func(first, n int) error {
+// Predict gives the probabilities of each image of sets, one after the other, in the order
+// of Classes. The sets' side must be Size. Batches are filled across sets: many sets of one
+// image cost no more than one of many.
+func (c *Classifier) Predict(ctx context.Context, sets ...*dataset.Set) ([][2]float32, error) {
+	var out [][2]float32
+	err := c.each(ctx, sets, func(at []place) error {
 		if err := c.state.GetF32(g2c.EvalProb, c.prob); err != nil {
 			return err
 		}
-		for i := range n {
-			out[first+i] = [2]float32(c.prob[2*i:])
+		for i := range at {
+			out = append(out, [2]float32(c.prob[2*i:]))
 		}
 		return nil
 	})

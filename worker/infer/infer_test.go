@@ -119,6 +119,43 @@ func TestPredictionsDoNotDependOnCompany(t *testing.T) {
 	}
 }
 
+// runs counts how often a program runs.
+type runs struct {
+	kernels.Exec
+	n int
+}
+
+// Run implements kernels.Exec.
+func (r *runs) Run() error {
+	r.n++
+	return r.Exec.Run()
+}
+
+// Sets of one image each fill batches as one set does.
+func TestSetsShareBatches(t *testing.T) {
+	f := model()
+	c, err := NewClassifier(device(t), f, classes, drawn(t, f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	set := images(train.EvalBatch+3, side)
+	want, err := c.Predict(t.Context(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var each []*dataset.Set
+	for i := range set.Len() {
+		each = append(each, alone(set, i))
+	}
+	count := &runs{Exec: c.execs[1]}
+	c.execs[1] = count
+	got, err := c.Predict(t.Context(), each...)
+	if err != nil || !slices.Equal(got, want) || count.n != 2 {
+		t.Errorf("%v, in %d batches; one set gives %v in 2; %v", got, count.n, want, err)
+	}
+}
+
 // The generators of a model differ, each is found under its prefix, and the images
 // are those that the classifier sees.
 func TestTranslatorIsTheClassifiersGenerator(t *testing.T) {
@@ -144,13 +181,13 @@ func TestTranslatorIsTheClassifiersGenerator(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := 0
-		err = tr.Translate(t.Context(), set, func(i int, pixels []uint8) error {
+		err = tr.Translate(t.Context(), func(_, i int, pixels []uint8) error {
 			if i != n || !slices.Equal(pixels, want[i*side*side*3:][:side*side*3]) {
 				t.Errorf("generator %d, image %d differs from what the classifier sees", g, i)
 			}
 			n++
 			return nil
-		})
+		}, set)
 		if err := errors.Join(err, tr.Close()); err != nil || n != set.Len() {
 			t.Errorf("%d of %d images, %v", n, set.Len(), err)
 		}

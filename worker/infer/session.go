@@ -57,19 +57,29 @@ func (s *session) Close() error {
 // Size is the side of the images that the model takes, in pixels.
 func (s *session) Size() int { return s.size }
 
-// each runs a set batch by batch; the last image fills up the last batch. done
-// hears of each batch: its first image and how many of its images are new.
-func (s *session) each(ctx context.Context, set *dataset.Set, done func(first, n int) error) error {
-	if set.Side() != s.size {
-		return fault.New(fault.ErrData, "images of %d pixels, the model takes %d", set.Side(), s.size)
+// place is an image of one of several sets.
+type place struct{ set, image int }
+
+// each runs sets batch by batch, as if they were one; the last image fills up the last
+// batch. done hears which images of each batch are new.
+func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []place) error) error {
+	var all []place
+	for k, set := range sets {
+		if set.Side() != s.size {
+			return fault.New(fault.ErrData, "images of %d pixels, the model takes %d", set.Side(), s.size)
+		}
+		for i := range set.Len() {
+			all = append(all, place{k, i})
+		}
 	}
 	image := s.size * s.size * 3
-	for first := 0; first < set.Len(); first += s.batch {
+	for first := 0; first < len(all); first += s.batch {
 		if err := ctx.Err(); err != nil {
-			return fault.New(fault.ErrInterrupted, "stopped at image %d of %d: %w", first, set.Len(), err)
+			return fault.New(fault.ErrInterrupted, "stopped at image %d of %d: %w", first, len(all), err)
 		}
 		for i := range s.batch {
-			if err := set.Read(s.pixels[i*image:][:image], min(first+i, set.Len()-1)); err != nil {
+			p := all[min(first+i, len(all)-1)]
+			if err := sets[p.set].Read(s.pixels[i*image:][:image], p.image); err != nil {
 				return err
 			}
 		}
@@ -81,7 +91,7 @@ func (s *session) each(ctx context.Context, set *dataset.Set, done func(first, n
 				return err
 			}
 		}
-		if err := done(first, min(s.batch, set.Len()-first)); err != nil {
+		if err := done(all[first:min(first+s.batch, len(all))]); err != nil {
 			return err
 		}
 	}

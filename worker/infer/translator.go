@@ -47,17 +47,18 @@ func NewTranslator(d kernels.Device, g Generator, w *safetensors.File) (*Transla
 	return &Translator{session: s, image: make([]float32, len(s.pixels))}, nil
 }
 
-// Translate gives each image of a set in the other stain to use, in order: 8-bit
-// RGB, Size×Size×3 bytes, valid until use returns. The set's side must be Size.
-func (t *Translator) Translate(ctx context.Context, set *dataset.Set, use func(i int, pixels []uint8) error) error {
+// Translate gives each image of sets in the other stain to use, one after the other, with
+// its set's and its own number: 8-bit RGB, Size×Size×3 bytes, valid until use returns. The
+// sets' side must be Size. Batches are filled across sets.
+func (t *Translator) Translate(ctx context.Context, use func(set, i int, pixels []uint8) error, sets ...*dataset.Set) error {
 	size := t.size * t.size * 3
-	return t.each(ctx, set, func(first, n int) error {
+	return t.each(ctx, sets, func(at []place) error {
 		if err := t.state.GetF32(cyclegan.FakeB, t.image); err != nil {
 			return err
 		}
-		pixels := train.ToBytes(t.image[:n*size])
-		for i := range n {
-			if err := use(first+i, pixels[i*size:][:size]); err != nil {
+		pixels := train.ToBytes(t.image[:len(at)*size])
+		for i, p := range at {
+			if err := use(p.set, p.image, pixels[i*size:][:size]); err != nil {
 				return err
 			}
 		}
