@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/checkpoint/s3store"
 	"g2c/checkpoint/safetensors"
+	"g2c/experiments/record"
 	"g2c/internal/fault"
 )
 
@@ -26,8 +28,9 @@ type storedModel struct {
 }
 
 // modelHelp explains MODEL.
-const modelHelp = `MODEL is a task's key or the beginning of one (in --store), a store (a directory or
-s3://BUCKET/PREFIX) that holds one such model, or the path of a manifest. An evaluation stands for its model.`
+const modelHelp = `MODEL is a task's key or the beginning of one, or its name or parts of it that mean one
+finished model (PAS_ALL+, gs-vs-nongs/PAS_ALL+/b3/s1, RUN/...), in --store; a store (a directory or
+s3://BUCKET/PREFIX) that holds one such model; or the path of a manifest. An evaluation stands for its model.`
 
 // findModel finds what MODEL means among models of some kinds.
 func findModel(ctx context.Context, storeDir, model string, kinds ...api.Kind) (*storedModel, error) {
@@ -49,11 +52,65 @@ func findModel(ctx context.Context, storeDir, model string, kinds ...api.Kind) (
 		return nil, fmt.Errorf("model %s: %w", model, err)
 	}
 	repo := checkpoint.New(s)
-	key, err := repo.Find(ctx, model)
+	found, err := modelOfText(ctx, repo, model, kinds)
 	if err != nil {
 		return nil, fmt.Errorf("model %s in store %s: %w", model, storeDir, err)
 	}
-	return modelOfKey(ctx, repo, key, kinds)
+	return found, nil
+}
+
+// modelOfText finds a model by the beginning of its key, or else by its name.
+func modelOfText(ctx context.Context, repo *checkpoint.Repo, text string, kinds []api.Kind) (*storedModel, error) {
+	key, err := repo.Find(ctx, text)
+	if err == nil {
+		return modelOfKey(ctx, repo, key, kinds)
+	}
+	if !errors.Is(err, fault.ErrNotFound) {
+		return nil, err
+	}
+	named, e := record.Find(ctx, repo.Store(), text)
+	if e != nil {
+		return nil, e
+	}
+	var finished []record.Named
+	unfinished := 0
+	for _, n := range named {
+		if !slices.Contains(kinds, n.Kind) {
+			continue
+		}
+		m, _, err := repo.Final(ctx, n.Key.String(), checkpoint.Present)
+		if err != nil {
+			return nil, err
+		}
+		if m == nil {
+			unfinished++
+			continue
+		}
+		finished = append(finished, n)
+	}
+	switch {
+	case len(finished) == 1:
+		return modelOfKey(ctx, repo, finished[0].Key.String(), kinds)
+	case len(finished) > 1:
+		return nil, fault.New(fault.ErrSpec, "%d finished models have that name: %s", len(finished), someNames(finished)).WithHint("give more of the name, or a key")
+	case unfinished > 0:
+		return nil, fault.New(fault.ErrNotFound, "no task of that name is finished").WithHint("`g2c run` goes on with it")
+	case len(named) > 0:
+		return nil, fault.New(fault.ErrSpec, "%s is a %s, and a %s is wanted", named[0].Name, named[0].Kind, joined(kinds)).WithHint("`g2c ls` lists what runs there are")
+	}
+	return nil, fault.New(fault.ErrNotFound, "no task is called so, and no key begins so").WithHint("`g2c ls` lists what runs there are, `g2c ckpt ls` the keys")
+}
+
+// someNames are the first of some tasks' names, with their keys.
+func someNames(all []record.Named) string {
+	var out []string
+	for _, n := range all[:min(len(all), 6)] {
+		out = append(out, fmt.Sprintf("%s (%s)", n.Name, n.Key.Short()))
+	}
+	if len(all) > len(out) {
+		out = append(out, "...")
+	}
+	return strings.Join(out, ", ")
 }
 
 // modelOfKey takes a finished task, or the model of a finished evaluation.

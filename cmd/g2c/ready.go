@@ -13,7 +13,7 @@ import (
 )
 
 // resolveKey finds a ready generator: a folder or manifest, or a finished
-// pretraining by a prefix of its key.
+// pretraining by a prefix of its key, or by its name.
 func resolveKey(ctx context.Context, repo *checkpoint.Repo, model string) (api.Key, error) {
 	m, err := readyGenerator(ctx, repo, model)
 	if err != nil {
@@ -29,11 +29,7 @@ func readyGenerator(ctx context.Context, repo *checkpoint.Repo, model string) (*
 	if repo == nil {
 		return nil, fault.New(fault.ErrNotFound, "there is no store to find model %s in, and no file of that name", model)
 	}
-	key, err := repo.Find(ctx, model)
-	if err != nil {
-		return nil, err
-	}
-	return modelOfKey(ctx, repo, key, []api.Kind{api.KindPretrain})
+	return modelOfText(ctx, repo, model, []api.Kind{api.KindPretrain})
 }
 
 // bringModels copies ready generators that lie elsewhere into the experiment's

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"g2c/api"
@@ -68,6 +69,38 @@ func TestPutThenGet(t *testing.T) {
 	names, err := IDs(t.Context(), s)
 	if err != nil || !slices.Equal(names, []string{e.Plan.Experiment}) {
 		t.Errorf("names %v, %v", names, err)
+	}
+}
+
+// A text means the tasks whose names have its parts, whole and in order.
+func TestFind(t *testing.T) {
+	s, e := open(t), experiment(t)
+	if _, err := Put(t.Context(), s, e); err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range e.Plan.Items {
+		for _, name := range item.Names {
+			for _, text := range []string{name, e.Plan.Experiment + "/" + name} {
+				found, err := Find(t.Context(), s, text)
+				if err != nil || len(found) != 1 || found[0].Key != item.Key || found[0].Name != name || found[0].Run != e.Plan.Experiment {
+					t.Errorf("%s: %v, %v", text, found, err)
+				}
+			}
+		}
+	}
+	arm, err := Find(t.Context(), s, "PAS_H&E")
+	for _, n := range arm {
+		if !strings.Contains(n.Name, "/PAS_H&E/") && !strings.HasSuffix(n.Name, "/PAS_H&E") {
+			t.Errorf("%s is of another arm", n.Name)
+		}
+	}
+	if err != nil || len(arm) < 2 {
+		t.Errorf("%d tasks of an arm, %v", len(arm), err)
+	}
+	for _, text := range []string{"", "/", e.Plan.Experiment, "PAS_AL", "finetune/PAS_ALL+"} {
+		if found, err := Find(t.Context(), s, text); err != nil || len(found) > 0 {
+			t.Errorf("%q: %v, %v", text, found, err)
+		}
 	}
 }
 

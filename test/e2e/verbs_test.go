@@ -162,6 +162,22 @@ func TestPredictFilesAndJSON(t *testing.T) {
 	}
 }
 
+// A model is found by its name, or by whole parts of it that mean one.
+func TestModelsByName(t *testing.T) {
+	s := openStudio(t)
+	want := must(t, nil, "predict", s.joint, s.test(), "--store", s.store).stdout
+	for _, name := range []string{"PAS_H&E", "s-vs-noa/PAS_H&E", "tiny/finetune/s-vs-noa/PAS_H&E", "finetune/s-vs-noa/PAS_H&E"} {
+		if got := must(t, nil, "predict", name, s.test(), "--store", s.store).stdout; got != want {
+			t.Errorf("%s is another model", name)
+		}
+	}
+	for name, says := range map[string]string{"s-vs-noa": "2 finished models", "PAS_H": "no task is called so", "tiny": "no task is called so", "HE": "a pretrain, and a finetune is wanted"} {
+		if o := run(t.Context(), t, nil, "predict", name, s.test(), "--store", s.store); o.code == 0 || !strings.Contains(o.stderr, says) {
+			t.Errorf("%s: exit code %d, %s", name, o.code, o.stderr)
+		}
+	}
+}
+
 // Weights that leave through either format and come back give the same results.
 func TestExportThenImport(t *testing.T) {
 	s := openStudio(t)
