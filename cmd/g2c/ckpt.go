@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/checkpoint/store"
+	"g2c/experiments/record"
 	"g2c/internal/fault"
 )
 
@@ -25,6 +27,7 @@ func newCkpt() *cobra.Command {
 // storedTask is a line of `g2c ckpt ls --json`.
 type storedTask struct {
 	Key           string  `json:"key"`
+	Name          string  `json:"name,omitempty"` // in the first run that has it
 	Kind          string  `json:"kind"`
 	Class         string  `json:"class"`
 	Steps         []int64 `json:"steps"` // of its checkpoints
@@ -50,9 +53,17 @@ func newCkptLs() *cobra.Command {
 			for _, d := range damage {
 				say("warning: %s", d)
 			}
+			names, err := record.Names(c.Context(), s)
+			if err != nil {
+				return err
+			}
 			all := []storedTask{}
 			for _, t := range tasks {
-				all = append(all, storedTaskOf(t))
+				one := storedTaskOf(t)
+				if key, err := api.ParseKey(t.Key); err == nil {
+					one.Name = names[key]
+				}
+				all = append(all, one)
 			}
 			if len(all) == 0 {
 				say("note: %s has no checkpoint", args[0])
@@ -61,13 +72,13 @@ func newCkptLs() *cobra.Command {
 				return printJSON(all)
 			}
 			w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "KEY\tKIND\tCLASS\tSTEP\tCHECKPOINTS\tSTATE\tMIB")
+			fmt.Fprintln(w, "KEY\tKIND\tCLASS\tSTEP\tCHECKPOINTS\tSTATE\tMIB\tNAME")
 			for _, t := range all {
 				state := "going on"
 				if t.Final {
 					state = "done"
 				}
-				fmt.Fprintf(w, "%.12s\t%s\t%s\t%d\t%d\t%s\t%.1f\n", t.Key, t.Kind, t.Class, last(t.Steps), len(t.Steps), state, float64(t.Bytes)/mib)
+				fmt.Fprintf(w, "%.12s\t%s\t%s\t%d\t%d\t%s\t%.1f\t%s\n", t.Key, t.Kind, t.Class, last(t.Steps), len(t.Steps), state, float64(t.Bytes)/mib, visible(t.Name))
 			}
 			return w.Flush()
 		},

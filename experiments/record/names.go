@@ -24,31 +24,51 @@ type Named struct {
 // and before them the id of a run, if it is to be of that. A key is listed once, by the
 // first run and name. Damaged records are passed over.
 func Find(ctx context.Context, s store.Reader, text string) ([]Named, error) {
-	ids, err := IDs(ctx, s)
-	if err != nil {
-		return nil, err
-	}
 	wanted := strings.Split(text, "/")
 	var out []Named
 	seen := map[api.Key]bool{}
+	err := each(ctx, s, func(id string, e *Experiment) {
+		for _, item := range e.Plan.Items {
+			if name, ok := meant(item.Names, id, wanted); ok && !seen[item.Key] {
+				seen[item.Key] = true
+				out = append(out, Named{id, name, item.Task.Kind, item.Key})
+			}
+		}
+	})
+	return out, err
+}
+
+// Names are what the runs of a store call tasks, by key: the first name of each. Damaged
+// records are passed over.
+func Names(ctx context.Context, s store.Reader) (map[api.Key]string, error) {
+	out := map[api.Key]string{}
+	err := each(ctx, s, func(_ string, e *Experiment) {
+		for _, item := range e.Plan.Items {
+			if out[item.Key] == "" {
+				out[item.Key] = item.Names[0]
+			}
+		}
+	})
+	return out, err
+}
+
+// each hands on all records that can be read, by their ids.
+func each(ctx context.Context, s store.Reader, do func(id string, e *Experiment)) error {
+	ids, err := IDs(ctx, s)
+	if err != nil {
+		return err
+	}
 	for _, id := range ids {
 		e, err := Get(ctx, s, id)
-		if errors.Is(err, fault.ErrData) || errors.Is(err, fault.ErrNotFound) { // forgotten meanwhile
+		if errors.Is(err, fault.ErrData) || errors.Is(err, fault.ErrNotFound) { // or forgotten meanwhile
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for i := range e.Plan.Items {
-			item := e.Plan.Items[i]
-			name, ok := meant(item.Names, id, wanted)
-			if key := item.Task.Key(); ok && !seen[key] {
-				seen[key] = true
-				out = append(out, Named{id, name, item.Task.Kind, key})
-			}
-		}
+		do(id, e)
 	}
-	return out, nil
+	return nil
 }
 
 // meant is the first of a task's names that has the wanted parts.

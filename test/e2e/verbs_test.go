@@ -162,6 +162,24 @@ func TestPredictFilesAndJSON(t *testing.T) {
 	}
 }
 
+// A listing of checkpoints says what runs call them.
+func TestCheckpointsHaveNames(t *testing.T) {
+	s := openStudio(t)
+	var all []struct{ Key, Name string }
+	o := must(t, nil, "ckpt", "ls", s.store, "--json")
+	if err := json.Unmarshal([]byte(o.stdout), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range all {
+		if task.Name == "" || task.Key == s.joint && !strings.Contains(task.Name, "PAS_H&E") {
+			t.Errorf("%.12s is called %q", task.Key, task.Name)
+		}
+		if !strings.Contains(must(t, nil, "ckpt", "ls", s.store).stdout, task.Name) {
+			t.Errorf("%q is not in the table", task.Name)
+		}
+	}
+}
+
 // A model is found by its name, or by whole parts of it that mean one.
 func TestModelsByName(t *testing.T) {
 	s := openStudio(t)
