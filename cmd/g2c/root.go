@@ -41,6 +41,7 @@ func newRoot() *cobra.Command {
 		return expandPaths(c, args)
 	}
 	asGroup(root)
+	completeNames(root)
 	return root
 }
 

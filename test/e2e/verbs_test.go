@@ -162,6 +162,29 @@ func TestPredictFilesAndJSON(t *testing.T) {
 	}
 }
 
+// Shells complete specs, tasks and models by name.
+func TestCompletion(t *testing.T) {
+	s := openStudio(t)
+	for _, c := range []struct {
+		args []string
+		want string
+		none string
+	}{
+		{[]string{"run", "quick"}, "quickstart", "glomeruli"},
+		{[]string{"spec", "check", ""}, "glomeruli", ""},
+		{[]string{"run", tiny, "--only", "evaluate/"}, "evaluate/s-vs-noa/PAS_ONLY", "finetune/"},
+		{[]string{"predict", "--store", s.store, "finetune/s-vs-noa/PAS_H"}, "finetune/s-vs-noa/PAS_H&E", "PAS_ONLY"},
+		{[]string{"predict", "--store", s.store, s.joint[:6]}, s.joint[:8], s.alone[:8]},
+		{[]string{"predict", "--store", filepath.Join(t.TempDir(), "none"), ""}, ":0", "finetune"},
+		{[]string{"run", "no-such", "--only", ""}, ":4", "finetune"},
+	} {
+		o := must(t, nil, append([]string{"__complete"}, c.args...)...)
+		if !strings.Contains(o.stdout, c.want) || c.none != "" && strings.Contains(o.stdout, c.none) {
+			t.Errorf("%v completes to %q", c.args, o.stdout)
+		}
+	}
+}
+
 // A listing of checkpoints says what runs call them.
 func TestCheckpointsHaveNames(t *testing.T) {
 	s := openStudio(t)
