@@ -36,6 +36,8 @@ const (
 	LevelWishes = 4
 	// LevelGangs brought gangs over several workers, which have addresses for each other.
 	LevelGangs = 5
+	// LevelHolds brought experiments that are held: their wishes take no slots for a while.
+	LevelHolds = 6
 )
 
 // Level is the lowest level of a program that reads the work: that of the latest field

@@ -37,6 +37,8 @@ var commands = []Command{
 	PutUser{},
 	DropUser{},
 	RevokeCertificate{},
+	Hold{},
+	Release{},
 }
 
 // read reads the command of a number from all that is left.
@@ -152,6 +154,14 @@ func (d *reader) read(number int) Command {
 		return c
 	case 28:
 		var c RevokeCertificate
+		c.read(d)
+		return c
+	case 29:
+		var c Hold
+		c.read(d)
+		return c
+	case 30:
+		var c Release
 		c.read(d)
 		return c
 	}
@@ -358,8 +368,26 @@ func (c RevokeCertificate) describe() (verb, subject string) {
 	return "revoke certificate", c.Serial
 }
 
+// Number implements Command.
+func (Hold) Number() int { return 29 }
+
+func (c Hold) describe() (verb, subject string) {
+	return "hold", c.Experiment
+}
+
+// Number implements Command.
+func (Release) Number() int { return 30 }
+
+func (c Release) describe() (verb, subject string) {
+	return "release", c.Experiment
+}
+
 func (c Submit) level() int {
-	return 1
+	level := 1
+	if c.Held {
+		level = max(level, 6)
+	}
+	return level
 }
 
 func (c Submit) append(b []byte) []byte {
@@ -371,6 +399,7 @@ func (c Submit) append(b []byte) []byte {
 	b = appendInt(b, 6, c.Need.Memory)
 	b = appendWorks(b, 7, c.Works)
 	b = appendKeys(b, 8, c.Finished)
+	b = appendFlag(b, 9, c.Held)
 	return b
 }
 
@@ -393,6 +422,8 @@ func (c *Submit) read(d *reader) {
 			c.Works = d.works(c.Works)
 		case 8:
 			c.Finished = d.keys(c.Finished)
+		case 9:
+			c.Held = d.flag()
 		default:
 			d.unknown()
 		}
@@ -1454,4 +1485,56 @@ func (c *RevokeCertificate) read(d *reader) {
 func (c RevokeCertificate) check(k *checker) {
 	k.id("serial", c.Serial)
 	k.text("note", c.Note, MaxText)
+}
+
+func (c Hold) level() int {
+	return 6
+}
+
+func (c Hold) append(b []byte) []byte {
+	b = appendText(b, 1, c.Experiment)
+	b = appendText(b, 2, c.Reason)
+	return b
+}
+
+func (c *Hold) read(d *reader) {
+	for d.next() {
+		switch d.number {
+		case 1:
+			c.Experiment = d.text()
+		case 2:
+			c.Reason = d.text()
+		default:
+			d.unknown()
+		}
+	}
+}
+
+func (c Hold) check(k *checker) {
+	k.text("experiment", c.Experiment, MaxText)
+	k.text("reason", c.Reason, MaxText)
+}
+
+func (c Release) level() int {
+	return 6
+}
+
+func (c Release) append(b []byte) []byte {
+	b = appendText(b, 1, c.Experiment)
+	return b
+}
+
+func (c *Release) read(d *reader) {
+	for d.next() {
+		switch d.number {
+		case 1:
+			c.Experiment = d.text()
+		default:
+			d.unknown()
+		}
+	}
+}
+
+func (c Release) check(k *checker) {
+	k.text("experiment", c.Experiment, MaxText)
 }

@@ -78,6 +78,7 @@ type Submit struct {
 	Need       Need       `f:"5,flat"`
 	Works      []api.Work `f:"7" rule:"max=MaxWorks"`
 	Finished   []api.Key  `f:"8" rule:"max=MaxKeys"` // works whose final manifest exists already
+	Held       bool       `f:"9" level:"6"`          // from the beginning, until it is released
 }
 
 // Cancel withdraws an experiment. Tasks that no other experiment wants are
@@ -87,6 +88,22 @@ type Submit struct {
 type Cancel struct {
 	Experiment string `f:"1"`
 	Reason     string `f:"2"`
+}
+
+// Hold has an experiment's wishes take no slots until it is released: what runs for it
+// alone saves its state and stops, and nothing of it begins.
+//
+//log:command 29 level=6 verb="hold" subject=Experiment
+type Hold struct {
+	Experiment string `f:"1"`
+	Reason     string `f:"2"`
+}
+
+// Release has an experiment that was held go on.
+//
+//log:command 30 level=6 verb="release" subject=Experiment
+type Release struct {
+	Experiment string `f:"1"`
 }
 
 // Retry gives tasks that failed, and what was cancelled with them, new attempts:

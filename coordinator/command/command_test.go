@@ -42,7 +42,7 @@ func samples() []Entry {
 	cached := []api.Key{fill(2), fill(3)}
 	progress := []Progress{{fill(1), 40, "killed"}, {fill(2), 1, "x"}}
 	commands := []Command{
-		Submit{Experiment: "e1", Name: "glomeruli", Project: "demo", Priority: -2, Need: Need{"h100", 1 << 34}, Works: []api.Work{work()}, Finished: []api.Key{fill(9)}},
+		Submit{Experiment: "e1", Name: "glomeruli", Project: "demo", Priority: -2, Need: Need{"h100", 1 << 34}, Works: []api.Work{work()}, Finished: []api.Key{fill(9)}, Held: true},
 		Join{Worker: "w1", Incarnation: 7, Class: api.ClassCPU, Device: "cpu", Memory: 1 << 30, Host: "h1", Slots: 4, Cached: cached, Issue: true, Boot: "b1", Progress: progress, Address: "h1:7000"},
 		Leave{Worker: "w1", Incarnation: 7},
 		Place{Task: fill(1), Generation: 1, Parts: parts, Experiment: 2},
@@ -60,6 +60,7 @@ func samples() []Entry {
 		PutToken{Token{"t1", fill(8), "demo", "submitter", 10, 20, "laptop"}},
 		Revoke{"t1"}, Audit{"login", "t1", "expired"}, Raise{2}, Forget{99},
 		Missing{Tasks: cached}, PutUser{User{"carol", "submitter", "demo"}}, DropUser{"carol"}, RevokeCertificate{"0a1b", "left"},
+		Hold{"e1", "budget"}, Release{"e1"},
 	}
 	var out []Entry
 	for _, c := range commands {
@@ -68,9 +69,21 @@ func samples() []Entry {
 	return out
 }
 
+// gangs is the entries of level 5, which had no later fields.
+func gangs() []Entry {
+	out := samples()[:RevokeCertificate{}.Number()]
+	for i, e := range out {
+		if c, ok := e.Command.(Submit); ok {
+			c.Held = false
+			out[i].Command = c
+		}
+	}
+	return out
+}
+
 // wishes is the entries of level 4, which had no later fields.
 func wishes() []Entry {
-	out := samples()
+	out := gangs()
 	for i, e := range out {
 		if c, ok := e.Command.(Join); ok {
 			c.Address = ""
@@ -165,7 +178,7 @@ func TestSamplesSetEveryField(t *testing.T) {
 // What stands in logs must stay readable. If a line of the golden file changes,
 // logs that were written before cannot be read any more.
 func TestGoldenEntries(t *testing.T) {
-	for file, entries := range map[string][]Entry{"testdata/entries.golden": early(), "testdata/entries4.golden": wishes(), "testdata/entries5.golden": samples()} {
+	for file, entries := range map[string][]Entry{"testdata/entries.golden": early(), "testdata/entries4.golden": wishes(), "testdata/entries5.golden": gangs(), "testdata/entries6.golden": samples()} {
 		var b strings.Builder
 		for _, e := range entries {
 			fmt.Fprintf(&b, "%d %T\n  %x\n", e.Command.Number(), e.Command, encode(t, e))
@@ -182,9 +195,19 @@ func TestLevelsOfEntries(t *testing.T) {
 		}
 	}
 	late := map[string]bool{"Join": true, "Leave": true, "Place": true, "Resize": true, "Lost": true, "Evict": true}
-	for i, e := range samples() {
+	for i, e := range gangs() {
 		if got, want := e.Level(), wishes()[i].Level(); got != want && (got != api.LevelGangs || reflect.TypeOf(e.Command).Name() != "Join") {
 			t.Errorf("%T is of level %d, before it was of %d", e.Command, got, want)
+		}
+	}
+	held := map[string]bool{"Submit": true, "Hold": true, "Release": true}
+	for i, e := range samples() {
+		want := api.LevelHolds
+		if !held[reflect.TypeOf(e.Command).Name()] {
+			want = gangs()[i].Level()
+		}
+		if e.Level() != want {
+			t.Errorf("%T is of level %d, want %d", e.Command, e.Level(), want)
 		}
 	}
 	for _, e := range wishes() {
@@ -260,8 +283,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"a number of too many bytes":  {leaving(1, []byte{0xd0, 0x3e, 0x81, 0}, name), ErrMalformed, "1002 is no number"},
 		"bytes behind it":             {append(bytes.Clone(good), varint(1002, 1)...), ErrMalformed, "behind its command"},
 		"two commands":                {append(bytes.Clone(good), good[3:]...), ErrMalformed, "behind its command"},
-		"a newer level":               {leaving(Level+1, nil, inside(0xff)), ErrNewer, "level 6"},
-		"the newest level":            {leaving(math.MaxUint64, varint(2000, 1), name), ErrNewer, "reads up to 5"},
+		"a newer level":               {leaving(Level+1, nil, inside(0xff)), ErrNewer, "level 7"},
+		"the newest level":            {leaving(math.MaxUint64, varint(2000, 1), name), ErrNewer, "reads up to 6"},
 		"level 0":                     {leaving(0, nil, name), ErrMalformed, "1001 is zero"},
 		"no level":                    {good[3:], ErrMalformed, "no level"},
 		"nothing":                     {nil, ErrMalformed, "no level"},

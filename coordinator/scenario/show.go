@@ -45,7 +45,11 @@ func show(w *World, a *Args) string {
 		}
 	case "experiments":
 		for e := range w.State.Experiments(0) {
-			fmt.Fprintf(&b, "%s of %s at %d: %s%s\n", e.ID, e.Project, e.Priority, w.names(e.Tasks), note("cancelled", e.Cancelled))
+			fmt.Fprintf(&b, "%s of %s at %d: %s%s", e.ID, e.Project, e.Priority, w.names(e.Tasks), note("cancelled", e.Cancelled))
+			if e.Held {
+				fmt.Fprintf(&b, " %s", e.WhyHeld())
+			}
+			fmt.Fprintln(&b)
 		}
 	case "audit":
 		for r := range w.State.Audits(0) {

@@ -14,7 +14,7 @@ import (
 // verbs are those that every scenario knows.
 var verbs = map[string]Verb{
 	"at": at, "task": task, "show": show,
-	"submit": entry(submit), "cancel": entry(cancel), "retry": entry(retry), "found": entry(found), "forget": entry(forget),
+	"submit": entry(submit), "cancel": entry(cancel), "hold": entry(hold), "release": entry(release), "retry": entry(retry), "found": entry(found), "forget": entry(forget),
 	"place": entry(place), "resize": entry(resize), "preempt": entry(preempt), "evict": entry(evict),
 	"started": entry(started), "done": entry(done), "failed": entry(failed), "interrupted": entry(interrupted), "released": entry(released),
 	"join": entry(join), "cache": entry(cache), "lost": entry(lost), "leave": entry(leave), "mode": entry(mode),
@@ -62,6 +62,7 @@ func submit(w *World, a *Args) command.Command {
 	c := command.Submit{
 		Experiment: a.Word(), Name: a.Text("name"), Project: a.Text("project"), Priority: int(a.Int("priority")),
 		Need: command.Need{Device: a.Text("device"), Memory: a.Int("memory")}, Finished: a.keys(w, a.List("finished")),
+		Held: a.Text("held") == "yes",
 	}
 	for _, n := range a.List("tasks") {
 		a.key(w, n)
@@ -73,6 +74,12 @@ func submit(w *World, a *Args) command.Command {
 func cancel(_ *World, a *Args) command.Command {
 	return command.Cancel{Experiment: a.Word(), Reason: a.Text("reason")}
 }
+
+func hold(_ *World, a *Args) command.Command {
+	return command.Hold{Experiment: a.Word(), Reason: a.Text("reason")}
+}
+
+func release(_ *World, a *Args) command.Command { return command.Release{Experiment: a.Word()} }
 
 func retry(w *World, a *Args) command.Command {
 	if name := a.Text("task"); name != "" {

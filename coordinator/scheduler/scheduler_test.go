@@ -224,6 +224,10 @@ func (h *history) event() command.Command {
 		return command.Raise{Level: command.Level}
 	case n == 12:
 		return h.again()
+	case n == 13 && h.w.State.Level() >= api.LevelHolds:
+		return command.Hold{Experiment: fmt.Sprint("e", r.IntN(h.made+1))}
+	case n == 14 && h.w.State.Level() >= api.LevelHolds:
+		return command.Release{Experiment: fmt.Sprint("e", r.IntN(h.made+1))}
 	}
 	return h.report()
 }

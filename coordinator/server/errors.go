@@ -29,6 +29,7 @@ var meanings = []struct {
 	{state.ErrNotRunning, rpcerr.Conflict},
 	{state.ErrNotReady, rpcerr.Conflict},
 	{state.ErrNotWanted, rpcerr.Conflict},
+	{state.ErrHeld, rpcerr.Conflict},
 	{state.ErrStale, rpcerr.Stale},
 	{state.ErrNoSlots, rpcerr.Conflict},
 	{state.ErrWrongClass, rpcerr.Conflict},

@@ -18,6 +18,7 @@ func (s *State) cancel(c command.Cancel) error {
 	before := s.figuresOf(old)
 	e := *old
 	e.Cancelled, e.Reason = true, s.clipped(c.Reason, maxReason)
+	e.unhold()
 	s.putExperiment(&e)
 	s.count(&e, Figures{Live: -before.Live})
 	for _, seq := range e.Tasks {

@@ -9,7 +9,7 @@ import (
 // charge sets who pays for a task and how urgent it is, after its experiments changed.
 // It does not store the task.
 //
-// A gang is charged to the wish that it was given for. If that is withdrawn, another that
+// A gang is charged to the wish that it was given for. If that is withdrawn or held, another that
 // it satisfies as it is takes it over; if there is none, it saves its state and stops, at
 // the cost of the old one, and is placed anew for those who still want it.
 func (s *State) charge(t *Task) {
@@ -32,6 +32,9 @@ func (s *State) charge(t *Task) {
 	}
 	t.Preempting, t.Stopping = true, s.at
 	t.Reason = "the experiment that it ran for was cancelled, and its gang is not what the others want"
+	if e, _ := s.experiments.Get(t.Charged); e.Held {
+		t.Reason = s.clipped("the experiment that it ran for is "+e.WhyHeld(), maxReason)
+	}
 }
 
 // display sets what is shown of who pays for a task that has no gang.
@@ -102,11 +105,13 @@ func (s *State) wishFor(t *Task, experiment uint64) (*Wish, error) {
 		s.wish = Wish{Gang: t.Gang(), Need: t.Need}
 		return &s.wish, nil
 	}
-	w := s.live(t.Seq, experiment)
-	if w == nil {
-		return nil, fmt.Errorf("for experiment %d: %w", experiment, ErrNotWanted)
+	if w := s.live(t.Seq, experiment); w != nil {
+		return w, nil
 	}
-	return w, nil
+	if e, _ := s.experiments.Get(experiment); e != nil && !e.Cancelled && s.wishes.Has(wished{t.Seq, experiment}) {
+		return nil, fmt.Errorf("for %s: %w", e.ID, ErrHeld)
+	}
+	return nil, fmt.Errorf("for experiment %d: %w", experiment, ErrNotWanted)
 }
 
 // more is how many slots a wish's project has more once a task has other parts. What it

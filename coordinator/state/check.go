@@ -93,8 +93,8 @@ func (d *data) checkCharge(t *Task) error {
 		return fmt.Errorf("%s is charged to experiment %d, which does not list it", t.Work.Name(), t.Charged)
 	case t.Project != e.Project || t.Priority != e.Priority:
 		return fmt.Errorf("%s is charged to %s at %d, not to %s at %d", t.Work.Name(), t.Project, t.Priority, e.Project, e.Priority)
-	case e.Cancelled && !t.Preempting:
-		return fmt.Errorf("%s runs for %s, which is cancelled", t.Work.Name(), e.ID)
+	case !e.active() && !t.Preempting:
+		return fmt.Errorf("%s runs for %s, which is cancelled or held", t.Work.Name(), e.ID)
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func (w *world) compareTasks() error {
 	}
 	i := 0
 	for e := range w.s.Experiments(0) {
-		if i == len(w.m.exps) || w.m.exps[i].id != e.ID || w.m.exps[i].cancelled != e.Cancelled || len(w.m.exps[i].wishes) != len(e.Tasks) {
+		if i == len(w.m.exps) || w.m.exps[i].id != e.ID || w.m.exps[i].cancelled != e.Cancelled || w.m.exps[i].held != e.Held || len(w.m.exps[i].wishes) != len(e.Tasks) {
 			return fmt.Errorf("experiment %s is not that of the model", e.ID)
 		}
 		i++
@@ -164,7 +164,8 @@ func (w *world) saidTask(t *state.Task) string {
 	charged := uint64(0)
 	project, priority := "", 0
 	wishes := w.s.Wishes(t)
-	if charged = t.Charged; len(wishes) > 0 || charged > 0 {
+	wanted := slices.ContainsFunc(w.s.ExperimentsOf(t), func(e *state.Experiment) bool { return !e.Cancelled })
+	if charged = t.Charged; wanted || charged > 0 {
 		project, priority = t.Project, t.Priority
 	}
 	parts := map[string]int{}
@@ -188,7 +189,7 @@ func (m *model) saidTask(t *mTask) string {
 			project, priority = e.project, e.priority
 		}
 		priority = max(priority, e.priority)
-		if v := e.wishes[t.work.Key]; m.level >= api.LevelWishes {
+		if v := e.wishes[t.work.Key]; m.level >= api.LevelWishes && !e.held {
 			fmt.Fprintf(&b, "; %d %s %d %v %v %s", e.seq, e.project, e.priority, v.gang, v.need, v.source)
 		}
 	}

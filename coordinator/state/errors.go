@@ -30,6 +30,8 @@ var (
 	ErrNotReady = errors.New("inputs of the task are not done")
 	// ErrNotWanted is a task whose experiments are all cancelled.
 	ErrNotWanted = errors.New("no experiment wants the task")
+	// ErrHeld is an experiment whose wishes take no slots until it is released.
+	ErrHeld = errors.New("the experiment is held")
 	// ErrStale is a generation or an incarnation that is not the current one.
 	ErrStale = errors.New("stale generation or incarnation")
 	// ErrNoSlots is a gang that does not fit the free slots or its own bounds.

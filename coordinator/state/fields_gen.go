@@ -42,6 +42,10 @@ func (r *Experiment) fields(c coder) {
 	if !r.apart {
 		c.uints(10, &r.Tasks)
 	}
+	c.flag(11, &r.Held)
+	c.time(12, &r.HeldSince)
+	c.text(13, &r.HeldBy)
+	c.text(14, &r.HeldFor)
 }
 
 func (r *Left) fields(c coder) {

@@ -59,7 +59,7 @@ func TestHistoriesAgreeWithTheModel(t *testing.T) {
 	for _, want := range []string{
 		"command.Place <nil>", "command.Place " + state.ErrQuota.Error(), "command.Place " + state.ErrNotWanted.Error(), "command.Place " + state.ErrNoAddress.Error(), "command.Resize <nil>",
 		"command.Submit " + state.ErrLimit.Error(), "command.Submit " + state.ErrUnknownProject.Error(), "command.Submit " + state.ErrBadWork.Error(), "command.Submit " + state.ErrBadGang.Error(),
-		"command.Join " + state.ErrStale.Error(), "command.Leave " + state.ErrStale.Error(), "command.Missing <nil>", "command.Lost <nil>", "command.Interrupted <nil>",
+		"command.Join " + state.ErrStale.Error(), "command.Leave " + state.ErrStale.Error(), "command.Missing <nil>", "command.Lost <nil>", "command.Hold <nil>", "command.Release <nil>", "command.Place " + state.ErrHeld.Error(), "command.Interrupted <nil>",
 		"command.Cancel " + state.ErrRequestReused.Error(),
 	} {
 		if kinds[want] == 0 {
@@ -204,7 +204,7 @@ func (w *world) command() command.Command {
 	case n < 4 || any == nil:
 		return w.submit()
 	case n < 6:
-		return command.Cancel{Experiment: w.experiment(), Reason: "x"}
+		return w.withdraw()
 	case n < 10:
 		return w.join()
 	case n < 12:
@@ -234,6 +234,22 @@ func (w *world) experiment() string {
 	return w.m.exps[w.r.IntN(len(w.m.exps))].id
 }
 
+// withdraw is somebody who does not want an experiment any more, or not for now.
+func (w *world) withdraw() command.Command {
+	id := w.experiment()
+	switch n := w.r.IntN(4); {
+	case n == 0 && w.m.level >= api.LevelHolds:
+		return command.Hold{Experiment: id, Reason: "x"}
+	case n < 3 && w.m.level >= api.LevelHolds:
+		held := slices.DeleteFunc(slices.Clone(w.m.exps), func(e *mExp) bool { return !e.held })
+		if len(held) > 0 && w.r.IntN(4) > 0 {
+			id = held[w.r.IntN(len(held))].id
+		}
+		return command.Release{Experiment: id}
+	}
+	return command.Cancel{Experiment: id, Reason: "x"}
+}
+
 func (w *world) submit() command.Command {
 	r := w.r
 	w.made++
@@ -241,6 +257,7 @@ func (w *world) submit() command.Command {
 	if r.IntN(20) == 0 {
 		c.Experiment = w.experiment()
 	}
+	c.Held = w.m.level >= api.LevelHolds && r.IntN(10) == 0
 	if r.IntN(30) == 0 {
 		c.Project = "*"
 	}

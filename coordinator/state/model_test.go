@@ -41,7 +41,7 @@ type mExp struct {
 	id, project, owner string
 	seq, priority      int
 	submitted          int64
-	cancelled          bool
+	cancelled, held    bool
 	wishes             map[api.Key]mWish
 }
 
@@ -148,6 +148,10 @@ func (m *model) change(c command.Command) error {
 	switch c := c.(type) {
 	case command.Cancel:
 		return m.cancel(c)
+	case command.Hold:
+		return m.hold(c.Experiment, true)
+	case command.Release:
+		return m.hold(c.Experiment, false)
 	case command.Retry:
 		return m.retry(c)
 	case command.Found:
@@ -199,6 +203,11 @@ func (m *model) settleProjects() {
 // wanting lists the experiments that want a task.
 func (m *model) wanting(t *mTask) []*mExp {
 	return slices.DeleteFunc(m.listing(t), func(e *mExp) bool { return e.cancelled })
+}
+
+// wishing lists those of them that are not held.
+func (m *model) wishing(t *mTask) []*mExp {
+	return slices.DeleteFunc(m.wanting(t), func(e *mExp) bool { return e.held })
 }
 
 // listing lists those that list it, cancelled ones too.

@@ -25,7 +25,7 @@ func (m *model) submit(c command.Submit, owner string) error {
 		return err
 	}
 	m.made++
-	e := &mExp{id: c.Experiment, project: project, owner: owner, seq: m.made, priority: c.Priority, submitted: m.at, wishes: map[api.Key]mWish{}}
+	e := &mExp{id: c.Experiment, project: project, owner: owner, seq: m.made, priority: c.Priority, submitted: m.at, held: c.Held, wishes: map[api.Key]mWish{}}
 	m.exps = append(m.exps, e)
 	fresh := map[api.Key]bool{}
 	for _, w := range c.Works {
@@ -129,7 +129,7 @@ func (m *model) cancel(c command.Cancel) error {
 	if e.cancelled {
 		return nil
 	}
-	e.cancelled = true
+	e.cancelled, e.held = true, false
 	for _, t := range m.inOrder(func(t *mTask) bool { _, ok := e.wishes[t.work.Key]; return ok }) {
 		switch {
 		case len(m.wanting(t)) == 0 && t.status.Live():
@@ -142,10 +142,26 @@ func (m *model) cancel(c command.Cancel) error {
 	return nil
 }
 
+// hold has what runs for an experiment go on for another, or stop; or no more of that.
+func (m *model) hold(id string, held bool) error {
+	e := m.exp(id)
+	switch {
+	case e == nil:
+		return state.ErrUnknownExperiment
+	case e.cancelled:
+		return state.ErrNotWanted
+	}
+	e.held = held
+	for _, t := range m.inOrder(func(t *mTask) bool { return held && t.charged == e && !t.stopping }) {
+		m.handOver(t)
+	}
+	return nil
+}
+
 // handOver charges a gang to another who wants it as it is and may have it; if there is
 // none, it is to stop.
 func (m *model) handOver(t *mTask) {
-	for _, e := range m.wanting(t) {
+	for _, e := range m.wishing(t) {
 		w := m.wish(t, e)
 		fits := t.slots() >= w.gang.Min && t.slots() <= w.gang.Max
 		for id := range t.parts {

@@ -72,6 +72,9 @@ func (m *model) fits(t *mTask, c command.Place) (*mExp, error) {
 		if len(want) == 0 {
 			return nil, state.ErrNotWanted
 		}
+		if want[0].held {
+			return nil, state.ErrHeld
+		}
 	}
 	e := want[0]
 	wish, slots, more := m.wish(t, e), 0, 0

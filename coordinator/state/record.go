@@ -88,6 +88,11 @@ type Experiment struct {
 	Reason    string   `f:"9"`                 // of the cancellation
 	Tasks     []uint64 `f:"10" unless:"apart"` // Seq, rising; everything they need is among them
 
+	Held      bool   `f:"11"` // its wishes take no slots
+	HeldSince int64  `f:"12"`
+	HeldBy    string `f:"13"` // who asked for that
+	HeldFor   string `f:"14"` // and why
+
 	apart bool `f:"-"` // from level 4 on: wishes have records of their own, and this one lists no tasks
 	bytes int  `f:"-"` // that it is counted for
 }

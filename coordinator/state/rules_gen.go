@@ -67,6 +67,10 @@ func (s *State) change(c command.Command) error {
 		return s.dropUser(c)
 	case command.RevokeCertificate:
 		return s.revokeCertificate(c)
+	case command.Hold:
+		return s.hold(c)
+	case command.Release:
+		return s.release(c)
 	}
 	panic(fmt.Sprintf("state: command %T has no rule", c))
 }

@@ -218,6 +218,9 @@ func (s *State) submit(c command.Submit) error {
 		Seq: s.lastExperiment, ID: c.Experiment, Name: c.Name, Project: projectOf(c), Priority: c.Priority,
 		Owner: s.principal, Submitted: s.at, Tasks: in.tasks, apart: s.apart(), bytes: in.figures.Bytes,
 	}
+	if c.Held {
+		s.withhold(e, "")
+	}
 	s.putExperiment(e)
 	s.byID.Set(e.ID, e.Seq)
 	s.counting = e.Seq // what it wants is counted once, at the end

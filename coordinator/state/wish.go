@@ -38,8 +38,8 @@ func newWishes() *cow.Map[wished, *Wish] {
 	})
 }
 
-// Wishes lists the wishes for a task of experiments that are not cancelled, in the
-// order of their submission.
+// Wishes lists the wishes for a task that may have slots: of experiments that are neither
+// cancelled nor held, in the order of their submission.
 func (d *data) Wishes(t *Task) []Wish {
 	if !d.apart() {
 		return d.wish3(t)
@@ -56,7 +56,7 @@ func (d *data) EachWish(t *Task, visit func(*Wish)) {
 		if at.task != t.Seq {
 			return
 		}
-		if e, _ := d.experiments.Get(at.experiment); !e.Cancelled {
+		if e, _ := d.experiments.Get(at.experiment); e.active() {
 			visit(w)
 		}
 	}
@@ -69,14 +69,14 @@ func (d *data) EachWishOfAll(visit func(*Wish)) {
 		if e == nil || e.Seq != at.experiment {
 			e, _ = d.experiments.Get(at.experiment)
 		}
-		if !e.Cancelled {
+		if e.active() {
 			visit(w)
 		}
 	}
 }
 
 // Charged is the wish that a placed task is charged to, from level 4 on; nil if its
-// experiment was cancelled and the task goes on until it has stopped.
+// experiment was cancelled or is held, and the task goes on until it has stopped.
 func (d *data) Charged(t *Task) *Wish { return d.live(t.Seq, t.Charged) }
 
 // Wish is the wish that a placed task satisfies, and of one that waits the first. It
@@ -97,10 +97,10 @@ func (d *data) Wish(t *Task) (Wish, bool) {
 	return d.wish3(t)[0], true
 }
 
-// live finds a wish of an experiment that is not cancelled; nil if there is none.
+// live finds a wish that may have slots; nil if there is none.
 func (d *data) live(task, experiment uint64) *Wish {
 	w, ok := d.wishes.Get(wished{task, experiment})
-	if e, _ := d.experiments.Get(experiment); !ok || e.Cancelled {
+	if e, _ := d.experiments.Get(experiment); !ok || !e.active() {
 		return nil
 	}
 	return w

@@ -17,6 +17,7 @@
 //	runs     what really runs in a process, and what is saved of it
 //	gang     how members of a gang meet, train together and suspect each other
 //	load     what people ask for
+//	holds    experiments that take no slots for a while
 //	faults   what goes wrong
 //	checks   what must never be
 //	fair     nor: that somebody waits for those with less right

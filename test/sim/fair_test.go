@@ -71,18 +71,23 @@ func wantOf(t *state.Task) want {
 // first says whether a task could be placed, and comes first of those of its project
 // that ask for the same.
 func (w *world) first(t *state.Task) bool {
-	if t.Status != state.Pending || t.WaitsOn > 0 || t.NotBefore > w.clock() || len(t.Avoid) > 0 {
+	if !w.placeable(t) {
 		return false
 	}
 	best, ok := w.wants[wantOf(t)]
 	return ok && best == t.Seq
 }
 
+// placeable says whether a task waits for nothing but slots, of any worker.
+func (w *world) placeable(t *state.Task) bool {
+	return t.Status == state.Pending && t.WaitsOn == 0 && t.NotBefore <= w.clock() && len(t.Avoid) == 0 && !w.withheld(t)
+}
+
 // findFirsts finds who comes first of each project and want.
 func (w *world) findFirsts() {
 	w.wants = map[want]uint64{}
 	for t := range w.state.Tasks(0) {
-		if t.Status != state.Pending || t.WaitsOn > 0 || t.NotBefore > w.clock() || len(t.Avoid) > 0 {
+		if !w.placeable(t) {
 			continue
 		}
 		k := wantOf(t)

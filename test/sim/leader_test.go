@@ -132,6 +132,9 @@ func (l *leader) makePlan() {
 	}
 	l.plan = l.planner.Plan(w.state.Snapshot(), w.clock(), w.policy(), w.hints())
 	for _, c := range l.plan.Commands {
+		if _, evicts := c.(command.Evict); evicts && w.cfg.sabotage == noPreemptions {
+			continue
+		}
 		if r := w.apply(command.Entry{Command: c}); r.Err != nil {
 			w.fail("the plan is refused: %+v: %w", c, r.Err)
 			return
@@ -163,6 +166,7 @@ func (w *world) policy() scheduler.Policy {
 func (w *world) tick() {
 	w.after(tickEvery, w.tick)
 	w.checkOrphans()
+	w.checkHolds()
 	l := w.leader
 	if !l.leads {
 		return
@@ -353,7 +357,7 @@ func (w *world) assignments(record *state.Worker) []agent.Assignment {
 		t := w.state.TaskAt(h.Task)
 		a := agent.Assignment{Task: t.Work.Key, Generation: h.Generation, Slots: h.Slots, Terminating: h.Terminating}
 		if !h.Terminating {
-			a.Work, a.Preempting = t.Work, t.Preempting
+			a.Work, a.Preempting = t.Work, t.Preempting && w.cfg.sabotage != noPreemptions
 			for _, p := range t.Parts {
 				a.Gang = append(a.Gang, agent.Part{
 					Worker: p.Worker, Slots: p.Slots, Host: w.byID[p.Worker].host.name, Address: w.state.Worker(p.Worker).Address,

@@ -18,7 +18,7 @@ var projects = []command.SetProject{
 	{Project: "gamma", Weight: 2, Quota: 3},
 }
 
-// load has people submit experiments, and cancel a few.
+// load has people submit experiments, and cancel or hold a few.
 func (w *world) load() {
 	slots := 0
 	for _, n := range w.nodes {
@@ -56,7 +56,7 @@ func (w *world) ask(c command.Command, then func(state.Result)) {
 				w.fail("request %s was applied twice", e.Request)
 			case r.Err == nil && index == 0 && w.mishap(20): // nobody hears the answer
 				index = r.Index
-				if w.cfg.sabotage == noRequests {
+				if _, named := c.(command.Submit); w.cfg.sabotage == noRequests && !named { // an experiment's id is a number, too
 					e.Request = ""
 				}
 				w.after(time.Second, try)
@@ -103,7 +103,11 @@ func (w *world) submit() {
 			Inputs: generators, Gang: api.Gang{Min: low, Max: low + w.rand.IntN(8)}, Data: "big",
 		}))
 	}
+	if c.Held = w.state.Level() >= api.LevelHolds && w.chance(30); c.Held {
+		w.releaseLater(c.Experiment)
+	}
 	w.request(c)
+	w.mayHold(c.Experiment)
 	if w.chance(15) {
 		w.after(w.between(0, 10*time.Minute), func() { w.ask(command.Cancel{Experiment: c.Experiment}, whatever) })
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"g2c/api"
 	"g2c/coordinator/command"
@@ -24,6 +25,7 @@ const (
 	noRequests               // a request has no number when it is made again
 	earlyStarts              // a run says that it trains as a generation before it has left the one before
 	anewEachTime             // a run whose gang changes begins anew
+	noPreemptions            // nobody is told to save, nor evicted since it did not
 	suspectsAreFree          // the slots of a member that is suspected are taken for free
 )
 
@@ -62,12 +64,15 @@ func TestBrokenRulesAreFound(t *testing.T) {
 		{earlyStarts, "says started of generation"},
 		{anewEachTime, "repeats steps"},
 		{suspectsAreFree, "are given away while"},
+		{noPreemptions, "still runs for"},
 	} {
 		t.Run(c.found, func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= 10; seed++ {
 				cfg := worldOf(4*seed + 1)
-				cfg.sabotage = c.rule
+				if cfg.sabotage = c.rule; c.rule == noPreemptions {
+					cfg.longest = 10 * time.Minute // it does not end by itself
+				}
 				if _, err := play(cfg); err != nil {
 					if !strings.Contains(err.Error(), c.found) {
 						t.Errorf("it is found by %v, want %q", err, c.found)

@@ -37,8 +37,8 @@ func mustPlay(t *testing.T, cfg config) stats {
 }
 
 // worldOf is one world of many: with reports of what is left in every other, hasty in every
-// fourth, with gangs on one worker each in every eighth, and raised late in two of eight:
-// from the first level, or from that before gangs.
+// fourth, with gangs on one worker each in every eighth, and raised late in three of eight:
+// from the first level, from that before gangs, or from that before holds.
 func worldOf(seed uint64) config {
 	cfg := config{
 		seed: seed, workers: 16, experiments: 100, duration: time.Hour, calm: 20 * time.Minute, replica: true, hints: seed%2 == 0,
@@ -58,6 +58,8 @@ func worldOf(seed uint64) config {
 		cfg.raise = cfg.duration / 2
 	case 6:
 		cfg.level, cfg.raise = api.LevelGangs-1, cfg.duration/2
+	case 2:
+		cfg.level, cfg.raise = api.LevelHolds-1, cfg.duration/2
 	}
 	return cfg
 }

@@ -55,6 +55,7 @@ type world struct {
 	waiting               int // requests that are not answered yet
 	wants                 map[want]uint64
 	wronged               map[uint64]wronged
+	holds                 holds
 	above                 map[string]int // the least that projects have used since the cluster was raised
 	stats                 stats
 	err                   error
@@ -159,7 +160,7 @@ func unix(at time.Duration) int64 { return (at + time.Hour).Milliseconds() }
 type stats struct {
 	entries, refused, placed, done, failed, cancelled int
 	lost, preempted, evicted, resized, leaders        int
-	quit, replaced, sessions                          int
+	quit, replaced, sessions, held                    int
 	faults                                            [nFaults]int
 	suspected                                         int           // gangs that went on without members that another suspected
 	handed, orphans                                   int           // members that got the state from another; runs that ended since nobody answered
@@ -171,14 +172,15 @@ type stats struct {
 // String is a line for people.
 func (s stats) String() string {
 	return fmt.Sprintf("%d entries, %d refused; %d placed, %d done, %d failed, %d cancelled; %d preempted, %d evicted, %d resized; "+
-		"%d leaders, %d sessions, %d workers lost, %d processes quit, %d replaced; %d suspected, %d given the state, %d orphans stopped; wronged for %v; %v, digest %.8x",
+		"%d leaders, %d sessions, %d workers lost, %d processes quit, %d replaced; %d held, %d suspected, %d given the state, %d orphans stopped; wronged for %v; %v, digest %.8x",
 		s.entries, s.refused, s.placed, s.done, s.failed, s.cancelled, s.preempted, s.evicted, s.resized,
-		s.leaders, s.sessions, s.lost, s.quit, s.replaced, s.suspected, s.handed, s.orphans, s.wronged.Round(time.Second), s.end.Round(time.Second), s.digest)
+		s.leaders, s.sessions, s.lost, s.quit, s.replaced, s.held, s.suspected, s.handed, s.orphans, s.wronged.Round(time.Second), s.end.Round(time.Second), s.digest)
 }
 
 // add counts what happened in another world, too.
 func (s *stats) add(o stats) {
 	s.quit, s.replaced, s.evicted, s.failed = s.quit+o.quit, s.replaced+o.replaced, s.evicted+o.evicted, s.failed+o.failed
+	s.held += o.held
 	s.suspected, s.handed, s.orphans = s.suspected+o.suspected, s.handed+o.handed, s.orphans+o.orphans
 	for i, n := range o.faults {
 		s.faults[i] += n
@@ -196,7 +198,7 @@ func (s *stats) tame() string {
 		"a process that ends for a task which does not stop": s.quit, "a process that another has replaced": s.replaced,
 		"a task that does not save in time": s.evicted, "a task that fails for good": s.failed,
 		"a gang that goes on without a suspect": s.suspected, "a member that gets the state of another": s.handed,
-		"a run that ends since nobody answers": s.orphans,
+		"a run that ends since nobody answers": s.orphans, "an experiment that is held": s.held,
 	} {
 		if n == 0 {
 			return what
