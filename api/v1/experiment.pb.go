@@ -101,6 +101,7 @@ type Experiment struct {
 	SubmittedMs   int64                  `protobuf:"varint,7,opt,name=submitted_ms,json=submittedMs,proto3" json:"submitted_ms,omitempty"`
 	Tasks         *TaskCounts            `protobuf:"bytes,8,opt,name=tasks,proto3" json:"tasks,omitempty"`
 	Owner         string                 `protobuf:"bytes,9,opt,name=owner,proto3" json:"owner,omitempty"` // who submitted it: a certificate or a token
+	Hold          *Hold                  `protobuf:"bytes,10,opt,name=hold,proto3" json:"hold,omitempty"`  // unset if it is not held
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,6 +199,74 @@ func (x *Experiment) GetOwner() string {
 	return ""
 }
 
+func (x *Experiment) GetHold() *Hold {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+// Hold says that an experiment takes no slots.
+type Hold struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SinceMs       int64                  `protobuf:"varint,1,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"` // who asked for it: a certificate or a token
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hold) Reset() {
+	*x = Hold{}
+	mi := &file_experiment_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hold) ProtoMessage() {}
+
+func (x *Hold) ProtoReflect() protoreflect.Message {
+	mi := &file_experiment_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hold.ProtoReflect.Descriptor instead.
+func (*Hold) Descriptor() ([]byte, []int) {
+	return file_experiment_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Hold) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *Hold) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Hold) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type TaskCounts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Pending       uint32                 `protobuf:"varint,1,opt,name=pending,proto3" json:"pending,omitempty"`
@@ -212,7 +281,7 @@ type TaskCounts struct {
 
 func (x *TaskCounts) Reset() {
 	*x = TaskCounts{}
-	mi := &file_experiment_proto_msgTypes[1]
+	mi := &file_experiment_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +293,7 @@ func (x *TaskCounts) String() string {
 func (*TaskCounts) ProtoMessage() {}
 
 func (x *TaskCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[1]
+	mi := &file_experiment_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +306,7 @@ func (x *TaskCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskCounts.ProtoReflect.Descriptor instead.
 func (*TaskCounts) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{1}
+	return file_experiment_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *TaskCounts) GetPending() uint32 {
@@ -295,7 +364,7 @@ type SubmitRequest struct {
 
 func (x *SubmitRequest) Reset() {
 	*x = SubmitRequest{}
-	mi := &file_experiment_proto_msgTypes[2]
+	mi := &file_experiment_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +376,7 @@ func (x *SubmitRequest) String() string {
 func (*SubmitRequest) ProtoMessage() {}
 
 func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[2]
+	mi := &file_experiment_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +389,7 @@ func (x *SubmitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitRequest.ProtoReflect.Descriptor instead.
 func (*SubmitRequest) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{2}
+	return file_experiment_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SubmitRequest) GetPart() isSubmitRequest_Part {
@@ -375,13 +444,14 @@ type SubmitHeader struct {
 	// Workers can open the paths in the works. Otherwise data has to be synthetic,
 	// stored at the coordinator, or at hand on a worker.
 	SharedPaths   bool `protobuf:"varint,7,opt,name=shared_paths,json=sharedPaths,proto3" json:"shared_paths,omitempty"`
+	Held          bool `protobuf:"varint,8,opt,name=held,proto3" json:"held,omitempty"` // from the beginning, until it is released
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitHeader) Reset() {
 	*x = SubmitHeader{}
-	mi := &file_experiment_proto_msgTypes[3]
+	mi := &file_experiment_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -393,7 +463,7 @@ func (x *SubmitHeader) String() string {
 func (*SubmitHeader) ProtoMessage() {}
 
 func (x *SubmitHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[3]
+	mi := &file_experiment_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -406,7 +476,7 @@ func (x *SubmitHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitHeader.ProtoReflect.Descriptor instead.
 func (*SubmitHeader) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{3}
+	return file_experiment_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SubmitHeader) GetRequestId() string {
@@ -458,6 +528,13 @@ func (x *SubmitHeader) GetSharedPaths() bool {
 	return false
 }
 
+func (x *SubmitHeader) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
 type SubmitWorks struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Works         [][]byte               `protobuf:"bytes,1,rep,name=works,proto3" json:"works,omitempty"` // each the canonical encoding of a work: package api
@@ -467,7 +544,7 @@ type SubmitWorks struct {
 
 func (x *SubmitWorks) Reset() {
 	*x = SubmitWorks{}
-	mi := &file_experiment_proto_msgTypes[4]
+	mi := &file_experiment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +556,7 @@ func (x *SubmitWorks) String() string {
 func (*SubmitWorks) ProtoMessage() {}
 
 func (x *SubmitWorks) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[4]
+	mi := &file_experiment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +569,7 @@ func (x *SubmitWorks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitWorks.ProtoReflect.Descriptor instead.
 func (*SubmitWorks) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{4}
+	return file_experiment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SubmitWorks) GetWorks() [][]byte {
@@ -515,7 +592,7 @@ type SubmitResponse struct {
 
 func (x *SubmitResponse) Reset() {
 	*x = SubmitResponse{}
-	mi := &file_experiment_proto_msgTypes[5]
+	mi := &file_experiment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +604,7 @@ func (x *SubmitResponse) String() string {
 func (*SubmitResponse) ProtoMessage() {}
 
 func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[5]
+	mi := &file_experiment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +617,7 @@ func (x *SubmitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitResponse.ProtoReflect.Descriptor instead.
 func (*SubmitResponse) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{5}
+	return file_experiment_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SubmitResponse) GetExperiment() string {
@@ -587,7 +664,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_experiment_proto_msgTypes[6]
+	mi := &file_experiment_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -599,7 +676,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[6]
+	mi := &file_experiment_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -612,7 +689,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{6}
+	return file_experiment_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetExperimentRequest) GetId() string {
@@ -632,7 +709,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_experiment_proto_msgTypes[7]
+	mi := &file_experiment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +721,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[7]
+	mi := &file_experiment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +734,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{7}
+	return file_experiment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetExperimentResponse) GetExperiment() *Experiment {
@@ -685,7 +762,7 @@ type ListExperimentsRequest struct {
 
 func (x *ListExperimentsRequest) Reset() {
 	*x = ListExperimentsRequest{}
-	mi := &file_experiment_proto_msgTypes[8]
+	mi := &file_experiment_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +774,7 @@ func (x *ListExperimentsRequest) String() string {
 func (*ListExperimentsRequest) ProtoMessage() {}
 
 func (x *ListExperimentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[8]
+	mi := &file_experiment_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +787,7 @@ func (x *ListExperimentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExperimentsRequest.ProtoReflect.Descriptor instead.
 func (*ListExperimentsRequest) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{8}
+	return file_experiment_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListExperimentsRequest) GetProject() string {
@@ -744,7 +821,7 @@ type ListExperimentsResponse struct {
 
 func (x *ListExperimentsResponse) Reset() {
 	*x = ListExperimentsResponse{}
-	mi := &file_experiment_proto_msgTypes[9]
+	mi := &file_experiment_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -756,7 +833,7 @@ func (x *ListExperimentsResponse) String() string {
 func (*ListExperimentsResponse) ProtoMessage() {}
 
 func (x *ListExperimentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[9]
+	mi := &file_experiment_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -769,7 +846,7 @@ func (x *ListExperimentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExperimentsResponse.ProtoReflect.Descriptor instead.
 func (*ListExperimentsResponse) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{9}
+	return file_experiment_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListExperimentsResponse) GetExperiments() []*Experiment {
@@ -797,7 +874,7 @@ type CancelExperimentRequest struct {
 
 func (x *CancelExperimentRequest) Reset() {
 	*x = CancelExperimentRequest{}
-	mi := &file_experiment_proto_msgTypes[10]
+	mi := &file_experiment_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +886,7 @@ func (x *CancelExperimentRequest) String() string {
 func (*CancelExperimentRequest) ProtoMessage() {}
 
 func (x *CancelExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[10]
+	mi := &file_experiment_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +899,7 @@ func (x *CancelExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExperimentRequest.ProtoReflect.Descriptor instead.
 func (*CancelExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{10}
+	return file_experiment_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CancelExperimentRequest) GetRequestId() string {
@@ -856,7 +933,7 @@ type CancelExperimentResponse struct {
 
 func (x *CancelExperimentResponse) Reset() {
 	*x = CancelExperimentResponse{}
-	mi := &file_experiment_proto_msgTypes[11]
+	mi := &file_experiment_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +945,7 @@ func (x *CancelExperimentResponse) String() string {
 func (*CancelExperimentResponse) ProtoMessage() {}
 
 func (x *CancelExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[11]
+	mi := &file_experiment_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +958,7 @@ func (x *CancelExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelExperimentResponse.ProtoReflect.Descriptor instead.
 func (*CancelExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{11}
+	return file_experiment_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CancelExperimentResponse) GetExperiment() *Experiment {
@@ -908,7 +985,7 @@ type RetryExperimentRequest struct {
 
 func (x *RetryExperimentRequest) Reset() {
 	*x = RetryExperimentRequest{}
-	mi := &file_experiment_proto_msgTypes[12]
+	mi := &file_experiment_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +997,7 @@ func (x *RetryExperimentRequest) String() string {
 func (*RetryExperimentRequest) ProtoMessage() {}
 
 func (x *RetryExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[12]
+	mi := &file_experiment_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1010,7 @@ func (x *RetryExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryExperimentRequest.ProtoReflect.Descriptor instead.
 func (*RetryExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{12}
+	return file_experiment_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RetryExperimentRequest) GetRequestId() string {
@@ -960,7 +1037,7 @@ type RetryExperimentResponse struct {
 
 func (x *RetryExperimentResponse) Reset() {
 	*x = RetryExperimentResponse{}
-	mi := &file_experiment_proto_msgTypes[13]
+	mi := &file_experiment_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1049,7 @@ func (x *RetryExperimentResponse) String() string {
 func (*RetryExperimentResponse) ProtoMessage() {}
 
 func (x *RetryExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[13]
+	mi := &file_experiment_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1062,7 @@ func (x *RetryExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryExperimentResponse.ProtoReflect.Descriptor instead.
 func (*RetryExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{13}
+	return file_experiment_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RetryExperimentResponse) GetExperiment() *Experiment {
@@ -996,6 +1073,222 @@ func (x *RetryExperimentResponse) GetExperiment() *Experiment {
 }
 
 func (x *RetryExperimentResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+type HoldExperimentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldExperimentRequest) Reset() {
+	*x = HoldExperimentRequest{}
+	mi := &file_experiment_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldExperimentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldExperimentRequest) ProtoMessage() {}
+
+func (x *HoldExperimentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_experiment_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldExperimentRequest.ProtoReflect.Descriptor instead.
+func (*HoldExperimentRequest) Descriptor() ([]byte, []int) {
+	return file_experiment_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *HoldExperimentRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *HoldExperimentRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *HoldExperimentRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type HoldExperimentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Experiment    *Experiment            `protobuf:"bytes,1,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldExperimentResponse) Reset() {
+	*x = HoldExperimentResponse{}
+	mi := &file_experiment_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldExperimentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldExperimentResponse) ProtoMessage() {}
+
+func (x *HoldExperimentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_experiment_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldExperimentResponse.ProtoReflect.Descriptor instead.
+func (*HoldExperimentResponse) Descriptor() ([]byte, []int) {
+	return file_experiment_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *HoldExperimentResponse) GetExperiment() *Experiment {
+	if x != nil {
+		return x.Experiment
+	}
+	return nil
+}
+
+func (x *HoldExperimentResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+type ReleaseExperimentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseExperimentRequest) Reset() {
+	*x = ReleaseExperimentRequest{}
+	mi := &file_experiment_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseExperimentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseExperimentRequest) ProtoMessage() {}
+
+func (x *ReleaseExperimentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_experiment_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseExperimentRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseExperimentRequest) Descriptor() ([]byte, []int) {
+	return file_experiment_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ReleaseExperimentRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReleaseExperimentRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ReleaseExperimentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Experiment    *Experiment            `protobuf:"bytes,1,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseExperimentResponse) Reset() {
+	*x = ReleaseExperimentResponse{}
+	mi := &file_experiment_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseExperimentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseExperimentResponse) ProtoMessage() {}
+
+func (x *ReleaseExperimentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_experiment_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseExperimentResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseExperimentResponse) Descriptor() ([]byte, []int) {
+	return file_experiment_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReleaseExperimentResponse) GetExperiment() *Experiment {
+	if x != nil {
+		return x.Experiment
+	}
+	return nil
+}
+
+func (x *ReleaseExperimentResponse) GetIndex() uint64 {
 	if x != nil {
 		return x.Index
 	}
@@ -1013,7 +1306,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_experiment_proto_msgTypes[14]
+	mi := &file_experiment_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1318,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[14]
+	mi := &file_experiment_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1331,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{14}
+	return file_experiment_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchRequest) GetAfterIndex() uint64 {
@@ -1072,7 +1365,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_experiment_proto_msgTypes[15]
+	mi := &file_experiment_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1377,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_experiment_proto_msgTypes[15]
+	mi := &file_experiment_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1390,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_experiment_proto_rawDescGZIP(), []int{15}
+	return file_experiment_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchResponse) GetIndex() uint64 {
@@ -1147,7 +1440,7 @@ var File_experiment_proto protoreflect.FileDescriptor
 const file_experiment_proto_rawDesc = "" +
 	"\n" +
 	"\x10experiment.proto\x12\x06g2c.v1\x1a\n" +
-	"task.proto\"\x90\x02\n" +
+	"task.proto\"\xb2\x02\n" +
 	"\n" +
 	"Experiment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -1158,7 +1451,13 @@ const file_experiment_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12!\n" +
 	"\fsubmitted_ms\x18\a \x01(\x03R\vsubmittedMs\x12(\n" +
 	"\x05tasks\x18\b \x01(\v2\x12.g2c.v1.TaskCountsR\x05tasks\x12\x14\n" +
-	"\x05owner\x18\t \x01(\tR\x05owner\"\xa2\x01\n" +
+	"\x05owner\x18\t \x01(\tR\x05owner\x12 \n" +
+	"\x04hold\x18\n" +
+	" \x01(\v2\f.g2c.v1.HoldR\x04hold\"I\n" +
+	"\x04Hold\x12\x19\n" +
+	"\bsince_ms\x18\x01 \x01(\x03R\asinceMs\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xa2\x01\n" +
 	"\n" +
 	"TaskCounts\x12\x18\n" +
 	"\apending\x18\x01 \x01(\rR\apending\x12\x16\n" +
@@ -1170,7 +1469,7 @@ const file_experiment_proto_rawDesc = "" +
 	"\rSubmitRequest\x12.\n" +
 	"\x06header\x18\x01 \x01(\v2\x14.g2c.v1.SubmitHeaderH\x00R\x06header\x12+\n" +
 	"\x05works\x18\x02 \x01(\v2\x13.g2c.v1.SubmitWorksH\x00R\x05worksB\x06\n" +
-	"\x04part\"\xd5\x01\n" +
+	"\x04part\"\xe9\x01\n" +
 	"\fSubmitHeader\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
@@ -1179,7 +1478,8 @@ const file_experiment_proto_rawDesc = "" +
 	"\bpriority\x18\x04 \x01(\x05R\bpriority\x12\x16\n" +
 	"\x06device\x18\x05 \x01(\tR\x06device\x12!\n" +
 	"\fmemory_bytes\x18\x06 \x01(\x03R\vmemoryBytes\x12!\n" +
-	"\fshared_paths\x18\a \x01(\bR\vsharedPaths\"#\n" +
+	"\fshared_paths\x18\a \x01(\bR\vsharedPaths\x12\x12\n" +
+	"\x04held\x18\b \x01(\bR\x04held\"#\n" +
 	"\vSubmitWorks\x12\x14\n" +
 	"\x05works\x18\x01 \x03(\fR\x05works\"\x8c\x01\n" +
 	"\x0eSubmitResponse\x12\x1e\n" +
@@ -1223,6 +1523,25 @@ const file_experiment_proto_rawDesc = "" +
 	"\n" +
 	"experiment\x18\x01 \x01(\v2\x12.g2c.v1.ExperimentR\n" +
 	"experiment\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"^\n" +
+	"\x15HoldExperimentRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"b\n" +
+	"\x16HoldExperimentResponse\x122\n" +
+	"\n" +
+	"experiment\x18\x01 \x01(\v2\x12.g2c.v1.ExperimentR\n" +
+	"experiment\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"I\n" +
+	"\x18ReleaseExperimentRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"e\n" +
+	"\x19ReleaseExperimentResponse\x122\n" +
+	"\n" +
+	"experiment\x18\x01 \x01(\v2\x12.g2c.v1.ExperimentR\n" +
+	"experiment\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\"O\n" +
 	"\fWatchRequest\x12\x1f\n" +
 	"\vafter_index\x18\x01 \x01(\x04R\n" +
@@ -1242,13 +1561,15 @@ const file_experiment_proto_rawDesc = "" +
 	"\x18EXPERIMENT_STATE_RUNNING\x10\x01\x12\x19\n" +
 	"\x15EXPERIMENT_STATE_DONE\x10\x02\x12\x1b\n" +
 	"\x17EXPERIMENT_STATE_FAILED\x10\x03\x12\x1e\n" +
-	"\x1aEXPERIMENT_STATE_CANCELLED\x10\x042\xd3\x03\n" +
+	"\x1aEXPERIMENT_STATE_CANCELLED\x10\x042\xfe\x04\n" +
 	"\x11ExperimentService\x129\n" +
 	"\x06Submit\x12\x15.g2c.v1.SubmitRequest\x1a\x16.g2c.v1.SubmitResponse(\x01\x12L\n" +
 	"\rGetExperiment\x12\x1c.g2c.v1.GetExperimentRequest\x1a\x1d.g2c.v1.GetExperimentResponse\x12R\n" +
 	"\x0fListExperiments\x12\x1e.g2c.v1.ListExperimentsRequest\x1a\x1f.g2c.v1.ListExperimentsResponse\x12U\n" +
 	"\x10CancelExperiment\x12\x1f.g2c.v1.CancelExperimentRequest\x1a .g2c.v1.CancelExperimentResponse\x12R\n" +
-	"\x0fRetryExperiment\x12\x1e.g2c.v1.RetryExperimentRequest\x1a\x1f.g2c.v1.RetryExperimentResponse\x126\n" +
+	"\x0fRetryExperiment\x12\x1e.g2c.v1.RetryExperimentRequest\x1a\x1f.g2c.v1.RetryExperimentResponse\x12O\n" +
+	"\x0eHoldExperiment\x12\x1d.g2c.v1.HoldExperimentRequest\x1a\x1e.g2c.v1.HoldExperimentResponse\x12X\n" +
+	"\x11ReleaseExperiment\x12 .g2c.v1.ReleaseExperimentRequest\x1a!.g2c.v1.ReleaseExperimentResponse\x126\n" +
 	"\x05Watch\x12\x14.g2c.v1.WatchRequest\x1a\x15.g2c.v1.WatchResponse0\x01B\x12Z\x10g2c/api/v1;apiv1b\x06proto3"
 
 var (
@@ -1264,55 +1585,67 @@ func file_experiment_proto_rawDescGZIP() []byte {
 }
 
 var file_experiment_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_experiment_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_experiment_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_experiment_proto_goTypes = []any{
-	(ExperimentState)(0),             // 0: g2c.v1.ExperimentState
-	(*Experiment)(nil),               // 1: g2c.v1.Experiment
-	(*TaskCounts)(nil),               // 2: g2c.v1.TaskCounts
-	(*SubmitRequest)(nil),            // 3: g2c.v1.SubmitRequest
-	(*SubmitHeader)(nil),             // 4: g2c.v1.SubmitHeader
-	(*SubmitWorks)(nil),              // 5: g2c.v1.SubmitWorks
-	(*SubmitResponse)(nil),           // 6: g2c.v1.SubmitResponse
-	(*GetExperimentRequest)(nil),     // 7: g2c.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),    // 8: g2c.v1.GetExperimentResponse
-	(*ListExperimentsRequest)(nil),   // 9: g2c.v1.ListExperimentsRequest
-	(*ListExperimentsResponse)(nil),  // 10: g2c.v1.ListExperimentsResponse
-	(*CancelExperimentRequest)(nil),  // 11: g2c.v1.CancelExperimentRequest
-	(*CancelExperimentResponse)(nil), // 12: g2c.v1.CancelExperimentResponse
-	(*RetryExperimentRequest)(nil),   // 13: g2c.v1.RetryExperimentRequest
-	(*RetryExperimentResponse)(nil),  // 14: g2c.v1.RetryExperimentResponse
-	(*WatchRequest)(nil),             // 15: g2c.v1.WatchRequest
-	(*WatchResponse)(nil),            // 16: g2c.v1.WatchResponse
-	(*Task)(nil),                     // 17: g2c.v1.Task
+	(ExperimentState)(0),              // 0: g2c.v1.ExperimentState
+	(*Experiment)(nil),                // 1: g2c.v1.Experiment
+	(*Hold)(nil),                      // 2: g2c.v1.Hold
+	(*TaskCounts)(nil),                // 3: g2c.v1.TaskCounts
+	(*SubmitRequest)(nil),             // 4: g2c.v1.SubmitRequest
+	(*SubmitHeader)(nil),              // 5: g2c.v1.SubmitHeader
+	(*SubmitWorks)(nil),               // 6: g2c.v1.SubmitWorks
+	(*SubmitResponse)(nil),            // 7: g2c.v1.SubmitResponse
+	(*GetExperimentRequest)(nil),      // 8: g2c.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),     // 9: g2c.v1.GetExperimentResponse
+	(*ListExperimentsRequest)(nil),    // 10: g2c.v1.ListExperimentsRequest
+	(*ListExperimentsResponse)(nil),   // 11: g2c.v1.ListExperimentsResponse
+	(*CancelExperimentRequest)(nil),   // 12: g2c.v1.CancelExperimentRequest
+	(*CancelExperimentResponse)(nil),  // 13: g2c.v1.CancelExperimentResponse
+	(*RetryExperimentRequest)(nil),    // 14: g2c.v1.RetryExperimentRequest
+	(*RetryExperimentResponse)(nil),   // 15: g2c.v1.RetryExperimentResponse
+	(*HoldExperimentRequest)(nil),     // 16: g2c.v1.HoldExperimentRequest
+	(*HoldExperimentResponse)(nil),    // 17: g2c.v1.HoldExperimentResponse
+	(*ReleaseExperimentRequest)(nil),  // 18: g2c.v1.ReleaseExperimentRequest
+	(*ReleaseExperimentResponse)(nil), // 19: g2c.v1.ReleaseExperimentResponse
+	(*WatchRequest)(nil),              // 20: g2c.v1.WatchRequest
+	(*WatchResponse)(nil),             // 21: g2c.v1.WatchResponse
+	(*Task)(nil),                      // 22: g2c.v1.Task
 }
 var file_experiment_proto_depIdxs = []int32{
 	0,  // 0: g2c.v1.Experiment.state:type_name -> g2c.v1.ExperimentState
-	2,  // 1: g2c.v1.Experiment.tasks:type_name -> g2c.v1.TaskCounts
-	4,  // 2: g2c.v1.SubmitRequest.header:type_name -> g2c.v1.SubmitHeader
-	5,  // 3: g2c.v1.SubmitRequest.works:type_name -> g2c.v1.SubmitWorks
-	1,  // 4: g2c.v1.GetExperimentResponse.experiment:type_name -> g2c.v1.Experiment
-	1,  // 5: g2c.v1.ListExperimentsResponse.experiments:type_name -> g2c.v1.Experiment
-	1,  // 6: g2c.v1.CancelExperimentResponse.experiment:type_name -> g2c.v1.Experiment
-	1,  // 7: g2c.v1.RetryExperimentResponse.experiment:type_name -> g2c.v1.Experiment
-	1,  // 8: g2c.v1.WatchResponse.experiments:type_name -> g2c.v1.Experiment
-	17, // 9: g2c.v1.WatchResponse.tasks:type_name -> g2c.v1.Task
-	3,  // 10: g2c.v1.ExperimentService.Submit:input_type -> g2c.v1.SubmitRequest
-	7,  // 11: g2c.v1.ExperimentService.GetExperiment:input_type -> g2c.v1.GetExperimentRequest
-	9,  // 12: g2c.v1.ExperimentService.ListExperiments:input_type -> g2c.v1.ListExperimentsRequest
-	11, // 13: g2c.v1.ExperimentService.CancelExperiment:input_type -> g2c.v1.CancelExperimentRequest
-	13, // 14: g2c.v1.ExperimentService.RetryExperiment:input_type -> g2c.v1.RetryExperimentRequest
-	15, // 15: g2c.v1.ExperimentService.Watch:input_type -> g2c.v1.WatchRequest
-	6,  // 16: g2c.v1.ExperimentService.Submit:output_type -> g2c.v1.SubmitResponse
-	8,  // 17: g2c.v1.ExperimentService.GetExperiment:output_type -> g2c.v1.GetExperimentResponse
-	10, // 18: g2c.v1.ExperimentService.ListExperiments:output_type -> g2c.v1.ListExperimentsResponse
-	12, // 19: g2c.v1.ExperimentService.CancelExperiment:output_type -> g2c.v1.CancelExperimentResponse
-	14, // 20: g2c.v1.ExperimentService.RetryExperiment:output_type -> g2c.v1.RetryExperimentResponse
-	16, // 21: g2c.v1.ExperimentService.Watch:output_type -> g2c.v1.WatchResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	3,  // 1: g2c.v1.Experiment.tasks:type_name -> g2c.v1.TaskCounts
+	2,  // 2: g2c.v1.Experiment.hold:type_name -> g2c.v1.Hold
+	5,  // 3: g2c.v1.SubmitRequest.header:type_name -> g2c.v1.SubmitHeader
+	6,  // 4: g2c.v1.SubmitRequest.works:type_name -> g2c.v1.SubmitWorks
+	1,  // 5: g2c.v1.GetExperimentResponse.experiment:type_name -> g2c.v1.Experiment
+	1,  // 6: g2c.v1.ListExperimentsResponse.experiments:type_name -> g2c.v1.Experiment
+	1,  // 7: g2c.v1.CancelExperimentResponse.experiment:type_name -> g2c.v1.Experiment
+	1,  // 8: g2c.v1.RetryExperimentResponse.experiment:type_name -> g2c.v1.Experiment
+	1,  // 9: g2c.v1.HoldExperimentResponse.experiment:type_name -> g2c.v1.Experiment
+	1,  // 10: g2c.v1.ReleaseExperimentResponse.experiment:type_name -> g2c.v1.Experiment
+	1,  // 11: g2c.v1.WatchResponse.experiments:type_name -> g2c.v1.Experiment
+	22, // 12: g2c.v1.WatchResponse.tasks:type_name -> g2c.v1.Task
+	4,  // 13: g2c.v1.ExperimentService.Submit:input_type -> g2c.v1.SubmitRequest
+	8,  // 14: g2c.v1.ExperimentService.GetExperiment:input_type -> g2c.v1.GetExperimentRequest
+	10, // 15: g2c.v1.ExperimentService.ListExperiments:input_type -> g2c.v1.ListExperimentsRequest
+	12, // 16: g2c.v1.ExperimentService.CancelExperiment:input_type -> g2c.v1.CancelExperimentRequest
+	14, // 17: g2c.v1.ExperimentService.RetryExperiment:input_type -> g2c.v1.RetryExperimentRequest
+	16, // 18: g2c.v1.ExperimentService.HoldExperiment:input_type -> g2c.v1.HoldExperimentRequest
+	18, // 19: g2c.v1.ExperimentService.ReleaseExperiment:input_type -> g2c.v1.ReleaseExperimentRequest
+	20, // 20: g2c.v1.ExperimentService.Watch:input_type -> g2c.v1.WatchRequest
+	7,  // 21: g2c.v1.ExperimentService.Submit:output_type -> g2c.v1.SubmitResponse
+	9,  // 22: g2c.v1.ExperimentService.GetExperiment:output_type -> g2c.v1.GetExperimentResponse
+	11, // 23: g2c.v1.ExperimentService.ListExperiments:output_type -> g2c.v1.ListExperimentsResponse
+	13, // 24: g2c.v1.ExperimentService.CancelExperiment:output_type -> g2c.v1.CancelExperimentResponse
+	15, // 25: g2c.v1.ExperimentService.RetryExperiment:output_type -> g2c.v1.RetryExperimentResponse
+	17, // 26: g2c.v1.ExperimentService.HoldExperiment:output_type -> g2c.v1.HoldExperimentResponse
+	19, // 27: g2c.v1.ExperimentService.ReleaseExperiment:output_type -> g2c.v1.ReleaseExperimentResponse
+	21, // 28: g2c.v1.ExperimentService.Watch:output_type -> g2c.v1.WatchResponse
+	21, // [21:29] is the sub-list for method output_type
+	13, // [13:21] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_experiment_proto_init() }
@@ -1321,7 +1654,7 @@ func file_experiment_proto_init() {
 		return
 	}
 	file_task_proto_init()
-	file_experiment_proto_msgTypes[2].OneofWrappers = []any{
+	file_experiment_proto_msgTypes[3].OneofWrappers = []any{
 		(*SubmitRequest_Header)(nil),
 		(*SubmitRequest_Works)(nil),
 	}
@@ -1331,7 +1664,7 @@ func file_experiment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_experiment_proto_rawDesc), len(file_experiment_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -33,12 +33,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ExperimentService_Submit_FullMethodName           = "/g2c.v1.ExperimentService/Submit"
-	ExperimentService_GetExperiment_FullMethodName    = "/g2c.v1.ExperimentService/GetExperiment"
-	ExperimentService_ListExperiments_FullMethodName  = "/g2c.v1.ExperimentService/ListExperiments"
-	ExperimentService_CancelExperiment_FullMethodName = "/g2c.v1.ExperimentService/CancelExperiment"
-	ExperimentService_RetryExperiment_FullMethodName  = "/g2c.v1.ExperimentService/RetryExperiment"
-	ExperimentService_Watch_FullMethodName            = "/g2c.v1.ExperimentService/Watch"
+	ExperimentService_Submit_FullMethodName            = "/g2c.v1.ExperimentService/Submit"
+	ExperimentService_GetExperiment_FullMethodName     = "/g2c.v1.ExperimentService/GetExperiment"
+	ExperimentService_ListExperiments_FullMethodName   = "/g2c.v1.ExperimentService/ListExperiments"
+	ExperimentService_CancelExperiment_FullMethodName  = "/g2c.v1.ExperimentService/CancelExperiment"
+	ExperimentService_RetryExperiment_FullMethodName   = "/g2c.v1.ExperimentService/RetryExperiment"
+	ExperimentService_HoldExperiment_FullMethodName    = "/g2c.v1.ExperimentService/HoldExperiment"
+	ExperimentService_ReleaseExperiment_FullMethodName = "/g2c.v1.ExperimentService/ReleaseExperiment"
+	ExperimentService_Watch_FullMethodName             = "/g2c.v1.ExperimentService/Watch"
 )
 
 // ExperimentServiceClient is the client API for ExperimentService service.
@@ -55,6 +57,12 @@ type ExperimentServiceClient interface {
 	CancelExperiment(ctx context.Context, in *CancelExperimentRequest, opts ...grpc.CallOption) (*CancelExperimentResponse, error)
 	// RetryExperiment gives what failed, and what was cancelled with it, new attempts.
 	RetryExperiment(ctx context.Context, in *RetryExperimentRequest, opts ...grpc.CallOption) (*RetryExperimentResponse, error)
+	// HoldExperiment has it take no slots until it is released: what runs for it alone saves
+	// its state and stops, nothing of it begins, and nothing is lost. One that is held is held
+	// by whoever did so first.
+	HoldExperiment(ctx context.Context, in *HoldExperimentRequest, opts ...grpc.CallOption) (*HoldExperimentResponse, error)
+	// ReleaseExperiment has one that was held go on.
+	ReleaseExperiment(ctx context.Context, in *ReleaseExperimentRequest, opts ...grpc.CallOption) (*ReleaseExperimentResponse, error)
 	// Watch tells of every change after an index, for as long as the caller listens.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
@@ -120,6 +128,26 @@ func (c *experimentServiceClient) RetryExperiment(ctx context.Context, in *Retry
 	return out, nil
 }
 
+func (c *experimentServiceClient) HoldExperiment(ctx context.Context, in *HoldExperimentRequest, opts ...grpc.CallOption) (*HoldExperimentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HoldExperimentResponse)
+	err := c.cc.Invoke(ctx, ExperimentService_HoldExperiment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *experimentServiceClient) ReleaseExperiment(ctx context.Context, in *ReleaseExperimentRequest, opts ...grpc.CallOption) (*ReleaseExperimentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseExperimentResponse)
+	err := c.cc.Invoke(ctx, ExperimentService_ReleaseExperiment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *experimentServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ExperimentService_ServiceDesc.Streams[1], ExperimentService_Watch_FullMethodName, cOpts...)
@@ -153,6 +181,12 @@ type ExperimentServiceServer interface {
 	CancelExperiment(context.Context, *CancelExperimentRequest) (*CancelExperimentResponse, error)
 	// RetryExperiment gives what failed, and what was cancelled with it, new attempts.
 	RetryExperiment(context.Context, *RetryExperimentRequest) (*RetryExperimentResponse, error)
+	// HoldExperiment has it take no slots until it is released: what runs for it alone saves
+	// its state and stops, nothing of it begins, and nothing is lost. One that is held is held
+	// by whoever did so first.
+	HoldExperiment(context.Context, *HoldExperimentRequest) (*HoldExperimentResponse, error)
+	// ReleaseExperiment has one that was held go on.
+	ReleaseExperiment(context.Context, *ReleaseExperimentRequest) (*ReleaseExperimentResponse, error)
 	// Watch tells of every change after an index, for as long as the caller listens.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedExperimentServiceServer()
@@ -179,6 +213,12 @@ func (UnimplementedExperimentServiceServer) CancelExperiment(context.Context, *C
 }
 func (UnimplementedExperimentServiceServer) RetryExperiment(context.Context, *RetryExperimentRequest) (*RetryExperimentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetryExperiment not implemented")
+}
+func (UnimplementedExperimentServiceServer) HoldExperiment(context.Context, *HoldExperimentRequest) (*HoldExperimentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method HoldExperiment not implemented")
+}
+func (UnimplementedExperimentServiceServer) ReleaseExperiment(context.Context, *ReleaseExperimentRequest) (*ReleaseExperimentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReleaseExperiment not implemented")
 }
 func (UnimplementedExperimentServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
@@ -283,6 +323,42 @@ func _ExperimentService_RetryExperiment_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ExperimentService_HoldExperiment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HoldExperimentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExperimentServiceServer).HoldExperiment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExperimentService_HoldExperiment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExperimentServiceServer).HoldExperiment(ctx, req.(*HoldExperimentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ExperimentService_ReleaseExperiment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseExperimentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ExperimentServiceServer).ReleaseExperiment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ExperimentService_ReleaseExperiment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ExperimentServiceServer).ReleaseExperiment(ctx, req.(*ReleaseExperimentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ExperimentService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -316,6 +392,14 @@ var ExperimentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RetryExperiment",
 			Handler:    _ExperimentService_RetryExperiment_Handler,
+		},
+		{
+			MethodName: "HoldExperiment",
+			Handler:    _ExperimentService_HoldExperiment_Handler,
+		},
+		{
+			MethodName: "ReleaseExperiment",
+			Handler:    _ExperimentService_ReleaseExperiment_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

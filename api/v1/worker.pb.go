@@ -138,22 +138,25 @@ func (ReportKind) EnumDescriptor() ([]byte, []int) {
 }
 
 type Worker struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Numerics      string                 `protobuf:"bytes,2,opt,name=numerics,proto3" json:"numerics,omitempty"` // class
-	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
-	MemoryBytes   int64                  `protobuf:"varint,4,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"` // of a slot
-	Host          string                 `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
-	Slots         uint32                 `protobuf:"varint,6,opt,name=slots,proto3" json:"slots,omitempty"`
-	Free          uint32                 `protobuf:"varint,7,opt,name=free,proto3" json:"free,omitempty"` // held by nobody
-	Mode          WorkerMode             `protobuf:"varint,8,opt,name=mode,proto3,enum=g2c.v1.WorkerMode" json:"mode,omitempty"`
-	FromMs        int64                  `protobuf:"varint,9,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"` // of maintenance
-	UntilMs       int64                  `protobuf:"varint,10,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
-	Reason        string                 `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`        // of the mode
-	Lost          bool                   `protobuf:"varint,12,opt,name=lost,proto3" json:"lost,omitempty"`           // its lease ran out
-	Connected     bool                   `protobuf:"varint,13,opt,name=connected,proto3" json:"connected,omitempty"` // has a session now
-	JoinedMs      int64                  `protobuf:"varint,14,opt,name=joined_ms,json=joinedMs,proto3" json:"joined_ms,omitempty"`
-	Allocations   []*Allocation          `protobuf:"bytes,15,rep,name=allocations,proto3" json:"allocations,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Numerics    string                 `protobuf:"bytes,2,opt,name=numerics,proto3" json:"numerics,omitempty"` // class
+	Device      string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
+	MemoryBytes int64                  `protobuf:"varint,4,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"` // of a slot
+	Host        string                 `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	Slots       uint32                 `protobuf:"varint,6,opt,name=slots,proto3" json:"slots,omitempty"`
+	Free        uint32                 `protobuf:"varint,7,opt,name=free,proto3" json:"free,omitempty"` // held by nobody
+	Mode        WorkerMode             `protobuf:"varint,8,opt,name=mode,proto3,enum=g2c.v1.WorkerMode" json:"mode,omitempty"`
+	FromMs      int64                  `protobuf:"varint,9,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"` // of maintenance
+	UntilMs     int64                  `protobuf:"varint,10,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	Reason      string                 `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`        // of the mode
+	Lost        bool                   `protobuf:"varint,12,opt,name=lost,proto3" json:"lost,omitempty"`           // its lease ran out
+	Connected   bool                   `protobuf:"varint,13,opt,name=connected,proto3" json:"connected,omitempty"` // has a session now
+	JoinedMs    int64                  `protobuf:"varint,14,opt,name=joined_ms,json=joinedMs,proto3" json:"joined_ms,omitempty"`
+	Allocations []*Allocation          `protobuf:"bytes,15,rep,name=allocations,proto3" json:"allocations,omitempty"`
+	// It may go: it was lost, or nothing is on it, nothing reserved for anybody there, nobody
+	// waits whom its slots would help, and nobody has cordoned or maintains it.
+	Idle          bool `protobuf:"varint,16,opt,name=idle,proto3" json:"idle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +294,13 @@ func (x *Worker) GetAllocations() []*Allocation {
 		return x.Allocations
 	}
 	return nil
+}
+
+func (x *Worker) GetIdle() bool {
+	if x != nil {
+		return x.Idle
+	}
+	return false
 }
 
 type Allocation struct {
@@ -609,6 +619,315 @@ func (x *SetWorkerModeResponse) GetIndex() uint64 {
 	return 0
 }
 
+type AwaitEmptyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwaitEmptyRequest) Reset() {
+	*x = AwaitEmptyRequest{}
+	mi := &file_worker_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwaitEmptyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwaitEmptyRequest) ProtoMessage() {}
+
+func (x *AwaitEmptyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwaitEmptyRequest.ProtoReflect.Descriptor instead.
+func (*AwaitEmptyRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *AwaitEmptyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type AwaitEmptyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Worker        *Worker                `protobuf:"bytes,1,opt,name=worker,proto3" json:"worker,omitempty"`
+	Empty         bool                   `protobuf:"varint,2,opt,name=empty,proto3" json:"empty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwaitEmptyResponse) Reset() {
+	*x = AwaitEmptyResponse{}
+	mi := &file_worker_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwaitEmptyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwaitEmptyResponse) ProtoMessage() {}
+
+func (x *AwaitEmptyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwaitEmptyResponse.ProtoReflect.Descriptor instead.
+func (*AwaitEmptyResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AwaitEmptyResponse) GetWorker() *Worker {
+	if x != nil {
+		return x.Worker
+	}
+	return nil
+}
+
+func (x *AwaitEmptyResponse) GetEmpty() bool {
+	if x != nil {
+		return x.Empty
+	}
+	return false
+}
+
+type ListDemandRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PageSize      uint32                 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDemandRequest) Reset() {
+	*x = ListDemandRequest{}
+	mi := &file_worker_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDemandRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDemandRequest) ProtoMessage() {}
+
+func (x *ListDemandRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDemandRequest.ProtoReflect.Descriptor instead.
+func (*ListDemandRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListDemandRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDemandRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListDemandResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Demand        []*Demand              `protobuf:"bytes,1,rep,name=demand,proto3" json:"demand,omitempty"` // by project, class, device, memory and slots of a worker
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"` // of the state that this is of; the next page may be of a later one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDemandResponse) Reset() {
+	*x = ListDemandResponse{}
+	mi := &file_worker_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDemandResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDemandResponse) ProtoMessage() {}
+
+func (x *ListDemandResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDemandResponse.ProtoReflect.Descriptor instead.
+func (*ListDemandResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListDemandResponse) GetDemand() []*Demand {
+	if x != nil {
+		return x.Demand
+	}
+	return nil
+}
+
+func (x *ListDemandResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListDemandResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// Demand is slots of a kind that a project makes use of. A task counts in one alone.
+type Demand struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	Numerics      string                 `protobuf:"bytes,2,opt,name=numerics,proto3" json:"numerics,omitempty"`                           // class
+	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`                               // kind of device; empty for any
+	MemoryBytes   int64                  `protobuf:"varint,4,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"` // that a slot must have
+	WorkerSlots   uint32                 `protobuf:"varint,5,opt,name=worker_slots,json=workerSlots,proto3" json:"worker_slots,omitempty"` // that a worker must have to be of use: more than 1 where a gang has to be on one worker
+	Running       uint32                 `protobuf:"varint,6,opt,name=running,proto3" json:"running,omitempty"`                            // of tasks that are placed or run
+	Waiting       uint32                 `protobuf:"varint,7,opt,name=waiting,proto3" json:"waiting,omitempty"`                            // more, with which all would begin that wait for slots alone
+	Useful        uint32                 `protobuf:"varint,8,opt,name=useful,proto3" json:"useful,omitempty"`                              // more than these, which would make gangs faster
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Demand) Reset() {
+	*x = Demand{}
+	mi := &file_worker_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Demand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Demand) ProtoMessage() {}
+
+func (x *Demand) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Demand.ProtoReflect.Descriptor instead.
+func (*Demand) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Demand) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
+}
+
+func (x *Demand) GetNumerics() string {
+	if x != nil {
+		return x.Numerics
+	}
+	return ""
+}
+
+func (x *Demand) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Demand) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *Demand) GetWorkerSlots() uint32 {
+	if x != nil {
+		return x.WorkerSlots
+	}
+	return 0
+}
+
+func (x *Demand) GetRunning() uint32 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
+}
+
+func (x *Demand) GetWaiting() uint32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *Demand) GetUseful() uint32 {
+	if x != nil {
+		return x.Useful
+	}
+	return 0
+}
+
 type RemoveWorkerRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -619,7 +938,7 @@ type RemoveWorkerRequest struct {
 
 func (x *RemoveWorkerRequest) Reset() {
 	*x = RemoveWorkerRequest{}
-	mi := &file_worker_proto_msgTypes[6]
+	mi := &file_worker_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +950,7 @@ func (x *RemoveWorkerRequest) String() string {
 func (*RemoveWorkerRequest) ProtoMessage() {}
 
 func (x *RemoveWorkerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[6]
+	mi := &file_worker_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +963,7 @@ func (x *RemoveWorkerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveWorkerRequest.ProtoReflect.Descriptor instead.
 func (*RemoveWorkerRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{6}
+	return file_worker_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RemoveWorkerRequest) GetRequestId() string {
@@ -670,7 +989,7 @@ type RemoveWorkerResponse struct {
 
 func (x *RemoveWorkerResponse) Reset() {
 	*x = RemoveWorkerResponse{}
-	mi := &file_worker_proto_msgTypes[7]
+	mi := &file_worker_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +1001,7 @@ func (x *RemoveWorkerResponse) String() string {
 func (*RemoveWorkerResponse) ProtoMessage() {}
 
 func (x *RemoveWorkerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[7]
+	mi := &file_worker_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +1014,7 @@ func (x *RemoveWorkerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveWorkerResponse.ProtoReflect.Descriptor instead.
 func (*RemoveWorkerResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{7}
+	return file_worker_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RemoveWorkerResponse) GetIndex() uint64 {
@@ -727,7 +1046,7 @@ type ConnectRequest struct {
 
 func (x *ConnectRequest) Reset() {
 	*x = ConnectRequest{}
-	mi := &file_worker_proto_msgTypes[8]
+	mi := &file_worker_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +1058,7 @@ func (x *ConnectRequest) String() string {
 func (*ConnectRequest) ProtoMessage() {}
 
 func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[8]
+	mi := &file_worker_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +1071,7 @@ func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectRequest.ProtoReflect.Descriptor instead.
 func (*ConnectRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{8}
+	return file_worker_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConnectRequest) GetMessage() isConnectRequest_Message {
@@ -922,7 +1241,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_worker_proto_msgTypes[9]
+	mi := &file_worker_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1253,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[9]
+	mi := &file_worker_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1266,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{9}
+	return file_worker_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hello) GetWorker() string {
@@ -1037,7 +1356,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_worker_proto_msgTypes[10]
+	mi := &file_worker_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1368,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[10]
+	mi := &file_worker_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1381,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{10}
+	return file_worker_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Heartbeat) GetNumber() uint64 {
@@ -1089,7 +1408,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_worker_proto_msgTypes[11]
+	mi := &file_worker_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1420,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[11]
+	mi := &file_worker_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1433,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{11}
+	return file_worker_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Report) GetNumber() uint64 {
@@ -1168,7 +1487,7 @@ type Cached struct {
 
 func (x *Cached) Reset() {
 	*x = Cached{}
-	mi := &file_worker_proto_msgTypes[12]
+	mi := &file_worker_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1180,7 +1499,7 @@ func (x *Cached) String() string {
 func (*Cached) ProtoMessage() {}
 
 func (x *Cached) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[12]
+	mi := &file_worker_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1512,7 @@ func (x *Cached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cached.ProtoReflect.Descriptor instead.
 func (*Cached) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{12}
+	return file_worker_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cached) GetCached() []string {
@@ -1214,7 +1533,7 @@ type TaskProgress struct {
 
 func (x *TaskProgress) Reset() {
 	*x = TaskProgress{}
-	mi := &file_worker_proto_msgTypes[13]
+	mi := &file_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1545,7 @@ func (x *TaskProgress) String() string {
 func (*TaskProgress) ProtoMessage() {}
 
 func (x *TaskProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[13]
+	mi := &file_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1558,7 @@ func (x *TaskProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskProgress.ProtoReflect.Descriptor instead.
 func (*TaskProgress) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{13}
+	return file_worker_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TaskProgress) GetTask() string {
@@ -1277,7 +1596,7 @@ type TaskLogs struct {
 
 func (x *TaskLogs) Reset() {
 	*x = TaskLogs{}
-	mi := &file_worker_proto_msgTypes[14]
+	mi := &file_worker_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1608,7 @@ func (x *TaskLogs) String() string {
 func (*TaskLogs) ProtoMessage() {}
 
 func (x *TaskLogs) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[14]
+	mi := &file_worker_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1621,7 @@ func (x *TaskLogs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskLogs.ProtoReflect.Descriptor instead.
 func (*TaskLogs) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{14}
+	return file_worker_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TaskLogs) GetTask() string {
@@ -1343,7 +1662,7 @@ type TaskLogLine struct {
 
 func (x *TaskLogLine) Reset() {
 	*x = TaskLogLine{}
-	mi := &file_worker_proto_msgTypes[15]
+	mi := &file_worker_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1674,7 @@ func (x *TaskLogLine) String() string {
 func (*TaskLogLine) ProtoMessage() {}
 
 func (x *TaskLogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[15]
+	mi := &file_worker_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1687,7 @@ func (x *TaskLogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskLogLine.ProtoReflect.Descriptor instead.
 func (*TaskLogLine) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{15}
+	return file_worker_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TaskLogLine) GetAtMs() int64 {
@@ -1396,7 +1715,7 @@ type TaskMetrics struct {
 
 func (x *TaskMetrics) Reset() {
 	*x = TaskMetrics{}
-	mi := &file_worker_proto_msgTypes[16]
+	mi := &file_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1727,7 @@ func (x *TaskMetrics) String() string {
 func (*TaskMetrics) ProtoMessage() {}
 
 func (x *TaskMetrics) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[16]
+	mi := &file_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1740,7 @@ func (x *TaskMetrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskMetrics.ProtoReflect.Descriptor instead.
 func (*TaskMetrics) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{16}
+	return file_worker_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TaskMetrics) GetTask() string {
@@ -1456,7 +1775,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_worker_proto_msgTypes[17]
+	mi := &file_worker_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +1787,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[17]
+	mi := &file_worker_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +1800,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{17}
+	return file_worker_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Point) GetName() string {
@@ -1520,7 +1839,7 @@ type Suspect struct {
 
 func (x *Suspect) Reset() {
 	*x = Suspect{}
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1851,7 @@ func (x *Suspect) String() string {
 func (*Suspect) ProtoMessage() {}
 
 func (x *Suspect) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1864,7 @@ func (x *Suspect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspect.ProtoReflect.Descriptor instead.
 func (*Suspect) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{18}
+	return file_worker_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Suspect) GetTask() string {
@@ -1585,7 +1904,7 @@ type Deregister struct {
 
 func (x *Deregister) Reset() {
 	*x = Deregister{}
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1916,7 @@ func (x *Deregister) String() string {
 func (*Deregister) ProtoMessage() {}
 
 func (x *Deregister) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1929,7 @@ func (x *Deregister) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deregister.ProtoReflect.Descriptor instead.
 func (*Deregister) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{19}
+	return file_worker_proto_rawDescGZIP(), []int{24}
 }
 
 // What the leader says.
@@ -1629,7 +1948,7 @@ type ConnectResponse struct {
 
 func (x *ConnectResponse) Reset() {
 	*x = ConnectResponse{}
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1960,7 @@ func (x *ConnectResponse) String() string {
 func (*ConnectResponse) ProtoMessage() {}
 
 func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1973,7 @@ func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectResponse.ProtoReflect.Descriptor instead.
 func (*ConnectResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{20}
+	return file_worker_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ConnectResponse) GetMessage() isConnectResponse_Message {
@@ -1744,7 +2063,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +2075,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +2088,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{21}
+	return file_worker_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Welcome) GetCoordinator() string {
@@ -1809,7 +2128,7 @@ type HeartbeatAnswer struct {
 
 func (x *HeartbeatAnswer) Reset() {
 	*x = HeartbeatAnswer{}
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1821,7 +2140,7 @@ func (x *HeartbeatAnswer) String() string {
 func (*HeartbeatAnswer) ProtoMessage() {}
 
 func (x *HeartbeatAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +2153,7 @@ func (x *HeartbeatAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatAnswer.ProtoReflect.Descriptor instead.
 func (*HeartbeatAnswer) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{22}
+	return file_worker_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HeartbeatAnswer) GetNumber() uint64 {
@@ -1857,7 +2176,7 @@ type ReportAnswer struct {
 
 func (x *ReportAnswer) Reset() {
 	*x = ReportAnswer{}
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1869,7 +2188,7 @@ func (x *ReportAnswer) String() string {
 func (*ReportAnswer) ProtoMessage() {}
 
 func (x *ReportAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1882,7 +2201,7 @@ func (x *ReportAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAnswer.ProtoReflect.Descriptor instead.
 func (*ReportAnswer) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{23}
+	return file_worker_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReportAnswer) GetNumber() uint64 {
@@ -1918,7 +2237,7 @@ type Assignments struct {
 
 func (x *Assignments) Reset() {
 	*x = Assignments{}
-	mi := &file_worker_proto_msgTypes[24]
+	mi := &file_worker_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +2249,7 @@ func (x *Assignments) String() string {
 func (*Assignments) ProtoMessage() {}
 
 func (x *Assignments) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[24]
+	mi := &file_worker_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +2262,7 @@ func (x *Assignments) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignments.ProtoReflect.Descriptor instead.
 func (*Assignments) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{24}
+	return file_worker_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Assignments) GetIndex() uint64 {
@@ -1979,7 +2298,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_worker_proto_msgTypes[25]
+	mi := &file_worker_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2310,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[25]
+	mi := &file_worker_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2323,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{25}
+	return file_worker_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Assignment) GetTask() string {
@@ -2068,7 +2387,7 @@ type GangMember struct {
 
 func (x *GangMember) Reset() {
 	*x = GangMember{}
-	mi := &file_worker_proto_msgTypes[26]
+	mi := &file_worker_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2399,7 @@ func (x *GangMember) String() string {
 func (*GangMember) ProtoMessage() {}
 
 func (x *GangMember) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[26]
+	mi := &file_worker_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2412,7 @@ func (x *GangMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangMember.ProtoReflect.Descriptor instead.
 func (*GangMember) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{26}
+	return file_worker_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GangMember) GetWorker() string {
@@ -2129,7 +2448,7 @@ var File_worker_proto protoreflect.FileDescriptor
 const file_worker_proto_rawDesc = "" +
 	"\n" +
 	"\fworker.proto\x12\x06g2c.v1\x1a\n" +
-	"task.proto\"\xa6\x03\n" +
+	"task.proto\"\xba\x03\n" +
 	"\x06Worker\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bnumerics\x18\x02 \x01(\tR\bnumerics\x12\x16\n" +
@@ -2146,7 +2465,8 @@ const file_worker_proto_rawDesc = "" +
 	"\x04lost\x18\f \x01(\bR\x04lost\x12\x1c\n" +
 	"\tconnected\x18\r \x01(\bR\tconnected\x12\x1b\n" +
 	"\tjoined_ms\x18\x0e \x01(\x03R\bjoinedMs\x124\n" +
-	"\vallocations\x18\x0f \x03(\v2\x12.g2c.v1.AllocationR\vallocations\"\x8c\x01\n" +
+	"\vallocations\x18\x0f \x03(\v2\x12.g2c.v1.AllocationR\vallocations\x12\x12\n" +
+	"\x04idle\x18\x10 \x01(\bR\x04idle\"\x8c\x01\n" +
 	"\n" +
 	"Allocation\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
@@ -2173,7 +2493,29 @@ const file_worker_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\"U\n" +
 	"\x15SetWorkerModeResponse\x12&\n" +
 	"\x06worker\x18\x01 \x01(\v2\x0e.g2c.v1.WorkerR\x06worker\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\"D\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\"#\n" +
+	"\x11AwaitEmptyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"R\n" +
+	"\x12AwaitEmptyResponse\x12&\n" +
+	"\x06worker\x18\x01 \x01(\v2\x0e.g2c.v1.WorkerR\x06worker\x12\x14\n" +
+	"\x05empty\x18\x02 \x01(\bR\x05empty\"O\n" +
+	"\x11ListDemandRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\rR\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"z\n" +
+	"\x12ListDemandResponse\x12&\n" +
+	"\x06demand\x18\x01 \x03(\v2\x0e.g2c.v1.DemandR\x06demand\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\"\xe8\x01\n" +
+	"\x06Demand\x12\x18\n" +
+	"\aproject\x18\x01 \x01(\tR\aproject\x12\x1a\n" +
+	"\bnumerics\x18\x02 \x01(\tR\bnumerics\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\x12!\n" +
+	"\fmemory_bytes\x18\x04 \x01(\x03R\vmemoryBytes\x12!\n" +
+	"\fworker_slots\x18\x05 \x01(\rR\vworkerSlots\x12\x18\n" +
+	"\arunning\x18\x06 \x01(\rR\arunning\x12\x18\n" +
+	"\awaiting\x18\a \x01(\rR\awaiting\x12\x16\n" +
+	"\x06useful\x18\b \x01(\rR\x06useful\"D\n" +
 	"\x13RemoveWorkerRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x0e\n" +
@@ -2307,10 +2649,14 @@ const file_worker_proto_rawDesc = "" +
 	"\x10REPORT_KIND_DONE\x10\x02\x12\x16\n" +
 	"\x12REPORT_KIND_FAILED\x10\x03\x12\x1b\n" +
 	"\x17REPORT_KIND_INTERRUPTED\x10\x04\x12\x18\n" +
-	"\x14REPORT_KIND_RELEASED\x10\x052\xb0\x02\n" +
+	"\x14REPORT_KIND_RELEASED\x10\x052\xba\x03\n" +
 	"\rWorkerService\x12F\n" +
 	"\vListWorkers\x12\x1a.g2c.v1.ListWorkersRequest\x1a\x1b.g2c.v1.ListWorkersResponse\x12L\n" +
-	"\rSetWorkerMode\x12\x1c.g2c.v1.SetWorkerModeRequest\x1a\x1d.g2c.v1.SetWorkerModeResponse\x12I\n" +
+	"\rSetWorkerMode\x12\x1c.g2c.v1.SetWorkerModeRequest\x1a\x1d.g2c.v1.SetWorkerModeResponse\x12C\n" +
+	"\n" +
+	"AwaitEmpty\x12\x19.g2c.v1.AwaitEmptyRequest\x1a\x1a.g2c.v1.AwaitEmptyResponse\x12C\n" +
+	"\n" +
+	"ListDemand\x12\x19.g2c.v1.ListDemandRequest\x1a\x1a.g2c.v1.ListDemandResponse\x12I\n" +
 	"\fRemoveWorker\x12\x1b.g2c.v1.RemoveWorkerRequest\x1a\x1c.g2c.v1.RemoveWorkerResponse\x12>\n" +
 	"\aConnect\x12\x16.g2c.v1.ConnectRequest\x1a\x17.g2c.v1.ConnectResponse(\x010\x01B\x12Z\x10g2c/api/v1;apiv1b\x06proto3"
 
@@ -2327,7 +2673,7 @@ func file_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_worker_proto_goTypes = []any{
 	(WorkerMode)(0),               // 0: g2c.v1.WorkerMode
 	(ReportKind)(0),               // 1: g2c.v1.ReportKind
@@ -2337,28 +2683,33 @@ var file_worker_proto_goTypes = []any{
 	(*ListWorkersResponse)(nil),   // 5: g2c.v1.ListWorkersResponse
 	(*SetWorkerModeRequest)(nil),  // 6: g2c.v1.SetWorkerModeRequest
 	(*SetWorkerModeResponse)(nil), // 7: g2c.v1.SetWorkerModeResponse
-	(*RemoveWorkerRequest)(nil),   // 8: g2c.v1.RemoveWorkerRequest
-	(*RemoveWorkerResponse)(nil),  // 9: g2c.v1.RemoveWorkerResponse
-	(*ConnectRequest)(nil),        // 10: g2c.v1.ConnectRequest
-	(*Hello)(nil),                 // 11: g2c.v1.Hello
-	(*Heartbeat)(nil),             // 12: g2c.v1.Heartbeat
-	(*Report)(nil),                // 13: g2c.v1.Report
-	(*Cached)(nil),                // 14: g2c.v1.Cached
-	(*TaskProgress)(nil),          // 15: g2c.v1.TaskProgress
-	(*TaskLogs)(nil),              // 16: g2c.v1.TaskLogs
-	(*TaskLogLine)(nil),           // 17: g2c.v1.TaskLogLine
-	(*TaskMetrics)(nil),           // 18: g2c.v1.TaskMetrics
-	(*Point)(nil),                 // 19: g2c.v1.Point
-	(*Suspect)(nil),               // 20: g2c.v1.Suspect
-	(*Deregister)(nil),            // 21: g2c.v1.Deregister
-	(*ConnectResponse)(nil),       // 22: g2c.v1.ConnectResponse
-	(*Welcome)(nil),               // 23: g2c.v1.Welcome
-	(*HeartbeatAnswer)(nil),       // 24: g2c.v1.HeartbeatAnswer
-	(*ReportAnswer)(nil),          // 25: g2c.v1.ReportAnswer
-	(*Assignments)(nil),           // 26: g2c.v1.Assignments
-	(*Assignment)(nil),            // 27: g2c.v1.Assignment
-	(*GangMember)(nil),            // 28: g2c.v1.GangMember
-	(*Progress)(nil),              // 29: g2c.v1.Progress
+	(*AwaitEmptyRequest)(nil),     // 8: g2c.v1.AwaitEmptyRequest
+	(*AwaitEmptyResponse)(nil),    // 9: g2c.v1.AwaitEmptyResponse
+	(*ListDemandRequest)(nil),     // 10: g2c.v1.ListDemandRequest
+	(*ListDemandResponse)(nil),    // 11: g2c.v1.ListDemandResponse
+	(*Demand)(nil),                // 12: g2c.v1.Demand
+	(*RemoveWorkerRequest)(nil),   // 13: g2c.v1.RemoveWorkerRequest
+	(*RemoveWorkerResponse)(nil),  // 14: g2c.v1.RemoveWorkerResponse
+	(*ConnectRequest)(nil),        // 15: g2c.v1.ConnectRequest
+	(*Hello)(nil),                 // 16: g2c.v1.Hello
+	(*Heartbeat)(nil),             // 17: g2c.v1.Heartbeat
+	(*Report)(nil),                // 18: g2c.v1.Report
+	(*Cached)(nil),                // 19: g2c.v1.Cached
+	(*TaskProgress)(nil),          // 20: g2c.v1.TaskProgress
+	(*TaskLogs)(nil),              // 21: g2c.v1.TaskLogs
+	(*TaskLogLine)(nil),           // 22: g2c.v1.TaskLogLine
+	(*TaskMetrics)(nil),           // 23: g2c.v1.TaskMetrics
+	(*Point)(nil),                 // 24: g2c.v1.Point
+	(*Suspect)(nil),               // 25: g2c.v1.Suspect
+	(*Deregister)(nil),            // 26: g2c.v1.Deregister
+	(*ConnectResponse)(nil),       // 27: g2c.v1.ConnectResponse
+	(*Welcome)(nil),               // 28: g2c.v1.Welcome
+	(*HeartbeatAnswer)(nil),       // 29: g2c.v1.HeartbeatAnswer
+	(*ReportAnswer)(nil),          // 30: g2c.v1.ReportAnswer
+	(*Assignments)(nil),           // 31: g2c.v1.Assignments
+	(*Assignment)(nil),            // 32: g2c.v1.Assignment
+	(*GangMember)(nil),            // 33: g2c.v1.GangMember
+	(*Progress)(nil),              // 34: g2c.v1.Progress
 }
 var file_worker_proto_depIdxs = []int32{
 	0,  // 0: g2c.v1.Worker.mode:type_name -> g2c.v1.WorkerMode
@@ -2366,38 +2717,44 @@ var file_worker_proto_depIdxs = []int32{
 	2,  // 2: g2c.v1.ListWorkersResponse.workers:type_name -> g2c.v1.Worker
 	0,  // 3: g2c.v1.SetWorkerModeRequest.mode:type_name -> g2c.v1.WorkerMode
 	2,  // 4: g2c.v1.SetWorkerModeResponse.worker:type_name -> g2c.v1.Worker
-	11, // 5: g2c.v1.ConnectRequest.hello:type_name -> g2c.v1.Hello
-	12, // 6: g2c.v1.ConnectRequest.heartbeat:type_name -> g2c.v1.Heartbeat
-	13, // 7: g2c.v1.ConnectRequest.report:type_name -> g2c.v1.Report
-	14, // 8: g2c.v1.ConnectRequest.cached:type_name -> g2c.v1.Cached
-	15, // 9: g2c.v1.ConnectRequest.progress:type_name -> g2c.v1.TaskProgress
-	16, // 10: g2c.v1.ConnectRequest.logs:type_name -> g2c.v1.TaskLogs
-	18, // 11: g2c.v1.ConnectRequest.metrics:type_name -> g2c.v1.TaskMetrics
-	21, // 12: g2c.v1.ConnectRequest.deregister:type_name -> g2c.v1.Deregister
-	20, // 13: g2c.v1.ConnectRequest.suspect:type_name -> g2c.v1.Suspect
-	1,  // 14: g2c.v1.Report.kind:type_name -> g2c.v1.ReportKind
-	29, // 15: g2c.v1.TaskProgress.progress:type_name -> g2c.v1.Progress
-	17, // 16: g2c.v1.TaskLogs.lines:type_name -> g2c.v1.TaskLogLine
-	19, // 17: g2c.v1.TaskMetrics.points:type_name -> g2c.v1.Point
-	23, // 18: g2c.v1.ConnectResponse.welcome:type_name -> g2c.v1.Welcome
-	24, // 19: g2c.v1.ConnectResponse.heartbeat:type_name -> g2c.v1.HeartbeatAnswer
-	25, // 20: g2c.v1.ConnectResponse.report:type_name -> g2c.v1.ReportAnswer
-	26, // 21: g2c.v1.ConnectResponse.assignments:type_name -> g2c.v1.Assignments
-	27, // 22: g2c.v1.Assignments.assignments:type_name -> g2c.v1.Assignment
-	28, // 23: g2c.v1.Assignment.gang:type_name -> g2c.v1.GangMember
-	4,  // 24: g2c.v1.WorkerService.ListWorkers:input_type -> g2c.v1.ListWorkersRequest
-	6,  // 25: g2c.v1.WorkerService.SetWorkerMode:input_type -> g2c.v1.SetWorkerModeRequest
-	8,  // 26: g2c.v1.WorkerService.RemoveWorker:input_type -> g2c.v1.RemoveWorkerRequest
-	10, // 27: g2c.v1.WorkerService.Connect:input_type -> g2c.v1.ConnectRequest
-	5,  // 28: g2c.v1.WorkerService.ListWorkers:output_type -> g2c.v1.ListWorkersResponse
-	7,  // 29: g2c.v1.WorkerService.SetWorkerMode:output_type -> g2c.v1.SetWorkerModeResponse
-	9,  // 30: g2c.v1.WorkerService.RemoveWorker:output_type -> g2c.v1.RemoveWorkerResponse
-	22, // 31: g2c.v1.WorkerService.Connect:output_type -> g2c.v1.ConnectResponse
-	28, // [28:32] is the sub-list for method output_type
-	24, // [24:28] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	2,  // 5: g2c.v1.AwaitEmptyResponse.worker:type_name -> g2c.v1.Worker
+	12, // 6: g2c.v1.ListDemandResponse.demand:type_name -> g2c.v1.Demand
+	16, // 7: g2c.v1.ConnectRequest.hello:type_name -> g2c.v1.Hello
+	17, // 8: g2c.v1.ConnectRequest.heartbeat:type_name -> g2c.v1.Heartbeat
+	18, // 9: g2c.v1.ConnectRequest.report:type_name -> g2c.v1.Report
+	19, // 10: g2c.v1.ConnectRequest.cached:type_name -> g2c.v1.Cached
+	20, // 11: g2c.v1.ConnectRequest.progress:type_name -> g2c.v1.TaskProgress
+	21, // 12: g2c.v1.ConnectRequest.logs:type_name -> g2c.v1.TaskLogs
+	23, // 13: g2c.v1.ConnectRequest.metrics:type_name -> g2c.v1.TaskMetrics
+	26, // 14: g2c.v1.ConnectRequest.deregister:type_name -> g2c.v1.Deregister
+	25, // 15: g2c.v1.ConnectRequest.suspect:type_name -> g2c.v1.Suspect
+	1,  // 16: g2c.v1.Report.kind:type_name -> g2c.v1.ReportKind
+	34, // 17: g2c.v1.TaskProgress.progress:type_name -> g2c.v1.Progress
+	22, // 18: g2c.v1.TaskLogs.lines:type_name -> g2c.v1.TaskLogLine
+	24, // 19: g2c.v1.TaskMetrics.points:type_name -> g2c.v1.Point
+	28, // 20: g2c.v1.ConnectResponse.welcome:type_name -> g2c.v1.Welcome
+	29, // 21: g2c.v1.ConnectResponse.heartbeat:type_name -> g2c.v1.HeartbeatAnswer
+	30, // 22: g2c.v1.ConnectResponse.report:type_name -> g2c.v1.ReportAnswer
+	31, // 23: g2c.v1.ConnectResponse.assignments:type_name -> g2c.v1.Assignments
+	32, // 24: g2c.v1.Assignments.assignments:type_name -> g2c.v1.Assignment
+	33, // 25: g2c.v1.Assignment.gang:type_name -> g2c.v1.GangMember
+	4,  // 26: g2c.v1.WorkerService.ListWorkers:input_type -> g2c.v1.ListWorkersRequest
+	6,  // 27: g2c.v1.WorkerService.SetWorkerMode:input_type -> g2c.v1.SetWorkerModeRequest
+	8,  // 28: g2c.v1.WorkerService.AwaitEmpty:input_type -> g2c.v1.AwaitEmptyRequest
+	10, // 29: g2c.v1.WorkerService.ListDemand:input_type -> g2c.v1.ListDemandRequest
+	13, // 30: g2c.v1.WorkerService.RemoveWorker:input_type -> g2c.v1.RemoveWorkerRequest
+	15, // 31: g2c.v1.WorkerService.Connect:input_type -> g2c.v1.ConnectRequest
+	5,  // 32: g2c.v1.WorkerService.ListWorkers:output_type -> g2c.v1.ListWorkersResponse
+	7,  // 33: g2c.v1.WorkerService.SetWorkerMode:output_type -> g2c.v1.SetWorkerModeResponse
+	9,  // 34: g2c.v1.WorkerService.AwaitEmpty:output_type -> g2c.v1.AwaitEmptyResponse
+	11, // 35: g2c.v1.WorkerService.ListDemand:output_type -> g2c.v1.ListDemandResponse
+	14, // 36: g2c.v1.WorkerService.RemoveWorker:output_type -> g2c.v1.RemoveWorkerResponse
+	27, // 37: g2c.v1.WorkerService.Connect:output_type -> g2c.v1.ConnectResponse
+	32, // [32:38] is the sub-list for method output_type
+	26, // [26:32] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_worker_proto_init() }
@@ -2406,7 +2763,7 @@ func file_worker_proto_init() {
 		return
 	}
 	file_task_proto_init()
-	file_worker_proto_msgTypes[8].OneofWrappers = []any{
+	file_worker_proto_msgTypes[13].OneofWrappers = []any{
 		(*ConnectRequest_Hello)(nil),
 		(*ConnectRequest_Heartbeat)(nil),
 		(*ConnectRequest_Report)(nil),
@@ -2417,7 +2774,7 @@ func file_worker_proto_init() {
 		(*ConnectRequest_Deregister)(nil),
 		(*ConnectRequest_Suspect)(nil),
 	}
-	file_worker_proto_msgTypes[20].OneofWrappers = []any{
+	file_worker_proto_msgTypes[25].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
 		(*ConnectResponse_Heartbeat)(nil),
 		(*ConnectResponse_Report)(nil),
@@ -2429,7 +2786,7 @@ func file_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_proto_rawDesc), len(file_worker_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	WorkerService_ListWorkers_FullMethodName   = "/g2c.v1.WorkerService/ListWorkers"
 	WorkerService_SetWorkerMode_FullMethodName = "/g2c.v1.WorkerService/SetWorkerMode"
+	WorkerService_AwaitEmpty_FullMethodName    = "/g2c.v1.WorkerService/AwaitEmpty"
+	WorkerService_ListDemand_FullMethodName    = "/g2c.v1.WorkerService/ListDemand"
 	WorkerService_RemoveWorker_FullMethodName  = "/g2c.v1.WorkerService/RemoveWorker"
 	WorkerService_Connect_FullMethodName       = "/g2c.v1.WorkerService/Connect"
 )
@@ -35,6 +37,12 @@ type WorkerServiceClient interface {
 	ListWorkers(ctx context.Context, in *ListWorkersRequest, opts ...grpc.CallOption) (*ListWorkersResponse, error)
 	// SetWorkerMode cordons a worker, drains it, or makes it ready again.
 	SetWorkerMode(ctx context.Context, in *SetWorkerModeRequest, opts ...grpc.CallOption) (*SetWorkerModeResponse, error)
+	// AwaitEmpty answers when nothing is on a worker any more, or after some seconds with what
+	// is left: ask again then. It is for who has drained it and means to end its process.
+	AwaitEmpty(ctx context.Context, in *AwaitEmptyRequest, opts ...grpc.CallOption) (*AwaitEmptyResponse, error)
+	// ListDemand says how many slots of which kinds the projects make use of, or would at
+	// once. A pool of workers follows the sum: docs/cluster.md says how.
+	ListDemand(ctx context.Context, in *ListDemandRequest, opts ...grpc.CallOption) (*ListDemandResponse, error)
 	// RemoveWorker forgets a worker that is gone for good. Whatever it held is free, so
 	// its process must have ended.
 	RemoveWorker(ctx context.Context, in *RemoveWorkerRequest, opts ...grpc.CallOption) (*RemoveWorkerResponse, error)
@@ -71,6 +79,26 @@ func (c *workerServiceClient) SetWorkerMode(ctx context.Context, in *SetWorkerMo
 	return out, nil
 }
 
+func (c *workerServiceClient) AwaitEmpty(ctx context.Context, in *AwaitEmptyRequest, opts ...grpc.CallOption) (*AwaitEmptyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AwaitEmptyResponse)
+	err := c.cc.Invoke(ctx, WorkerService_AwaitEmpty_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerServiceClient) ListDemand(ctx context.Context, in *ListDemandRequest, opts ...grpc.CallOption) (*ListDemandResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDemandResponse)
+	err := c.cc.Invoke(ctx, WorkerService_ListDemand_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *workerServiceClient) RemoveWorker(ctx context.Context, in *RemoveWorkerRequest, opts ...grpc.CallOption) (*RemoveWorkerResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RemoveWorkerResponse)
@@ -101,6 +129,12 @@ type WorkerServiceServer interface {
 	ListWorkers(context.Context, *ListWorkersRequest) (*ListWorkersResponse, error)
 	// SetWorkerMode cordons a worker, drains it, or makes it ready again.
 	SetWorkerMode(context.Context, *SetWorkerModeRequest) (*SetWorkerModeResponse, error)
+	// AwaitEmpty answers when nothing is on a worker any more, or after some seconds with what
+	// is left: ask again then. It is for who has drained it and means to end its process.
+	AwaitEmpty(context.Context, *AwaitEmptyRequest) (*AwaitEmptyResponse, error)
+	// ListDemand says how many slots of which kinds the projects make use of, or would at
+	// once. A pool of workers follows the sum: docs/cluster.md says how.
+	ListDemand(context.Context, *ListDemandRequest) (*ListDemandResponse, error)
 	// RemoveWorker forgets a worker that is gone for good. Whatever it held is free, so
 	// its process must have ended.
 	RemoveWorker(context.Context, *RemoveWorkerRequest) (*RemoveWorkerResponse, error)
@@ -122,6 +156,12 @@ func (UnimplementedWorkerServiceServer) ListWorkers(context.Context, *ListWorker
 }
 func (UnimplementedWorkerServiceServer) SetWorkerMode(context.Context, *SetWorkerModeRequest) (*SetWorkerModeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetWorkerMode not implemented")
+}
+func (UnimplementedWorkerServiceServer) AwaitEmpty(context.Context, *AwaitEmptyRequest) (*AwaitEmptyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AwaitEmpty not implemented")
+}
+func (UnimplementedWorkerServiceServer) ListDemand(context.Context, *ListDemandRequest) (*ListDemandResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDemand not implemented")
 }
 func (UnimplementedWorkerServiceServer) RemoveWorker(context.Context, *RemoveWorkerRequest) (*RemoveWorkerResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveWorker not implemented")
@@ -186,6 +226,42 @@ func _WorkerService_SetWorkerMode_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WorkerService_AwaitEmpty_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AwaitEmptyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServiceServer).AwaitEmpty(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WorkerService_AwaitEmpty_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServiceServer).AwaitEmpty(ctx, req.(*AwaitEmptyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _WorkerService_ListDemand_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDemandRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServiceServer).ListDemand(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WorkerService_ListDemand_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServiceServer).ListDemand(ctx, req.(*ListDemandRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WorkerService_RemoveWorker_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RemoveWorkerRequest)
 	if err := dec(in); err != nil {
@@ -225,6 +301,14 @@ var WorkerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetWorkerMode",
 			Handler:    _WorkerService_SetWorkerMode_Handler,
+		},
+		{
+			MethodName: "AwaitEmpty",
+			Handler:    _WorkerService_AwaitEmpty_Handler,
+		},
+		{
+			MethodName: "ListDemand",
+			Handler:    _WorkerService_ListDemand_Handler,
 		},
 		{
 			MethodName: "RemoveWorker",

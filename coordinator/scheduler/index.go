@@ -41,6 +41,7 @@ type queue struct {
 	project *project
 	pool    *pool
 	tasks   *cow.Map[order, entry]
+	beside  map[*queue]int // how many of them stand in another queue first; nil for none
 }
 
 // entry is a task in a queue, and the experiment whose wish stands there.
@@ -223,6 +224,10 @@ func (x *index) stand(i *item, w *state.Wish) {
 			i.more = &more{}
 		}
 		i.more.stands = append(i.more.stands, next)
+		if q.beside == nil {
+			q.beside = map[*queue]int{}
+		}
+		q.beside[i.first.queue]++
 	case at.priority >= w.Priority:
 		return
 	default:
@@ -270,6 +275,7 @@ func (x *index) queue(name string, r request) *queue {
 func (x *index) dequeue(i *item) {
 	if i.more != nil {
 		for _, st := range i.more.stands {
+			shift(st.queue.beside, i.first.queue, -1)
 			x.leave(st, i.task.Seq)
 		}
 		i.more.stands = nil

@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"sync"
+
 	"g2c/api"
 	"g2c/coordinator/command"
 	"g2c/coordinator/state"
@@ -57,12 +59,13 @@ func (p *pass) run(memory Memory) *Plan {
 	bids := demand(p.s, p.index, p.turns)
 	claims := p.claims(bids, memory.reservations)
 	p.hold(claims)
+	backlog := p.backlogs(bids)
 	placed := p.place(bids, claims)
 	grown := p.grow(placed)
 	p.restore()
 
 	plan := &Plan{
-		snapshot: p.s, now: p.now, span: p.policy.Span, placed: placed.placed, verdicts: placed.verdicts,
+		snapshot: p.s, now: p.now, span: p.policy.Span, placed: placed.placed, verdicts: placed.verdicts, backlog: backlog,
 		From: memory, Next: Memory{claims.remember(placed.placed), p.turns},
 	}
 	plan.Commands = append(plan.Commands, duties...)
@@ -73,6 +76,7 @@ func (p *pass) run(memory Memory) *Plan {
 	}
 	plan.Commands = append(plan.Commands, grown...)
 	plan.Commands = append(plan.Commands, claims.stops...)
+	plan.needs, plan.idle = sync.OnceValue(plan.needsNow), sync.OnceValue(plan.idleNow)
 	return plan
 }
 

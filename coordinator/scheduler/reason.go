@@ -140,7 +140,7 @@ func (p *pass) countOne(l *line, c *claims, own *claim, v *verdict) {
 // why says what a pending task waits for. With several wishes it is enough that one
 // can be met: each waits for its own reason.
 func (p *Plan) why(t *state.Task) string {
-	if held := whyHeld(p.snapshot, t); held != "" {
+	if held := p.snapshot.WhyHeld(t); held != "" {
 		return held
 	}
 	if t.WaitsOn > 0 {
@@ -161,22 +161,6 @@ func (p *Plan) why(t *state.Task) string {
 		said = append(said, text)
 	})
 	return strings.Join(said, "; or ")
-}
-
-// whyHeld says who holds a task that nobody else wants; nothing if somebody does. If several
-// hold it, the first counts.
-func whyHeld(s *state.Snapshot, t *state.Task) string {
-	said := ""
-	for _, e := range s.ExperimentsOf(t) {
-		switch {
-		case e.Cancelled:
-		case !e.Held:
-			return ""
-		case said == "":
-			said = e.WhyHeld()
-		}
-	}
-	return said
 }
 
 // words puts a verdict on a project's request in words.

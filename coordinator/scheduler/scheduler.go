@@ -55,7 +55,14 @@ type Plan struct {
 	span     bool
 	placed   map[uint64]bool
 	verdicts map[queueKey]verdict
+	backlog  []backlog
+
+	needs func() []Need          // worked out when somebody asks, once
+	idle  func() map[string]bool // the same
 }
+
+// Index is that of the state which the plan is for.
+func (p *Plan) Index() uint64 { return p.snapshot.Index() }
 
 // queueKey names a queue.
 type queueKey struct {

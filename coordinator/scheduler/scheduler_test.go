@@ -50,6 +50,9 @@ func planVerbs() map[string]scenario.Verb {
 			}
 			return said
 		},
+		"needs": func(w *scenario.World, _ *scenario.Args) string {
+			return needs(w, planner.Plan(w.State.Snapshot(), w.Now, policy, nil))
+		},
 		"policy": func(_ *scenario.World, a *scenario.Args) string {
 			policy.PatienceMS, policy.PreemptAfterMS = a.Int("patience"), a.Int("preempt")
 			policy.GraceMS, policy.GrowAfterMS = a.Int("grace"), a.Int("grow")
@@ -59,6 +62,29 @@ func planVerbs() map[string]scenario.Verb {
 	}
 	maps.Copy(verbs, newPlayer(planner, &policy).verbs())
 	return verbs
+}
+
+// needs prints what projects make use of, and which workers may go.
+func needs(w *scenario.World, p *scheduler.Plan) string {
+	var b strings.Builder
+	for _, n := range p.Needs() {
+		fmt.Fprintf(&b, "%s, %s", n.Project, n.Class)
+		if n.Device != "" || n.Memory > 0 {
+			fmt.Fprintf(&b, " on %q with %d bytes", n.Device, n.Memory)
+		}
+		if n.WorkerSlots > 1 {
+			fmt.Fprintf(&b, ", workers of %d slots", n.WorkerSlots)
+		}
+		fmt.Fprintf(&b, ": %d running, %d waiting, %d useful\n", n.Running, n.Waiting, n.Useful)
+	}
+	var idle []string
+	for v := range w.State.Workers("") {
+		if p.Idle(v.ID) {
+			idle = append(idle, v.ID)
+		}
+	}
+	fmt.Fprintf(&b, "idle: %s\n", strings.Join(idle, " "))
+	return b.String()
 }
 
 // text prints a plan: a line a command, then what waits and why.
@@ -111,6 +137,9 @@ func TestFollowingEqualsBeginningAnew(t *testing.T) {
 				if a != b || ready && a == "" && !places(got, task) {
 					t.Fatalf("seed %d, step %d, %s:\nfollowing %q\n    anew %q", n, i, task.Work.Name(), a, b)
 				}
+			}
+			if a, b := needs(h.w, got), needs(h.w, want); a != b {
+				t.Fatalf("seed %d, step %d: needs\nfollowing %s\n     anew %s", n, i, a, b)
 			}
 			if !reflect.DeepEqual(got.Next, want.Next) {
 				t.Fatalf("seed %d, step %d: remembers\nfollowing %+v\n    anew %+v", n, i, got.Next, want.Next)

@@ -43,23 +43,12 @@ func (s *access) RemoveUser(ctx context.Context, req *apiv1.RemoveUserRequest) (
 
 // ListUsers implements apiv1.AccessServiceServer.
 func (s *access) ListUsers(ctx context.Context, req *apiv1.ListUsersRequest) (*apiv1.ListUsersResponse, error) {
-	from, err := pageFrom(req.PageToken)
+	v, from, err := s.pageBegins(ctx, req.PageToken)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	resp := &apiv1.ListUsersResponse{}
-	for u := range v.Users(from) {
-		if len(resp.Users) == pageSize(req.PageSize) {
-			resp.NextPageToken = pageToken(u.Name)
-			break
-		}
-		resp.Users = append(resp.Users, &apiv1.User{Name: u.Name, Role: roleNumber(u.Role), Project: u.Project})
-	}
-	return resp, nil
+	page, next := pageOf(v.Users(from), req.PageSize, func(u *state.User) string { return u.Name }, user)
+	return &apiv1.ListUsersResponse{Users: page, NextPageToken: next}, nil
 }
 
 // RevokeCertificate implements apiv1.AccessServiceServer.
@@ -83,23 +72,16 @@ func (s *access) RevokeCertificate(ctx context.Context, req *apiv1.RevokeCertifi
 
 // ListRevocations implements apiv1.AccessServiceServer.
 func (s *access) ListRevocations(ctx context.Context, req *apiv1.ListRevocationsRequest) (*apiv1.ListRevocationsResponse, error) {
-	from, err := pageFrom(req.PageToken)
+	v, from, err := s.pageBegins(ctx, req.PageToken)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	resp := &apiv1.ListRevocationsResponse{}
-	for r := range v.Certificates(from) {
-		if len(resp.Revocations) == pageSize(req.PageSize) {
-			resp.NextPageToken = pageToken(r.Serial)
-			break
-		}
-		resp.Revocations = append(resp.Revocations, revocation(r))
-	}
-	return resp, nil
+	page, next := pageOf(v.Certificates(from), req.PageSize, func(r *state.Certificate) string { return r.Serial }, revocation)
+	return &apiv1.ListRevocationsResponse{Revocations: page, NextPageToken: next}, nil
+}
+
+func user(u *state.User) *apiv1.User {
+	return &apiv1.User{Name: u.Name, Role: roleNumber(u.Role), Project: u.Project}
 }
 
 func revocation(r *state.Certificate) *apiv1.Revocation {

@@ -53,12 +53,14 @@ type aclRule struct {
 
 // acl is the authorisation: every call there is.
 var acl = map[string]aclRule{
-	apiv1.ExperimentService_Submit_FullMethodName:           {least: submitter, bulk: true},
-	apiv1.ExperimentService_GetExperiment_FullMethodName:    {least: viewer},
-	apiv1.ExperimentService_ListExperiments_FullMethodName:  {least: viewer},
-	apiv1.ExperimentService_CancelExperiment_FullMethodName: {least: submitter},
-	apiv1.ExperimentService_RetryExperiment_FullMethodName:  {least: submitter},
-	apiv1.ExperimentService_Watch_FullMethodName:            {least: viewer},
+	apiv1.ExperimentService_Submit_FullMethodName:            {least: submitter, bulk: true},
+	apiv1.ExperimentService_GetExperiment_FullMethodName:     {least: viewer},
+	apiv1.ExperimentService_ListExperiments_FullMethodName:   {least: viewer},
+	apiv1.ExperimentService_CancelExperiment_FullMethodName:  {least: submitter},
+	apiv1.ExperimentService_RetryExperiment_FullMethodName:   {least: submitter},
+	apiv1.ExperimentService_HoldExperiment_FullMethodName:    {least: submitter},
+	apiv1.ExperimentService_ReleaseExperiment_FullMethodName: {least: submitter},
+	apiv1.ExperimentService_Watch_FullMethodName:             {least: viewer},
 
 	apiv1.TaskService_ListTasks_FullMethodName:    {least: viewer},
 	apiv1.TaskService_DescribeTask_FullMethodName: {least: viewer},
@@ -70,6 +72,8 @@ var acl = map[string]aclRule{
 	apiv1.DataService_UploadData_FullMethodName: {least: submitter, bulk: true},
 
 	apiv1.WorkerService_ListWorkers_FullMethodName:   {least: viewer},
+	apiv1.WorkerService_AwaitEmpty_FullMethodName:    {least: viewer},
+	apiv1.WorkerService_ListDemand_FullMethodName:    {least: viewer},
 	apiv1.WorkerService_SetWorkerMode_FullMethodName: {least: operator, global: true},
 	apiv1.WorkerService_RemoveWorker_FullMethodName:  {least: operator, global: true},
 	apiv1.WorkerService_Connect_FullMethodName:       {least: admin, global: true, worker: true},

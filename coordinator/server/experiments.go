@@ -59,6 +59,18 @@ func (s *experiments) CancelExperiment(ctx context.Context, req *apiv1.CancelExp
 	return &apiv1.CancelExperimentResponse{Experiment: m, Index: index}, err
 }
 
+// HoldExperiment implements apiv1.ExperimentServiceServer.
+func (s *experiments) HoldExperiment(ctx context.Context, req *apiv1.HoldExperimentRequest) (*apiv1.HoldExperimentResponse, error) {
+	m, index, err := s.change(ctx, req.Id, req, command.Hold{Experiment: req.Id, Reason: clip(req.Reason, maxReason)})
+	return &apiv1.HoldExperimentResponse{Experiment: m, Index: index}, err
+}
+
+// ReleaseExperiment implements apiv1.ExperimentServiceServer.
+func (s *experiments) ReleaseExperiment(ctx context.Context, req *apiv1.ReleaseExperimentRequest) (*apiv1.ReleaseExperimentResponse, error) {
+	m, index, err := s.change(ctx, req.Id, req, command.Release{Experiment: req.Id})
+	return &apiv1.ReleaseExperimentResponse{Experiment: m, Index: index}, err
+}
+
 // RetryExperiment implements apiv1.ExperimentServiceServer.
 func (s *experiments) RetryExperiment(ctx context.Context, req *apiv1.RetryExperimentRequest) (*apiv1.RetryExperimentResponse, error) {
 	m, index, err := s.change(ctx, req.Id, req, command.Retry{Experiment: req.Id})

@@ -160,6 +160,12 @@ func (r *leadership) why(k api.Key) string {
 	return ""
 }
 
+// idle says whether a worker may go, as far as the last plan knows.
+func (r *leadership) idle(worker string) bool {
+	plan := r.plan.Load()
+	return plan != nil && plan.Idle(worker)
+}
+
 // watchLeases takes workers for lost that have been silent for a whole lease. A
 // leader that has just begun has heard of nobody yet, so every lease begins anew
 // with it: a worker may have had word from the leader before.

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"encoding/base64"
+	"iter"
 	"strconv"
 
 	"g2c/api/rpcerr"
@@ -31,6 +33,27 @@ func pageFrom(token string) (string, error) {
 		return "", rpcerr.New(rpcerr.BadRequest, "page token %.40q is none of ours", token).WithHint("begin again without one")
 	}
 	return string(first), nil
+}
+
+// pageBegins is where a page of a listing by name begins, and the state that it is of.
+func (s *Server) pageBegins(ctx context.Context, token string) (v *view, from string, err error) {
+	if from, err = pageFrom(token); err != nil {
+		return nil, "", err
+	}
+	v, err = s.read(ctx)
+	return v, from, err
+}
+
+// pageOf is a page of a listing that begins where the page does, and the token of the next
+// one; empty if there is none.
+func pageOf[R, M any](list iter.Seq[R], asked uint32, name func(R) string, message func(R) M) (page []M, next string) {
+	for r := range list {
+		if len(page) == pageSize(asked) {
+			return page, pageToken(name(r))
+		}
+		page = append(page, message(r))
+	}
+	return page, ""
 }
 
 func pageFromNumber(token string) (uint64, error) {

@@ -10,26 +10,19 @@ import (
 
 // ListProjects implements apiv1.ClusterServiceServer.
 func (s *cluster) ListProjects(ctx context.Context, req *apiv1.ListProjectsRequest) (*apiv1.ListProjectsResponse, error) {
-	from, err := pageFrom(req.PageToken)
+	v, from, err := s.pageBegins(ctx, req.PageToken)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	resp := &apiv1.ListProjectsResponse{}
-	for p := range v.Projects() {
-		if p.Name < from || !v.who.sees(p.Name) {
-			continue
+	seen := func(yield func(string) bool) {
+		for p := range v.Projects() {
+			if p.Name >= from && v.who.sees(p.Name) && !yield(p.Name) {
+				return
+			}
 		}
-		if len(resp.Projects) == pageSize(req.PageSize) {
-			resp.NextPageToken = pageToken(p.Name)
-			break
-		}
-		resp.Projects = append(resp.Projects, v.project(p.Name))
 	}
-	return resp, nil
+	page, next := pageOf(seen, req.PageSize, func(name string) string { return name }, v.project)
+	return &apiv1.ListProjectsResponse{Projects: page, NextPageToken: next}, nil
 }
 
 func (v *view) project(name string) *apiv1.Project {

@@ -73,6 +73,7 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 	c := command.Submit{
 		Experiment: experimentID(in.header.Name), Name: in.header.Name, Project: in.header.Project, Priority: int(in.header.Priority),
 		Need: command.Need{Device: in.header.Device, Memory: in.header.MemoryBytes}, Works: in.works, Finished: finished,
+		Held: in.header.Held,
 	}
 	// The first submission ends the time in which a cluster is raised by itself, so it is
 	// raised before; if an older coordinator forbids that, what this one reads is let in.

@@ -70,23 +70,12 @@ func (s *tokens) token(ctx context.Context, id string) (*apiv1.Token, error) {
 
 // ListTokens implements apiv1.TokenServiceServer.
 func (s *tokens) ListTokens(ctx context.Context, req *apiv1.ListTokensRequest) (*apiv1.ListTokensResponse, error) {
-	from, err := pageFrom(req.PageToken)
+	v, from, err := s.pageBegins(ctx, req.PageToken)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	resp := &apiv1.ListTokensResponse{}
-	for t := range v.Tokens(from) {
-		if len(resp.Tokens) == pageSize(req.PageSize) {
-			resp.NextPageToken = pageToken(t.ID)
-			break
-		}
-		resp.Tokens = append(resp.Tokens, token(t))
-	}
-	return resp, nil
+	page, next := pageOf(v.Tokens(from), req.PageSize, func(t *state.Token) string { return t.ID }, token)
+	return &apiv1.ListTokensResponse{Tokens: page, NextPageToken: next}, nil
 }
 
 // RevokeToken implements apiv1.TokenServiceServer.

@@ -23,6 +23,8 @@ type live interface {
 	why(api.Key) string
 	// progressOf is how far a task is, nil if nobody said.
 	progressOf(api.Key) *apiv1.Progress
+	// idle says whether a worker may go, as far as the last plan knows.
+	idle(worker string) bool
 	// connected says whether a worker has a session.
 	connected(worker string) bool
 }
@@ -47,7 +49,9 @@ func (v *view) task(t *state.Task) *apiv1.Task {
 		Home: t.Home,
 	}
 	if t.Status == state.Pending {
-		m.Waiting = v.live.why(t.Work.Key)
+		if m.Waiting = v.WhyHeld(t); m.Waiting == "" {
+			m.Waiting = v.live.why(t.Work.Key)
+		}
 	}
 	for _, p := range t.Parts {
 		m.Gang = append(m.Gang, &apiv1.GangPart{Worker: p.Worker, Slots: uint32(p.Slots)})
@@ -67,6 +71,9 @@ func (v *view) experiment(e *state.Experiment) *apiv1.Experiment {
 			Pending: uint32(n.Pending), Placed: uint32(n.Placed), Running: uint32(n.Running),
 			Done: uint32(n.Done), Failed: uint32(n.Failed), Cancelled: uint32(n.Cancelled),
 		},
+	}
+	if e.Held {
+		m.Hold = &apiv1.Hold{SinceMs: e.HeldSince, By: e.HeldBy, Reason: e.HeldFor}
 	}
 	switch c := m.Tasks; {
 	case e.Cancelled:
@@ -88,6 +95,7 @@ func (v *view) worker(w *state.Worker) *apiv1.Worker {
 		Id: w.ID, Numerics: w.Class, Device: w.Device, MemoryBytes: w.Memory, Host: w.Host, Slots: uint32(w.Slots), Free: uint32(w.Free()),
 		Mode: modes[w.Mode], FromMs: w.From, UntilMs: w.Until, Reason: w.Reason, Lost: w.Lost, JoinedMs: w.Joined, Connected: v.live.connected(w.ID),
 	}
+	m.Idle = len(w.Allocations) == 0 && (w.Lost || m.Connected) && v.live.idle(w.ID)
 	for _, h := range w.Allocations {
 		t := v.TaskAt(h.Task)
 		hold := &apiv1.Allocation{Generation: h.Generation, Slots: uint32(h.Slots), Terminating: h.Terminating}

@@ -18,23 +18,12 @@ type workers struct {
 
 // ListWorkers implements apiv1.WorkerServiceServer.
 func (s *workers) ListWorkers(ctx context.Context, req *apiv1.ListWorkersRequest) (*apiv1.ListWorkersResponse, error) {
-	from, err := pageFrom(req.PageToken)
+	v, from, err := s.pageBegins(ctx, req.PageToken)
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	resp := &apiv1.ListWorkersResponse{}
-	for w := range v.Workers(from) {
-		if len(resp.Workers) == pageSize(req.PageSize) {
-			resp.NextPageToken = pageToken(w.ID)
-			break
-		}
-		resp.Workers = append(resp.Workers, v.worker(w))
-	}
-	return resp, nil
+	page, next := pageOf(v.Workers(from), req.PageSize, func(w *state.Worker) string { return w.ID }, v.worker)
+	return &apiv1.ListWorkersResponse{Workers: page, NextPageToken: next}, nil
 }
 
 // SetWorkerMode implements apiv1.WorkerServiceServer.

@@ -23,6 +23,22 @@ func (e *Experiment) WhyHeld() string {
 	return said
 }
 
+// WhyHeld says who holds a task that nobody else wants; nothing if somebody does. If several
+// hold it, the first counts.
+func (d *data) WhyHeld(t *Task) string {
+	said := ""
+	for _, e := range d.experimentsOf(t.Seq) {
+		switch {
+		case e.Cancelled:
+		case !e.Held:
+			return ""
+		case said == "":
+			said = e.WhyHeld()
+		}
+	}
+	return said
+}
+
 // withhold marks an experiment that is being changed as held.
 func (s *State) withhold(e *Experiment, reason string) {
 	e.Held, e.HeldSince = true, s.at
