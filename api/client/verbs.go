@@ -240,6 +240,30 @@ func (c *Client) AllWorkers(ctx context.Context) iter.Seq2[*apiv1.Worker, error]
 	})
 }
 
+// AllDemand lists the slots that projects make use of, page by page.
+func (c *Client) AllDemand(ctx context.Context) iter.Seq2[*apiv1.Demand, error] {
+	return pages(func(token string) ([]*apiv1.Demand, string, error) {
+		resp, err := c.Workers().ListDemand(ctx, &apiv1.ListDemandRequest{PageSize: pageSize, PageToken: token})
+		return resp.GetDemand(), resp.GetNextPageToken(), err
+	})
+}
+
+// AwaitEmpty waits until nothing is on a worker any more, through failures of coordinators,
+// and returns it.
+func (c *Client) AwaitEmpty(ctx context.Context, worker string) (*apiv1.Worker, error) {
+	for {
+		resp, err := c.Workers().AwaitEmpty(ctx, &apiv1.AwaitEmptyRequest{Id: worker})
+		switch {
+		case err != nil:
+			return nil, err
+		case resp.Empty:
+			return resp.Worker, nil
+		case ctx.Err() != nil:
+			return nil, rpcerr.FromStatus(ctx.Err())
+		}
+	}
+}
+
 // AllUsers lists the users of whom something is stated, page by page.
 func (c *Client) AllUsers(ctx context.Context) iter.Seq2[*apiv1.User, error] {
 	return pages(func(token string) ([]*apiv1.User, string, error) {

@@ -35,7 +35,11 @@ func await(ctx context.Context, cluster *client.Client, id string, tell func(for
 		if m.More || end == nil {
 			return nil
 		}
-		if line := countsOf(end); line != last {
+		line := countsOf(end)
+		if held := whyHeld(end); held != "" {
+			line += "; " + held
+		}
+		if line != last {
 			tell("%s", line)
 			last = line
 		}

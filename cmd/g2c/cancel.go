@@ -71,6 +71,9 @@ func newRetry() *cobra.Command {
 // printExperiment says what has become of an experiment.
 func printExperiment(c *cobra.Command, e *apiv1.Experiment) error {
 	say("%s", countsOf(e))
+	if held := whyHeld(e); held != "" {
+		say("%s", held)
+	}
 	if wantJSON(c) {
 		return printJSON(experimentInfoOf(e))
 	}

@@ -111,6 +111,17 @@ func TestVerbsOfACluster(t *testing.T) {
 		{"top", "PROGRESS", 0},
 		{"top --json", `"tasks": []`, 0},
 		{"workers drain nobody", "", fault.ExitNotFound},
+		{"workers drain nobody --wait", "", fault.ExitNotFound},
+		{"workers drain w1 --wait --json", `"idle": `, 0},
+		{"workers ready w1", "", 0},
+		{"demand", "WAITING", 0},
+		{"demand --json", `"demand": []`, 0},
+		{"hold " + id + " --reason budget --json", `"reason": "budget"`, 0},
+		{"describe " + id, ": budget", 0},
+		{"ps --json", `"sinceMs": `, 0},
+		{"release " + id + " --json", `"state": "failed"`, 0},
+		{"hold nothing-here", "", fault.ExitNotFound},
+		{"release nothing-here", "", fault.ExitNotFound},
 		{"projects set p --quota 3 --json", `"quota": 3`, 0},
 		{"members raise 1 --json", `"level": 1`, 0},
 		{"members raise high", "", fault.ExitSpec},
@@ -135,7 +146,7 @@ func TestVerbsOfACluster(t *testing.T) {
 		if fault.ExitCode(err) != try.code || !strings.Contains(out, try.says) {
 			t.Errorf("g2c %s prints %q and ends with %v; want %q and exit code %d", try.args, out, err, try.says, try.code)
 		}
-		if strings.HasPrefix(try.args, "workers drain") && !strings.Contains(err.Error(), "g2c workers ls") {
+		if strings.HasPrefix(try.args, "workers drain nobody") && !strings.Contains(err.Error(), "g2c workers ls") {
 			t.Errorf("g2c %s does not say where workers are listed: %v", try.args, err)
 		}
 		if strings.HasPrefix(try.args, "retry") && !strings.Contains(err.Error(), "submit the spec again") {
@@ -155,6 +166,27 @@ func TestSubmitTwice(t *testing.T) {
 		if err != nil || !strings.Contains(out, done) {
 			t.Fatalf("%s, %v; want %s", out, err, done)
 		}
+	}
+}
+
+// An experiment that comes held waits, says so, and trains once it is released.
+func TestSubmitHeld(t *testing.T) {
+	beginCluster(t, "")
+	out, err := verb(t, "submit", tinySpec, "--hold")
+	id := strings.TrimSpace(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for args, says := range map[string]string{"ps": "held", "describe " + id: "held by local/loopback since ", "demand --json": `"demand": []`} {
+		if out, err := verb(t, strings.Fields(args)...); err != nil || !strings.Contains(out, says) {
+			t.Errorf("g2c %s prints %q and ends with %v; want %q", args, out, err, says)
+		}
+	}
+	if out, err := verb(t, "release", id, "--json"); err != nil || !strings.Contains(out, `"state": "running"`) {
+		t.Errorf("release prints %q and ends with %v", out, err)
+	}
+	if out, err := verb(t, "watch", id); err != nil || !strings.Contains(out, "5 done") {
+		t.Errorf("watch prints %q and ends with %v", out, err)
 	}
 }
 

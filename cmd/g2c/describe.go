@@ -106,6 +106,6 @@ func describeExperiment(c *cobra.Command, cluster *client.Client, id string) err
 		return printJSON(experimentInfoOf(e))
 	}
 	fmt.Fprintf(stdout, "%s\n%s, project %s, priority %d, submitted %s by %s, %s%s\n\n", countsOf(e), e.Name, e.Project, e.Priority, when(e.SubmittedMs), e.Owner,
-		word(e.State, "EXPERIMENT_STATE_"), colon(e.Reason))
+		nameOr(whyHeld(e), stateOf(e)), colon(e.Reason))
 	return psTasks(c, cluster, id)
 }

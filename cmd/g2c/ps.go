@@ -42,13 +42,25 @@ type experimentInfo struct {
 	State   string            `json:"state"`
 	Owner   string            `json:"owner"`
 	Reason  string            `json:"reason,omitempty"`
+	Held    *heldInfo         `json:"held,omitempty"`
 	Tasks   map[string]uint32 `json:"tasks"`
+}
+
+// heldInfo is who holds an experiment.
+type heldInfo struct {
+	SinceMS int64  `json:"sinceMs"`
+	By      string `json:"by"`
+	Reason  string `json:"reason"`
 }
 
 func experimentInfoOf(e *apiv1.Experiment) experimentInfo {
 	c := e.Tasks
+	var held *heldInfo
+	if h := e.Hold; h != nil {
+		held = &heldInfo{h.SinceMs, h.By, h.Reason}
+	}
 	return experimentInfo{
-		ID: e.Id, Name: e.Name, Project: e.Project, State: word(e.State, "EXPERIMENT_STATE_"), Owner: e.Owner, Reason: e.Reason,
+		ID: e.Id, Name: e.Name, Project: e.Project, State: stateOf(e), Owner: e.Owner, Reason: e.Reason, Held: held,
 		Tasks: map[string]uint32{
 			"pending": c.GetPending(), "placed": c.GetPlaced(), "running": c.GetRunning(), "done": c.GetDone(), "failed": c.GetFailed(), "cancelled": c.GetCancelled(),
 		},

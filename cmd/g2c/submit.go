@@ -17,6 +17,7 @@ type submitFlags struct {
 	clientFlags
 	class             string
 	wait, sharedPaths bool
+	hold              bool
 }
 
 // newSubmit is `g2c submit SPEC`.
@@ -44,6 +45,7 @@ cluster's workers offer, or that --class names.
 	f.clientFlags.add(c)
 	addClass(c, &f.class, "what the cluster's workers offer")
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
+	c.Flags().BoolVar(&f.hold, "hold", false, "begin nothing of it until it is released: `g2c release`")
 	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
 	return c
 }
@@ -84,7 +86,7 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	}
 	meta := file.Spec.Metadata
 	r, err := cluster.Submit(ctx, &apiv1.SubmitHeader{
-		Name: e.plan.Experiment, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths,
+		Name: e.plan.Experiment, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths, Held: f.hold,
 	}, works)
 	if err != nil {
 		return err

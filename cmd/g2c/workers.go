@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/api/client"
+	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/internal/fault"
 )
@@ -18,7 +20,7 @@ func newWorkers() *cobra.Command {
 	c.AddCommand(
 		newWorkersLs(),
 		newWorkerMode("cordon", "Give a worker nothing new", apiv1.WorkerMode_WORKER_MODE_CORDONED),
-		newWorkerMode("drain", "Give a worker nothing new, and have what runs there save and stop", apiv1.WorkerMode_WORKER_MODE_DRAINING),
+		newWorkersDrain(),
 		newWorkerMode("ready", "Use a worker again", apiv1.WorkerMode_WORKER_MODE_READY),
 		newWorkersMaintain(), newWorkersRemove(),
 	)
@@ -64,7 +66,7 @@ func holdsOf(w *apiv1.Worker) []string {
 func workerInfoOf(w *apiv1.Worker, runs []string) map[string]any {
 	return map[string]any{
 		"id": w.Id, "class": w.Numerics, "device": w.Device, "host": w.Host, "slots": w.Slots, "free": w.Free, "state": workerState(w),
-		"reason": w.Reason, "fromMs": w.FromMs, "untilMs": w.UntilMs, "tasks": runs,
+		"reason": w.Reason, "fromMs": w.FromMs, "untilMs": w.UntilMs, "tasks": runs, "idle": w.Idle,
 	}
 }
 
@@ -100,6 +102,44 @@ func newWorkerMode(name, short string, mode apiv1.WorkerMode) *cobra.Command {
 	})
 	f.add(c)
 	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at it later")
+	return c
+}
+
+// newWorkersDrain is `g2c workers drain ID`.
+func newWorkersDrain() *cobra.Command {
+	var f clientFlags
+	var reason string
+	var wait bool
+	c := &cobra.Command{
+		Use: "drain ID", Short: "Give a worker nothing new, and have what runs there save and stop",
+		Long: `Give a worker nothing new, and have what runs there save and stop.
+
+With --wait the command ends once nothing is on the worker any more: its process may be
+ended then.
+
+` + exitCodes,
+		Args: cobra.ExactArgs(1),
+	}
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
+		req := &apiv1.SetWorkerModeRequest{RequestId: client.RequestID(), Id: args[0], Mode: apiv1.WorkerMode_WORKER_MODE_DRAINING, Reason: reason}
+		if !wait {
+			return setMode(c, cluster, req)
+		}
+		if _, err := cluster.Workers().SetWorkerMode(c.Context(), req); err != nil {
+			return err
+		}
+		w, err := cluster.AwaitEmpty(c.Context(), args[0])
+		if errors.Is(err, rpcerr.NotFound) { // its process has ended by itself
+			return answer(c, map[string]any{"id": args[0], "state": "removed"}, "worker %s is gone", args[0])
+		}
+		if err != nil {
+			return err
+		}
+		return answer(c, workerInfoOf(w, holdsOf(w)), "nothing is on worker %s any more", args[0])
+	})
+	f.add(c)
+	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at it later")
+	c.Flags().BoolVar(&wait, "wait", false, "until nothing is on it any more")
 	return c
 }
 
