@@ -59,7 +59,7 @@ their folder are taken up without a restart, at once on SIGHUP.
 	c.Flags().StringVar(&f.join, "join", "", "host:port of coordinators whose cluster this one is to become part of")
 	c.Flags().BoolVar(&f.single, "single", false, "be a cluster alone")
 	c.Flags().StringVar(&f.store, "store", "", storeHelp+" of checkpoints and data, the same as the workers'; none: what is done is what workers say")
-	c.Flags().StringVar(&f.metrics, "metrics", "", "host:port of /metrics and /healthz; on loopback, of /debug/pprof too")
+	c.Flags().StringVar(&f.metrics, "metrics", "", "host:port of /metrics, /healthz and /readyz; on loopback, of /debug/pprof too")
 	c.Flags().DurationVar(&f.lease, "lease", d.Lease, "how long a worker may be silent before its tasks go elsewhere")
 	c.Flags().DurationVar(&f.heartbeat, "heartbeat", 0, "how often workers speak (default a fifth of the lease)")
 	c.Flags().DurationVar(&f.heartbeat, "beat", 0, "what --heartbeat was called")

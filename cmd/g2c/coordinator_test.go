@@ -73,8 +73,10 @@ func TestWeb(t *testing.T) {
 		}
 		return r.StatusCode, string(b)
 	}
-	if code, _ := get("/healthz"); code != http.StatusOK {
-		t.Errorf("health %d", code)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if code, _ := get(path); code != http.StatusOK {
+			t.Errorf("%s: %d", path, code)
+		}
 	}
 	if _, text := get("/metrics"); !strings.Contains(text, `g2c_tasks{state="pending"} 0`) {
 		t.Errorf("metrics:\n%s", text)
@@ -83,8 +85,10 @@ func TestWeb(t *testing.T) {
 		t.Errorf("profiles %d", code)
 	}
 	m.Depose()
-	if code, text := get("/healthz"); code != http.StatusServiceUnavailable || !strings.Contains(text, "leader") {
-		t.Errorf("health without a leader: %d %s", code, text)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if code, text := get(path); code != http.StatusServiceUnavailable || !strings.Contains(text, "leader") {
+			t.Errorf("%s without a leader: %d %s", path, code, text)
+		}
 	}
 	cancel()
 	if err := <-done; err != nil {

@@ -30,13 +30,8 @@ func listenWeb(address string, registry *prometheus.Registry, s *server.Server) 
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.Healthy(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		w.Write([]byte("ok\n"))
-	})
+	mux.HandleFunc("GET /healthz", says(s.Healthy))
+	mux.HandleFunc("GET /readyz", says(s.Ready))
 	if client.Loopback(l.Addr().String()) {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -45,6 +40,17 @@ func listenWeb(address string, registry *prometheus.Registry, s *server.Server) 
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	}
 	return &web{l, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}}, nil
+}
+
+// says answers with why something is not so, or that it is.
+func says(so func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := so(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Write([]byte("ok\n"))
+	}
 }
 
 // serve answers until the context ends.

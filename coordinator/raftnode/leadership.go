@@ -31,6 +31,7 @@ func (n *Node) followLeadership() {
 			term := n.raft.CurrentTerm()
 			if leads && n.catchUp() {
 				ctx, end := context.WithCancel(n.stopped)
+				n.caughtUp.Store(true)
 				n.setLeadership(&leadership{term, ctx, end})
 			}
 		}
@@ -120,7 +121,7 @@ func (n *Node) Status() replica.Status {
 	snapshot := n.Snapshot()
 	s := replica.Status{
 		Leader: n.Leader().ID, Term: n.raft.CurrentTerm(), Committed: snapshot.Index() + waiting,
-		Applied: snapshot.Index(), Hash: snapshot.Hash(),
+		Applied: snapshot.Index(), Hash: snapshot.Hash(), CaughtUp: n.caughtUp.Load(),
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

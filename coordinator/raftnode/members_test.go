@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"g2c/api"
@@ -186,7 +187,7 @@ func TestLevels(t *testing.T) {
 	raise := command.Entry{Principal: "me", Command: command.Raise{Level: command.Level + 1}}
 	old := c.follower()
 	c.stop(old)
-	if err := c.propose(raise); fault.ExitCode(err) != fault.ExitUnavailable {
+	if err := c.propose(raise); !errors.Is(err, replica.ErrAway) || fault.ExitCode(err) != fault.ExitUnavailable || !strings.Contains(err.Error(), "members remove "+old) {
 		t.Errorf("raised while %s cannot be asked: %v", old, err)
 	}
 	_, err := c.start(old, func(k *raftnode.Config) { k.Level = command.Level })

@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -36,6 +37,8 @@ type Node struct {
 	proposals chan *proposal
 	reads     chan read
 	acks      *acknowledgements
+
+	caughtUp atomic.Bool // it has had all that a leader had, since it started
 
 	unknown int // looks in a row at which the leader did not know this node; watch's own
 
@@ -115,6 +118,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.work.Go(n.propose)
 	n.work.Go(n.confirmReads)
 	n.work.Go(n.followLeadership)
+	n.work.Go(n.countLeaderless)
 	n.work.Go(n.expelRevoked)
 	n.work.Go(n.watch)
 	return nil

@@ -136,7 +136,9 @@ func (n *Node) checkLevel(ctx context.Context, c command.Command) error {
 			n.config.Log.Info("the level of a new cluster is raised without asking one that is not there", "level", raise.Level, "member", string(s.ID), "why", err)
 			continue
 		case err != nil:
-			return fault.New(fault.ErrUnavailable, "level %d: %s cannot be asked whether it reads it: %w", raise.Level, s.ID, err)
+			m, _ := parseMember(string(s.ID)) // or it would not have been asked
+			return fault.New(fault.ErrUnavailable, "level %d: %w: %s is to say whether it reads it: %w", raise.Level, replica.ErrAway, m.name, err).
+				WithHint("start %s, or take it out for good with `g2c members remove %s`", m.name, m.name)
 		}
 		if r.Level < raise.Level {
 			return fault.New(fault.ErrUnavailable, "%w: %s reads up to level %d, not %d", command.ErrNewer, s.ID, r.Level, raise.Level).

@@ -85,6 +85,7 @@ func (n *Node) visit() {
 		}
 	}
 	n.mu.Unlock()
+	n.noteCaughtUp(reports)
 	n.checkRemoved(reports)
 	n.checkHashes(reports)
 	if n.leads() != nil {

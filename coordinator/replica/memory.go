@@ -171,7 +171,7 @@ func (m *Memory) peer() Peer { return Peer{ID: m.id, Role: Voter, Healthy: true}
 func (m *Memory) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Status{Term: m.term, Committed: m.snapshot.Index(), Applied: m.snapshot.Index(), Hash: m.snapshot.Hash(), Peers: []Peer{m.peer()}}
+	s := Status{Term: m.term, Committed: m.snapshot.Index(), Applied: m.snapshot.Index(), Hash: m.snapshot.Hash(), CaughtUp: true, Peers: []Peer{m.peer()}}
 	if !isClosed(m.deposed) {
 		s.Leader = m.id
 	}

@@ -6,6 +6,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -56,6 +57,10 @@ type Replica interface {
 	Status() Status
 }
 
+// ErrAway is a replica that has to be asked before something is written, and does not
+// answer. It was not written.
+var ErrAway = errors.New("a replica does not answer")
+
 // Members changes who the replicas are. All are for the leader, and return
 // *NotLeader elsewhere.
 type Members interface {
@@ -93,6 +98,7 @@ type Status struct {
 	Applied   uint64 // index of this replica's state
 	Hash      [32]byte
 	Peers     []Peer // by id
+	CaughtUp  bool   // this replica has had all that a leader had, since it started
 	// Uncompacted is why this replica could not cut its log last; empty if it could. The
 	// log grows meanwhile.
 	Uncompacted string

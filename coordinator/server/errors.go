@@ -40,6 +40,7 @@ var meanings = []struct {
 	{state.ErrLimit, rpcerr.TooMany},
 	{command.ErrMalformed, rpcerr.BadRequest},
 	{command.ErrNewer, rpcerr.Conflict},
+	{replica.ErrAway, rpcerr.Conflict},
 	{replica.ErrClosed, rpcerr.NoLeader},
 	{store.ErrFull, rpcerr.StoreFailed},
 	{store.ErrDenied, rpcerr.StoreFailed},

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 
 	"g2c/api/rpcerr"
+	"g2c/coordinator/replica"
 )
 
 // maxLag is how many committed entries a coordinator may have left to apply and
@@ -22,6 +24,24 @@ func (s *Server) Healthy() error {
 		return rpcerr.New(rpcerr.NoLeader, "%s knows of no leader", s.cfg.Replica.ID())
 	case st.Committed > st.Applied+maxLag:
 		return rpcerr.New(rpcerr.Conflict, "%s is %d entries behind", s.cfg.Replica.ID(), st.Committed-st.Applied)
+	}
+	return nil
+}
+
+// Ready says whether this coordinator counts among those that a cluster needs: it votes, it
+// can answer, and it has had all that a leader had since it started. Of a cluster whose
+// coordinators are replaced one after the other, the next may go once all are ready.
+func (s *Server) Ready() error {
+	if err := s.Healthy(); err != nil {
+		return err
+	}
+	st := s.cfg.Replica.Status()
+	votes := slices.ContainsFunc(st.Peers, func(p replica.Peer) bool { return p.ID == s.cfg.Replica.ID() && p.Role == replica.Voter })
+	switch {
+	case !votes:
+		return rpcerr.New(rpcerr.Conflict, "%s does not vote: it learns, or was taken out", s.cfg.Replica.ID())
+	case !st.CaughtUp:
+		return rpcerr.New(rpcerr.Conflict, "%s has not caught up with a leader since it started", s.cfg.Replica.ID())
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func (s *Server) proposeAll(ctx context.Context, entries []command.Entry) ([]sta
 	switch {
 	case err == nil:
 		return results, nil
-	case errors.As(err, &not), errors.Is(err, command.ErrMalformed), errors.Is(err, command.ErrNewer), errors.Is(err, replica.ErrClosed):
+	case errors.As(err, &not), errors.Is(err, command.ErrMalformed), errors.Is(err, command.ErrNewer), errors.Is(err, replica.ErrAway), errors.Is(err, replica.ErrClosed):
 		return results, explain(err)
 	}
 	return results, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
