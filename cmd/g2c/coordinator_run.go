@@ -18,6 +18,7 @@ import (
 
 	"g2c/api/client"
 	"g2c/coordinator/raftnode"
+	"g2c/coordinator/replica"
 	"g2c/coordinator/server"
 	"g2c/internal/clock"
 	"g2c/internal/fault"
@@ -97,8 +98,11 @@ func serveNode(ctx context.Context, cancel context.CancelCauseFunc, s *server.Se
 	log.Info("stopping", "why", context.Cause(ctx))
 	if node.members != nil {
 		hand, done := context.WithTimeout(context.Background(), stopTimeout)
-		if err := node.members.Transfer(hand); err != nil {
-			log.Debug("leadership was not handed on", "why", err)
+		switch err, not := node.members.Transfer(hand), new(*replica.NotLeader); {
+		case err == nil:
+			log.Info("leadership was handed on")
+		case !errors.As(err, not):
+			log.Info("leadership was not handed on", "why", err)
 		}
 		done()
 	}
