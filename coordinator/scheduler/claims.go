@@ -24,8 +24,9 @@ type claims struct {
 	list  []*claim
 	quota map[string]*claim // to what is left of a project's quota
 	stops []command.Command
-	asked map[*line]int // how many were asked in this pass
-	share map[*line]int // lines that ask for more than the share of their project
+	asked map[*line]int   // how many were asked in this pass
+	share map[*line]int   // lines that ask for more than the share of their project
+	far   map[*line]int64 // lines whose slots are expected too late to lie idle until then, and when
 }
 
 // newClaim is a claim of the head of a line.
@@ -90,7 +91,7 @@ func (p *pass) claims(bids []*bid, old []reservation) *claims {
 	if len(old) == 0 && !slices.ContainsFunc(bids, p.waited) {
 		return &claims{}
 	}
-	c := &claims{quota: map[string]*claim{}, asked: map[*line]int{}, share: map[*line]int{}}
+	c := &claims{quota: map[string]*claim{}, asked: map[*line]int{}, share: map[*line]int{}, far: map[*line]int64{}}
 	heads := p.heads(bids)
 	p.renewAll(c, heads, old)
 	before := map[*bid][]*line{} // the lines of a project that come before, with something left
@@ -290,7 +291,11 @@ func (p *pass) entitled(c *claims, l *line, start int64) bool {
 		return false
 	}
 	waited := max(p.now-l.head.task.Ready, 0)
-	return start != never && start-p.now <= max(p.policy.ReserveAheadMS, waited/4)
+	if start != never && start-p.now <= max(p.policy.ReserveAheadMS, waited/4) {
+		return true
+	}
+	c.far[l.self] = start
+	return false
 }
 
 // promised is what is reserved for a project in a line's pool, for all or for those

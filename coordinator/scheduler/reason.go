@@ -35,6 +35,7 @@ type verdict struct {
 	seq         uint64 // of the task for which those are: others of its queue come behind
 	beyond      bool   // it is more than its project's share
 	share       int    // of its project
+	far         int64  // when its slots are expected, if that is too late to reserve any; 0 for not
 	stopping    int    // tasks that are asked to make way
 
 	used, limit int // of the project, and its quota
@@ -67,6 +68,7 @@ func (p *pass) shortage(l *line, c *claims) verdict {
 	if share, ok := c.share[l.self]; ok {
 		v.beyond, v.share = true, share
 	}
+	v.far = c.far[l.self]
 	own := c.of(l)
 	if own != nil {
 		v.start, v.seq, v.reservedFor = max(own.start, p.now), own.task.Seq, own.task.Work.Name()
@@ -212,8 +214,15 @@ func (v verdict) reserved(b *strings.Builder, t *state.Task, now int64) {
 		b.WriteString(", reserved for it")
 	case v.reservedFor != "":
 		fmt.Fprintf(b, ", reserved for %s, which comes first", v.reservedFor)
+	}
+	switch {
+	case v.seq == t.Seq:
 	case v.beyond:
 		fmt.Fprintf(b, "; nothing is reserved for it, since it is more than its project's share of %s", count(v.share))
+	case v.far == never:
+		b.WriteString("; nothing is reserved for it, since nobody knows when its slots come free")
+	case v.far > now:
+		fmt.Fprintf(b, "; nothing is reserved for it, since its slots are expected in %v, and would lie idle until then", (time.Duration(v.far-now) * time.Millisecond).Round(time.Second))
 	}
 }
 

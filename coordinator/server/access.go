@@ -22,7 +22,7 @@ func (s *access) SetUser(ctx context.Context, req *apiv1.SetUserRequest) (*apiv1
 	role := roleName(u.GetRole())
 	switch {
 	case roles[role] == nothing:
-		return nil, rpcerr.New(rpcerr.BadRequest, "a user has one of the roles viewer, submitter, operator and admin")
+		return nil, rpcerr.New(rpcerr.BadRequest, "a user has %s", oneOfRoles())
 	case u.Name == "" || len(u.Name) > maxNameBytes || len(u.Project) > maxNameBytes:
 		return nil, rpcerr.New(rpcerr.BadRequest, "a user %.100q of project %.100q: want a name of 1 to %d bytes", u.Name, u.Project, maxNameBytes)
 	}

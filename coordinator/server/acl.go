@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"path"
+	"strings"
 
 	"google.golang.org/grpc/health/grpc_health_v1"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
@@ -10,6 +11,7 @@ import (
 
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
+	"g2c/internal/pki"
 )
 
 // role is how much a caller may do. Each has those before it, but for worker: it is
@@ -25,8 +27,20 @@ const (
 	worker role = -1
 )
 
-// roles are those of tokens, as they stand in the state.
-var roles = map[string]role{"viewer": viewer, "submitter": submitter, "operator": operator, "admin": admin}
+// roles are those of users and tokens, as certificates and the state name them: each has
+// those before it.
+var roles = named(pki.GrantRoles())
+
+func named(names []string) map[string]role {
+	out := map[string]role{}
+	for i, name := range names {
+		out[name] = viewer + role(i)
+	}
+	return out
+}
+
+// oneOfRoles is the names of all of them, for people.
+func oneOfRoles() string { return "one of the roles " + strings.Join(pki.GrantRoles(), ", ") }
 
 func (r role) String() string {
 	for name, v := range roles {

@@ -7,7 +7,9 @@ import (
 	"google.golang.org/grpc"
 
 	"g2c/api/rpcerr"
+	apiv1 "g2c/api/v1"
 	"g2c/coordinator/replica"
+	"g2c/internal/pki"
 )
 
 // Every call that a coordinator answers has an ACL rule, and no ACL rule is for a call
@@ -35,6 +37,19 @@ func TestEveryCallHasAnACLRule(t *testing.T) {
 		if !calls[method] {
 			t.Errorf("%s has an ACL rule and is no call", method)
 		}
+	}
+}
+
+// The roles are those that certificates grant, in their order, and those of the API.
+func TestRolesAreThoseOfCertificates(t *testing.T) {
+	for i, r := range []role{viewer, submitter, operator, admin} {
+		name := pki.GrantRoles()[i]
+		if roles[name] != r || r.String() != name || roleName(roleNumber(name)) != name {
+			t.Errorf("%s is role %d, called %s, and number %v on the wire", name, roles[name], r, roleNumber(name))
+		}
+	}
+	if n := len(pki.GrantRoles()); n != len(roles) || n != len(apiv1.Role_name)-1 {
+		t.Errorf("certificates grant %d roles, there are %d, and %d on the wire", n, len(roles), len(apiv1.Role_name)-1)
 	}
 }
 

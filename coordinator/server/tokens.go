@@ -35,7 +35,7 @@ func (s *tokens) CreateToken(ctx context.Context, req *apiv1.CreateTokenRequest)
 	role := roleName(req.Role)
 	switch {
 	case roles[role] == nothing:
-		return nil, rpcerr.New(rpcerr.BadRequest, "a token has one of the roles viewer, submitter, operator and admin")
+		return nil, rpcerr.New(rpcerr.BadRequest, "a token has %s", oneOfRoles())
 	case len(req.Hash) != 32:
 		return nil, rpcerr.New(rpcerr.BadRequest, "a token has a hash of 32 bytes, not of %d", len(req.Hash))
 	case req.ValidMs < 0 || len(req.Project) > maxNameBytes:
