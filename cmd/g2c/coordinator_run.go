@@ -175,6 +175,11 @@ func reloadCertificates(ctx context.Context, id *pki.Identity, log *slog.Logger)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	rereadCertificates(ctx, id, hup, log)
+}
+
+// rereadCertificates takes certificates up that are issued anew, at once when it is told to.
+func rereadCertificates[T any](ctx context.Context, id *pki.Identity, now <-chan T, log *slog.Logger) {
 	var work sync.WaitGroup
 	tell := func(err error) {
 		if err != nil {
@@ -189,7 +194,7 @@ func reloadCertificates(ctx context.Context, id *pki.Identity, log *slog.Logger)
 		case <-ctx.Done():
 			work.Wait()
 			return
-		case <-hup:
+		case <-now:
 			tell(id.Reload())
 		}
 	}

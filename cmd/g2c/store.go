@@ -21,23 +21,30 @@ const storeHelp = "directory or s3://BUCKET/PREFIX"
 
 // openStore opens a store for writing, and says what its file system cannot do.
 func openStore(ctx context.Context, path string) (store.Store, error) {
-	if c, is, err := bucketOf(path); is {
-		if err != nil {
-			return nil, err
-		}
-		return s3store.Open(ctx, c)
-	}
-	if err := knownScheme(path); err != nil {
-		return nil, err
-	}
-	s, err := filestore.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range s.Abilities().Notes() {
+	s, notes, err := openNoted(ctx, path)
+	for _, n := range notes {
 		say("note: store %s: %s", path, n)
 	}
-	return s, nil
+	return s, err
+}
+
+// openNoted opens a store for writing. Notes are of what its file system cannot do.
+func openNoted(ctx context.Context, path string) (s store.Store, notes []string, err error) {
+	if c, is, err := bucketOf(path); is {
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err = s3store.Open(ctx, c)
+		return s, nil, err
+	}
+	if err := knownScheme(path); err != nil {
+		return nil, nil, err
+	}
+	files, err := filestore.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return files, files.Abilities().Notes(), nil
 }
 
 // openRead opens a store that exists, for reading.

@@ -10,16 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/api/client"
-	"g2c/checkpoint"
 	"g2c/internal/clock"
 	"g2c/internal/fault"
 	"g2c/internal/pki"
 	"g2c/internal/pki/grpctls"
-	"g2c/kernels"
 	"g2c/worker/agent"
-	"g2c/worker/agent/peers"
-	"g2c/worker/rehearse"
-	"g2c/worker/runner"
 )
 
 // workerFlags are those of `g2c worker`.
@@ -87,9 +82,8 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	if err != nil {
 		return err
 	}
-	device = built.kind(device)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("worker", f.id)
-	offer := agent.Offer{Worker: f.id, Incarnation: uint64(time.Now().UnixNano()), Device: device, Slots: slots}
+	offer := agent.Offer{Worker: f.id, Incarnation: uint64(time.Now().UnixNano()), Slots: slots}
 	if offer.Host, err = os.Hostname(); err != nil {
 		return fault.New(fault.ErrUnavailable, "this machine has no name: %w", err)
 	}
@@ -102,20 +96,20 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	if err != nil {
 		return err
 	}
-	defer port.close()
+	defer port.close(log)
 	offer.Address = port.address
-	executor, class, done, err := f.executor(ctx, device, slots, port.peers, log)
+	executor, found, done, err := f.executor(ctx, device, slots, port, id, log)
 	if err != nil {
 		return err
 	}
 	defer done()
-	offer.Class = class
+	offer.Device, offer.Class = found.Device, found.Class
 	cluster, err := f.dial(id, log)
 	if err != nil {
 		return err
 	}
 	defer cluster.Close()
-	log.Info("serving", "server", f.server, "slots", slots, "device", device, "class", class, "rehearse", f.rehearse)
+	log.Info("serving", "server", f.server, "slots", slots, "device", found.Device, "class", found.Class, "rehearse", f.rehearse)
 	return agent.Run(ctx, agent.Config{Offer: offer, Coordinator: agent.Over(cluster.Workers()), Executor: executor, Log: log})
 }
 
@@ -145,46 +139,4 @@ func (f *workerFlags) dial(id *pki.Identity, log *slog.Logger) (*client.Client, 
 		cfg.Credentials = grpctls.Client(id, pki.Expect{Role: pki.Coordinator})
 	}
 	return client.New(cfg)
-}
-
-// executor makes what runs the tasks on slots of a kind, and says what class of
-// numerics they are of.
-func (f *workerFlags) executor(ctx context.Context, kind string, n int, others *peers.Peers, log *slog.Logger) (e agent.Executor, class string, done func(), err error) {
-	if f.rehearse > 0 {
-		d, err := built.slots(kind, 1)
-		if err != nil {
-			return nil, "", nil, err
-		}
-		class, err = d[0].device.Class(), d[0].device.Close()
-		return &rehearse.Executor{Worker: f.id, For: f.rehearse, Fail: f.fail, Broken: f.broken}, class, func() {}, err
-	}
-	store, err := openStore(ctx, f.store)
-	if err != nil {
-		return nil, "", nil, err
-	}
-	slots, err := built.slots(kind, n)
-	if err != nil {
-		return nil, "", nil, err
-	}
-	repo := checkpoint.New(store)
-	data, err := f.opener()
-	if err != nil {
-		return nil, "", nil, err
-	}
-	packs := &runner.Packs{Paths: data, Store: store, Cache: data.Cache}
-	var devices []kernels.Device
-	var runners []*runner.Runner
-	for _, s := range slots {
-		devices = append(devices, s.device)
-		runners = append(runners, &runner.Runner{
-			Name: s.name, Device: s.device, Alone: kind != "cuda", Repo: repo, Data: data, Packs: packs, Now: time.Now,
-		})
-	}
-	log.Info("trains", "store", f.store)
-	done = func() {
-		if err := closeDevices(devices); err != nil {
-			log.Warn("close devices", "error", err)
-		}
-	}
-	return runner.NewExecutor(runner.NewPool(f.id, runners...), others), slots[0].device.Class(), done, nil
 }

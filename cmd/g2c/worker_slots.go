@@ -65,21 +65,27 @@ func (b backends) slots(kind string, n int) (all []slot, err error) {
 	}
 	var devices []kernels.Device
 	for i := range n {
-		name := kind
-		if kind == "cuda" {
-			name = fmt.Sprintf("cuda:%d", i)
-		}
-		d, err := b.open(name)
+		s, err := b.slot(kind, i)
 		if err != nil {
 			return nil, errors.Join(err, closeDevices(devices))
 		}
-		devices = append(devices, d)
-		all = append(all, slot{name, d})
+		devices = append(devices, s.device)
+		all = append(all, s)
 	}
 	if err := train.SameClass(devices...); err != nil {
 		return nil, errors.Join(fmt.Errorf("--slots %s:%d: %w", kind, n, err), closeDevices(devices))
 	}
 	return all, nil
+}
+
+// slot opens the device of the slot of a number.
+func (b backends) slot(kind string, n int) (slot, error) {
+	name := kind
+	if kind == "cuda" {
+		name = fmt.Sprintf("cuda:%d", n)
+	}
+	d, err := b.open(name)
+	return slot{name, d}, err
 }
 
 // enough says whether there are n GPUs.

@@ -64,14 +64,15 @@ type activity struct {
 	stop       context.CancelCauseFunc
 	output     *Output
 	begun      uint64 // the newest generation that the core knows to train
+	killed     bool
 }
 
-// errStuck ends the process: see Core.Tick.
+// errStuck ends the process: see stuck.
 var errStuck = errors.New("a task did not stop")
 
 // Run serves as a worker until ctx is done; then it lets tasks save their state,
-// deregisters and returns nil. It leaves in the same way when a run has lost its
-// device, and returns that error. An error means that the process has to end: a task
+// deregisters and returns nil. It leaves in the same way when a device is lost to the
+// host, and returns that error. An error means that the process has to end: a task
 // may still be running in it, and what was lost does not come back.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.Elapsed == nil {
@@ -108,9 +109,8 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 	stop := ctx.Done()
 	var goodbye <-chan time.Time
 	for {
-		if stuck := a.core.Tick(a.cfg.Elapsed()); stuck != nil {
-			return fault.New(fault.ErrUnavailable, "%s, generation %d: %w when it was told to, so the process ends", stuck.Work.Name(), stuck.Generation, errStuck).
-				WithHint("start the worker again; the task goes on from its last checkpoint")
+		if err := a.tick(); err != nil {
+			return err
 		}
 		a.pump()
 		if a.leaving && goodbye == nil && len(a.runs) == 0 {
@@ -124,8 +124,8 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 		}
 		select {
 		case do := <-a.calls:
-			if stuck := a.core.Tick(a.cfg.Elapsed()); stuck != nil { // what was said before a process slept is not obeyed as if it had not
-				continue
+			if err := a.tick(); err != nil { // what was said before a process slept is not obeyed as if it had not
+				return err
 			}
 			do()
 		case <-a.wake:
@@ -143,6 +143,24 @@ func (a *Agent) loop(ctx context.Context, failed <-chan error) error {
 			return err
 		}
 	}
+}
+
+// tick lets time pass in the core, and ends a run by force that does not stop. An error is
+// one that nothing ends but the end of the process: the executor cannot, or has tried.
+func (a *Agent) tick() error {
+	stuck := a.core.Tick(a.cfg.Elapsed())
+	if stuck == nil {
+		return nil
+	}
+	r := a.runs[stuck.Task]
+	if killer, ok := a.cfg.Executor.(Killer); ok && !r.killed {
+		a.cfg.Log.Warn("a task did not stop when it was told to, and is killed", "task", stuck.Work.Name(), "generation", stuck.Generation)
+		r.killed = true
+		killer.Kill(stuck.Task)
+		return nil
+	}
+	return fault.New(fault.ErrUnavailable, "%s, generation %d: %w when it was told to, so the process ends", stuck.Work.Name(), stuck.Generation, errStuck).
+		WithHint("start the worker again; the task goes on from its last checkpoint")
 }
 
 // leave has all that runs save its state and end, and then the worker go.
@@ -202,7 +220,7 @@ func (a *Agent) start(as Assignment) {
 	a.runs[as.Task] = r
 	a.cfg.Log.Info("task begins", "task", as.Work.Name(), "key", as.Task.Short(), "generation", as.Generation, "slots", as.Slots)
 	go func() {
-		err := execute(ctx, a.cfg.Executor, r.gang, r.output)
+		err := Execute(ctx, a.cfg.Executor, r.gang, r.output)
 		stop(nil)
 		a.call(func() { a.ended(r, err) })
 	}()
@@ -220,7 +238,7 @@ func (a *Agent) change(as Assignment) {
 // begun tells the core as what runs train now, and the coordinator whom they suspect.
 func (a *Agent) begun() {
 	for _, r := range a.runs {
-		if g := r.output.trains(); g > r.begun {
+		if g := r.output.Trains(); g > r.begun {
 			if r.begun == 0 {
 				a.atHand(r.Work.Task.Data())
 			}

@@ -34,7 +34,7 @@ type run struct {
 	said       uint64 // the newest generation that was reported as started
 	using      int    // slots: the most of the generations from trains on
 	ending     ending
-	since      time.Duration // when it was told so
+	since      time.Duration // when it was told so, or last called stuck
 }
 
 // ending is how a run was told to end. A later value overrides an earlier one.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"g2c/api"
 	"g2c/internal/fault"
 )
 
@@ -15,13 +16,19 @@ import (
 // and the run says when it trains as that one. When ctx is
 // done it saves the task's state, if that takes little, and returns an error of
 // class fault.ErrInterrupted: the sooner the better, for until it returns its slots
-// are nobody else's, and a run that outlives the worker's lease ends the process.
+// are nobody else's, and a run that does not return long after that is ended by force.
 //
 // Any other error is a failure. Those of class fault.ErrSpec and fault.ErrTraining
 // would come again elsewhere; the rest may be this host's. After one of kernels.ErrLost
-// this process is of no use: the worker leaves the cluster and ends.
+// a device is of no use here: the worker leaves the cluster and ends.
 type Executor interface {
 	Run(ctx context.Context, g *Gang, out *Output) error
+}
+
+// Killer is an executor that can end a run by force: the run of a task that does not stop
+// is killed, and returns. Without one nothing but the end of the worker's process ends it.
+type Killer interface {
+	Kill(task api.Key)
 }
 
 // Why a run's context is done.
@@ -43,9 +50,9 @@ func outcomeOf(err error) Outcome {
 	return Outcome{Kind: Failed, Reason: err.Error(), Permanent: errors.Is(err, fault.ErrSpec) || errors.Is(err, fault.ErrTraining)}
 }
 
-// execute runs an assignment. A panic is a failure of the task: the worker's other
+// Execute runs an assignment. A panic is a failure of the task: the worker's other
 // tasks go on.
-func execute(ctx context.Context, e Executor, g *Gang, out *Output) (err error) {
+func Execute(ctx context.Context, e Executor, g *Gang, out *Output) (err error) {
 	a, _ := g.Latest()
 	defer func() {
 		if p := recover(); p != nil {

@@ -49,8 +49,8 @@ func (c *Core) Silent() bool {
 func (c *Core) Heard(sent time.Duration) { c.lease.heard = max(c.lease.heard, sent) }
 
 // A run that was told to save its state and end is told to stop when it has not
-// done so for slow, and is stuck when it has not for another hung: its slots are of
-// no use to anybody until the process ends.
+// done so for slow, and is stuck when it has not for another hung, and again after each
+// hung: its slots are of no use to anybody until it has ended.
 const (
 	slow = 2 * time.Minute
 	hung = 5 * time.Minute
@@ -85,8 +85,8 @@ func (c *Core) Deadline() (time.Duration, bool) {
 	return at, true
 }
 
-// Tick lets a time pass. It names a task that still runs long after it was told to stop:
-// only the end of the process ends it.
+// Tick lets a time pass. It names a task that still runs long after it was told to stop,
+// or after it was named before: only force ends it.
 func (c *Core) Tick(now time.Duration) (stuck *Assignment) {
 	c.now = now
 	if c.lease.length == 0 {
@@ -101,6 +101,7 @@ func (c *Core) Tick(now time.Duration) (stuck *Assignment) {
 		late := r.ending != running && now-r.since >= r.patience()
 		switch {
 		case late && r.ending == stopping:
+			r.since = now
 			return &r.Assignment
 		case late, over:
 			c.end(r, stopping)

@@ -79,8 +79,8 @@ func (o *Output) Suspicion() *Suspicion {
 	return s
 }
 
-// trains is the newest generation that the run trains as; 0 before the first.
-func (o *Output) trains() uint64 {
+// Trains is the newest generation that the run trains as; 0 before the first.
+func (o *Output) Trains() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.began
@@ -174,6 +174,30 @@ func (o *Output) take() news {
 	}
 	o.next, o.unsent, o.moved = end, 0, false
 	return n
+}
+
+// Said is what a run has said and nobody has taken, to be said again to another Output.
+type Said struct {
+	Progress *Progress // nil if there is no other than before
+	Lines    []string
+	Points   []Point
+}
+
+// Take takes what was said since it was asked last. Of an Output it is this, or what
+// sessions are sent.
+func (o *Output) Take() Said {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	said := Said{Points: slices.Clone(o.points[len(o.points)-o.unsent:])}
+	for _, l := range o.lines[max(o.first, o.next)-o.first:] {
+		said.Lines = append(said.Lines, l.Text)
+	}
+	if o.moved {
+		p := o.progress
+		said.Progress = &p
+	}
+	o.next, o.unsent, o.moved = o.first+uint64(len(o.lines)), 0, false
+	return said
 }
 
 // maxSayBytes bounds the lines of one message: the coordinator takes a few MiB.

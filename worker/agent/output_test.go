@@ -74,8 +74,8 @@ func TestGenerationsNumberTheirLines(t *testing.T) {
 	}
 	o.Started(6)
 	o.Started(4)
-	if o.trains() != 6 || woken != 2 {
-		t.Errorf("trains as %d, woken %d times", o.trains(), woken)
+	if o.Trains() != 6 || woken != 2 {
+		t.Errorf("trains as %d, woken %d times", o.Trains(), woken)
 	}
 	for range maxLines {
 		o.Line("x")

@@ -16,15 +16,24 @@ import (
 // Executor runs the tasks of a cluster's worker, each on as many of its devices as it
 // has slots here, and together with the other workers of its gang.
 type Executor struct {
-	pool  *Pool        // a device for each slot of the worker
+	slots Slots        // a device each
 	peers *peers.Peers // where a fine-tuning meets its gang, be it this worker alone
 }
 
 var _ agent.Executor = (*Executor)(nil)
 
-// NewExecutor makes one for the worker that a pool is named after. The pool belongs to
+// Slots are where an executor's tasks have their devices: a Pool, or what is Lent.
+type Slots interface {
+	// ID names the worker.
+	ID() string
+	// take waits for so many, with a runner each; with an error there may be fewer.
+	take(ctx context.Context, n int) ([]*Runner, error)
+	give(taken []*Runner)
+}
+
+// NewExecutor makes one for the worker that slots are named after. The slots belong to
 // it. A task on several workers of which one has no address fails, and says why.
-func NewExecutor(pool *Pool, p *peers.Peers) *Executor { return &Executor{pool: pool, peers: p} }
+func NewExecutor(slots Slots, p *peers.Peers) *Executor { return &Executor{slots: slots, peers: p} }
 
 // Run implements agent.Executor.
 func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) error {
@@ -33,7 +42,7 @@ func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) er
 		return fault.New(fault.ErrUnavailable, "%s was placed on %d workers, and not all of them have addresses for the others", a.Work.Name(), len(a.Gang)).
 			WithHint("start workers with --listen, or set gang.max to the slots of one")
 	}
-	h := &holding{pool: e.pool}
+	h := &holding{slots: e.slots}
 	defer h.give()
 	r, err := h.take(ctx, a.Slots)
 	if err != nil {
@@ -54,7 +63,7 @@ func (e *Executor) Run(ctx context.Context, g *agent.Gang, out *agent.Output) er
 			out.Started(generation)
 		}
 	}
-	out.Line(fmt.Sprintf("%s begins on %s (%s), generation %d", a.Work.Name(), e.pool.ID(), r.Name, a.Generation))
+	out.Line(fmt.Sprintf("%s begins on %s (%s), generation %d", a.Work.Name(), e.slots.ID(), r.Name, a.Generation))
 	if err := r.Run(ctx, *a.Work, a.Slots); err != nil {
 		out.Line(err.Error())
 		return err
@@ -80,15 +89,15 @@ func (e *Executor) progress(g *agent.Gang, out *agent.Output, w api.Work, p trai
 	}
 }
 
-// holding is the runners that a task has of a pool.
+// holding is the runners that a task has.
 type holding struct {
-	pool  *Pool
+	slots Slots
 	taken []*Runner
 }
 
 // take waits for runners, and is one with all their devices.
 func (h *holding) take(ctx context.Context, slots int) (*Runner, error) {
-	more, err := h.pool.take(ctx, slots)
+	more, err := h.slots.take(ctx, slots)
 	h.taken = append(h.taken, more...)
 	if err != nil {
 		return nil, err
@@ -99,7 +108,7 @@ func (h *holding) take(ctx context.Context, slots int) (*Runner, error) {
 // resize has so many runners in place of those before, and gives their devices.
 func (h *holding) resize(ctx context.Context, slots int) ([]kernels.Device, error) {
 	if slots < len(h.taken) {
-		h.pool.give(h.taken[slots:])
+		h.slots.give(h.taken[slots:])
 		h.taken = h.taken[:slots]
 	}
 	r, err := h.take(ctx, slots-len(h.taken))
@@ -109,4 +118,4 @@ func (h *holding) resize(ctx context.Context, slots int) ([]kernels.Device, erro
 	return append([]kernels.Device{r.Device}, r.Others...), nil
 }
 
-func (h *holding) give() { h.pool.give(h.taken) }
+func (h *holding) give() { h.slots.give(h.taken) }

@@ -39,14 +39,15 @@ func TestHoldingsAreResized(t *testing.T) {
 	for range 4 {
 		all = append(all, &Runner{Device: device{}})
 	}
-	h := &holding{pool: NewPool("w1", all...)}
+	pool := NewPool("w1", all...)
+	h := &holding{slots: pool}
 	if _, err := h.take(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
 	for _, slots := range []int{2, 4, 1, 3} {
 		devices, err := h.resize(t.Context(), slots)
-		if err != nil || len(devices) != slots || len(h.pool.idle) != 4-slots {
-			t.Errorf("%d slots have %d devices, and leave %d: %v", slots, len(devices), len(h.pool.idle), err)
+		if err != nil || len(devices) != slots || len(pool.idle) != 4-slots {
+			t.Errorf("%d slots have %d devices, and leave %d: %v", slots, len(devices), len(pool.idle), err)
 		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -55,7 +56,7 @@ func TestHoldingsAreResized(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	h.give()
-	if len(h.pool.idle) != 4 {
-		t.Errorf("%d runners came back", len(h.pool.idle))
+	if len(pool.idle) != 4 {
+		t.Errorf("%d runners came back", len(pool.idle))
 	}
 }

@@ -173,7 +173,7 @@ func (g *Gang) conn(p agent.Part) (*grpc.ClientConn, error) {
 	if c := g.conns[at]; c != nil {
 		return c, nil
 	}
-	c, err := g.peers.cfg.Dial(p.Worker, p.Address)
+	c, err := g.peers.cfg.Dial(g.key, p.Worker, p.Address)
 	if err == nil {
 		g.conns[at] = c
 	}

@@ -28,8 +28,10 @@ type Config struct {
 	// Caller is the name of the worker that makes a call: Certified; nil if there are no
 	// certificates, and callers are believed.
 	Caller func(ctx context.Context) (string, error)
-	// Dial makes a connection to a worker of that name and no other.
-	Dial func(worker, address string) (*grpc.ClientConn, error)
+	// Dial makes a connection to a worker of that name and no other, for a task.
+	Dial func(task api.Key, worker, address string) (*grpc.ClientConn, error)
+	// Runs is how many runs the worker had before, wherever: those here are counted on.
+	Runs int
 	// Deadline is how long a member may say nothing; allreduce.DefaultDeadline if 0.
 	Deadline time.Duration
 	// Clock is what deadlines are measured with; nil for the machine's.
@@ -64,7 +66,7 @@ type Peers struct {
 	mu      sync.Mutex
 	gangs   map[api.Key]*Gang
 	changed chan struct{} // closed and made anew when a gang opens or meets
-	runs    int           // how many gangs were opened
+	runs    int           // of the worker: how many gangs were opened
 }
 
 // New makes one that nobody can call yet: see Register.
@@ -78,7 +80,7 @@ func New(cfg Config) *Peers {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Peers{cfg: cfg, gangs: map[api.Key]*Gang{}, changed: make(chan struct{})}
+	p := &Peers{cfg: cfg, runs: cfg.Runs, gangs: map[api.Key]*Gang{}, changed: make(chan struct{})}
 	p.links.Allow, p.links.Clock = p.allow, cfg.Clock
 	p.links.Patience = loading // the meeting's streams watch over who loads
 	return p

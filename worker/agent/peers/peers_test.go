@@ -103,7 +103,7 @@ func (w *town) add(name string) *resident {
 		w.t.Fatal(err)
 	}
 	r := &resident{name: name, address: listener.Addr().String(), suspects: make(chan agent.Suspicion, 1000)}
-	cfg := Config{Worker: name, Deadline: w.deadline, Clock: w.clock, Dial: func(worker, address string) (*grpc.ClientConn, error) {
+	cfg := Config{Worker: name, Deadline: w.deadline, Clock: w.clock, Dial: func(_ api.Key, worker, address string) (*grpc.ClientConn, error) {
 		return grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(w.dials(pki.Worker, name, worker)), grpc.WithContextDialer(r.dial))
 	}}
 	var listens credentials.TransportCredentials = insecure.NewCredentials()
