@@ -43,7 +43,9 @@ func FuzzAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		here, there := net.Pipe()
 		defer here.Close()
-		said := make(chan int, 1)
+		waits := len(b) - len(bytes.TrimLeft(b, string(answerWait)))
+		in := waits < len(b) && b[waits] == answerGo
+		said, done := make(chan int, 1), make(chan struct{})
 		go func() {
 			defer there.Close()
 			preface := make([]byte, prefaceBytes)
@@ -51,12 +53,15 @@ func FuzzAnswers(f *testing.F) {
 				t.Error(err)
 			}
 			n, _ := there.Write(b) // as far as it is read
+			if in {
+				<-done
+			}
 			said <- n
 		}()
 		err := greet(here, api.Key{1}, time.Minute)
 		here.Close()
-		waits := len(b) - len(bytes.TrimLeft(b, string(answerWait)))
-		if in := waits < len(b) && b[waits] == answerGo; in != (err == nil) {
+		close(done)
+		if in != (err == nil) {
 			t.Errorf("%q: %v", b, err)
 		}
 		if n := <-said; n > waits+1 {

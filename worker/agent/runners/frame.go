@@ -143,7 +143,7 @@ func (r reader) Read(b []byte) (int, error) {
 	oob := make([]byte, syscall.CmsgSpace(4*4))
 	n, m, flags, _, err := r.socket.ReadMsgUnix(b, oob)
 	if err != nil {
-		return n, err
+		return 0, err
 	}
 	if err := r.keep(oob[:m]); err != nil {
 		return n, err

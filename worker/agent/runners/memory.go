@@ -36,7 +36,7 @@ func (m memoryWatch) verdict() string {
 	case !m.known || !ok:
 		return "nobody here killed it: the system has probably run out of memory"
 	case n > m.kills:
-		return "the system has run out of memory: its control group counts a process more that was ended for that"
+		return "the system has run out of memory: its control group counts one more process that was ended for that"
 	}
 	return "nobody here killed it, and its control group counts none that was ended for memory: the machine may have run out of it"
 }
