@@ -42,9 +42,12 @@ A slot is one GPU, or the processor. Each task trains on the GPUs of its slots:
 tasks of one slot side by side, and a fine-tuning that was given several on all of them.
 With --listen it also trains with other workers, which exchange gradients: the coordinator
 gives a task idle slots wherever they are, as far as its gang allows. Whoever of them dies,
-the others go on from the step where they are. The bits are those of one. When a GPU is
-lost to the process, the tasks on others save their state and the worker ends with
-exit code 5: start it again.
+the others go on from the step where they are. The bits are those of one.
+
+Each task runs in a process of its own (on Linux), which ends with the worker. What ends it,
+a crash, a kill, the end of memory, is the failure of that task alone. When a GPU is lost and a
+new process does not find it well either, the tasks on others save their state and the
+worker ends with exit code 5: start it again.
 
 With --rehearse it pretends to train, for trying a cluster, its policies and its
 failures: no data is read and nothing is stored.

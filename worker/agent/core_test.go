@@ -278,6 +278,12 @@ func TestASlowSaveIsStopped(t *testing.T) {
 	if b.Tick(slow+hung) == nil {
 		t.Error("a run that never stops is not given up")
 	}
+	if b.Tick(slow+hung) != nil {
+		t.Error("it is given up twice at once")
+	}
+	if at, _ := b.Deadline(); at > slow+2*hung || b.Tick(slow+2*hung) == nil {
+		t.Error("a run that outlives that is not given up again")
+	}
 }
 
 func TestDrain(t *testing.T) {

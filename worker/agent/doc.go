@@ -14,7 +14,8 @@
 //  3. Started says that the generations before it have been left.
 //  4. Reports are repeated until they are answered, in order, before the worker
 //     looks at its record. A refusal is an answer.
-//  5. Cut off, it stops everything before its lease ends, and reports that later.
+//  5. Cut off, it begins nothing; what runs goes on for ten minutes at most, and is
+//     reported later.
 //  6. A task that is being preempted saves its state and is reported Interrupted.
 //
 // Words: a record is all that the coordinator expects of a worker, its assignments.

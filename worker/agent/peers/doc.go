@@ -1,5 +1,5 @@
-// Package peers is how workers of one gang find each other: a worker's listener for them,
-// and a run's gang (worker/gang) over it.
+// Package peers is how workers of one gang find each other: the services for them, where the
+// connections of a worker's port (gangport) end, and a run's gang (worker/gang) over them.
 //
 // The coordinator says who is in a generation of a task, with addresses; that is an
 // agent.Assignment. The first member hosts its meeting:
