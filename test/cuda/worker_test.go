@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -115,9 +116,24 @@ func begins(t *testing.T, server, experiment string) map[string][]string {
 	return found
 }
 
+// until waits for something that a process says.
+func (p *process) until(t *testing.T, what string) {
+	t.Helper()
+	late, tick := time.After(tooLong), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(p.said(), what) {
+		select {
+		case <-late:
+			t.Fatalf("it never says %q: %s", what, p.said())
+		case <-tick.C:
+		}
+	}
+}
+
 // A worker of two GPUs trains two tasks side by side, and one that asks for two on both.
-// When it loses one, in that task, it ends; the next worker goes on to the weights of
-// one GPU.
+// When a task loses a GPU that another process finds well, it has failed and the worker
+// lives; when none finds it well, the worker ends. The next worker goes on to the weights
+// of one GPU.
 func TestCUDAWorker(t *testing.T) {
 	want := alone(t)
 	store, server := t.TempDir(), address(t)
@@ -133,16 +149,38 @@ func TestCUDAWorker(t *testing.T) {
 	start(t, store, "c1", nil, "coordinator", "--id", "c1", "--listen", server, "--single", "--store", store)
 	worker := append([]string{"worker", "--id", "w1", "--slots", "cuda:2", "--cache", filepath.Join(store, "cache")}, cluster...)
 	two := append(slices.Clone(emulated), "EMU_DEVICES=2")
-	loses := start(t, store, "w1", append(slices.Clone(two), "EMU_FAULTS=sticky:3000"), worker...)
+	loses := start(t, store, "w1", append(slices.Clone(two), "EMU_FAULTS=sticky:60"), worker...)
 	submit := append(append([]string{"submit", spec}, tiny(store)[2:]...), "--server", server)
 	code, stdout, stderr := run(t, emulated, submit...)
 	if code != 0 {
 		t.Fatalf("submit ends with %d: %s", code, stderr)
 	}
 	experiment := strings.TrimSpace(stdout)
+	loses.until(t, "a device was lost to a task's process, and is well for another")
+	if err := loses.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 	_ = loses.cmd.Wait() // the exit code says it
-	if code := loses.cmd.ProcessState.ExitCode(); code != 5 || !strings.Contains(loses.said(), "is lost to this process") {
-		t.Fatalf("a worker that loses a card ends in %d: %s", code, loses.said())
+	if code := loses.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Fatalf("a worker that has lost a card to a task and is asked to go ends in %d: %s", code, loses.said())
+	}
+	driver, link := "", filepath.Join(t.TempDir(), "libcuda.so.1")
+	for _, e := range emulated {
+		if path, ok := strings.CutPrefix(e, "G2C_LIBCUDA="); ok {
+			driver = path
+		}
+	}
+	if err := os.Symlink(driver, link); err != nil {
+		t.Fatal(err)
+	}
+	ill := start(t, store, "w3", append(slices.Clone(two), "G2C_LIBCUDA="+link), worker...)
+	ill.until(t, "the gang has met")
+	if err := os.Remove(link); err != nil { // for processes that begin now
+		t.Fatal(err)
+	}
+	_ = ill.cmd.Wait() // the exit code says it
+	if code := ill.cmd.ProcessState.ExitCode(); code != 5 || !strings.Contains(ill.said(), "another process does not find it well") {
+		t.Fatalf("a worker whose cards are lost ends in %d: %s", code, ill.said())
 	}
 	goes := start(t, store, "w2", two, worker...)
 	if code, _, stderr := run(t, emulated, append(submit, "--wait")...); code != 0 {
