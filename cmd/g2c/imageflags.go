@@ -20,6 +20,7 @@ import (
 type imageFlags struct {
 	cache, cacheLimit string
 	skipBad, recheck  bool
+	beside            int // processes that share what memory is left; 0 is one
 }
 
 func (f *imageFlags) add(c *cobra.Command) {
@@ -42,7 +43,7 @@ func (f *imageFlags) open() (*pixelcache.Cache, error) {
 	}
 	opt := pixelcache.Options{Dir: cacheDir(f.cache), Limit: limit, Note: func(text string) { say("note: %s", text) }}
 	if left, known := memlimit.Now(); known {
-		opt.Memory = max(left.Bytes/pixelShare, 1)
+		opt.Memory = max(left.Bytes/pixelShare/int64(max(f.beside, 1)), 1)
 	}
 	return pixelcache.New(opt), nil
 }

@@ -51,7 +51,7 @@ func (f *workerFlags) settings(kind string, slots int) (json.RawMessage, error) 
 }
 
 func (s *runnerSettings) images() *imageFlags {
-	return &imageFlags{cache: s.Cache, cacheLimit: s.CacheLimit, skipBad: s.SkipBad, recheck: s.Recheck}
+	return &imageFlags{cache: s.Cache, cacheLimit: s.CacheLimit, skipBad: s.SkipBad, recheck: s.Recheck, beside: s.Slots}
 }
 
 // serveWorker is a runner's life.
@@ -98,14 +98,14 @@ func probeSlots(settings json.RawMessage, numbers []int) (found runners.Found, e
 }
 
 // prepareRunner makes what runs a task in this process, as an executor of the worker would.
-func prepareRunner(_ context.Context, j runners.Job) (agent.Executor, func(), error) {
+func prepareRunner(ctx context.Context, j runners.Job) (agent.Executor, func(), error) {
 	var s runnerSettings
 	if err := json.Unmarshal(j.Settings, &s); err != nil {
 		return nil, nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("worker", s.Worker)
-	ctx, stop := context.WithCancel(context.Background())
-	id, err := s.identity(ctx, j.Reload, log)
+	life, stop := context.WithCancel(context.Background())
+	id, err := s.identity(life, j.Reload, log)
 	if err != nil {
 		stop()
 		return nil, nil, err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -113,5 +115,15 @@ func TestSlotsThatAreNotThere(t *testing.T) {
 		if _, _, err := parseSlots(flag); !errors.Is(err, fault.ErrSpec) {
 			t.Errorf("--slots %q: %v", flag, err)
 		}
+	}
+}
+
+// The verb that runners are says what it is for to whoever calls it by hand.
+func TestARunnerIsForWorkers(t *testing.T) {
+	c := exec.Command(os.Args[0], runnerVerb)
+	out, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != fault.ExitSpec || !strings.Contains(string(out), "no worker has started this process") {
+		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -175,8 +175,14 @@ func TestARunThatHangsIsKilled(t *testing.T) {
 			t.Errorf("%v; %q", err, r.lines)
 		}
 	}
-	b.cfg.Settings = settings(play{Do: "hang"})
+	b.cfg.Settings = settings(play{Do: "prepare"})
 	r := b.begins(assigned("task", 1))
+	r.stop(agent.ErrSave)
+	if err := r.ends(t); !errors.Is(err, fault.ErrInterrupted) {
+		t.Errorf("%v", err)
+	}
+	b.cfg.Settings = settings(play{Do: "hang"})
+	r = b.begins(assigned("task", 1))
 	pid := r.until(t, "pid ")
 	r.stop(agent.ErrStop)
 	b.Kill(assigned("another", 1).Task)

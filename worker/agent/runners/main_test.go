@@ -52,13 +52,17 @@ type play struct {
 func beRunner() int {
 	w, err := Inherited()
 	if err == nil {
-		err = w.Serve(look, func(_ context.Context, j Job) (agent.Executor, func(), error) {
+		err = w.Serve(look, func(ctx context.Context, j Job) (agent.Executor, func(), error) {
 			p := &player{Job: j}
 			if err := json.Unmarshal(j.Settings, &p.play); err != nil {
 				return nil, nil, err
 			}
 			if p.Do == "unprepared" {
 				return nil, nil, fault.New(fault.ErrUnavailable, "the store is away").WithHint("come again")
+			}
+			if p.Do == "prepare" {
+				<-ctx.Done()
+				return nil, nil, ctx.Err()
 			}
 			return p, func() {}, nil
 		})

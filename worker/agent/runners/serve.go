@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"g2c/internal/fault"
@@ -49,7 +50,15 @@ var (
 
 // Inherited is the worker that started this process as a runner.
 func Inherited() (*Worker, error) {
-	c, err := newConn(os.NewFile(inherited, "worker"))
+	var is syscall.Stat_t
+	err := syscall.Fstat(inherited, &is)
+	if err == nil && is.Mode&syscall.S_IFMT != syscall.S_IFSOCK { // it may be the runtime's: it is not to be closed
+		err = fmt.Errorf("descriptor %d is no socket", inherited)
+	}
+	var c *conn
+	if err == nil {
+		c, err = newConn(os.NewFile(inherited, "worker"))
+	}
 	if err != nil {
 		return nil, fault.New(fault.ErrSpec, "no worker has started this process: %w", err).WithHint("it is for workers alone: see `g2c worker --help`")
 	}
@@ -160,6 +169,9 @@ func (w *Worker) task(j job, prepare func(context.Context, Job) (agent.Executor,
 // execute runs the task, as the worker itself would.
 func (w *Worker) execute(ctx context.Context, j Job, prepare func(context.Context, Job) (agent.Executor, func(), error), g *agent.Gang, out *agent.Output) error {
 	e, done, err := prepare(ctx, j)
+	if err != nil && ctx.Err() != nil { // nothing has failed
+		return fault.New(fault.ErrInterrupted, "%s stopped before it began: %w", j.Assignment.Work.Name(), err)
+	}
 	if err != nil {
 		out.Line(err.Error())
 		return err
