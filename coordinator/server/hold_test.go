@@ -82,8 +82,7 @@ func TestSubmitHeld(t *testing.T) {
 	}
 }
 
-// Who may not submit may not hold, and what is not there, was cancelled, or comes before the
-// cluster's level is refused in words.
+// Who may not submit may not hold, and what is not there or was cancelled is refused.
 func TestHoldsThatAreRefused(t *testing.T) {
 	n := single(t, nil)
 	c := call(t, nil, n)

@@ -97,6 +97,7 @@ func (g *gangs) trials() []gangTrial {
 		{"one joins", g.joins},
 		{"the leader is killed", func(string) { g.leader().kill() }},
 		{"a worker is told to go", g.goes},
+		{"it is held, and released", g.held},
 		{"a worker is stopped for longer than its lease", g.sleeps},
 		{"every coordinator is gone for a while", g.headless},
 		{"nothing passes between workers", g.stalled},

@@ -36,6 +36,24 @@ func (d demanded) all() int {
 	return n
 }
 
+// quiet says whether nothing of an experiment runs.
+func (c *cluster) quiet(experiment string) bool {
+	n := c.counts(experiment)
+	return n.Pending+n.Done > 0 && n.Placed+n.Running == 0
+}
+
+// held has an experiment save and stop while it trains, and go on from there.
+func (g *gangs) held(experiment string) {
+	for _, verb := range []string{"hold", "release"} {
+		if o := g.verb(verb, experiment); o.code != 0 {
+			g.t.Fatalf("%s: exit code %d\n%s", verb, o.code, o.stderr)
+		}
+		if verb == "hold" {
+			eventually(g.t, time.Minute, "quiet", func() bool { return g.quiet(experiment) })
+		}
+	}
+}
+
 // An experiment that is held gives its slots back, needs none, and stays held when the leader
 // dies and when all coordinators start anew. Released, it goes on, and each task is done once.
 func TestAHoldOutlivesLeaders(t *testing.T) {
@@ -48,11 +66,7 @@ func TestAHoldOutlivesLeaders(t *testing.T) {
 	if o := c.verb("hold", experiment, "--reason", "budget"); o.code != 0 {
 		t.Fatalf("hold: exit code %d\n%s", o.code, o.stderr)
 	}
-	quiet := func() bool {
-		n := c.counts(experiment)
-		return n.Pending > 0 && n.Placed+n.Running == 0
-	}
-	eventually(t, time.Minute, "quiet", quiet)
+	eventually(t, time.Minute, "quiet", func() bool { return c.quiet(experiment) })
 	held := func() {
 		t.Helper()
 		for _, task := range c.ps(experiment) {
@@ -77,7 +91,7 @@ func TestAHoldOutlivesLeaders(t *testing.T) {
 	}
 	c.voters(3)
 	held()
-	if !quiet() {
+	if !c.quiet(experiment) {
 		t.Errorf("after all coordinators started anew %v of it stand so", c.counts(experiment))
 	}
 
