@@ -33,6 +33,7 @@ test: ## run every test and print the slowest
 	@if [ "$$CI" = true ] || { command -v g++ && $(MAKE) $(CUDA_VENV)/done; } >/dev/null 2>&1; then $(MAKE) test-cuda; \
 	else echo "SKIPPED: the tests of the CUDA code need g++, and python3 with venv and a package index"; fi
 	@$(MAKE) s3-servers || test "$$CI" != true
+	@$(MAKE) k8s-servers || test "$$CI" != true
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test.json -- -timeout 30m ./...
 	@echo "slowest tests:"
 	@for f in $(BUILD)/test*.json; do $(GOTESTSUM) tool slowest --jsonfile $$f --threshold 2s --num 15; done
@@ -40,6 +41,10 @@ test: ## run every test and print the slowest
 .PHONY: s3-servers
 s3-servers: ## build the servers of S3 that tests start, into .tools: minutes, once
 	$(GO) run ./checkpoint/s3store/s3test/install
+
+.PHONY: k8s-servers
+k8s-servers: ## build the Kubernetes control plane that tests start, into .tools: ten minutes, once
+	$(GO) run ./k8s/servers/install
 
 CUDA_VENV    := $(BUILD)/cuda/venv
 CUDA_STUB    := $(BUILD)/cuda/lib/libcuda.a
@@ -107,7 +112,7 @@ verify: ## check formatting, vet, and that generated files are fresh
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) generate ./...
-	git diff --exit-code -- '*.s' '*_gen.go' '*.pb.go' kernels/cpu docs/spec.md docs/spec.schema.json
+	git diff --exit-code -- '*.s' '*_gen.go' '*.pb.go' 'zz_generated*.go' k8s/crds kernels/cpu docs/spec.md docs/spec.schema.json
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser of outside bytes for FUZZTIME (default 20s) each
