@@ -43,13 +43,14 @@ var homes = map[string][]string{
 	"github.com/hashicorp/raft":  {"coordinator/raftnode"},
 	"github.com/minio/minio-go":  {"checkpoint/s3store"},
 	"k8s.io":                     {"k8s"},
+	"sigs.k8s.io":                {"k8s"},
 	"github.com/mmcloughlin/avo": {"kernels/cpu/internal"},
 	"gonum.org/v1/plot":          {"experiments/report"},
 	"github.com/spf13/cobra":     {"cmd"},
 	"github.com/goccy/go-yaml":   {"experiments/spec"},
 	"golang.org/x/image":         {"internal/dataset", "experiments/report"},
 	"google.golang.org/grpc":     {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "test", "worker/agent"},
-	"github.com/prometheus":      {"cmd", "coordinator/server"},
+	"github.com/prometheus":      {"cmd", "coordinator/server", "k8s"},
 }
 
 // only lists packages of ours that few may import: model and coordinator never
