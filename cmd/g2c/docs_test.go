@@ -7,10 +7,16 @@ import (
 	"testing"
 )
 
-// Every command in docs/cluster.md is one: its verb exists, and takes the flags and as
-// many arguments as stand there.
+// Every command in the pages about clusters is one: its verb exists, and takes the flags and
+// as many arguments as stand there.
 func TestCommandsOfTheDocsExist(t *testing.T) {
-	text, err := os.ReadFile("../../docs/cluster.md")
+	checkPage(t, "../../docs/cluster.md", 30)
+	checkPage(t, "../../docs/kubernetes.md", 2)
+}
+
+func checkPage(t *testing.T, page string, least int) {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,8 +34,8 @@ func TestCommandsOfTheDocsExist(t *testing.T) {
 			checkCommand(t, command)
 		}
 	}
-	if found < 30 {
-		t.Errorf("only %d commands found: the search is broken", found)
+	if found < least {
+		t.Errorf("%s: only %d commands found: the search is broken", page, found)
 	}
 }
 

@@ -32,7 +32,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "write results for programs")
 	root.AddCommand(newInit(), newRun(), newPlan(), newSpec(), newReport(), newPredict(), newTranslate(), newExport(), newImport(),
 		newData(), newCache(), newLs(), newForget(), newCkpt(), newDoctor(), newDebug(), newVersion(),
-		newCoordinator(), newWorker(), newRunner(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newHold(), newRelease(), newRetry(), newTop(), newStatus(),
+		newCoordinator(), newWorker(), newOperator(), newRunner(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newHold(), newRelease(), newRetry(), newTop(), newStatus(),
 		newWorkers(), newDemand(), newProjects(), newMembers(), newAudit(), newCerts(), newToken(), newUsers())
 	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
 		if err := c.ValidateRequiredFlags(); err != nil {

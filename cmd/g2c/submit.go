@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"g2c/api"
 	"g2c/api/client"
 	apiv1 "g2c/api/v1"
+	"g2c/experiments/spec"
 	"g2c/internal/fault"
 )
 
@@ -15,9 +17,10 @@ import (
 type submitFlags struct {
 	experimentFlags
 	clientFlags
-	class             string
-	wait, sharedPaths bool
-	hold              bool
+	class              string
+	wait, sharedPaths  bool
+	hold               bool
+	requestID, receipt string // of a Job that submits
 }
 
 // newSubmit is `g2c submit SPEC`.
@@ -47,6 +50,8 @@ cluster's workers offer, or that --class names.
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
 	c.Flags().BoolVar(&f.hold, "hold", false, "begin nothing of it until it is released: `g2c release`")
 	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
+	c.Flags().StringVar(&f.requestID, "request-id", "", "name of this submission: sent again, it is not submitted again (default a new one)")
+	c.Flags().StringVar(&f.receipt, "receipt", "", "file that the experiment's id is written into, too, for programs that start this one")
 	return c
 }
 
@@ -59,9 +64,8 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	if err != nil {
 		return err
 	}
-	if len(file.Spec.Metadata.Labels) > 0 {
-		return fault.New(fault.ErrSpec, "metadata.labels: a cluster does not keep labels in this version").
-			WithHint("leave them out, or give --set metadata.labels={}")
+	if err := withoutLabels(file.File); err != nil {
+		return err
 	}
 	if f.class == "" {
 		if f.class, err = offeredClass(ctx, cluster, file.deviceName(f.device)); err != nil {
@@ -86,10 +90,15 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	}
 	meta := file.Spec.Metadata
 	r, err := cluster.Submit(ctx, &apiv1.SubmitHeader{
-		Name: e.plan.Experiment, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths, Held: f.hold,
+		RequestId: f.requestID, Name: e.plan.Experiment, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths, Held: f.hold,
 	}, works)
 	if err != nil {
 		return err
+	}
+	if f.receipt != "" { // which may be a device: it is written into, not replaced
+		if err := os.WriteFile(f.receipt, []byte(r.Experiment+"\n"), 0o644); err != nil {
+			return fault.New(fault.ErrUnavailable, "%s is submitted, and its receipt cannot be written: %w", r.Experiment, err)
+		}
 	}
 	say("submitted %s: %s, %d done already", r.Experiment, plural(int(r.Tasks), "task"), r.Done)
 	if wantJSON(c) {
@@ -101,4 +110,13 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 		return err
 	}
 	return await(ctx, cluster, r.Experiment, say)
+}
+
+// withoutLabels refuses a spec whose labels a cluster would not keep.
+func withoutLabels(file *spec.File) error {
+	if len(file.Spec.Metadata.Labels) == 0 {
+		return nil
+	}
+	return fault.New(fault.ErrSpec, "metadata.labels: a cluster does not keep labels in this version").
+		WithHint("leave them out, or give --set metadata.labels={}")
 }

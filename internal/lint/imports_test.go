@@ -49,7 +49,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":     {"cmd"},
 	"github.com/goccy/go-yaml":   {"experiments/spec"},
 	"golang.org/x/image":         {"internal/dataset", "experiments/report"},
-	"google.golang.org/grpc":     {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "test", "worker/agent"},
+	"google.golang.org/grpc":     {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "k8s/operator", "test", "worker/agent"},
 	"github.com/prometheus":      {"cmd", "coordinator/server", "k8s"},
 }
 

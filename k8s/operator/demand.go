@@ -1,0 +1,91 @@
+package operator
+
+import (
+	"context"
+	"strings"
+
+	g2c "g2c/api/client"
+	apiv1 "g2c/api/v1"
+)
+
+// Demand says how many slots of a kind of device there is work for: what runs on them, and
+// what could if there were more. It is the one place that asks the coordinators for it.
+type Demand interface {
+	Slots(ctx context.Context, coord *g2c.Client, of Work) (int, error)
+}
+
+// Work is whose tasks are meant.
+type Work struct {
+	Project    string
+	Experiment string // id; empty for all of the project
+	Device     string // kind of device: cpu, cuda
+}
+
+// Listed finds the demand in the list of tasks. It takes a task that nothing but a place is
+// missing to want one slot: how many a gang may have the list does not say.
+type Listed struct{}
+
+// Slots implements Demand.
+func (Listed) Slots(ctx context.Context, coord *g2c.Client, of Work) (int, error) {
+	d := demand{device: of.Device}
+	for t, err := range coord.AllTasks(ctx, &apiv1.ListTasksRequest{Experiment: of.Experiment, Project: of.Project}) {
+		if err != nil {
+			return 0, err
+		}
+		d.add(t)
+	}
+	return d.held + len(d.ready()), nil
+}
+
+// demand counts, task by task.
+type demand struct {
+	device  string // kind; empty for all
+	held    int    // slots that tasks are placed on
+	pending []*apiv1.Task
+	undone  map[string]bool // keys of tasks that are not done
+}
+
+func (d *demand) add(t *apiv1.Task) {
+	if t.State != apiv1.TaskState_TASK_STATE_DONE {
+		if d.undone == nil {
+			d.undone = map[string]bool{}
+		}
+		d.undone[t.Key] = true
+	}
+	if d.device != "" && kindOf(t.Numerics) != d.device {
+		return
+	}
+	switch t.State {
+	case apiv1.TaskState_TASK_STATE_PENDING:
+		d.pending = append(d.pending, t)
+	case apiv1.TaskState_TASK_STATE_PLACED, apiv1.TaskState_TASK_STATE_RUNNING:
+		for _, part := range t.Gang {
+			d.held += int(part.Slots)
+		}
+	}
+}
+
+// ready are the tasks that wait for nothing but a place.
+func (d *demand) ready() (out []*apiv1.Task) {
+	for _, t := range d.pending {
+		if !d.anyUndone(t.Inputs) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (d *demand) anyUndone(keys []string) bool {
+	for _, k := range keys {
+		if d.undone[k] {
+			return true
+		}
+	}
+	return false
+}
+
+// kindOf is the kind of device that computes in a numerics class.
+func kindOf(class string) string {
+	kind, _, _ := strings.Cut(class, "-")
+	return kind
+}
