@@ -19,6 +19,28 @@ type Work struct {
 	Project    string
 	Experiment string // id; empty for all of the project
 	Device     string // kind of device: cpu, cuda
+	Slots      int    // of a worker; 0 if that is not to count
+}
+
+// Planned asks the scheduler what its plan makes use of. The plan does not tell the
+// experiments of a project apart: one alone is looked for in the list.
+type Planned struct{ Listed }
+
+// Slots implements Demand.
+func (p Planned) Slots(ctx context.Context, coord *g2c.Client, of Work) (int, error) {
+	if of.Experiment != "" {
+		return p.Listed.Slots(ctx, coord, of)
+	}
+	n := 0
+	for d, err := range coord.AllDemand(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if d.Project == of.Project && (of.Device == "" || kindOf(d.Numerics) == of.Device) && (of.Slots == 0 || int(d.WorkerSlots) <= of.Slots) {
+			n += int(d.Running + d.Waiting + d.Useful)
+		}
+	}
+	return n, nil
 }
 
 // Listed finds the demand in the list of tasks. It takes a task that nothing but a place is

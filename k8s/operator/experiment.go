@@ -97,12 +97,8 @@ func (p *pass) advance(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if p.e.Spec.Suspend {
-		p.set(v1alpha1.Suspended, true, "Suspended", "spec.suspend is true: it is not submitted, and its own workers are let go")
-	} else {
-		p.set(v1alpha1.Suspended, false, "NotSuspended", "")
-	}
 	if p.status.ExperimentID == "" {
+		p.suspended(nil)
 		if again, err := p.submit(ctx); err != nil || p.status.ExperimentID == "" {
 			return again, p.calm(err)
 		}

@@ -130,6 +130,46 @@ func TestASpecFromAConfigMap(t *testing.T) {
 	}
 }
 
+// What is suspended is held by the coordinators and released again; a hold of a person's is
+// said, and stays theirs.
+func TestSuspendHolds(t *testing.T) {
+	w := newWorld(t)
+	e := w.experiment("e", tiny(t))
+	w.create(e)
+	got := w.mustLook(e)
+	id := got.Status.ExperimentID
+	suspend := func(yes bool) {
+		t.Helper()
+		got = w.get(e)
+		got.Spec.Suspend = yes
+		if err := w.admin.Update(t.Context(), got); err != nil {
+			t.Fatal(err)
+		}
+		got = w.mustLook(e)
+	}
+	hold := func() *apiv1.Hold { return w.experiments()[0].Hold }
+	suspend(true)
+	holds(t, got, v1alpha1.Suspended, metav1.ConditionTrue, "takes no slots")
+	if hold() == nil {
+		t.Fatal("the coordinators hold nothing")
+	}
+	suspend(false)
+	holds(t, got, v1alpha1.Suspended, metav1.ConditionFalse)
+	if hold() != nil {
+		t.Fatalf("held: %v", hold())
+	}
+	if _, err := w.coord.Experiments().HoldExperiment(t.Context(), &apiv1.HoldExperimentRequest{RequestId: "mine", Id: id, Reason: "wait for me"}); err != nil {
+		t.Fatal(err)
+	}
+	got = w.mustLook(e)
+	holds(t, got, v1alpha1.Suspended, metav1.ConditionTrue, "g2c release")
+	suspend(true)
+	suspend(false)
+	if h := hold(); h == nil || h.Reason != "wait for me" {
+		t.Errorf("a person's hold became %v", h)
+	}
+}
+
 // Two Experiments of one content are two experiments that share their tasks, and one that is
 // deleted takes only its own wish with it.
 func TestDeletingOneOfTwoKeepsTheOther(t *testing.T) {

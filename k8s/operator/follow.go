@@ -42,11 +42,17 @@ func (p *pass) follow(ctx context.Context) error {
 	default:
 		p.set(v1alpha1.Complete, false, "Running", "")
 		p.set(v1alpha1.Failed, false, "Running", "")
+		held, err := p.hold(ctx, x)
+		if err != nil {
+			return err
+		}
+		p.suspended(held)
 		if n.GetPending() > 0 {
 			p.status.Waiting, err = p.whyWaiting(ctx)
 		}
+		return err
 	}
-	return err
+	return nil
 }
 
 // whyFailed names the first task that failed, and its reason.

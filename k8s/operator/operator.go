@@ -36,7 +36,7 @@ func Scheme() (*runtime.Scheme, error) {
 // New makes both reconcilers over a client. live reads what was written a moment ago.
 func New(c client.Client, live client.Reader, rec events.EventRecorder, cfg Config) (*Experiments, *WorkerPools) {
 	conns := &clusters{dial: cfg.Dial}
-	pods := &fleets{client: c, live: live, issue: cfg.Issue, clock: cfg.Clock, demand: Listed{}}
+	pods := &fleets{client: c, live: live, issue: cfg.Issue, clock: cfg.Clock, demand: Planned{}}
 	return &Experiments{Client: c, Live: live, Events: rec, Config: cfg, clusters: conns, fleets: pods},
 		&WorkerPools{Client: c, Config: cfg, clusters: conns, fleets: pods}
 }

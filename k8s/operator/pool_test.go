@@ -40,6 +40,7 @@ func (w *world) pods(owner string) (out []corev1.Pod) {
 // keep has an operator that has just begun look at a pool once.
 func (w *world) keep(p *v1alpha1.WorkerPool) *v1alpha1.WorkerPool {
 	w.t.Helper()
+	w.planned()
 	_, r := w.operatorOver(w.admin)
 	if _, err := r.Reconcile(w.t.Context(), request(p)); err != nil {
 		w.t.Fatal(err)
@@ -75,8 +76,9 @@ func TestAPoolFollowsTheWork(t *testing.T) {
 	id := w.mustLook(e).Status.ExperimentID
 	got := w.keep(pool)
 	made := w.pods("p")
-	// One pretraining and the fine-tuning that needs none can run at once.
-	if len(made) != 2 || got.Status.Workers.Desired != 2 {
+	// One pretraining and the fine-tuning that needs none can run at once, that one on both of
+	// its shards.
+	if len(made) != 3 || got.Status.Workers.Desired != 3 {
 		t.Fatalf("%d pods, status %+v", len(made), got.Status)
 	}
 	if c := meta.FindStatusCondition(got.Status.Conditions, v1alpha1.WorkersReady); c == nil || c.Status != metav1.ConditionFalse {
@@ -95,7 +97,7 @@ func TestAPoolFollowsTheWork(t *testing.T) {
 		}
 		w.setReady(p)
 	}
-	if got = w.keep(pool); got.Status.Workers.Ready != 2 || len(w.pods("p")) != 2 {
+	if got = w.keep(pool); got.Status.Workers.Ready != 3 || len(w.pods("p")) != 3 {
 		t.Fatalf("status %+v", got.Status)
 	}
 	w.work("w1")

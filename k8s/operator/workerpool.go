@@ -54,7 +54,7 @@ func (r *WorkerPools) keep(ctx context.Context, pool *v1alpha1.WorkerPool, statu
 	}
 	f := &fleet{namespace: pool.Namespace, name: pool.Name, kind: "WorkerPool", cluster: cluster, workers: &pool.Spec.Workers, queue: pool.Spec.QueueName}
 	status.Selector = labels.SelectorFromSet(f.selector()).String()
-	slots, err := r.fleets.demand.Slots(ctx, coord, Work{Project: pool.Namespace, Device: pool.Spec.Device})
+	slots, err := r.fleets.demand.Slots(ctx, coord, Work{Project: pool.Namespace, Device: pool.Spec.Device, Slots: max(int(pool.Spec.Slots), 1)})
 	if err == nil {
 		status.Workers, status.Waiting, err = r.fleets.settle(ctx, f, owned(poolKind, pool), coord, size(&pool.Spec.Workers, slots))
 	}

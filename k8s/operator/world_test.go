@@ -333,6 +333,22 @@ func (w *world) experiments() (out []*apiv1.Experiment) {
 	return out
 }
 
+// planned waits until the coordinator's plan is of all that was written.
+func (w *world) planned() {
+	w.t.Helper()
+	written, err := w.coord.Tasks().ListTasks(w.t.Context(), &apiv1.ListTasksRequest{PageSize: 1})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	within(w.t, "a plan", func() bool {
+		d, err := w.coord.Workers().ListDemand(w.t.Context(), &apiv1.ListDemandRequest{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return d.Index >= written.Index
+	})
+}
+
 // ended waits until the coordinator's experiment has ended.
 func (w *world) ended(id string) {
 	w.t.Helper()

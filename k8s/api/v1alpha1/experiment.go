@@ -71,7 +71,8 @@ type ExperimentSpec struct {
 	// +kubebuilder:validation:Maximum=1000000
 	// +optional
 	Priority *int32 `json:"priority,omitempty"`
-	// Suspend has it wait: it is not submitted, and its own workers are let go.
+	// Suspend has it wait: it is not submitted, or takes no slots any more: what runs for it
+	// saves its state. Its own workers are let go.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
