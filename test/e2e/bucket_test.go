@@ -11,11 +11,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"g2c/checkpoint"
 	"g2c/checkpoint/s3store"
 	"g2c/checkpoint/s3store/s3test"
 	"g2c/experiments/synthetic"
+	"g2c/internal/netfault"
 )
 
 // bucketed is a store in a bucket of a server that the test has started.
@@ -106,6 +108,66 @@ func TestABucketIsAStore(t *testing.T) {
 	t.Run("reports", func(t *testing.T) { b.reports(t) })
 	t.Run("models", func(t *testing.T) { b.models(t, want) })
 	t.Run("forgotten", func(t *testing.T) { b.forgotten(t) })
+}
+
+// A server that breaks connections in the middle of an upload, refuses them for a while and is
+// slow costs time and no bit.
+func TestABucketThatFails(t *testing.T) {
+	want, _ := reference(t)
+	b := newBucketed(t, s3test.Versity)
+	l, err := netfault.Listen(b.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	through := append(b.Env(), "AWS_ENDPOINT_URL=https://"+l.Addr())
+	over, broken := make(chan struct{}), make(chan int, 1)
+	go func() {
+		n := 0
+		defer func() { broken <- n }()
+		again := time.NewTicker(500 * time.Millisecond)
+		defer again.Stop()
+		for ; ; n++ {
+			switch n % 6 {
+			case 1, 2:
+				l.CutAfter(30_000) // in the middle of a payload
+			case 3:
+				l.Slow(2 * time.Second)
+			case 4:
+				l.Slow(0)
+				l.Cut()
+			case 5:
+				l.Heal()
+			}
+			select {
+			case <-over:
+				l.Slow(0)
+				l.Heal()
+				return
+			case <-again.C:
+			}
+		}
+	}()
+	spec, cache := absolute(t, tiny), t.TempDir()
+	ended := -1
+	for range 10 { // patience ends, and the same command goes on
+		c := exec.CommandContext(t.Context(), program, "run", spec, "--store", b.store, "--cache", cache)
+		var said strings.Builder
+		c.Dir, c.Env, c.Stderr = b.cwd, append(os.Environ(), through...), &said
+		_ = c.Run() // its exit code says more
+		if ended = c.ProcessState.ExitCode(); ended == 0 {
+			break
+		}
+		if ended != 5 {
+			t.Fatalf("exit code %d\n%s", ended, said.String())
+		}
+	}
+	close(over)
+	if n := <-broken; ended != 0 || n < 6 {
+		t.Fatalf("exit code %d, after %d faults", ended, n)
+	}
+	sameBits(t, "in a bucket that fails", hashesIn(t, b.repo(t)), want)
+	b.must(t, "ckpt", "verify", b.store)
 }
 
 // reports holds that a report is the same beside the run, made again, and in the bucket.
