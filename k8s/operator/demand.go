@@ -3,9 +3,13 @@ package operator
 import (
 	"context"
 	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	g2c "g2c/api/client"
 	apiv1 "g2c/api/v1"
+	"g2c/k8s/api/v1alpha1"
 )
 
 // Demand says how many slots of a kind of device there is work for: what runs on them, and
@@ -110,4 +114,18 @@ func (d *demand) anyUndone(keys []string) bool {
 func kindOf(class string) string {
 	kind, _, _ := strings.Cut(class, "-")
 	return kind
+}
+
+// shrinkAfter is for how long a pool keeps what there was work for.
+const shrinkAfter = 10 * time.Minute
+
+// steady is how many slots are wanted: those that there is work for, or more if there was
+// lately. It stands in the status, so a new operator shrinks nothing sooner, and is written
+// twice in that time at most while nothing changes.
+func steady(peak *v1alpha1.Peak, slots int, now time.Time) (*v1alpha1.Peak, int) {
+	switch {
+	case peak == nil || int(peak.Slots) < slots || !now.Before(peak.Until.Time), int(peak.Slots) == slots && peak.Until.Sub(now) < shrinkAfter/2:
+		return &v1alpha1.Peak{Slots: int32(slots), Until: metav1.NewTime(now.Add(shrinkAfter).Truncate(time.Second))}, slots
+	}
+	return peak, int(peak.Slots)
 }

@@ -214,6 +214,7 @@ func TestStatusSettles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		w.planned()
 		if _, err := pools.Reconcile(t.Context(), request(pool)); err != nil {
 			t.Fatal(err)
 		}

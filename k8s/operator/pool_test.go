@@ -102,6 +102,10 @@ func TestAPoolFollowsTheWork(t *testing.T) {
 	}
 	w.work("w1")
 	w.ended(id)
+	if got = w.keep(pool); got.Status.Workers.Desired != 3 || len(w.pods("p")) != 3 {
+		t.Fatalf("right after the work: %+v, %d pods", got.Status, len(w.pods("p")))
+	}
+	w.clock.Advance(10*time.Minute + time.Second)
 	if got = w.keep(pool); got.Status.Workers.Desired != 0 || len(w.pods("p")) != 0 {
 		t.Fatalf("after the work: %+v, %d pods", got.Status, len(w.pods("p")))
 	}

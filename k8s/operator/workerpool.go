@@ -56,6 +56,7 @@ func (r *WorkerPools) keep(ctx context.Context, pool *v1alpha1.WorkerPool, statu
 	status.Selector = labels.SelectorFromSet(f.selector()).String()
 	slots, err := r.fleets.demand.Slots(ctx, coord, Work{Project: pool.Namespace, Device: pool.Spec.Device, Slots: max(int(pool.Spec.Slots), 1)})
 	if err == nil {
+		status.Peak, slots = steady(status.Peak, slots, r.Config.Clock.Now())
 		status.Workers, status.Waiting, err = r.fleets.settle(ctx, f, owned(poolKind, pool), coord, size(&pool.Spec.Workers, slots))
 	}
 	if err != nil {

@@ -95,6 +95,17 @@ type WorkerPoolStatus struct {
 	//
 	// +optional
 	Waiting string `json:"waiting,omitempty"`
+	// Peak is the most that was needed lately: the pool shrinks late, since a task that failed
+	// is tried again, and the readers of one begin when it ends.
+	//
+	// +optional
+	Peak *Peak `json:"peak,omitempty"`
+}
+
+// Peak is slots that there was work for, and until when that counts.
+type Peak struct {
+	Slots int32       `json:"slots"`
+	Until metav1.Time `json:"until"`
 }
 
 // WorkerCounts counts pods.
