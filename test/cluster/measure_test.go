@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -165,16 +166,26 @@ func (t *throughput) add(images, seconds, processors float64) {
 	t.seconds, t.processors = append(t.seconds, images/seconds), append(t.processors, images/processors)
 }
 
-// processors is how many seconds of processors all workers have used.
+// processors is the seconds of processors that the workers and their runners have used, as far
+// as they live.
 func (g *gangs) processors() (seconds float64) {
-	const ticks = 100 // a second, on every Linux
+	workers := map[string]bool{}
 	for _, w := range g.workers {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.cmd.Process.Pid))
+		workers[strconv.Itoa(w.cmd.Process.Pid)] = true
+	}
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	const ticks = 100 // a second, on every Linux
+	for _, path := range all {
+		b, err := os.ReadFile(path)
 		if err != nil {
 			continue // it has ended
 		}
+		// Behind the name: state, parent, ..., user and system time.
 		_, rest, _ := strings.Cut(string(b), ") ")
-		if f := strings.Fields(rest); len(f) > 12 {
+		if f := strings.Fields(rest); len(f) > 12 && (workers[filepath.Base(filepath.Dir(path))] || workers[f[1]]) {
 			user, _ := strconv.Atoi(f[11])
 			system, _ := strconv.Atoi(f[12])
 			seconds += float64(user+system) / ticks
