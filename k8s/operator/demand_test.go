@@ -9,7 +9,9 @@ import (
 
 // A pool grows at once, keeps what was needed for ten minutes, and writes that seldom.
 func TestSteady(t *testing.T) {
-	at := func(minute float64) time.Time { return time.Unix(1e9, 0).Add(time.Duration(minute * float64(time.Minute))) }
+	at := func(minute float64) time.Time {
+		return time.Unix(1e9, 0).Add(time.Duration(minute * float64(time.Minute)))
+	}
 	var peak *v1alpha1.Peak
 	for _, c := range []struct {
 		minute      float64
