@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"g2c/api"
+	"g2c/internal/clock"
 	"g2c/kernels"
 	"g2c/kernels/host"
 )
@@ -96,6 +97,12 @@ var slotA = []string{"a"}
 // gangInOne opens an exchange over pipes.
 func gangInOne(t testing.TB, gang [][]api.Shards) []*Group[float32] {
 	t.Helper()
+	return gangWith(t, gang, clock.Real{})
+}
+
+// gangWith is gangInOne by a clock.
+func gangWith(t testing.TB, gang [][]api.Shards, c clock.Clock) []*Group[float32] {
+	t.Helper()
 	links := make([][]Link, len(gang))
 	for i := range links {
 		links[i] = make([]Link, len(gang))
@@ -105,7 +112,7 @@ func gangInOne(t testing.TB, gang [][]api.Shards) []*Group[float32] {
 	}
 	var all []*Group[float32]
 	for i := range gang {
-		g, err := New[float32](Config{Gang: gang, Self: i, Links: links[i], Half: func(bucket int) bool { return bucket == 1 }})
+		g, err := New[float32](Config{Gang: gang, Self: i, Links: links[i], Clock: c, Half: func(bucket int) bool { return bucket == 1 }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,11 +14,10 @@ import (
 // nobody.
 func TestLate(t *testing.T) {
 	gang := gangOf(t, []int{1, 1, 1}, 8)
-	groups := gangInOne(t, gang)
 	c := clock.NewFake(time.UnixMilli(1))
+	groups := gangWith(t, gang, c)
 	begin, end := make([]chan struct{}, len(gang)), make(chan error)
 	for i, runs := range gang {
-		groups[i].conf.Clock = c
 		begin[i] = make(chan struct{})
 		go func() {
 			var members []*Member[float32]
