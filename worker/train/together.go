@@ -24,6 +24,7 @@ type hostState struct {
 	file  *safetensors.File // as it was stored, or is sent to others
 	raw   []byte            // the same
 	own   *bundle           // of the devices that were closed
+	lent  *bundle           // what others fetch of devices that are open: it stays as it is
 }
 
 // onDevices says that the state is nowhere else.
@@ -96,6 +97,7 @@ func (f *finetuner) regroup() error {
 		if m.With != nil {
 			m.Done()
 		}
+		f.host.lent = nil
 		if err == nil {
 			f.watch = watch{}
 			if f.opt.Began != nil {
@@ -190,9 +192,12 @@ func (f *finetuner) resize(slots int) error {
 // unload frees the devices; the state is in host memory then.
 func (f *finetuner) unload() error {
 	if f.devices != nil && f.host.onDevices() {
-		b, err := f.copied()
-		if err != nil {
-			return err
+		b := f.host.lent
+		if b == nil {
+			var err error
+			if b, err = f.copied(); err != nil {
+				return err
+			}
 		}
 		f.host = hostState{own: b}
 	}
@@ -240,6 +245,7 @@ func (f *finetuner) state() (store.Body, error) {
 		if err != nil {
 			return nil, err
 		}
+		f.host.lent = b
 		return safetensors.Encode(b.resume(), nil)
 	}
 	return safetensors.Encode(f.host.own.resume(), nil)

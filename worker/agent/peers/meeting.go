@@ -142,6 +142,9 @@ func (w *with) Fetch(ctx context.Context) ([]byte, error) {
 	defer cancel()
 	at := w.m.place(w.source)
 	state, err := w.m.fetch(ctx, w.m.a.Gang[at], w.round)
+	if err != nil && over(err) { // the source has left the round: all of it meets again
+		return nil, fmt.Errorf("%w: %w", gang.ErrOver, err)
+	}
 	if err != nil {
 		return nil, w.blame(&allreduce.PeerError{Peer: at, Name: w.source, Err: err})
 	}

@@ -466,3 +466,26 @@ func TestBlame(t *testing.T) {
 	g.Broken(m, fmt.Errorf("step 3: %w", &allreduce.PeerError{Peer: 1, Name: "b", Err: allreduce.ErrSilent}))
 	w.workers["a"].suspected(t, "b", 1)
 }
+
+// A state that is withdrawn, or gives way to that of another round, is read no further: its
+// memory may hold another state by then.
+func TestAStateIsReadWhileItIsOffered(t *testing.T) {
+	m := &meeting{changed: make(chan struct{})}
+	from, chunk := bytes.NewReader([]byte("0123456789")), make([]byte, 4)
+	read := func(round uint32) error {
+		_, err := m.read(round, from, chunk)
+		return err
+	}
+	m.offer(bytes.NewReader(nil), 3)
+	if err := read(3); err != nil || string(chunk) != "0123" {
+		t.Errorf("%q, %v", chunk, err)
+	}
+	m.offer(bytes.NewReader(nil), 4)
+	if err := read(3); !errors.Is(err, errWithdrawn) {
+		t.Errorf("the state of round 4 was read as that of 3: %v", err)
+	}
+	m.withdraw()
+	if err := read(4); !errors.Is(err, errWithdrawn) || string(chunk) != "0123" {
+		t.Errorf("%q was read of what is withdrawn: %v", chunk, err)
+	}
+}

@@ -59,6 +59,20 @@ func (m *meeting) state(ctx context.Context, round uint32, alive func() error) (
 	}
 }
 
+// read reads some of a round's state while that is offered. Once it is withdrawn it may
+// become another: what was read of it until then is not all of it, and has no hash.
+func (m *meeting) read(round uint32, from io.Reader, chunk []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.offered == nil || m.round != round {
+		return 0, errWithdrawn
+	}
+	return io.ReadFull(from, chunk)
+}
+
+// errWithdrawn is a state that is not offered any more.
+var errWithdrawn = errors.New("the state is not offered any more")
+
 // FetchState implements apiv1.PeerServiceServer.
 func (p *Peers) FetchState(req *apiv1.FetchStateRequest, stream grpc.ServerStreamingServer[apiv1.FetchStateResponse]) error {
 	m, err := p.member(stream.Context(), req.GetTask(), req.GetGeneration(), req.GetWorker())
@@ -75,7 +89,7 @@ func (p *Peers) FetchState(req *apiv1.FetchStateRequest, stream grpc.ServerStrea
 	from := io.NewSectionReader(state, 0, state.Size())
 	for {
 		chunk := make([]byte, stateChunk) // the transport may keep it
-		n, err := io.ReadFull(from, chunk)
+		n, err := m.read(req.GetRound(), from, chunk)
 		if n > 0 {
 			hash.Write(chunk[:n])
 			if err := stream.Send(&apiv1.FetchStateResponse{Part: &apiv1.FetchStateResponse_Data{Data: chunk[:n]}}); err != nil {
@@ -84,6 +98,9 @@ func (p *Peers) FetchState(req *apiv1.FetchStateRequest, stream grpc.ServerStrea
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			break
+		}
+		if errors.Is(err, errWithdrawn) {
+			return status.Error(codes.Aborted, err.Error())
 		}
 		if err != nil {
 			return status.Errorf(codes.Internal, "read the state: %v", err)
