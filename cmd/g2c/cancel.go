@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"g2c/api/client"
@@ -17,24 +19,38 @@ func newCancel() *cobra.Command {
 		Long:  "Cancel an experiment: stop what no other experiment wants. Checkpoints stay.\n\n" + exitCodes,
 		Args:  cobra.ExactArgs(1),
 	}
-	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
-		now, err := cluster.Experiments().GetExperiment(c.Context(), &apiv1.GetExperimentRequest{Id: args[0]})
+	changesExperiment(c, &f, func(ctx context.Context, x apiv1.ExperimentServiceClient, id string) (*apiv1.Experiment, error) {
+		now, err := x.GetExperiment(ctx, &apiv1.GetExperimentRequest{Id: id})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if now.Experiment.State == apiv1.ExperimentState_EXPERIMENT_STATE_DONE { // it would be called cancelled from now on
 			say("there is nothing to stop")
-			return printExperiment(c, now.Experiment)
+			return now.Experiment, nil
 		}
-		r, err := cluster.Experiments().CancelExperiment(c.Context(), &apiv1.CancelExperimentRequest{RequestId: client.RequestID(), Id: args[0], Reason: reason})
+		r, err := x.CancelExperiment(ctx, &apiv1.CancelExperimentRequest{RequestId: client.RequestID(), Id: id, Reason: reason})
+		return r.GetExperiment(), err
+	})
+	addReason(c, &reason)
+	return c
+}
+
+// changesExperiment has a verb do something to the experiment that its argument names, and
+// print what has become of that.
+func changesExperiment(c *cobra.Command, f *clientFlags, do func(ctx context.Context, x apiv1.ExperimentServiceClient, id string) (*apiv1.Experiment, error)) {
+	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
+		e, err := do(c.Context(), cluster.Experiments(), args[0])
 		if err != nil {
 			return err
 		}
-		return printExperiment(c, r.Experiment)
+		return printExperiment(c, e)
 	})
 	f.add(c)
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at it later")
-	return c
+}
+
+// addReason defines the flag that says why.
+func addReason(c *cobra.Command, reason *string) {
+	c.Flags().StringVar(reason, "reason", "", "why, for whoever looks at it later")
 }
 
 // newRetry is `g2c retry ID`.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"g2c/api/client"
@@ -22,15 +24,11 @@ experiment wants as well goes on for that one.
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
 	}
-	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
-		r, err := cluster.Experiments().HoldExperiment(c.Context(), &apiv1.HoldExperimentRequest{RequestId: client.RequestID(), Id: args[0], Reason: reason})
-		if err != nil {
-			return err
-		}
-		return printExperiment(c, r.Experiment)
+	changesExperiment(c, &f, func(ctx context.Context, x apiv1.ExperimentServiceClient, id string) (*apiv1.Experiment, error) {
+		r, err := x.HoldExperiment(ctx, &apiv1.HoldExperimentRequest{RequestId: client.RequestID(), Id: id, Reason: reason})
+		return r.GetExperiment(), err
 	})
-	f.add(c)
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks at it later")
+	addReason(c, &reason)
 	return c
 }
 
@@ -43,14 +41,10 @@ func newRelease() *cobra.Command {
 		Long:  "Have an experiment that was held go on.\n\n" + exitCodes,
 		Args:  cobra.ExactArgs(1),
 	}
-	c.RunE = f.call(func(c *cobra.Command, cluster *client.Client, args []string) error {
-		r, err := cluster.Experiments().ReleaseExperiment(c.Context(), &apiv1.ReleaseExperimentRequest{RequestId: client.RequestID(), Id: args[0]})
-		if err != nil {
-			return err
-		}
-		return printExperiment(c, r.Experiment)
+	changesExperiment(c, &f, func(ctx context.Context, x apiv1.ExperimentServiceClient, id string) (*apiv1.Experiment, error) {
+		r, err := x.ReleaseExperiment(ctx, &apiv1.ReleaseExperimentRequest{RequestId: client.RequestID(), Id: id})
+		return r.GetExperiment(), err
 	})
-	f.add(c)
 	return c
 }
 
