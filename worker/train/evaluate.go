@@ -60,6 +60,12 @@ func (e *evaluator) run(set *dataset.Set, from int) error {
 	return nil
 }
 
+// batches is how many a set has.
+func (e *evaluator) batches(set *dataset.Set) int {
+	size := e.step.Model.Config.EvalBatch
+	return (set.Len() + size - 1) / size
+}
+
 // probabilitiesOf puts those of the positive class, of a batch's images, to their places.
 func (e *evaluator) probabilitiesOf(set *dataset.Set, batch int, to []float32) error {
 	size, classes := e.step.Model.Config.EvalBatch, e.step.Model.Config.Classifier.Classes
@@ -177,25 +183,24 @@ func rightlyPositive(given *results.Evaluate, split dataset.Split) func(dataset.
 
 // split judges one split, batch by batch.
 func (e *evaluation) split(ctx context.Context, name string, set *dataset.Set) error {
-	batch, classes := e.eval.step.Model.Config.EvalBatch, e.eval.step.Model.Config.Classifier.Classes
-	var samples []metrics.Sample
-	for from := 0; from < set.Len(); from += batch {
+	probabilities := make([]float32, set.Len())
+	for b := range e.eval.batches(set) {
 		if err := ctx.Err(); err != nil {
 			return fault.New(fault.ErrInterrupted, "evaluation stopped: %w", err).WithHint("the same command starts it again")
 		}
-		if err := e.eval.run(set, from); err != nil {
+		if err := e.eval.probabilitiesOf(set, b, probabilities); err != nil {
 			return err
 		}
-		n := min(batch, set.Len()-from)
-		for i := range n {
-			im := set.Image(from + i)
-			p := results.Prediction{
-				Name: im.Name, Split: name, Group: im.Group, Label: im.Label,
-				Class: classOf(e.f, im.Label), P: float64(e.eval.prob[i*classes]),
-			}
-			e.out.Predictions = append(e.out.Predictions, p)
-			samples = append(samples, p.Sample())
+	}
+	var samples []metrics.Sample
+	for i, positive := range probabilities {
+		im := set.Image(i)
+		p := results.Prediction{
+			Name: im.Name, Split: name, Group: im.Group, Label: im.Label,
+			Class: classOf(e.f, im.Label), P: float64(positive),
 		}
+		e.out.Predictions = append(e.out.Predictions, p)
+		samples = append(samples, p.Sample())
 	}
 	e.out.Splits[name] = results.Judge(samples, e.out.PositiveName, e.out.NegativeName)
 	return nil

@@ -16,18 +16,12 @@ type validation struct {
 	p       []float32 // of the positive class, by image; 0 where it was not evaluated here
 }
 
-// evalBatches is how many batches a set has.
-func (r *replicas) evalBatches(set *dataset.Set) int {
-	batch := r.first().Model.Config.EvalBatch
-	return (set.Len() + batch - 1) / batch
-}
-
 // validate evaluates this process's part of a set and gets the others' parts. After an
 // error of the exchange the devices are well, and what others have not sent is left to
 // finish.
 func (r *replicas) validate(set *dataset.Set) (*validation, error) {
 	v := &validation{set: set, p: make([]float32, set.Len())}
-	n := r.evalBatches(set)
+	n := r.slots[0].eval.batches(set)
 	for b := n * r.run.From / r.shards; b < n*r.run.To/r.shards; b++ {
 		v.batches = append(v.batches, b)
 	}
@@ -40,7 +34,7 @@ func (r *replicas) validate(set *dataset.Set) (*validation, error) {
 
 // finish evaluates here what the others had to.
 func (r *replicas) finish(v *validation) error {
-	n := r.evalBatches(v.set)
+	n := r.slots[0].eval.batches(v.set)
 	v.batches = v.batches[:0]
 	for b := range n {
 		if b < n*r.run.From/r.shards || b >= n*r.run.To/r.shards {
