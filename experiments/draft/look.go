@@ -167,10 +167,7 @@ func (f *Finding) stains(kids []*dataset.Folder) bool {
 		return false
 	}
 	for _, k := range kids {
-		s, _ := stainOf(k.Name())
-		if s == "" {
-			s = strings.ToUpper(nameOf(k.Name()))
-		}
+		s := Stain(k.Name())
 		f.Stains[s] = append(f.Stains[s], k.Path)
 	}
 	return true

@@ -101,11 +101,8 @@ func pathColumn(header []string, rows [][]string) int {
 	for i := range header {
 		images := 0
 		for _, row := range rows[:min(len(rows), 20)] {
-			if i < len(row) {
-				switch strings.ToLower(filepath.Ext(strings.TrimSpace(row[i]))) {
-				case ".png", ".jpg", ".jpeg", ".tif", ".tiff":
-					images++
-				}
+			if i < len(row) && dataset.IsImageName(strings.TrimSpace(row[i])) {
+				images++
 			}
 		}
 		if images > 0 && images == min(len(rows), 20) {

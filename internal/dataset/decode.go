@@ -57,8 +57,8 @@ func (m rgb) hash() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// isImageName tells by its extension whether a file should be an image.
-func isImageName(name string) bool {
+// IsImageName tells by its extension whether a file should be an image.
+func IsImageName(name string) bool {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff":
 		return true

@@ -296,7 +296,7 @@ func listClasses(dir string, r *Report) ([]file, error) {
 				found[i].image.Label = NFC(e.Name())
 			}
 			all = append(all, found...)
-		case isImageName(e.Name()):
+		case IsImageName(e.Name()):
 			return nil, fault.New(fault.ErrData, "image %s lies beside the class folders, so it has no class", Show(path)).
 				WithHint("move it into the folder of its class")
 		case filekind.Image(e.Name()):

@@ -43,7 +43,7 @@ func Peek(ctx context.Context, dir string) (*Folder, error) {
 				return nil, err
 			}
 			f.Folders = append(f.Folders, below)
-		case isImageName(e.Name()):
+		case IsImageName(e.Name()):
 			f.Images = append(f.Images, e.Name())
 		case IsTable(path):
 			f.Tables = append(f.Tables, e.Name())

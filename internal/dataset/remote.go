@@ -122,7 +122,7 @@ func (f *finder) gather(root, options string, wanted func(name string) bool) (ma
 			byFolder[folder] = g
 		}
 		switch {
-		case isImageName(name):
+		case IsImageName(name):
 			file, err := f.newDistant(root, plain, r)
 			if err != nil {
 				return nil, err
@@ -140,7 +140,7 @@ func (f *finder) gather(root, options string, wanted func(name string) bool) (ma
 // listAddress finds the images of an address: below it, of a pattern, or the one that it is.
 func listAddress(address string, find *finder, r *Report) ([]file, error) {
 	plain, options := remote.Split(address)
-	if isImageName(plain) && !isGlob(plain) {
+	if IsImageName(plain) && !isGlob(plain) {
 		r, err := find.lookup(plain, options)
 		if err != nil {
 			return nil, err
@@ -316,7 +316,7 @@ func (f *finder) tableBytes(table string) ([]byte, error) {
 // hasFolders tells whether something lies in folders below an address.
 func (f *finder) hasFolders(address string) (bool, error) {
 	plain, options := remote.Split(address)
-	if isGlob(plain) || IsTable(plain) || isImageName(plain) {
+	if isGlob(plain) || IsTable(plain) || IsImageName(plain) {
 		return false, nil
 	}
 	byFolder, err := f.gather(strings.TrimRight(plain, "/"), options, func(string) bool { return true })

@@ -129,7 +129,7 @@ func (w *walker) file(path, real string, kind fs.FileMode, all bool) error {
 		return nil
 	}
 	switch {
-	case isImageName(path) && kind.IsRegular():
+	case IsImageName(path) && kind.IsRegular():
 		f, err := newFile(w.root, path, real)
 		if err != nil {
 			return err
