@@ -83,10 +83,10 @@ func TestARunnerLivesThroughGenerations(t *testing.T) {
 // An outcome means the same to the agent as if the task had run in its process.
 func TestOutcomesMeanTheSame(t *testing.T) {
 	for name := range classes {
+		if name == "device lost" { // it is looked into: TestALostDeviceIsLookedInto
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
-			if name == "device lost" {
-				t.Skip("it is looked into: TestALostDeviceIsLookedInto")
-			}
 			p := play{Do: "error", Class: name}
 			_, got := newBench(t, 1, p).does("task")
 			want := (&player{play: p}).fails()
