@@ -13,7 +13,7 @@ import (
 // access is apiv1.AccessServiceServer.
 type access struct {
 	apiv1.UnimplementedAccessServiceServer
-	*Server
+	*records
 }
 
 // SetUser implements apiv1.AccessServiceServer.

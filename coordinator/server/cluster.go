@@ -16,23 +16,24 @@ import (
 // cluster is apiv1.ClusterServiceServer.
 type cluster struct {
 	apiv1.UnimplementedClusterServiceServer
-	*Server
+	*records
+	change replica.Members // nil where the coordinators cannot change
 }
 
 // Status implements apiv1.ClusterServiceServer. Without a leader it says what is
 // known here.
 func (s *cluster) Status(context.Context, *apiv1.StatusRequest) (*apiv1.StatusResponse, error) {
-	snapshot, st := s.cfg.Replica.Snapshot(), s.cfg.Replica.Status()
+	snapshot, st := s.Snapshot(), s.Replica.Status()
 	n := snapshot.Counts()
 	m := &apiv1.StatusResponse{
-		Node: s.cfg.Replica.ID(), Leader: st.Leader, Term: st.Term, Committed: st.Committed, Applied: st.Applied,
+		Node: s.ID(), Leader: st.Leader, Term: st.Term, Committed: st.Committed, Applied: st.Applied,
 		StateHash: hex.EncodeToString(st.Hash[:]), Level: uint32(snapshot.Level()),
 		Pending: uint32(n.Pending), Running: uint32(n.Placed + n.Running),
 	}
 	for _, p := range st.Peers {
 		m.Members = append(m.Members, &apiv1.Member{Id: p.ID, Address: p.Address, Role: p.Role, Healthy: p.Healthy})
 	}
-	r, _ := s.leading()
+	r, _ := s.terms.now()
 	for w := range snapshot.Workers("") {
 		m.Workers++
 		if !w.Lost {
@@ -48,10 +49,10 @@ func (s *cluster) Status(context.Context, *apiv1.StatusRequest) (*apiv1.StatusRe
 
 // members is how the coordinators are changed, if they can be.
 func (s *cluster) members() (replica.Members, error) {
-	if s.cfg.Members == nil {
+	if s.change == nil {
 		return nil, rpcerr.New(rpcerr.Unsupported, "this cluster is one coordinator for good").WithHint("start a new one with --bootstrap and restore a backup into it")
 	}
-	return s.cfg.Members, nil
+	return s.change, nil
 }
 
 // fresh refuses a request whose id came before with another content: an act is done
@@ -72,7 +73,7 @@ func (s *cluster) audit(ctx context.Context, m request, verb, subject string, ac
 	}
 	// An act is done or not, whatever becomes of its record: that is for the log then.
 	if _, err := s.write(ctx, m, command.Audit{Verb: verb, Subject: subject, Outcome: outcome}); err != nil {
-		s.cfg.Log.Warn("an act was not recorded", "principal", whoOf(ctx).principal, "verb", verb, "subject", subject, "outcome", outcome, "why", err)
+		s.log.Warn("an act was not recorded", "principal", whoOf(ctx).principal, "verb", verb, "subject", subject, "outcome", outcome, "why", err)
 	}
 	return act
 }
@@ -119,7 +120,7 @@ func (s *cluster) TransferLeadership(ctx context.Context, req *apiv1.TransferLea
 		return nil, err
 	}
 	// Afterwards this coordinator cannot record anything.
-	if _, err := s.write(ctx, req, command.Audit{Verb: "transfer leadership", Subject: s.cfg.Replica.ID(), Outcome: "asked for"}); err != nil {
+	if _, err := s.write(ctx, req, command.Audit{Verb: "transfer leadership", Subject: s.ID(), Outcome: "asked for"}); err != nil {
 		return nil, err
 	}
 	return &apiv1.TransferLeadershipResponse{}, m.Transfer(ctx)
@@ -144,7 +145,7 @@ func (s *cluster) Backup(_ *apiv1.BackupRequest, stream grpc.ServerStreamingServ
 	if err != nil {
 		return err
 	}
-	s.cfg.Log.Info("backup", "principal", whoOf(stream.Context()).principal)
+	s.log.Info("backup", "principal", whoOf(stream.Context()).principal)
 	out := &chunks{send: func(b []byte) error { return stream.Send(&apiv1.BackupResponse{Chunk: b}) }}
 	if err := m.Backup(stream.Context(), out); err != nil {
 		return err

@@ -34,18 +34,23 @@ type Config struct {
 	// RequireTokens gives callers without a token no rights.
 	RequireTokens bool
 
-	Policy    scheduler.Policy
-	Lease     time.Duration // how long a worker may be silent
-	Heartbeat time.Duration // how often it is to speak
-	Keep      time.Duration // how long experiments are remembered after their end
-	PlanEvery time.Duration // longest time between two plans: some reasons are the clock
-	PlanGap   time.Duration // shortest
+	Leading
 
 	Limits Limits
 
 	Clock   clock.Clock
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil for none
+}
+
+// Leading is how a coordinator behaves that leads.
+type Leading struct {
+	Policy    scheduler.Policy
+	Lease     time.Duration // how long a worker may be silent
+	Heartbeat time.Duration // how often it is to speak
+	Keep      time.Duration // how long experiments are remembered after their end
+	PlanEvery time.Duration // longest time between two plans: some reasons are the clock
+	PlanGap   time.Duration // shortest
 }
 
 // Limits keep one caller from taking everything.
@@ -72,12 +77,14 @@ type Limits struct {
 // what is mentioned as optional are left to set.
 func DefaultConfig() Config {
 	return Config{
-		Policy:    scheduler.DefaultPolicy(),
-		Lease:     10 * time.Second,
-		Heartbeat: 2 * time.Second,
-		Keep:      30 * 24 * time.Hour,
-		PlanEvery: time.Second,
-		PlanGap:   10 * time.Millisecond,
+		Leading: Leading{
+			Policy:    scheduler.DefaultPolicy(),
+			Lease:     10 * time.Second,
+			Heartbeat: 2 * time.Second,
+			Keep:      30 * 24 * time.Hour,
+			PlanEvery: time.Second,
+			PlanGap:   10 * time.Millisecond,
+		},
 		Limits: Limits{
 			CallsPerSecond: 1000, Burst: 2000, InFlight: 4096, CallerInFlight: 1024, Streams: 20_000, CallerStreams: 256,
 			JournalBytes: 256 << 20, BulkBytes: 768 << 20, CallerBulkBytes: 192 << 20,

@@ -2,35 +2,24 @@ package server
 
 import (
 	"context"
-	"errors"
 
 	"g2c/api"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
-	"g2c/checkpoint/store"
 	"g2c/coordinator/state"
 )
 
 // data is apiv1.DataServiceServer.
 type data struct {
 	apiv1.UnimplementedDataServiceServer
-	*Server
-}
+	*records
+	artifacts *artifacts
+	limits    Limits
+	spoolRoom func() (int64, error) // nil if nobody minds
 
-// stored is how many bytes the store has under a fingerprint; ok is false if it has
-// none.
-func (s *Server) stored(ctx context.Context, k api.Key) (bytes int64, ok bool, err error) {
-	if s.cfg.Store == nil {
-		return 0, false, nil
-	}
-	info, err := s.cfg.Store.Stat(ctx, api.DataName(k))
-	switch {
-	case errors.Is(err, store.ErrNotExist):
-		return 0, false, nil
-	case err != nil:
-		return 0, false, storeFailed("look for data "+k.Short(), err)
-	}
-	return info.SizeBytes, true, nil
+	uploads *share
+	spooled *share // bytes of disk that uploads under way may still take
+	spools  *spools
 }
 
 // holders lists the workers that have each of some data at hand.
@@ -66,7 +55,7 @@ func (s *data) StatData(ctx context.Context, req *apiv1.StatDataRequest) (*apiv1
 	resp := &apiv1.StatDataResponse{}
 	for i, k := range keys {
 		d := &apiv1.DataInfo{Fingerprint: req.Fingerprints[i], Workers: at[k]}
-		if d.SizeBytes, d.Stored, err = s.stored(ctx, k); err != nil {
+		if d.SizeBytes, d.Stored, err = s.artifacts.stored(ctx, k); err != nil {
 			return nil, err
 		}
 		if !d.Stored {
@@ -103,7 +92,7 @@ func (s *experiments) vetData(ctx context.Context, v *view, in *submission, done
 		if len(at[k]) > 0 {
 			continue
 		}
-		_, there, err := s.stored(ctx, k)
+		_, there, err := s.artifacts.stored(ctx, k)
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ func (s *workers) ListDemand(ctx context.Context, req *apiv1.ListDemandRequest) 
 	}
 	plan := during.plan.Load()
 	if plan == nil {
-		return nil, rpcerr.New(rpcerr.NoLeader, "%s has just begun to lead, and has made no plan yet", s.cfg.Replica.ID())
+		return nil, rpcerr.New(rpcerr.NoLeader, "%s has just begun to lead, and has made no plan yet", s.ID())
 	}
 	needs := plan.Needs()
 	at, _ := slices.BinarySearchFunc(needs, from, func(n scheduler.Need, from string) int { return cmp.Compare(nameOf(n), from) })
@@ -63,7 +63,7 @@ func (s *workers) AwaitEmpty(ctx context.Context, req *apiv1.AwaitEmptyRequest) 
 	if err != nil {
 		return nil, err
 	}
-	over := s.cfg.Clock.After(emptyWait)
+	over := s.clock.After(emptyWait)
 	for late := false; ; {
 		w := v.Worker(req.Id)
 		if w == nil {
@@ -79,8 +79,8 @@ func (s *workers) AwaitEmpty(ctx context.Context, req *apiv1.AwaitEmptyRequest) 
 			return nil, s.leadsNoMore()
 		case <-over:
 			late = true
-		case <-s.cfg.Replica.Advanced(v.Index()):
+		case <-s.Advanced(v.Index()):
 		}
-		v = &view{Snapshot: s.cfg.Replica.Snapshot(), who: v.who, live: during}
+		v = &view{Snapshot: s.Snapshot(), who: v.who, live: during}
 	}
 }

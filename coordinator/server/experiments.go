@@ -13,7 +13,10 @@ import (
 // experiments is apiv1.ExperimentServiceServer.
 type experiments struct {
 	apiv1.UnimplementedExperimentServiceServer
-	*Server
+	*records
+	auth      standing
+	artifacts *artifacts
+	bulk      *share // bytes of memory for messages of submissions
 }
 
 // GetExperiment implements apiv1.ExperimentServiceServer.

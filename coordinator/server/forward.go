@@ -27,18 +27,18 @@ func (s *Server) leaderConn(ctx context.Context, c call) (*peerConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaderWait)
 	defer cancel()
 	for {
-		r, changed := s.leading()
+		r, changed := s.terms.now()
 		if r != nil && r.ctx.Err() == nil {
 			return nil, nil
 		}
-		leader := s.cfg.Replica.Leader()
+		leader := s.Leader()
 		switch {
 		case leader.ID == "":
-			return nil, rpcerr.New(rpcerr.NoLeader, "%s knows of no leader", s.cfg.Replica.ID()).
+			return nil, rpcerr.New(rpcerr.NoLeader, "%s knows of no leader", s.ID()).
 				WithHint("it passes when most of the coordinators reach each other; `g2c status` shows them")
-		case leader.ID != s.cfg.Replica.ID() && c.forwarded:
-			return nil, rpcerr.New(rpcerr.NoLeader, "%s was asked to lead and does not: %s does", s.cfg.Replica.ID(), leader.ID)
-		case leader.ID != s.cfg.Replica.ID():
+		case leader.ID != s.ID() && c.forwarded:
+			return nil, rpcerr.New(rpcerr.NoLeader, "%s was asked to lead and does not: %s does", s.ID(), leader.ID)
+		case leader.ID != s.ID():
 			return s.peers.take(leader)
 		}
 		select { // elected, and about to leadership

@@ -18,12 +18,12 @@ const maxLag = 10_000
 // Healthy says whether this coordinator can answer: it leads or knows who does, and
 // is not far behind.
 func (s *Server) Healthy() error {
-	st := s.cfg.Replica.Status()
+	st := s.Status()
 	switch {
 	case st.Leader == "":
-		return rpcerr.New(rpcerr.NoLeader, "%s knows of no leader", s.cfg.Replica.ID())
+		return rpcerr.New(rpcerr.NoLeader, "%s knows of no leader", s.ID())
 	case st.Committed > st.Applied+maxLag:
-		return rpcerr.New(rpcerr.Conflict, "%s is %d entries behind", s.cfg.Replica.ID(), st.Committed-st.Applied)
+		return rpcerr.New(rpcerr.Conflict, "%s is %d entries behind", s.ID(), st.Committed-st.Applied)
 	}
 	return nil
 }
@@ -35,13 +35,13 @@ func (s *Server) Ready() error {
 	if err := s.Healthy(); err != nil {
 		return err
 	}
-	st := s.cfg.Replica.Status()
-	votes := slices.ContainsFunc(st.Peers, func(p replica.Peer) bool { return p.ID == s.cfg.Replica.ID() && p.Role == replica.Voter })
+	st := s.Status()
+	votes := slices.ContainsFunc(st.Peers, func(p replica.Peer) bool { return p.ID == s.ID() && p.Role == replica.Voter })
 	switch {
 	case !votes:
-		return rpcerr.New(rpcerr.Conflict, "%s does not vote: it learns, or was taken out", s.cfg.Replica.ID())
+		return rpcerr.New(rpcerr.Conflict, "%s does not vote: it learns, or was taken out", s.ID())
 	case !st.CaughtUp:
-		return rpcerr.New(rpcerr.Conflict, "%s has not caught up with a leader since it started", s.cfg.Replica.ID())
+		return rpcerr.New(rpcerr.Conflict, "%s has not caught up with a leader since it started", s.ID())
 	}
 	return nil
 }

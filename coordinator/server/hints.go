@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"g2c/api"
+	apiv1 "g2c/api/v1"
 	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
 )
@@ -57,10 +58,11 @@ func (h *history) of(k likeness) (ms int64, ok bool) {
 // estimates are what is known of how long tasks still run. One plan has one: what it answered
 // once it answers again, whatever workers say meanwhile.
 type estimates struct {
-	*leadership
-	snapshot *state.Snapshot
-	now      int64
-	answered map[uint64]estimate
+	progressOf func(api.Key) *apiv1.Progress // nil if nobody said
+	history    *history
+	snapshot   *state.Snapshot
+	now        int64
+	answered   map[uint64]estimate
 }
 
 type estimate struct {

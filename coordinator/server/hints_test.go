@@ -40,10 +40,10 @@ func TestEstimates(t *testing.T) {
 	place(works[1])
 	at += 10_000
 	snapshot := s.Snapshot()
-	r := &leadership{Server: &Server{journal: newJournals(1<<20, clock.Real{})}}
+	r := &leadership{journal: newJournals(1<<20, clock.Real{})}
 	r.history.ended(snapshot, snapshot.Task(works[0].Key))
 	ask := func() *estimates {
-		return &estimates{leadership: r, snapshot: snapshot, now: at, answered: map[uint64]estimate{}}
+		return &estimates{progressOf: r.progressOf, history: &r.history, snapshot: snapshot, now: at, answered: map[uint64]estimate{}}
 	}
 	is := func(h *estimates, w api.Work, ms int64, known bool) {
 		t.Helper()

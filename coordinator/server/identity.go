@@ -48,6 +48,13 @@ const (
 	forwardedSerial  = "g2c-forwarded-serial"
 )
 
+// authenticator finds out who callers are, and what they may do now.
+type authenticator struct {
+	*replicated
+	identify      func(context.Context) (Caller, error) // who is at the other end of a connection
+	requireTokens bool
+}
+
 // who is what a caller may do.
 type who struct {
 	caller    Caller
@@ -77,12 +84,12 @@ func (w *who) sees(project string) bool { return w.project == "" || w.project ==
 
 // callerOf is who makes a call, and whether another coordinator passed it on: only
 // a coordinator is believed to speak for others.
-func (s *Server) callerOf(ctx context.Context) (c Caller, forwarded bool, err error) {
-	c, err = s.cfg.Identify(ctx)
+func (a *authenticator) callerOf(ctx context.Context) (c Caller, forwarded bool, err error) {
+	c, err = a.identify(ctx)
 	if err != nil {
 		return c, false, err
 	}
-	if err := s.believed(c); err != nil {
+	if err := a.believed(c); err != nil {
 		return c, false, err
 	}
 	role, name := header(ctx, forwardedRole), header(ctx, forwardedName)
@@ -105,20 +112,20 @@ func (c Caller) headers() []string {
 }
 
 // believed refuses a caller whose certificate was revoked.
-func (s *Server) believed(c Caller) error {
-	if c.Serial != "" && s.cfg.Replica.Snapshot().CertificateRevoked(c.Serial) {
+func (a *authenticator) believed(c Caller) error {
+	if c.Serial != "" && a.Snapshot().CertificateRevoked(c.Serial) {
 		return rpcerr.New(rpcerr.Unauthenticated, "the certificate of %s was revoked", c).WithHint("ask whoever cares for the cluster for another one")
 	}
 	return nil
 }
 
 // know says what a caller may do: by the token it shows, or by its certificate.
-func (s *Server) know(ctx context.Context, c Caller) (*who, error) {
-	if err := s.believed(c); err != nil {
+func (a *authenticator) know(ctx context.Context, c Caller) (*who, error) {
+	if err := a.believed(c); err != nil {
 		return nil, err
 	}
 	if secret := header(ctx, apiv1.AuthorizationHeader); secret != "" {
-		return s.knowToken(c, secret)
+		return a.knowToken(c, secret)
 	}
 	w := &who{caller: c, principal: c.String()}
 	switch c.Role {
@@ -127,9 +134,9 @@ func (s *Server) know(ctx context.Context, c Caller) (*who, error) {
 	case Coordinator:
 		w.role = admin
 	case Client:
-		w.role, w.project = s.userOf(c)
+		w.role, w.project = a.userOf(c)
 	case Local:
-		if !s.cfg.RequireTokens {
+		if !a.requireTokens {
 			w.role = admin
 		}
 	}
@@ -139,31 +146,31 @@ func (s *Server) know(ctx context.Context, c Caller) (*who, error) {
 // userOf is what a client's certificate makes its holder: what the state has for the
 // name, else what the certificate grants, else a viewer where tokens are asked for, and
 // otherwise whoever runs this cluster.
-func (s *Server) userOf(c Caller) (r role, project string) {
-	u := s.cfg.Replica.Snapshot().User(c.Name)
+func (a *authenticator) userOf(c Caller) (r role, project string) {
+	u := a.Snapshot().User(c.Name)
 	switch {
 	case u != nil:
 		return roles[u.Role], u.Project
 	case c.Grant != "":
 		return roles[c.Grant], c.Project
-	case s.cfg.RequireTokens:
+	case a.requireTokens:
 		return viewer, ""
 	}
 	return admin, ""
 }
 
-func (s *Server) knowToken(c Caller, text string) (*who, error) {
+func (a *authenticator) knowToken(c Caller, text string) (*who, error) {
 	secret, err := hex.DecodeString(strings.TrimPrefix(strings.TrimPrefix(text, "Bearer "), apiv1.TokenPrefix))
 	if err != nil {
 		return nil, rpcerr.New(rpcerr.Unauthenticated, "the token of %s is not one: want %s and 64 hex digits", c, apiv1.TokenPrefix).
 			WithHint("check --token or G2C_TOKEN")
 	}
 	hash := sha256.Sum256(secret)
-	t := s.cfg.Replica.Snapshot().Token(tokenID(hash))
+	t := a.Snapshot().Token(tokenID(hash))
 	if t == nil || subtle.ConstantTimeCompare(t.Hash[:], hash[:]) != 1 {
 		return nil, rpcerr.New(rpcerr.Unauthenticated, "the token of %s is not known here", c).WithHint("make one with `g2c token create`")
 	}
-	if !t.Valid(s.nowMS()) {
+	if !t.Valid(a.nowMS()) {
 		return nil, tokenOver(t.ID)
 	}
 	return &who{caller: c, principal: "token/" + t.ID, role: roles[t.Role], project: t.Project, token: t.ID}, nil
@@ -175,19 +182,19 @@ func tokenOver(id string) error {
 
 // still refuses a caller whose token or certificate has ended since its call began: a
 // stream may outlive what opened it. Of a user it refuses one who may do less than then.
-func (s *Server) still(w *who) error {
-	if err := s.believed(w.caller); err != nil {
+func (a *authenticator) still(w *who) error {
+	if err := a.believed(w.caller); err != nil {
 		return err
 	}
 	if w.token == "" && w.caller.Role == Client {
-		if r, project := s.userOf(w.caller); r < w.role || project != w.project {
+		if r, project := a.userOf(w.caller); r < w.role || project != w.project {
 			return rpcerr.New(rpcerr.NotPermitted, "what %s may do has changed", w.principal).WithHint("call again")
 		}
 	}
 	if w.token == "" {
 		return nil
 	}
-	if t := s.cfg.Replica.Snapshot().Token(w.token); t == nil || !t.Valid(s.nowMS()) {
+	if t := a.Snapshot().Token(w.token); t == nil || !t.Valid(a.nowMS()) {
 		return tokenOver(w.token)
 	}
 	return nil
@@ -203,5 +210,3 @@ func header(ctx context.Context, name string) string {
 	}
 	return ""
 }
-
-func (s *Server) nowMS() int64 { return s.cfg.Clock.Now().UnixMilli() }

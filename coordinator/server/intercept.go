@@ -56,7 +56,7 @@ func (s *Server) receive(ctx context.Context, method string) (call, error) {
 	if !ok {
 		return call{}, rpcerr.New(rpcerr.Unsupported, "this coordinator has no call %s", method)
 	}
-	c, forwarded, err := s.callerOf(ctx)
+	c, forwarded, err := s.auth.callerOf(ctx)
 	if err != nil {
 		if s.limiter.allow(c.String()) { // a flood is not to fill the log
 			s.cfg.Log.Warn("call refused", "method", method, "caller", c, "why", err)
@@ -72,7 +72,7 @@ func (s *Server) receive(ctx context.Context, method string) (call, error) {
 
 // admit finds out what the caller may do, and whether that is enough.
 func (s *Server) admit(ctx context.Context, c call) (context.Context, error) {
-	w, err := s.know(ctx, c.caller)
+	w, err := s.auth.know(ctx, c.caller)
 	if err == nil {
 		err = c.aclRule.allow(c.method, w)
 	}
@@ -180,7 +180,7 @@ func (s *knownStream) Context() context.Context { return s.ctx }
 
 // signature is the header of answers: callers find the leader by it.
 func (s *Server) signature() metadata.MD {
-	return metadata.Pairs(apiv1.NodeHeader, s.cfg.Replica.ID(), apiv1.LeaderHeader, s.cfg.Replica.Leader().ID)
+	return metadata.Pairs(apiv1.NodeHeader, s.ID(), apiv1.LeaderHeader, s.Leader().ID)
 }
 
 // panicked keeps a fault in one call from ending the process, and says so loudly.

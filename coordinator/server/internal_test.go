@@ -170,22 +170,22 @@ func TestJournalCurves(t *testing.T) {
 // names may be new ones each time.
 func TestSilenceIsForgotten(t *testing.T) {
 	c := clock.NewFake(time.UnixMilli(1_000_000))
-	cfg := DefaultConfig()
-	cfg.Clock, cfg.Replica = c, replica.NewMemory("c1", c.Now)
-	r := &leadership{Server: &Server{cfg: cfg}, began: c.Now(), sessions: map[string]*session{"here": {}}, heard: map[string]time.Time{}}
+	g := newRegistry(c, 10*time.Second)
+	g.sessions["here"] = &session{}
 	for i := range 100 {
-		r.heard[fmt.Sprint("w", i)] = c.Now()
+		g.heard[fmt.Sprint("w", i)] = c.Now()
 	}
-	r.heard["here"] = c.Now()
-	c.Advance(cfg.Lease)
-	r.forgetSilence()
-	if len(r.heard) != 101 {
-		t.Errorf("%d are remembered while their leases last", len(r.heard))
+	g.heard["here"] = c.Now()
+	nobody := func(string) bool { return false }
+	c.Advance(g.lease)
+	g.forget(nobody)
+	if len(g.heard) != 101 {
+		t.Errorf("%d are remembered while their leases last", len(g.heard))
 	}
 	c.Advance(1)
-	r.forgetSilence()
-	if _, ok := r.heard["here"]; !ok || len(r.heard) != 1 {
-		t.Errorf("%d are remembered: %v", len(r.heard), r.heard)
+	g.forget(func(worker string) bool { return worker == "w7" })
+	if len(g.heard) != 2 || g.heard["here"].IsZero() || g.heard["w7"].IsZero() {
+		t.Errorf("%d are remembered: %v", len(g.heard), g.heard)
 	}
 }
 
@@ -197,7 +197,7 @@ func (lagging) Advanced(uint64) <-chan struct{} { return nil }
 // A caller whose time is over hears that nobody knows, if its write went out.
 func TestAWriteThatOutlivesItsCaller(t *testing.T) {
 	m := replica.NewMemory("c1", time.Now)
-	s := &Server{cfg: Config{Replica: lagging{m}}}
+	s := &replicated{lagging{m}, clock.Real{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-m.Advanced(0)

@@ -2,14 +2,13 @@ package server
 
 import (
 	"context"
-	"hash/fnv"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"g2c/api"
-	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
 	"g2c/coordinator/scheduler"
@@ -18,43 +17,44 @@ import (
 
 // leadership is what lasts as long as this coordinator leads.
 type leadership struct {
-	*Server
-	ctx   context.Context
-	began time.Time
+	*replicated
+	cfg       Leading
+	auth      standing
+	artifacts *artifacts
+	journal   *journals
+	metrics   *metrics
+	refused   *refusals
+	log       *slog.Logger
 
-	plan    atomic.Pointer[scheduler.Plan] // the last one; nil before the first
-	history history
-
-	mu       sync.Mutex
-	sessions map[string]*session  // by worker
-	heard    map[string]time.Time // by worker: when its last heartbeat came that was answered
-
-	turns [64]sync.Mutex // of workers that join
-}
-
-// turn is the lock of a worker's joins.
-func (r *leadership) turn(worker string) *sync.Mutex {
-	h := fnv.New32a()
-	h.Write([]byte(worker))
-	return &r.turns[h.Sum32()%uint32(len(r.turns))]
+	ctx      context.Context
+	began    time.Time
+	registry *registry
+	plan     atomic.Pointer[scheduler.Plan] // the last one; nil before the first
+	history  history
 }
 
 // lead is a leadership, from beginning to end.
 func (s *Server) lead(ctx context.Context) {
-	r := &leadership{Server: s, ctx: ctx, began: s.cfg.Clock.Now(), sessions: map[string]*session{}, heard: map[string]time.Time{}}
-	s.cfg.Log.Info("this coordinator leads now", "index", s.cfg.Replica.Snapshot().Index())
-	seen := s.cfg.Replica.Snapshot().Index() // before there are sessions: what changes for them comes after it
-	s.setLeadership(r)
+	r := &leadership{
+		replicated: s.replicated, cfg: s.cfg.Leading, auth: s.auth, artifacts: s.artifacts, journal: s.journal, metrics: s.metrics, refused: s.refused, log: s.cfg.Log,
+		ctx: ctx, began: s.cfg.Clock.Now(), registry: newRegistry(s.cfg.Clock, s.cfg.Lease),
+	}
+	r.log.Info("this coordinator leads now", "index", r.Snapshot().Index())
+	seen := r.Snapshot().Index() // before there are sessions: what changes for them comes after it
+	s.terms.set(r)
 	var loops sync.WaitGroup
 	loops.Go(func() { r.dispatch(seen) })
 	for _, loop := range []func(){r.planAgain, r.watchLeases, r.keepHouse, r.raiseNew, r.recordRefusals, r.watchdog, r.reconcile, r.expel} {
 		loops.Go(loop)
 	}
 	<-ctx.Done()
-	s.setLeadership(nil)
+	s.terms.set(nil)
 	loops.Wait()
-	s.cfg.Log.Info("this coordinator leads no more")
+	r.log.Info("this coordinator leads no more")
 }
+
+// over implements term.
+func (r *leadership) over() <-chan struct{} { return r.ctx.Done() }
 
 // raiseEvery is how often a new cluster is asked whether all of it runs this release.
 const raiseEvery = time.Second
@@ -69,7 +69,7 @@ func (r *leadership) raiseNew() {
 			return
 		}
 		if !said {
-			r.cfg.Log.Info("raising the level of a new cluster is put off", "level", command.Level, "why", err)
+			r.log.Info("raising the level of a new cluster is put off", "level", command.Level, "why", err)
 			said = true
 		}
 		if !r.pause(raiseEvery) {
@@ -78,23 +78,12 @@ func (r *leadership) raiseNew() {
 	}
 }
 
-// raiseFresh raises the level of a cluster in which nothing was ever submitted. It says
-// whether the cluster still waits for that, and why.
-func (s *Server) raiseFresh(ctx context.Context) (waits bool, err error) {
-	snapshot := s.cfg.Replica.Snapshot()
-	if snapshot.Level() >= command.Level || snapshot.Submitted() {
-		return false, nil
-	}
-	_, err = s.propose(ctx, command.Entry{Command: command.Raise{Level: command.Level}})
-	return err != nil, err
-}
-
 // pause waits a while, or reports false when the leadership ends.
 func (r *leadership) pause(d time.Duration) bool {
 	select {
 	case <-r.ctx.Done():
 		return false
-	case <-r.cfg.Clock.After(d):
+	case <-r.clock.After(d):
 		return true
 	}
 }
@@ -105,19 +94,19 @@ func (r *leadership) pause(d time.Duration) bool {
 func (r *leadership) planAgain() {
 	var planner scheduler.Planner
 	for r.ctx.Err() == nil {
-		snapshot := r.cfg.Replica.Snapshot()
-		began := r.cfg.Clock.Now()
+		snapshot := r.Snapshot()
+		began := r.clock.Now()
 		now := began.UnixMilli()
 		policy := r.cfg.Policy
 		policy.Span = policy.Span && snapshot.Level() >= api.LevelGangs
-		plan := planner.Plan(snapshot, now, policy, &estimates{leadership: r, snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
-		r.metrics.planned(r.cfg.Clock.Now().Sub(began))
+		plan := planner.Plan(snapshot, now, policy, &estimates{progressOf: r.progressOf, history: &r.history, snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
+		r.metrics.planned(r.clock.Now().Sub(began))
 		r.plan.Store(plan)
 		r.carryOut(plan)
 		select {
 		case <-r.ctx.Done():
-		case <-r.cfg.Clock.After(r.cfg.PlanEvery):
-		case <-r.cfg.Replica.Advanced(snapshot.Index()):
+		case <-r.clock.After(r.cfg.PlanEvery):
+		case <-r.Advanced(snapshot.Index()):
 			r.pause(r.cfg.PlanGap)
 		}
 	}
@@ -140,12 +129,12 @@ func (r *leadership) carryOut(plan *scheduler.Plan) {
 		}
 		for i, res := range results {
 			if res.Err != nil {
-				r.cfg.Log.Debug("the state moved on before a plan was written", "command", commands[i], "why", res.Err)
+				r.log.Debug("the state moved on before a plan was written", "command", commands[i], "why", res.Err)
 				return
 			}
 		}
 		if err != nil {
-			r.cfg.Log.Warn("a plan could not be written", "why", err)
+			r.log.Warn("a plan could not be written", "why", err)
 			r.pause(r.cfg.PlanGap)
 			return
 		}
@@ -166,66 +155,38 @@ func (r *leadership) idle(worker string) bool {
 	return plan != nil && plan.Idle(worker)
 }
 
-// watchLeases takes workers for lost that have been silent for a whole lease. A
-// leader that has just begun has heard of nobody yet, so every lease begins anew
-// with it: a worker may have had word from the leader before.
+// watchLeases takes workers for lost that have been silent for a whole lease.
 func (r *leadership) watchLeases() {
 	for r.pause(r.cfg.Lease / 20) {
-		for w := range r.cfg.Replica.Snapshot().Workers("") {
-			if !w.Lost && r.silent(w.ID) && r.lose(w.ID) != nil {
+		for w := range r.Snapshot().Workers("") {
+			if !w.Lost && r.registry.silent(w.ID) && r.lose(w.ID) != nil {
 				break
 			}
 		}
-		r.forgetSilence()
+		snapshot := r.Snapshot()
+		r.registry.forget(func(id string) bool { return snapshot.Worker(id) != nil })
 	}
-}
-
-// silent says whether a worker's lease is over.
-func (r *leadership) silent(worker string) bool {
-	return r.cfg.Clock.Now().Sub(r.heardOf(worker)) > r.cfg.Lease
 }
 
 // lose takes a worker for lost, if it is still silent and cannot join meanwhile: one
 // that came back between the look and the writing would have its welcome, and go on
 // with what others are given.
 func (r *leadership) lose(id string) error {
-	turn := r.turn(id)
+	turn := r.registry.turn(id)
 	turn.Lock()
 	defer turn.Unlock()
-	snapshot := r.cfg.Replica.Snapshot()
+	snapshot := r.Snapshot()
 	w := snapshot.Worker(id)
-	if w == nil || w.Lost || !r.silent(id) {
+	if w == nil || w.Lost || !r.registry.silent(id) {
 		return nil
 	}
-	r.cfg.Log.Warn("worker lost: its lease ran out", "worker", id, "lease", r.cfg.Lease)
+	r.log.Warn("worker lost: its lease ran out", "worker", id, "lease", r.cfg.Lease)
 	c := command.Lost{Worker: id, Incarnation: w.Incarnation}
 	if snapshot.Level() >= api.LevelWishes {
 		c.Progress = r.lastWords(snapshot, w)
 	}
 	_, err := r.propose(r.ctx, command.Entry{Command: c})
 	return err
-}
-
-// forgetSilence forgets when workers were heard that the state has no more, once they
-// could not be told from those of which nothing was ever heard.
-func (r *leadership) forgetSilence() {
-	snapshot := r.cfg.Replica.Snapshot()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for id, at := range r.heard {
-		if r.sessions[id] == nil && snapshot.Worker(id) == nil && r.cfg.Clock.Now().Sub(at) > r.cfg.Lease {
-			delete(r.heard, id)
-		}
-	}
-}
-
-func (r *leadership) heardOf(worker string) time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if at, ok := r.heard[worker]; ok {
-		return at
-	}
-	return r.began
 }
 
 // hear extends a worker's lease from a time on, once it is certain that this
@@ -235,16 +196,12 @@ func (r *leadership) hear(ctx context.Context, s *session, at time.Time) error {
 	if _, err := r.latest(ctx); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ctx.Err() != nil {
-		return r.leadsNoMore()
-	}
-	if r.sessions[s.worker] != s {
-		return rpcerr.New(rpcerr.Replaced, "worker %s has connected anew", s.worker)
-	}
-	r.heard[s.worker] = at
-	return nil
+	return r.registry.extend(s, at, func() error {
+		if r.ctx.Err() != nil {
+			return r.leadsNoMore()
+		}
+		return nil
+	})
 }
 
 // dispatch tells sessions when what their workers are to do may have changed, of all that
@@ -254,21 +211,17 @@ func (r *leadership) dispatch(seen uint64) {
 		select {
 		case <-r.ctx.Done():
 			return
-		case <-r.cfg.Replica.Advanced(seen):
+		case <-r.Advanced(seen):
 		}
-		snapshot := r.cfg.Replica.Snapshot()
+		snapshot := r.Snapshot()
 		changes, ok := snapshot.ChangesSince(seen)
 		seen = snapshot.Index()
-		r.mu.Lock()
 		if !ok {
-			for _, s := range r.sessions {
-				s.ping()
-			}
+			r.registry.each((*session).ping)
 		}
 		for _, c := range changes {
 			r.touched(snapshot, c)
 		}
-		r.mu.Unlock()
 	}
 }
 
@@ -277,31 +230,26 @@ func (r *leadership) dispatch(seen uint64) {
 func (r *leadership) expel() {
 	seen := uint64(0)
 	for r.ctx.Err() == nil {
-		snapshot := r.cfg.Replica.Snapshot()
+		snapshot := r.Snapshot()
 		if at := snapshot.AccessIndex(); at > seen {
 			seen = at
-			r.mu.Lock()
-			for _, s := range r.sessions {
-				if err := r.still(s.who); err != nil {
+			r.registry.each(func(s *session) {
+				if err := r.auth.still(s.who); err != nil {
 					s.cancel(err)
 				}
-			}
-			r.mu.Unlock()
+			})
 		}
 		select {
 		case <-r.ctx.Done():
-		case <-r.cfg.Replica.Advanced(snapshot.Index()):
+		case <-r.Advanced(snapshot.Index()):
 		}
 	}
 }
 
-// touched is called with the lock held.
 func (r *leadership) touched(snapshot *state.Snapshot, c state.Change) {
 	switch c.Kind {
 	case state.WorkerChanged:
-		if s := r.sessions[c.Name]; s != nil {
-			s.ping()
-		}
+		r.registry.ping(c.Name)
 	case state.TaskChanged:
 		t := snapshot.TaskAt(c.Seq)
 		if t == nil {
@@ -311,9 +259,7 @@ func (r *leadership) touched(snapshot *state.Snapshot, c state.Change) {
 			r.history.ended(snapshot, t)
 		}
 		for _, p := range t.Parts {
-			if s := r.sessions[p.Worker]; s != nil {
-				s.ping()
-			}
+			r.registry.ping(p.Worker)
 		}
 	}
 }
@@ -330,9 +276,9 @@ func (r *leadership) keepHouse() {
 			continue
 		}
 		if _, err := r.propose(r.ctx, command.Entry{Command: command.Forget{Before: before}}); err != nil {
-			r.cfg.Log.Warn("forget old experiments", "why", err)
+			r.log.Warn("forget old experiments", "why", err)
 		}
-		for w := range r.cfg.Replica.Snapshot().Workers("") {
+		for w := range r.Snapshot().Workers("") {
 			if w.Lost && w.Joined < before {
 				r.forgetWorker(w.ID)
 			}
@@ -342,25 +288,34 @@ func (r *leadership) keepHouse() {
 
 // forgetWorker forgets a worker that is still lost, and cannot join meanwhile.
 func (r *leadership) forgetWorker(id string) {
-	turn := r.turn(id)
+	turn := r.registry.turn(id)
 	turn.Lock()
 	defer turn.Unlock()
-	snapshot := r.cfg.Replica.Snapshot()
+	snapshot := r.Snapshot()
 	w := snapshot.Worker(id)
-	if w == nil || !w.Lost || r.connected(id) {
+	if w == nil || !w.Lost || r.registry.connected(id) {
 		return
 	}
 	if _, err := r.propose(r.ctx, command.Entry{Command: leave(snapshot, id, w.Incarnation)}); err != nil {
-		r.cfg.Log.Warn("forget a worker", "worker", id, "why", err)
+		r.log.Warn("forget a worker", "worker", id, "why", err)
 	}
 }
 
 // connected says whether a worker has a session.
-func (r *leadership) connected(worker string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sessions[worker] != nil
-}
+func (r *leadership) connected(worker string) bool { return r.registry.connected(worker) }
 
 // progressOf is how far a task is, nil if nobody said.
 func (r *leadership) progressOf(k api.Key) *apiv1.Progress { return r.journal.progressOf(k) }
+
+// lastWords is the last that was heard of what a worker runs, for a record of its death.
+func (r *leadership) lastWords(snapshot *state.Snapshot, w *state.Worker) []command.Progress {
+	var out []command.Progress
+	for _, a := range w.Allocations {
+		if a.Terminating {
+			continue
+		}
+		k := snapshot.TaskAt(a.Task).Work.Key
+		out = append(out, command.Progress{Task: k, Step: r.progressOf(k).GetStep(), Words: r.journal.wordsOf(k, maxWords)})
+	}
+	return out
+}

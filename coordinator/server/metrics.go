@@ -17,7 +17,7 @@ type metrics struct {
 	reports *prometheus.CounterVec
 }
 
-func newMetrics(s *Server) *metrics {
+func newMetrics(r prometheus.Registerer, state *replicated, terms *terms) *metrics {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "g2c_calls_total", Help: "Calls answered, by method and kind of error.",
@@ -33,8 +33,8 @@ func newMetrics(s *Server) *metrics {
 			Name: "g2c_reports_total", Help: "Reports of workers, by kind and whether they were taken.",
 		}, []string{"kind", "taken"}),
 	}
-	if r := s.cfg.Metrics; r != nil {
-		r.MustRegister(m.calls, m.seconds, m.plans, m.reports, &gauges{s})
+	if r != nil {
+		r.MustRegister(m.calls, m.seconds, m.plans, m.reports, &gauges{state, terms})
 	}
 	return m
 }
@@ -62,7 +62,10 @@ func (m *metrics) reported(kind apiv1.ReportKind, refused error) {
 }
 
 // gauges are read off the state when somebody asks.
-type gauges struct{ s *Server }
+type gauges struct {
+	*replicated
+	terms *terms
+}
 
 var (
 	tasksDesc       = prometheus.NewDesc("g2c_tasks", "Tasks by state.", []string{"state"}, nil)
@@ -88,7 +91,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	say := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	snapshot, st := g.s.cfg.Replica.Snapshot(), g.s.cfg.Replica.Status()
+	snapshot, st := g.Snapshot(), g.Status()
 	for status := range taskStates {
 		say(tasksDesc, float64(snapshot.Count(status)), string(status))
 	}
@@ -104,11 +107,8 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	say(slotsDesc, float64(free), "free")
 	say(slotsDesc, float64(held), "held")
 	sessions, leads := 0, 0.0
-	if r, _ := g.s.leading(); r != nil {
-		leads = 1
-		r.mu.Lock()
-		sessions = len(r.sessions)
-		r.mu.Unlock()
+	if r, _ := g.terms.now(); r != nil {
+		leads, sessions = 1, r.registry.count()
 	}
 	say(sessionsDesc, float64(sessions))
 	say(leadsDesc, leads)

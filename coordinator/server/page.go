@@ -36,7 +36,7 @@ func pageFrom(token string) (string, error) {
 }
 
 // pageBegins is where a page of a listing by name begins, and the state that it is of.
-func (s *Server) pageBegins(ctx context.Context, token string) (v *view, from string, err error) {
+func (s *records) pageBegins(ctx context.Context, token string) (v *view, from string, err error) {
 	if from, err = pageFrom(token); err != nil {
 		return nil, "", err
 	}

@@ -16,7 +16,7 @@ import (
 // for the disks once for each.
 func (s *session) receive() error {
 	heard := make(chan *apiv1.ConnectRequest, maxHeard)
-	s.Server.sessions.Go(func() {
+	s.group.Go(func() {
 		if err := s.listen(heard); err != nil {
 			s.cancel(err)
 		}
@@ -84,7 +84,7 @@ func (s *session) listen(heard chan<- *apiv1.ConnectRequest) error {
 func (s *session) slow() error {
 	for !s.pace.allow(s.worker) {
 		select {
-		case <-s.cfg.Clock.After(s.cfg.Heartbeat / 100):
+		case <-s.clock.After(s.heartbeat / 100):
 		case <-s.ctx.Done():
 			return context.Cause(s.ctx)
 		}
@@ -95,9 +95,9 @@ func (s *session) slow() error {
 func (s *session) take(m *apiv1.ConnectRequest) error {
 	switch v := m.Message.(type) {
 	case *apiv1.ConnectRequest_Heartbeat:
-		return s.heartbeat(v.Heartbeat)
+		return s.beat(v.Heartbeat)
 	case *apiv1.ConnectRequest_Cached:
-		return s.cached(v.Cached)
+		return s.caches(v.Cached)
 	case *apiv1.ConnectRequest_Progress:
 		return s.note(v.Progress.GetTask(), func(k api.Key) { s.journal.progress(k, v.Progress) })
 	case *apiv1.ConnectRequest_Logs:
@@ -105,20 +105,20 @@ func (s *session) take(m *apiv1.ConnectRequest) error {
 	case *apiv1.ConnectRequest_Metrics:
 		return s.note(v.Metrics.GetTask(), func(k api.Key) { s.journal.metrics(k, v.Metrics) })
 	case *apiv1.ConnectRequest_Suspect:
-		return s.suspect(v.Suspect)
+		return s.regroup(v.Suspect)
 	case *apiv1.ConnectRequest_Deregister:
 		return s.deregister()
 	}
 	return rpcerr.New(rpcerr.BadRequest, "worker %s says %T, which this coordinator does not understand", s.worker, m.Message)
 }
 
-// heartbeat extends the worker's lease, and joins it again if the state has lost it.
-func (s *session) heartbeat(b *apiv1.Heartbeat) error {
-	at := s.cfg.Clock.Now()
-	if err := s.still(s.who); err != nil {
+// beat extends the worker's lease, and joins it again if the state has lost it.
+func (s *session) beat(b *apiv1.Heartbeat) error {
+	at := s.clock.Now()
+	if err := s.auth.still(s.who); err != nil {
 		return err
 	}
-	if err := s.hear(s.ctx, s, at); err != nil {
+	if err := s.term.hear(s.ctx, s, at); err != nil {
 		return err
 	}
 	if err := s.joined(false); err != nil {
@@ -134,7 +134,7 @@ func (s *session) reports(list []*apiv1.Report) error {
 	var bad error
 	for _, m := range list {
 		var c command.Command
-		if c, bad = s.commandOf(m); bad == nil {
+		if c, bad = s.report(m); bad == nil {
 			c, bad = s.checked(c)
 		}
 		if bad != nil {
@@ -165,54 +165,33 @@ func (s *session) reports(list []*apiv1.Report) error {
 // maxReason bounds the words of a failure: what comes after it is in the task's log.
 const maxReason = 2000
 
-func (s *session) commandOf(m *apiv1.Report) (command.Command, error) {
-	k, err := api.ParseKey(m.Task)
-	if err != nil {
-		return nil, rpcerr.New(rpcerr.BadRequest, "report of %s: %w", s.worker, err)
-	}
-	r := command.Report{Task: k, Worker: s.worker, Incarnation: s.incarnation, Generation: m.Generation}
-	switch m.Kind {
-	case apiv1.ReportKind_REPORT_KIND_STARTED:
-		return command.Started{Report: r}, nil
-	case apiv1.ReportKind_REPORT_KIND_DONE:
-		return command.Done{Report: r}, nil
-	case apiv1.ReportKind_REPORT_KIND_FAILED:
-		return command.Failed{Report: r, Reason: clip(m.Reason, maxReason), Permanent: m.Permanent}, nil
-	case apiv1.ReportKind_REPORT_KIND_INTERRUPTED:
-		return command.Interrupted{Report: r}, nil
-	case apiv1.ReportKind_REPORT_KIND_RELEASED:
-		return command.Released{Report: r}, nil
-	}
-	return nil, rpcerr.New(rpcerr.BadRequest, "report of %s: unknown kind %d", s.worker, m.Kind)
-}
-
 // checked holds a report to the store, if there is one: what is done has a final
 // manifest, whatever a worker says.
 func (s *session) checked(c command.Command) (command.Command, error) {
 	done, ok := c.(command.Done)
-	if !ok || s.repo == nil {
+	if !ok || !s.artifacts.kept() {
 		return c, nil
 	}
-	final, err := s.final(s.ctx, done.Task)
+	final, err := s.artifacts.final(s.ctx, done.Task)
 	if err != nil {
 		return nil, err
 	}
 	if final {
 		return c, nil
 	}
-	s.cfg.Log.Warn("a worker says that a task is done which has no final manifest", "worker", s.worker, "task", done.Task)
+	s.log.Warn("a worker says that a task is done which has no final manifest", "worker", s.worker, "task", done.Task)
 	return command.Failed{Report: done.Report, Reason: "worker " + s.worker + " says that it is done, but the store has no final manifest of it: does the worker use another store?"}, nil
 }
 
-// cached tells the state what data the worker has at hand now.
-func (s *session) cached(m *apiv1.Cached) error {
-	keys, err := fingerprints(m.GetCached())
+// caches tells the state what data the worker has at hand now.
+func (s *session) caches(m *apiv1.Cached) error {
+	c, err := s.cache(m)
 	if err != nil {
 		return err
 	}
-	r, err := s.propose(s.ctx, command.Entry{Command: command.Cache{Worker: s.worker, Incarnation: s.incarnation, Cached: keys}})
+	r, err := s.propose(s.ctx, command.Entry{Command: c})
 	if err == nil && r.Err == nil {
-		s.join.Cached = keys
+		s.cached(c.Cached)
 	}
 	return err
 }
@@ -220,25 +199,35 @@ func (s *session) cached(m *apiv1.Cached) error {
 // note keeps what a worker says of a task that it has or had; of others it has
 // nothing to say.
 func (s *session) note(task string, keep func(api.Key)) error {
-	k, err := api.ParseKey(task)
-	if err != nil {
-		return rpcerr.New(rpcerr.BadRequest, "note of %s: %w", s.worker, err)
-	}
-	s.mu.Lock()
-	known := s.known[k]
-	s.mu.Unlock()
-	t := s.cfg.Replica.Snapshot().Task(k)
-	if t != nil && (known || t.Home == s.worker) {
+	k, ok, err := s.speaksOf(s.Snapshot(), task)
+	if ok {
 		keep(k)
 	}
-	return nil
+	return err
+}
+
+// regroup has a gang go on without members that do not answer the worker.
+func (s *session) regroup(m *apiv1.Suspect) error {
+	c, ok, err := s.suspects(s.Snapshot(), m)
+	if !ok {
+		return err
+	}
+	s.log.Warn("members of a gang do not answer: it goes on without them", "task", c.Task.Short(), "generation", m.Generation,
+		"suspects", m.Workers, "reported by", s.worker, "why", clip(m.Reason, maxReason))
+	ctx, cancel := context.WithTimeout(s.ctx, reportTimeout)
+	defer cancel()
+	r, err := s.propose(ctx, command.Entry{Command: c})
+	if r.Err != nil {
+		s.log.Debug("the state moved on before a gang was regrouped", "task", c.Task.Short(), "why", r.Err)
+	}
+	return err
 }
 
 // deregister forgets a worker that has stopped everything.
 func (s *session) deregister() error {
-	if _, err := s.propose(s.ctx, command.Entry{Command: leave(s.cfg.Replica.Snapshot(), s.worker, s.incarnation)}); err != nil {
+	if _, err := s.propose(s.ctx, command.Entry{Command: s.leaves(s.Snapshot())}); err != nil {
 		return err
 	}
-	s.cfg.Log.Info("worker left", "worker", s.worker)
+	s.log.Info("worker left", "worker", s.worker)
 	return errOver
 }

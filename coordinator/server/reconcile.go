@@ -20,12 +20,12 @@ const (
 // reconcile walks the tasks and asks the store whether what is done has its result still,
 // and whether what is not has one all the same.
 func (r *leadership) reconcile() {
-	if r.repo == nil {
+	if r.artifacts.repo == nil {
 		return
 	}
 	next := uint64(0)
 	for r.pause(reconcileEvery) {
-		snapshot := r.cfg.Replica.Snapshot()
+		snapshot := r.Snapshot()
 		if snapshot.Level() < api.LevelWishes {
 			continue
 		}
@@ -41,10 +41,10 @@ func (r *leadership) reconcile() {
 				ask[t.Work.Key], status[t.Work.Key] = true, t.Status
 			}
 		}
-		final, err := r.finals(r.ctx, ask)
+		final, err := r.artifacts.finals(r.ctx, ask)
 		if err != nil {
 			if r.ctx.Err() == nil {
-				r.cfg.Log.Warn("the store cannot be asked what is done", "why", err)
+				r.log.Warn("the store cannot be asked what is done", "why", err)
 			}
 			continue // nothing is known of any: they are asked for in the next round
 		}
@@ -69,7 +69,7 @@ func (r *leadership) settle(status map[api.Key]state.Status, final map[api.Key]b
 		}
 	}
 	if len(missing) > 0 && !there {
-		r.cfg.Log.Warn("the store has no result of tasks that are done: is it the right one, and mounted?", "tasks", len(missing), "one", missing[0])
+		r.log.Warn("the store has no result of tasks that are done: is it the right one, and mounted?", "tasks", len(missing), "one", missing[0])
 		missing = nil
 	}
 	if len(found) > 0 {
@@ -82,8 +82,8 @@ func (r *leadership) settle(status map[api.Key]state.Status, final map[api.Key]b
 
 func (r *leadership) tell(c command.Command, what string, n int) {
 	if _, err := r.propose(r.ctx, command.Entry{Command: c}); err != nil {
-		r.cfg.Log.Warn(what+", and that could not be written", "tasks", n, "why", err)
+		r.log.Warn(what+", and that could not be written", "tasks", n, "why", err)
 		return
 	}
-	r.cfg.Log.Info(what, "tasks", n)
+	r.log.Info(what, "tasks", n)
 }

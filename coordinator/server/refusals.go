@@ -63,7 +63,7 @@ func (r *leadership) recordRefusals() {
 			return
 		case e := <-r.refused.waiting:
 			if _, err := r.propose(r.ctx, e); err != nil && r.ctx.Err() == nil {
-				r.cfg.Log.Warn("a refused call was not recorded", "principal", e.Principal, "why", err)
+				r.log.Warn("a refused call was not recorded", "principal", e.Principal, "why", err)
 			}
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"sync"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -13,32 +11,28 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	apiv1 "g2c/api/v1"
-	"g2c/checkpoint"
 )
 
-// Server is one coordinator's service.
+// Server is one coordinator's service: it puts its parts together. The handlers of calls and a
+// leadership have what they need of them, and do not know it.
 type Server struct {
-	cfg     Config
-	repo    *checkpoint.Repo // nil without a store
-	peers   *peers
-	limiter *limiter
-	refused *refusals
-	journal *journals
-	health  *health.Server
-	metrics *metrics
+	*replicated
+	cfg       Config
+	auth      *authenticator
+	artifacts *artifacts
+	terms     *terms
+	peers     *peers
+	limiter   *limiter
+	refused   *refusals
+	journal   *journals
+	health    *health.Server
+	metrics   *metrics
+	host      *hosting
 
 	inFlight *share // calls
 	streams  *share
 	bulk     *share // bytes of memory for messages of submissions and uploads
-	uploads  *share
-	spooled  *share // bytes of disk that uploads under way may still take
 	spools   *spools
-
-	leadership atomic.Pointer[leadership] // nil while this coordinator does not lead
-	mu         sync.Mutex
-	changed    chan struct{} // closed and made anew when leadership changes
-
-	sessions sync.WaitGroup // goroutines of sessions
 }
 
 // New makes a server. Register has it answer, Run has it lead.
@@ -49,22 +43,22 @@ func New(cfg Config) (*Server, error) {
 	if err := cleanSpool(cfg.Spool); err != nil {
 		return nil, err
 	}
+	state := &replicated{cfg.Replica, cfg.Clock}
 	s := &Server{
-		cfg: cfg, limiter: newLimiter(cfg.Limits, cfg.Clock), refused: newRefusals(cfg.Clock), journal: newJournals(cfg.Limits.JournalBytes, cfg.Clock), health: health.NewServer(),
+		replicated: state, cfg: cfg, auth: &authenticator{state, cfg.Identify, cfg.RequireTokens}, artifacts: newArtifacts(cfg.Store, cfg.Log),
+		peers: &peers{dial: cfg.Dial}, limiter: newLimiter(cfg.Limits, cfg.Clock), refused: newRefusals(cfg.Clock),
+		journal: newJournals(cfg.Limits.JournalBytes, cfg.Clock), health: health.NewServer(),
 		inFlight: newShare("calls to answer", int64(cfg.Limits.InFlight), int64(cfg.Limits.CallerInFlight)),
 		streams:  newShare("streams", int64(cfg.Limits.Streams), int64(cfg.Limits.CallerStreams)),
 		bulk:     newShare("bytes of submissions and uploads in memory", cfg.Limits.BulkBytes, cfg.Limits.CallerBulkBytes),
-		uploads:  newShare("uploads under way", int64(cfg.Limits.Uploads), int64(cfg.Limits.CallerUploads)),
-		spooled:  newShare("bytes of uploads on its disk", math.MaxInt64, math.MaxInt64),
 		spools:   newSpools(cfg.Spool, cfg.Clock, cfg.Limits.Uploads, cfg.Limits.CallerUploads),
-		changed:  make(chan struct{}),
 	}
-	s.peers = &peers{dial: cfg.Dial}
-	if cfg.Store != nil {
-		s.repo = checkpoint.New(cfg.Store)
+	s.terms = newTerms(s.health)
+	s.metrics = newMetrics(cfg.Metrics, state, s.terms)
+	s.host = &hosting{
+		replicated: state, id: cfg.Replica.ID(), auth: s.auth, artifacts: s.artifacts, journal: s.journal, metrics: s.metrics, log: cfg.Log,
+		lease: cfg.Lease, heartbeat: cfg.Heartbeat,
 	}
-	s.metrics = newMetrics(s)
-	s.health.SetServingStatus(apiv1.LeaderService, grpc_health_v1.HealthCheckResponse_NOT_SERVING)
 	return s, nil
 }
 
@@ -75,13 +69,18 @@ func (s *Server) Options() []grpc.ServerOption {
 
 // Register has a gRPC server, made with Options, answer for s.
 func (s *Server) Register(r *grpc.Server) {
-	apiv1.RegisterExperimentServiceServer(r, &experiments{Server: s})
-	apiv1.RegisterTaskServiceServer(r, &tasks{Server: s})
-	apiv1.RegisterWorkerServiceServer(r, &workers{Server: s})
-	apiv1.RegisterDataServiceServer(r, &data{Server: s})
-	apiv1.RegisterClusterServiceServer(r, &cluster{Server: s})
-	apiv1.RegisterTokenServiceServer(r, &tokens{Server: s})
-	apiv1.RegisterAccessServiceServer(r, &access{Server: s})
+	limits, records := s.cfg.Limits, &records{s.replicated, s.terms, s.cfg.Log}
+	apiv1.RegisterExperimentServiceServer(r, &experiments{records: records, auth: s.auth, artifacts: s.artifacts, bulk: s.bulk})
+	apiv1.RegisterTaskServiceServer(r, &tasks{records: records, auth: s.auth, journal: s.journal})
+	apiv1.RegisterWorkerServiceServer(r, &workers{records: records, host: s.host})
+	apiv1.RegisterDataServiceServer(r, &data{
+		records: records, artifacts: s.artifacts, limits: limits, spoolRoom: s.cfg.SpoolRoom, spools: s.spools,
+		uploads: newShare("uploads under way", int64(limits.Uploads), int64(limits.CallerUploads)),
+		spooled: newShare("bytes of uploads on its disk", math.MaxInt64, math.MaxInt64),
+	})
+	apiv1.RegisterClusterServiceServer(r, &cluster{records: records, change: s.cfg.Members})
+	apiv1.RegisterTokenServiceServer(r, &tokens{records: records})
+	apiv1.RegisterAccessServiceServer(r, &access{records: records})
 	grpc_health_v1.RegisterHealthServer(r, s.health)
 	reflection.Register(r)
 }
@@ -89,7 +88,7 @@ func (s *Server) Register(r *grpc.Server) {
 // Run leads whenever the replica does, until ctx or the replica ends.
 func (s *Server) Run(ctx context.Context) error {
 	for {
-		during, err := s.cfg.Replica.Leadership(ctx)
+		during, err := s.Leadership(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -104,28 +103,6 @@ func (s *Server) Run(ctx context.Context) error {
 // sessions. The gRPC server has to be stopped before.
 func (s *Server) Close() error {
 	s.health.Shutdown()
-	s.sessions.Wait()
+	s.host.group.Wait()
 	return errors.Join(s.spools.close(), s.peers.close())
-}
-
-// setLeadership begins a leadership, or ends it with nil.
-func (s *Server) setLeadership(r *leadership) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.leadership.Store(r)
-	close(s.changed)
-	s.changed = make(chan struct{})
-	serving := grpc_health_v1.HealthCheckResponse_NOT_SERVING
-	if r != nil {
-		serving = grpc_health_v1.HealthCheckResponse_SERVING
-	}
-	s.health.SetServingStatus(apiv1.LeaderService, serving)
-}
-
-// leading is the leadership, if there is one, and a channel that is closed when that
-// changes.
-func (s *Server) leading() (*leadership, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.leadership.Load(), s.changed
 }

@@ -81,7 +81,7 @@ func TestUploadsHaveALeastRate(t *testing.T) {
 	} {
 		fake := clock.NewFake(time.Unix(0, 0))
 		in := &incoming{
-			data:   &data{Server: &Server{cfg: Config{Clock: fake, Limits: Limits{UploadRate: rate}}}},
+			data:   &data{records: &records{replicated: &replicated{clock: fake}}, limits: Limits{UploadRate: rate}},
 			stream: &dripping{clock: fake, every: c.every, left: c.n, chunk: make([]byte, 10*rate)},
 			size:   1000 * 10 * rate, began: fake.Now(),
 		}

@@ -12,7 +12,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 
 	"google.golang.org/grpc"
@@ -21,7 +20,6 @@ import (
 	"g2c/api"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
-	"g2c/checkpoint"
 	"g2c/coordinator/command"
 	"g2c/coordinator/state"
 )
@@ -30,7 +28,6 @@ import (
 const (
 	maxSubmitBytes = command.MaxEntryBytes - 1<<20 // of its works; the rest of the entry is small
 	maxNameBytes   = 200
-	storeReaders   = 16 // questions to the store at a time
 )
 
 // Submit implements apiv1.ExperimentServiceServer.
@@ -44,7 +41,7 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		return nextOf(s.cfg.Clock, callTimeout, stream.Recv)
+		return nextOf(s.clock, callTimeout, stream.Recv)
 	}
 	in, err := readSubmission(recv, func(bytes int64) error {
 		if err := s.bulk.take(w.caller.String(), bytes); err != nil {
@@ -77,7 +74,7 @@ func (s *experiments) Submit(stream grpc.ClientStreamingServer[apiv1.SubmitReque
 	}
 	// The first submission ends the time in which a cluster is raised by itself, so it is
 	// raised before; if an older coordinator forbids that, what this one reads is let in.
-	if waits, err := s.raiseFresh(ctx); waits && (!errors.Is(err, command.ErrNewer) || command.LevelOf(c) > s.cfg.Replica.Snapshot().Level()) {
+	if waits, err := s.raiseFresh(ctx); waits && (!errors.Is(err, command.ErrNewer) || command.LevelOf(c) > s.Snapshot().Level()) {
 		return err
 	}
 	v, err := s.now(ctx)
@@ -204,7 +201,7 @@ func (s *experiments) vet(ctx context.Context, in *submission) (finished []api.K
 			}
 		}
 	}
-	done, err := s.finals(ctx, ask)
+	done, err := s.artifacts.finals(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +226,7 @@ func (s *experiments) vet(ctx context.Context, in *submission) (finished []api.K
 // miss tells the state which tasks that it takes for done have no result any more, so that
 // they are done again for whoever asks now.
 func (s *experiments) miss(ctx context.Context, v *view, asked, done map[api.Key]bool) error {
-	if s.repo == nil || v.Level() < api.LevelWishes {
+	if s.artifacts.repo == nil || v.Level() < api.LevelWishes {
 		return nil
 	}
 	var missing []api.Key
@@ -241,58 +238,13 @@ func (s *experiments) miss(ctx context.Context, v *view, asked, done map[api.Key
 	if len(missing) == 0 {
 		return nil
 	}
-	s.cfg.Log.Info("results are gone from the store", "tasks", len(missing))
+	s.log.Info("results are gone from the store", "tasks", len(missing))
 	for keys := range slices.Chunk(missing, command.MaxKeys) {
 		if _, err := s.propose(ctx, command.Entry{Command: command.Missing{Tasks: keys}}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// final says whether the store has a task's final manifest.
-func (s *Server) final(ctx context.Context, k api.Key) (bool, error) {
-	m, damage, err := s.repo.Final(ctx, k.String(), checkpoint.Present)
-	if err != nil {
-		return false, storeFailed("look for the result of "+k.Short(), err)
-	}
-	for _, d := range damage {
-		s.cfg.Log.Warn("damage in the store", "what", d.String())
-	}
-	return m != nil, nil
-}
-
-// finals asks the store which tasks have their final manifests.
-func (s *Server) finals(ctx context.Context, keys map[api.Key]bool) (map[api.Key]bool, error) {
-	done := map[api.Key]bool{}
-	if s.repo == nil {
-		return done, nil
-	}
-	var mu sync.Mutex
-	var first error
-	var readers sync.WaitGroup
-	todo := make(chan api.Key)
-	for range min(storeReaders, len(keys)) {
-		readers.Go(func() {
-			for k := range todo {
-				final, err := s.final(ctx, k)
-				mu.Lock()
-				if final {
-					done[k] = true
-				}
-				if first == nil {
-					first = err
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for k := range keys {
-		todo <- k
-	}
-	close(todo)
-	readers.Wait()
-	return done, first
 }
 
 // experimentID makes an id of a name: what people may type, and nobody else has.

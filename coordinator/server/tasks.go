@@ -15,7 +15,9 @@ import (
 // tasks is apiv1.TaskServiceServer.
 type tasks struct {
 	apiv1.UnimplementedTaskServiceServer
-	*Server
+	*records
+	auth    standing
+	journal *journals
 }
 
 // ListTasks implements apiv1.TaskServiceServer.
@@ -180,11 +182,11 @@ func (s *tasks) ReadLogs(req *apiv1.ReadLogsRequest, stream grpc.ServerStreaming
 	}
 	from, tail := uint64(1), int(req.Tail)
 	for {
-		if err := s.still(v.who); err != nil {
+		if err := s.auth.still(v.who); err != nil {
 			return err
 		}
 		// What the task's end says comes before its last lines are read.
-		snapshot := s.cfg.Replica.Snapshot()
+		snapshot := s.Snapshot()
 		ended := snapshot.Task(t.Work.Key) == nil || !snapshot.Task(t.Work.Key).Status.Live()
 		lines, next, lost, more := s.journal.read(t.Work.Key, from, tail)
 		for first := true; first && lost || len(lines) > 0; first = false {
@@ -204,7 +206,7 @@ func (s *tasks) ReadLogs(req *apiv1.ReadLogsRequest, stream grpc.ServerStreaming
 		case <-during.ctx.Done():
 			return s.leadsNoMore()
 		case <-more:
-		case <-s.cfg.Replica.Advanced(snapshot.Index()):
+		case <-s.Advanced(snapshot.Index()):
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // tokens is apiv1.TokenServiceServer.
 type tokens struct {
 	apiv1.UnimplementedTokenServiceServer
-	*Server
+	*records
 }
 
 // roleName is a role as it stands in the state.

@@ -47,7 +47,7 @@ func cleanSpool(dir string) error {
 // UploadData implements apiv1.DataServiceServer. What comes is spooled, read through,
 // and stored only under the fingerprint that it really has.
 func (s *data) UploadData(stream uploadStream) error {
-	if s.cfg.Store == nil {
+	if s.artifacts.store == nil {
 		return rpcerr.New(rpcerr.Unsupported, "this cluster's coordinators have no store for data").WithHint("start them with --store")
 	}
 	caller := whoOf(stream.Context()).principal
@@ -55,7 +55,7 @@ func (s *data) UploadData(stream uploadStream) error {
 		return err
 	}
 	defer s.uploads.give(caller, 1)
-	m, err := nextOf(s.cfg.Clock, callTimeout, stream.Recv)
+	m, err := nextOf(s.clock, callTimeout, stream.Recv)
 	if err != nil {
 		return err
 	}
@@ -67,10 +67,10 @@ func (s *data) UploadData(stream uploadStream) error {
 	if h.Offset < 0 || h.Offset > h.SizeBytes {
 		return rpcerr.New(rpcerr.BadRequest, "an upload of %d bytes cannot go on at byte %d", h.SizeBytes, h.Offset)
 	}
-	if h.SizeBytes <= 0 || h.SizeBytes > s.cfg.Limits.UploadBytes {
-		return rpcerr.New(rpcerr.TooLarge, "%d bytes of data, want 1 to %d", h.SizeBytes, s.cfg.Limits.UploadBytes)
+	if h.SizeBytes <= 0 || h.SizeBytes > s.limits.UploadBytes {
+		return rpcerr.New(rpcerr.TooLarge, "%d bytes of data, want 1 to %d", h.SizeBytes, s.limits.UploadBytes)
 	}
-	if _, there, err := s.stored(stream.Context(), k); err != nil || there {
+	if _, there, err := s.artifacts.stored(stream.Context(), k); err != nil || there {
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err 
 	}
 	later := false
 	defer func() { err = errors.Join(err, s.spools.leave(spool, later)) }()
-	in := &incoming{data: s, stream: stream, size: h.SizeBytes, from: h.Offset, got: h.Offset, began: s.cfg.Clock.Now(), stop: spool.stop}
+	in := &incoming{data: s, stream: stream, size: h.SizeBytes, from: h.Offset, got: h.Offset, began: s.clock.Now(), stop: spool.stop}
 	if err := s.spooled.take(caller, in.left()); err != nil {
 		later = true
 		return err
@@ -122,27 +122,27 @@ func (s *data) keep(stream uploadStream, h *apiv1.UploadHeader, k api.Key) (err 
 	if print != h.Fingerprint {
 		return rpcerr.New(rpcerr.BadData, "upload of %s: what came has the fingerprint %.12s", k.Short(), print)
 	}
-	if err := s.cfg.Store.Put(stream.Context(), api.DataName(k), body); err != nil {
+	if err := s.artifacts.store.Put(stream.Context(), api.DataName(k), body); err != nil {
 		later = true
 		return storeFailed("store data "+k.Short(), err)
 	}
-	s.cfg.Log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "principal", caller)
+	s.log.Info("data stored", "fingerprint", k, "bytes", h.SizeBytes, "principal", caller)
 	return nil
 }
 
 // room refuses to spool more where too little would be left once all that is under way
 // has come. What was kept of uploads that were cut off makes way before that.
 func (s *data) room() error {
-	if s.cfg.SpoolRoom == nil {
+	if s.spoolRoom == nil {
 		return nil
 	}
 	for {
-		free, err := s.cfg.SpoolRoom()
+		free, err := s.spoolRoom()
 		if err != nil {
 			return rpcerr.New(rpcerr.StoreFailed, "ask how much room there is for uploads: %w", err)
 		}
 		promised := s.spooled.inAll()
-		if free-promised >= s.cfg.Limits.SpoolFree {
+		if free-promised >= s.limits.SpoolFree {
 			return nil
 		}
 		if dropped, err := s.spools.yield(); err != nil {
@@ -151,7 +151,7 @@ func (s *data) room() error {
 			continue
 		}
 		return rpcerr.New(rpcerr.TooMany, "no room for an upload: %d MiB are free at the coordinator, uploads under way take %d of them, and %d MiB have to stay so",
-			free>>20, promised>>20, s.cfg.Limits.SpoolFree>>20).
+			free>>20, promised>>20, s.limits.SpoolFree>>20).
 			WithHint("make room on its disk, or say --shared-paths if workers can open the spec's paths")
 	}
 }
@@ -174,8 +174,8 @@ func (in *incoming) left() int64 { return in.size - in.got }
 // patience is how long the next chunk may take: silence has a limit, and so has the
 // whole, since a drop now and then would hold a place for ever.
 func (in *incoming) patience() time.Duration {
-	due := in.began.Add(callTimeout + time.Duration(float64(in.got-in.from)/float64(in.cfg.Limits.UploadRate)*float64(time.Second)))
-	return min(callTimeout, due.Sub(in.cfg.Clock.Now()))
+	due := in.began.Add(callTimeout + time.Duration(float64(in.got-in.from)/float64(in.limits.UploadRate)*float64(time.Second)))
+	return min(callTimeout, due.Sub(in.clock.Now()))
 }
 
 // receive writes the chunks of an upload, which have to be as long as was said, and
@@ -186,10 +186,10 @@ func (in *incoming) receive(out io.Writer, took func(n int64)) error {
 		if wait <= 0 {
 			in.cut = true
 			return rpcerr.New(rpcerr.TooSlow, "an upload came with %d bytes in %v, at least %d bytes a second are wanted",
-				in.got-in.from, in.cfg.Clock.Now().Sub(in.began).Round(time.Second), in.cfg.Limits.UploadRate).
+				in.got-in.from, in.clock.Now().Sub(in.began).Round(time.Second), in.limits.UploadRate).
 				WithHint("upload from nearer by, or say --shared-paths if workers can open the spec's paths")
 		}
-		m, err := nextUntil(in.cfg.Clock, wait, in.stop, in.stream.Recv)
+		m, err := nextUntil(in.clock, wait, in.stop, in.stream.Recv)
 		if errors.Is(err, io.EOF) {
 			return in.wrongSize("%d came", in.got)
 		}
@@ -210,7 +210,7 @@ func (in *incoming) receive(out io.Writer, took func(n int64)) error {
 		in.got += n
 		took(n)
 	}
-	m, err := nextUntil(in.cfg.Clock, callTimeout, in.stop, in.stream.Recv)
+	m, err := nextUntil(in.clock, callTimeout, in.stop, in.stream.Recv)
 	if err == nil {
 		return in.wrongSize("%d more came", len(m.GetChunk()))
 	}

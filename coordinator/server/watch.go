@@ -39,7 +39,7 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 	w := &watcher{stream: stream, experiment: req.Experiment, seen: map[uint64]string{}}
 	after := req.AfterIndex
 	for {
-		if err := s.still(v.who); err != nil {
+		if err := s.auth.still(v.who); err != nil {
 			return err
 		}
 		if err := w.tell(v, after); err != nil {
@@ -51,14 +51,14 @@ func (s *experiments) Watch(req *apiv1.WatchRequest, stream watchStream) error {
 			return ctx.Err()
 		case <-during.ctx.Done():
 			return s.leadsNoMore()
-		case <-s.cfg.Replica.Advanced(after):
+		case <-s.Advanced(after):
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.cfg.Clock.After(watchGap):
+		case <-s.clock.After(watchGap):
 		}
-		v = &view{Snapshot: s.cfg.Replica.Snapshot(), who: v.who, live: during}
+		v = &view{Snapshot: s.Snapshot(), who: v.who, live: during}
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 // said before was said to another.
 func (r *leadership) watchdog() {
 	for r.pause(r.cfg.Lease) {
-		snapshot := r.cfg.Replica.Snapshot()
+		snapshot := r.Snapshot()
 		if snapshot.Level() < api.LevelWishes {
 			continue
 		}
@@ -38,9 +38,9 @@ func (r *leadership) watchdog() {
 					continue
 				}
 				if c, ok := r.hung(snapshot, t); ok {
-					r.cfg.Log.Warn("a task hangs", "task", t.Work.Name(), "key", t.Work.Key, "worker", w.ID, "why", c.Reason)
+					r.log.Warn("a task hangs", "task", t.Work.Name(), "key", t.Work.Key, "worker", w.ID, "why", c.Reason)
 					if _, err := r.propose(r.ctx, command.Entry{Command: c}); err != nil {
-						r.cfg.Log.Warn("a task that hangs could not be taken off its workers", "why", err)
+						r.log.Warn("a task that hangs could not be taken off its workers", "why", err)
 					}
 				}
 			}
@@ -62,10 +62,10 @@ func (r *leadership) hung(snapshot *state.Snapshot, t *state.Task) (command.Evic
 	if since.Before(r.began) {
 		since = r.began
 	}
-	if at := time.UnixMilli(max(t.PlacedAt, t.Started)); since.Before(at) && at.Before(r.cfg.Clock.Now()) {
+	if at := time.UnixMilli(max(t.PlacedAt, t.Started)); since.Before(at) && at.Before(r.clock.Now()) {
 		since = at
 	}
-	silent := r.cfg.Clock.Now().Sub(since)
+	silent := r.clock.Now().Sub(since)
 	if silent < limit {
 		return command.Evict{}, false
 	}

@@ -39,7 +39,7 @@ func TestTheWatchdog(t *testing.T) {
 		apply(command.Place{Task: w.Key, Generation: 1, Experiment: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}})
 		about[w.Key] = command.Report{Task: w.Key, Worker: "w", Incarnation: 1, Generation: 1}
 	}
-	r := &leadership{Server: &Server{cfg: Config{Clock: fake}, journal: newJournals(1<<20, fake)}, began: fake.Now()}
+	r := &leadership{replicated: &replicated{clock: fake}, journal: newJournals(1<<20, fake), began: fake.Now()}
 	is := func(what string, w api.Work, want bool, words string) {
 		t.Helper()
 		snapshot := s.Snapshot()
@@ -75,7 +75,7 @@ func TestTheWatchdog(t *testing.T) {
 	is("fifty steps of 100 s are more than half an hour", plain, false, "")
 	fake.Advance(time.Hour)
 	is("after two hours", plain, true, "no further than step 1")
-	r = &leadership{Server: r.Server, began: fake.Now()}
+	r = &leadership{replicated: r.replicated, journal: r.journal, began: fake.Now()}
 	is("under a new leader", plain, false, "")
 }
 
@@ -96,7 +96,7 @@ func TestAStoreThatIsNotMounted(t *testing.T) {
 		}
 	}
 	var said strings.Builder
-	r := &leadership{ctx: t.Context(), Server: &Server{cfg: Config{Replica: m, Clock: clock.Real{}, Log: slog.New(slog.NewTextHandler(&said, nil))}}}
+	r := &leadership{ctx: t.Context(), replicated: &replicated{m, clock.Real{}}, log: slog.New(slog.NewTextHandler(&said, nil))}
 	before := m.Snapshot().Index()
 	r.settle(done, map[api.Key]bool{})
 	if m.Snapshot().Index() != before || !strings.Contains(said.String(), "mounted") {

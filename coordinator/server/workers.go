@@ -13,7 +13,8 @@ import (
 // workers is apiv1.WorkerServiceServer.
 type workers struct {
 	apiv1.UnimplementedWorkerServiceServer
-	*Server
+	*records
+	host *hosting
 }
 
 // ListWorkers implements apiv1.WorkerServiceServer.
@@ -58,7 +59,7 @@ func (s *workers) RemoveWorker(ctx context.Context, req *apiv1.RemoveWorkerReque
 	if err != nil {
 		return nil, err
 	}
-	turn := during.turn(req.Id) // it cannot join meanwhile
+	turn := during.registry.turn(req.Id) // it cannot join meanwhile
 	turn.Lock()
 	defer turn.Unlock()
 	if during.connected(req.Id) {
@@ -67,7 +68,7 @@ func (s *workers) RemoveWorker(ctx context.Context, req *apiv1.RemoveWorkerReque
 	if req.Id == "" {
 		return nil, rpcerr.New(rpcerr.BadRequest, "no worker is named")
 	}
-	snapshot := s.cfg.Replica.Snapshot()
+	snapshot := s.Snapshot()
 	var incarnation uint64
 	if w := snapshot.Worker(req.Id); w != nil {
 		incarnation = w.Incarnation

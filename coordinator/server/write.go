@@ -1,18 +1,15 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 
 	"google.golang.org/protobuf/proto"
 
 	"g2c/api"
 	"g2c/api/rpcerr"
 	"g2c/coordinator/command"
-	"g2c/coordinator/replica"
 	"g2c/coordinator/state"
 )
 
@@ -44,7 +41,7 @@ func contentOf(m request, more ...[]byte) ([32]byte, error) {
 }
 
 // write has somebody's wish applied under its request id.
-func (s *Server) write(ctx context.Context, m request, c command.Command) (state.Result, error) {
+func (s *records) write(ctx context.Context, m request, c command.Command) (state.Result, error) {
 	content, err := contentOf(m)
 	if err != nil {
 		return state.Result{}, err
@@ -53,13 +50,13 @@ func (s *Server) write(ctx context.Context, m request, c command.Command) (state
 }
 
 // writeContent is write for what came in several messages.
-func (s *Server) writeContent(ctx context.Context, id string, content [32]byte, c command.Command) (state.Result, error) {
+func (s *records) writeContent(ctx context.Context, id string, content [32]byte, c command.Command) (state.Result, error) {
 	if err := s.unused(ctx, id, content); err != nil {
 		return state.Result{}, err
 	}
 	w := whoOf(ctx)
 	e := command.Entry{Request: id, Principal: w.principal, Command: c}
-	if s.cfg.Replica.Snapshot().Level() >= api.LevelWishes {
+	if s.Snapshot().Level() >= api.LevelWishes {
 		e.Content = content
 	}
 	r, err := s.propose(ctx, e)
@@ -67,7 +64,7 @@ func (s *Server) writeContent(ctx context.Context, id string, content [32]byte, 
 		return r, err
 	}
 	verb, subject := command.Describe(c)
-	log := s.cfg.Log.With("principal", w.principal, "verb", verb, "subject", subject, "index", r.Index, "repeated", r.Repeated)
+	log := s.log.With("principal", w.principal, "verb", verb, "subject", subject, "index", r.Index, "repeated", r.Repeated)
 	if r.Err != nil {
 		log = log.With("refused", r.Err)
 	}
@@ -77,47 +74,15 @@ func (s *Server) writeContent(ctx context.Context, id string, content [32]byte, 
 
 // unused refuses a request id that cannot be one, or that came before with another
 // content: for calls that do something before they write.
-func (s *Server) unused(ctx context.Context, id string, content [32]byte) error {
+func (s *records) unused(ctx context.Context, id string, content [32]byte) error {
 	if id == "" || len(id) > maxRequestID {
 		return rpcerr.New(rpcerr.BadRequest, "a write needs a request_id of 1 to %d bytes, not %d", maxRequestID, len(id)).
 			WithHint("make a new random one for each write, and keep it when you repeat the write")
 	}
-	r := s.cfg.Replica.Snapshot().Request(whoOf(ctx).principal, id)
+	r := s.Snapshot().Request(whoOf(ctx).principal, id)
 	if r != nil && r.Content != content && r.Content != [32]byte{} {
 		return rpcerr.New(rpcerr.RequestReused, "request_id %q came before, and asked for something else", id).
 			WithHint("make a new random one for each write")
 	}
 	return nil
-}
-
-// propose has an entry applied here, and waits until this replica has it. An error
-// says that it is not known what became of it if its kind is OutcomeUnknown, and
-// otherwise that it was not written.
-func (s *Server) propose(ctx context.Context, e command.Entry) (state.Result, error) {
-	results, err := s.proposeAll(ctx, []command.Entry{e})
-	if err != nil {
-		return state.Result{}, err
-	}
-	return results[0], nil
-}
-
-// proposeAll is propose for several entries, in order: an error ends it, and results
-// are of those before.
-func (s *Server) proposeAll(ctx context.Context, entries []command.Entry) ([]state.Result, error) {
-	results, err := s.cfg.Replica.ProposeAll(ctx, entries)
-	if n := len(results); n > 0 {
-		select {
-		case <-s.cfg.Replica.Advanced(results[n-1].Index - 1):
-		case <-ctx.Done():
-			err = cmp.Or(err, ctx.Err())
-		}
-	}
-	var not *replica.NotLeader
-	switch {
-	case err == nil:
-		return results, nil
-	case errors.As(err, &not), errors.Is(err, command.ErrMalformed), errors.Is(err, command.ErrNewer), errors.Is(err, replica.ErrAway), errors.Is(err, replica.ErrClosed):
-		return results, explain(err)
-	}
-	return results, rpcerr.New(rpcerr.OutcomeUnknown, "write to the log: %w", err).WithHint("repeat it with the same request_id")
 }
