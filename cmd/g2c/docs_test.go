@@ -7,11 +7,12 @@ import (
 	"testing"
 )
 
-// Every command in the pages about clusters is one: its verb exists, and takes the flags and
+// Every command in the pages is one: its verb exists, and takes the flags and
 // as many arguments as stand there.
 func TestCommandsOfTheDocsExist(t *testing.T) {
 	checkPage(t, "../../docs/cluster.md", 30)
 	checkPage(t, "../../docs/kubernetes.md", 2)
+	checkPage(t, "../../docs/tutorial.md", 8)
 }
 
 func checkPage(t *testing.T, page string, least int) {

@@ -24,8 +24,9 @@ import (
 // specFile is a spec that was read, once: it may come from a pipe.
 type specFile struct {
 	*spec.File
-	name string // as the user gave it
-	text string
+	name    string // as the user gave it
+	text    string
+	builtIn bool // it came with the program, as its data do not
 }
 
 // experiment is a spec read and expanded.
@@ -56,7 +57,7 @@ type experimentFlags struct {
 // readSpec reads a spec from a file, from standard input where it is called -, or an
 // embedded one by its name.
 func readSpec(name string, sets []string) (*specFile, error) {
-	text, err := specText(name)
+	text, builtIn, err := specText(name)
 	if err != nil {
 		return nil, err
 	}
@@ -65,29 +66,29 @@ func readSpec(name string, sets []string) (*specFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &specFile{file, name, string(text)}, nil
+	return &specFile{file, name, string(text), builtIn}, nil
 }
 
 // deviceName is what tasks are to run on: as the flag says, or else the spec.
 func (s *specFile) deviceName(flag string) string { return cmp.Or(flag, string(s.Spec.Device)) }
 
-func specText(name string) ([]byte, error) {
-	text, err := readStart(name)
+func specText(name string) (text []byte, builtIn bool, err error) {
+	text, err = readStart(name)
 	if os.IsNotExist(err) && filepath.Base(name) == name {
 		if embedded, ok := specs.Lookup(name); ok {
-			return embedded, nil
+			return embedded, true, nil
 		}
 	}
 	if os.IsNotExist(err) {
-		return nil, fault.New(fault.ErrNotFound, "there is no spec %s", name).WithHint("built in are %s", strings.Join(specs.Names(), ", "))
+		return nil, false, fault.New(fault.ErrNotFound, "there is no spec %s", name).WithHint("built in are %s", strings.Join(specs.Names(), ", "))
 	}
 	if info, e := os.Stat(name); err != nil && e == nil && info.IsDir() {
-		return nil, fault.New(fault.ErrSpec, "%s is a folder, and a spec is a file", name).WithHint("`g2c data inspect` looks at folders of images, and a spec names them")
+		return nil, false, fault.New(fault.ErrSpec, "%s is a folder, and a spec is a file", name).WithHint("`g2c data inspect` looks at folders of images, and a spec names them")
 	}
 	if err != nil {
-		return nil, fault.New(fault.ErrUnavailable, "read spec: %w", err)
+		return nil, false, fault.New(fault.ErrUnavailable, "read spec: %w", err)
 	}
-	return text, nil
+	return text, false, nil
 }
 
 // maxSpecBytes is more than a spec can have: what is larger is some other file.
@@ -142,10 +143,16 @@ func (f *experimentFlags) expand(ctx context.Context, file *specFile, class stri
 	return e, e.judgeData(ctx)
 }
 
-// sayFaults says what was found in data that are refused, as judgeData would.
+// sayFaults says what was found in data that are refused, as judgeData would; and of a spec
+// that came with the program, which data it wants.
 func (e *experiment) sayFaults(ctx context.Context, err error) {
 	if !errors.Is(err, fault.ErrData) {
 		return
+	}
+	if e.builtIn {
+		for line := range strings.Lines(specs.Head([]byte(e.text))) {
+			say("%s: %s", e.name, strings.TrimSpace(line))
+		}
 	}
 	works, err := e.sketch()
 	if err != nil {

@@ -24,6 +24,19 @@ func Lookup(name string) (text []byte, ok bool) {
 	return text, err == nil
 }
 
+// Head is what a spec says of itself: the comment that it begins with, without its marks.
+func Head(text []byte) string {
+	var head strings.Builder
+	for line := range strings.Lines(string(text)) {
+		said, isComment := strings.CutPrefix(line, "#")
+		if !isComment {
+			break
+		}
+		head.WriteString(strings.TrimPrefix(said, " "))
+	}
+	return head.String()
+}
+
 // Names are the built-in specs, sorted.
 func Names() []string {
 	entries, err := files.ReadDir(".")

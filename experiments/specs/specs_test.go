@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"g2c/api"
@@ -85,6 +86,20 @@ func TestLookup(t *testing.T) {
 	for _, none := range []string{"", "nothing", "specs.go", "../spec/doc"} {
 		if _, ok := Lookup(none); ok {
 			t.Errorf("%q is found", none)
+		}
+	}
+}
+
+// A spec whose data do not come with the program says where they come from.
+func TestHeadsSayWhereDataComeFrom(t *testing.T) {
+	for _, name := range Names() {
+		text, _ := Lookup(name)
+		head := Head(text)
+		if brings := strings.Contains(string(text), "synthetic:"); !brings && !strings.Contains(head, "bring") && !strings.Contains(head, "Bring") {
+			t.Errorf("%s says %q, and not where its images come from", name, head)
+		}
+		if strings.HasPrefix(head, "#") || strings.Contains(head, "apiVersion") || head == "" {
+			t.Errorf("the head of %s is %q", name, head)
 		}
 	}
 }

@@ -185,6 +185,15 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// A spec that came with the program and wants images that did not says which, and where they
+// come from.
+func TestABuiltInSpecSaysWhatItWants(t *testing.T) {
+	o := run(t.Context(), t, nil, "plan", "glomeruli")
+	if o.code != 3 || !strings.Contains(o.stderr, "g2c does not bring these images") || !strings.Contains(o.stderr, "patologiivest/GlobalGlomerulosclerosisClustering") {
+		t.Errorf("exit code %d\n%s", o.code, o.stderr)
+	}
+}
+
 // A listing of checkpoints says what runs call them.
 func TestCheckpointsHaveNames(t *testing.T) {
 	s := openStudio(t)
