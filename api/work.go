@@ -122,7 +122,7 @@ type Where struct {
 	Synthetic  *Synthetic   `json:"synthetic,omitempty" f:"2"`  // in place of the two below
 	Unlabelled []StainPaths `json:"unlabelled,omitempty" f:"3"` // sorted by stain
 	Labelled   *Labelled    `json:"labelled,omitempty" f:"4"`
-	Generators []StainModel `json:"generators,omitempty" f:"5"` // ready generators, sorted by stain
+	Generators []StainModel `json:"generators,omitempty" f:"5"` // pretrained generators, sorted by stain
 }
 
 // Synthetic are the parameters of the built-in kidney world.
@@ -139,7 +139,7 @@ type StainPaths struct {
 	Paths []string `json:"paths" f:"2"`
 }
 
-// StainModel is a ready generator: a key or a path, as the user wrote it, and the
+// StainModel is a pretrained generator: a key or a path, as the user wrote it, and the
 // key that it was resolved to.
 type StainModel struct {
 	Stain string `json:"stain" f:"1"`

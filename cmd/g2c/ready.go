@@ -12,7 +12,7 @@ import (
 	"g2c/internal/fault"
 )
 
-// resolveKey finds a ready generator: a folder or manifest, or a finished
+// resolveKey finds a pretrained generator: a folder or manifest, or a finished
 // pretraining by a prefix of its key, or by its name.
 func resolveKey(ctx context.Context, repo *checkpoint.Repo, model string) (api.Key, error) {
 	m, err := readyGenerator(ctx, repo, model)
@@ -32,7 +32,7 @@ func readyGenerator(ctx context.Context, repo *checkpoint.Repo, model string) (*
 	return modelOfText(ctx, repo, model, []api.Kind{api.KindPretrain})
 }
 
-// bringModels copies ready generators that lie elsewhere into the experiment's
+// bringModels copies pretrained generators that lie elsewhere into the experiment's
 // store, so that it holds all that its tasks read, and refuses those of another
 // shape than the spec's.
 func (e *experiment) bringModels(ctx context.Context, repo *checkpoint.Repo) error {

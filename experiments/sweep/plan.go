@@ -136,7 +136,7 @@ func (u *Use) readOptions() {
 func (p *Plan) Find(key api.Key) *Item { return p.byKey[key] }
 
 // Needs are an item's inputs: those that the plan makes, and the keys of those
-// that must exist already (ready generators).
+// that must exist already (pretrained generators).
 func (p *Plan) Needs(item *Item) (made []*Item, ready []api.Key) {
 	for _, key := range item.Task.Inputs() {
 		if in := p.byKey[key]; in != nil {

@@ -289,7 +289,7 @@ func TestEqualPixelsInTwoSplits(t *testing.T) {
 	s.src.AllowDuplicates = true
 	set, r := s.must()
 	wantCheck(t, r.Verdict, "pixels", Warn, "3 images", "allowDuplicates lets them pass")
-	wantCheck(t, r.Verdict, "copies", Note, "1 image is a copy", "y-p4.png", "z-p5.png")
+	wantCheck(t, r.Verdict, "copies", Note, "1 image is a duplicate", "y-p4.png", "z-p5.png")
 	if set.Len() != plain.Len()+2 || r.Verdict.Err() != nil {
 		t.Errorf("%d images, %v", set.Len(), r.Verdict.Err())
 	}

@@ -41,9 +41,9 @@ func checkCopies(s *Set, equal [][]int) Check {
 		}
 	}
 	if copies == 0 {
-		return Check{"copies", OK, "No image is a copy of another beside it.", ""}
+		return Check{"copies", OK, "No image is a duplicate of another in its class and split.", ""}
 	}
-	return Check{"copies", Note, fmt.Sprintf("%s beside them, the first: %s.", count(copies, "image is a copy of another", "images are copies of others"), example), ""}
+	return Check{"copies", Note, fmt.Sprintf("%s in their class and split, the first: %s.", count(copies, "image is a duplicate of another", "images are duplicates of others"), example), ""}
 }
 
 // equal is the groups of images with equal pixels, two or more in each, in the order of
