@@ -163,6 +163,17 @@ bench-elastic: ## measure how soon a gang goes on without a killed member, what 
 chaos: ## kill a cluster's leader a hundred times and workers of gangs twenty, lose a disk, part networks, and count what was lost
 	$(GO) test ./test/cluster -count=1 -run 'Survives|GangsTrain' -kills $(or $(KILLS),100) -gangkills $(or $(GANGKILLS),20) -ganglong -timeout 60m -v
 
+# The release before: what came before the newest level of commands.
+BEFORE = $(shell git rev-list -1 HEAD -- coordinator/command/level.go)^
+
+.PHONY: test-upgrade
+test-upgrade: ## upgrade a cluster of the release BEFORE (default: of the level before), process by process, while it trains
+	rm -rf $(BUILD)/before && mkdir -p $(BUILD)/before
+	mkdir $(BUILD)/before/src && git archive $(BEFORE) | tar -x -C $(BUILD)/before/src
+	cd $(BUILD)/before/src && $(GO) build -o ../g2c ./cmd/g2c
+	rm -rf $(BUILD)/before/src
+	$(GO) test ./test/cluster -run '^TestARollingUpgrade$$' -count=1 -v -timeout 60m -before $(CURDIR)/$(BUILD)/before/g2c
+
 .PHONY: sim
 sim: ## play 200 worlds (SEEDS) in which workers, leaders and clocks fail, against what scheduler and workers promise
 	$(GO) test ./test/sim -count=1 -run Worlds -seeds $(or $(SEEDS),200) -timeout 60m

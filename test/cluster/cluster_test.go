@@ -31,6 +31,7 @@ type cluster struct {
 	workers map[string]*worker
 	client  *client.Client // sees no link
 	args    []string       // of every coordinator
+	release string         // the program that coordinators and workers are from now on
 }
 
 // node is a coordinator.
@@ -56,7 +57,7 @@ func newCluster(t *testing.T) *cluster {
 	if testing.Short() {
 		t.Skip("runs processes for a while")
 	}
-	c := &cluster{t: t, dir: t.TempDir(), logs: t.ArtifactDir(), nodes: map[string]*node{}, workers: map[string]*worker{}}
+	c := &cluster{t: t, dir: t.TempDir(), logs: t.ArtifactDir(), release: program, nodes: map[string]*node{}, workers: map[string]*worker{}}
 	t.Cleanup(func() { showLogs(t, c.logs) }) // runs once the processes are gone
 	must(t, "certs", "init", c.path("ca"))
 	return c
@@ -122,7 +123,7 @@ func (c *cluster) startNode(n *node, args ...string) {
 			all = append(all, "--route", o.address+"="+l.Addr())
 		}
 	}
-	n.process = start(c.t, n.id, filepath.Join(c.logs, n.id+".log"), append(all, c.args...)...)
+	n.process = startOf(c.t, c.release, n.id, filepath.Join(c.logs, n.id+".log"), append(all, c.args...)...)
 }
 
 // found starts coordinators that found a cluster. One more may be planned, so that its
@@ -257,7 +258,7 @@ func (c *cluster) addWorker(id string, args ...string) *worker {
 
 // startWorker runs a worker, or runs it again.
 func (c *cluster) startWorker(w *worker) {
-	w.process = start(c.t, w.id, filepath.Join(c.logs, w.id+".log"), w.args...)
+	w.process = startOf(c.t, c.release, w.id, filepath.Join(c.logs, w.id+".log"), w.args...)
 }
 
 // submit hands in a spec and returns the experiment's id.

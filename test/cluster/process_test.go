@@ -26,11 +26,17 @@ type process struct {
 // start runs g2c until it is killed or the test ends.
 func start(t *testing.T, name, log string, args ...string) *process {
 	t.Helper()
+	return startOf(t, program, name, log, args...)
+}
+
+// startOf runs a release of g2c until it is killed or the test ends.
+func startOf(t *testing.T, release, name, log string, args ...string) *process {
+	t.Helper()
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, name: name, cmd: exec.Command(program, args...), log: log, ended: make(chan struct{})}
+	p := &process{t: t, name: name, cmd: exec.Command(release, args...), log: log, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = dieWithParent()
 	p.cmd.Env = environment()
