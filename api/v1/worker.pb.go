@@ -1828,11 +1828,15 @@ func (x *Point) GetValue() float64 {
 // go on without them, if it is large enough; what they hold stays theirs until they say
 // that they have left, or their lease ends.
 type Suspect struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Task          string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"` // key
-	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
-	Workers       []string               `protobuf:"bytes,3,rep,name=workers,proto3" json:"workers,omitempty"`
-	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Task       string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"` // key
+	Generation uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Workers    []string               `protobuf:"bytes,3,rep,name=workers,proto3" json:"workers,omitempty"`
+	Reason     string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The share of a step in which the others wait for them, if they do answer: the leader
+	// decides whether the gang is faster without them. 0 of members that do not answer.
+	// It is said to leaders whose welcome asks for it.
+	Waited        float64 `protobuf:"fixed64,5,opt,name=waited,proto3" json:"waited,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1893,6 +1897,13 @@ func (x *Suspect) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Suspect) GetWaited() float64 {
+	if x != nil {
+		return x.Waited
+	}
+	return 0
 }
 
 // Deregister says that the worker has stopped everything and goes for good.
@@ -2057,6 +2068,7 @@ type Welcome struct {
 	HeartbeatMs uint32 `protobuf:"varint,3,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
 	// The incarnation of the process from now on; 0: the one it said.
 	Incarnation   uint64 `protobuf:"fixed64,4,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	HearsWaited   bool   `protobuf:"varint,5,opt,name=hears_waited,json=hearsWaited,proto3" json:"hears_waited,omitempty"` // suspicions may have a waited
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2117,6 +2129,13 @@ func (x *Welcome) GetIncarnation() uint64 {
 		return x.Incarnation
 	}
 	return 0
+}
+
+func (x *Welcome) GetHearsWaited() bool {
+	if x != nil {
+		return x.HearsWaited
+	}
+	return false
 }
 
 type HeartbeatAnswer struct {
@@ -2291,7 +2310,10 @@ type Assignment struct {
 	Gang       []*GangMember `protobuf:"bytes,6,rep,name=gang,proto3" json:"gang,omitempty"` // of the generation, by worker; empty if terminating
 	// The canonical encoding of the work, unless the assignments before had the task,
 	// and not as terminating.
-	Work          []byte `protobuf:"bytes,7,opt,name=work,proto3" json:"work,omitempty"`
+	Work []byte `protobuf:"bytes,7,opt,name=work,proto3" json:"work,omitempty"`
+	// Of a task that is to save its state and stop: how long it may take from now on, until
+	// its slots are taken from it. 0 if nobody says.
+	SaveWithinMs  uint32 `protobuf:"varint,8,opt,name=save_within_ms,json=saveWithinMs,proto3" json:"save_within_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2373,6 +2395,13 @@ func (x *Assignment) GetWork() []byte {
 		return x.Work
 	}
 	return nil
+}
+
+func (x *Assignment) GetSaveWithinMs() uint32 {
+	if x != nil {
+		return x.SaveWithinMs
+	}
+	return 0
 }
 
 type GangMember struct {
@@ -2586,14 +2615,15 @@ const file_worker_proto_rawDesc = "" +
 	"\x05Point\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04step\x18\x02 \x01(\x04R\x04step\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\x01R\x05value\"o\n" +
+	"\x05value\x18\x03 \x01(\x01R\x05value\"\x87\x01\n" +
 	"\aSuspect\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12\x18\n" +
 	"\aworkers\x18\x03 \x03(\tR\aworkers\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\f\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06waited\x18\x05 \x01(\x01R\x06waited\"\f\n" +
 	"\n" +
 	"Deregister\"\xeb\x01\n" +
 	"\x0fConnectResponse\x12+\n" +
@@ -2601,12 +2631,13 @@ const file_worker_proto_rawDesc = "" +
 	"\theartbeat\x18\x02 \x01(\v2\x17.g2c.v1.HeartbeatAnswerH\x00R\theartbeat\x12.\n" +
 	"\x06report\x18\x03 \x01(\v2\x14.g2c.v1.ReportAnswerH\x00R\x06report\x127\n" +
 	"\vassignments\x18\x04 \x01(\v2\x13.g2c.v1.AssignmentsH\x00R\vassignmentsB\t\n" +
-	"\amessage\"\x8b\x01\n" +
+	"\amessage\"\xae\x01\n" +
 	"\aWelcome\x12 \n" +
 	"\vcoordinator\x18\x01 \x01(\tR\vcoordinator\x12\x19\n" +
 	"\blease_ms\x18\x02 \x01(\rR\aleaseMs\x12!\n" +
 	"\fheartbeat_ms\x18\x03 \x01(\rR\vheartbeatMs\x12 \n" +
-	"\vincarnation\x18\x04 \x01(\x06R\vincarnation\")\n" +
+	"\vincarnation\x18\x04 \x01(\x06R\vincarnation\x12!\n" +
+	"\fhears_waited\x18\x05 \x01(\bR\vhearsWaited\")\n" +
 	"\x0fHeartbeatAnswer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"V\n" +
 	"\fReportAnswer\x12\x16\n" +
@@ -2615,7 +2646,7 @@ const file_worker_proto_rawDesc = "" +
 	"\arefused\x18\x03 \x01(\tR\arefused\"Y\n" +
 	"\vAssignments\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x124\n" +
-	"\vassignments\x18\x02 \x03(\v2\x12.g2c.v1.AssignmentR\vassignments\"\xd4\x01\n" +
+	"\vassignments\x18\x02 \x03(\v2\x12.g2c.v1.AssignmentR\vassignments\"\xfa\x01\n" +
 	"\n" +
 	"Assignment\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x1e\n" +
@@ -2628,7 +2659,8 @@ const file_worker_proto_rawDesc = "" +
 	"preempting\x18\x05 \x01(\bR\n" +
 	"preempting\x12&\n" +
 	"\x04gang\x18\x06 \x03(\v2\x12.g2c.v1.GangMemberR\x04gang\x12\x12\n" +
-	"\x04work\x18\a \x01(\fR\x04work\"h\n" +
+	"\x04work\x18\a \x01(\fR\x04work\x12$\n" +
+	"\x0esave_within_ms\x18\b \x01(\rR\fsaveWithinMs\"h\n" +
 	"\n" +
 	"GangMember\x12\x16\n" +
 	"\x06worker\x18\x01 \x01(\tR\x06worker\x12\x14\n" +

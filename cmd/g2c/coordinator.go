@@ -17,6 +17,7 @@ type coordinatorFlags struct {
 	store, metrics                        string
 	lease, heartbeat, keep                time.Duration
 	growAfter, dwell                      time.Duration
+	lateGain                              int
 	requireTokens                         bool
 	route                                 []string
 	routes                                routes // of route, once validated
@@ -66,6 +67,7 @@ their folder are taken up without a restart, at once on SIGHUP.
 	c.Flags().Lookup("beat").Hidden = true
 	c.Flags().DurationVar(&f.growAfter, "grow-after", time.Duration(d.Policy.GrowAfterMS)*time.Millisecond, "how long a task runs as it was placed before idle slots join it")
 	c.Flags().DurationVar(&f.dwell, "dwell", time.Duration(d.Policy.DwellMS)*time.Millisecond, "the least time between two changes of a task's slots that nothing forces")
+	c.Flags().IntVar(&f.lateGain, "late-gain", d.Policy.LateGain, "by how many per cent a step has to be shorter without a worker that its gang waits for, so that the gang goes on without it; -1 for never")
 	c.Flags().DurationVar(&f.keep, "keep", d.Keep, "how long experiments are remembered after their end")
 	c.Flags().BoolVar(&f.requireTokens, "require-tokens", false, "people need a token beside their certificate")
 	addConfig(c)

@@ -150,6 +150,7 @@ func (f *coordinatorFlags) config(ctx context.Context, node *openedNode, id *pki
 	cfg.Identify, cfg.Dial = identify(id), dialPeer(id, f.routes)
 	cfg.Lease, cfg.Heartbeat, cfg.Keep, cfg.RequireTokens = f.lease, f.heartbeat, f.keep, f.requireTokens
 	cfg.Policy.GrowAfterMS, cfg.Policy.DwellMS = f.growAfter.Milliseconds(), f.dwell.Milliseconds()
+	cfg.Policy.LateGain = f.lateGain
 	if cfg.Heartbeat == 0 {
 		cfg.Heartbeat = f.lease / 5
 	}

@@ -123,6 +123,7 @@ func (h *household) open(ctx context.Context, stop context.CancelCauseFunc) erro
 	f := &coordinatorFlags{
 		id: "run", listen: "127.0.0.1:0", certs: h.path("run"), store: h.store, lease: d.Lease, keep: d.Keep,
 		growAfter: 2 * time.Second, dwell: 10 * time.Second, // nobody else waits for slots
+		lateGain: scheduler.LocalPolicy().LateGain, // nor is another machine there
 	}
 	id, err := pki.Load(f.certs)
 	if err != nil {

@@ -23,6 +23,7 @@ type workerFlags struct {
 	listen, advertise               string
 	imageFlags
 	rehearse     time.Duration
+	notice       time.Duration
 	fail, broken string
 }
 
@@ -35,7 +36,8 @@ func newWorker() *cobra.Command {
 		Long: `Serve a cluster: take tasks from its coordinator and train them.
 
 Interrupted once, a worker has its tasks save their state, deregisters and ends;
-interrupted again it ends at once. Killed, cut off or gone, what it had goes on
+interrupted again it ends at once. Where it is killed a while after it was interrupted, --notice
+says when: it has spoken to the coordinator by then, and nobody waits for its lease. Killed, cut off or gone, what it had goes on
 elsewhere from the last checkpoint. Workers and whoever submits share a store.
 
 A slot is one GPU, or the processor. Each task trains on the GPUs of its slots:
@@ -70,6 +72,7 @@ failures: no data is read and nothing is stored.
 	addDebugSync(c)
 	c.Flags().StringVar(&f.store, "store", "runs", storeHelp+" of checkpoints")
 	f.imageFlags.add(c)
+	c.Flags().DurationVar(&f.notice, "notice", 0, "within what time it has to be gone once it is interrupted: what has not saved by then is stopped; 0 gives tasks the time that they need")
 	c.Flags().DurationVar(&f.rehearse, "rehearse", 0, "pretend to train: every task takes as long")
 	c.Flags().StringVar(&f.fail, "rehearse-fail", "", "tasks whose name contains this fail")
 	c.Flags().StringVar(&f.broken, "rehearse-broken", "", "tasks whose name contains this fail for good")
@@ -113,7 +116,7 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 	}
 	defer cluster.Close()
 	log.Info("serving", "server", f.server, "slots", slots, "device", found.Device, "class", found.Class, "rehearse", f.rehearse)
-	return agent.Run(ctx, agent.Config{Offer: offer, Coordinator: agent.Over(cluster.Workers()), Executor: executor, Log: log})
+	return agent.Run(ctx, agent.Config{Offer: offer, Coordinator: agent.Over(cluster.Workers()), Executor: executor, Log: log, Notice: f.notice})
 }
 
 // identity is the worker's certificate; nil for none. It is read again when it changes, at

@@ -99,7 +99,7 @@ func (p *pass) extend(l *line, parts []part, room int) []part {
 	for i, v := range parts {
 		first[i] = v.slots
 	}
-	parts = p.gather(l, p.avoided(l.pool), parts, most-before)
+	parts = p.gather(l, append(p.avoided(l.pool), p.slow(l.pool)...), parts, most-before)
 	back := total(parts) - max(api.Useful(total(parts), shards), before)
 	for i := len(parts) - 1; i >= 0 && back > 0; i-- {
 		least := 0

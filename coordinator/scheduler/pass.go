@@ -11,7 +11,7 @@ import (
 // pass is one run of the rules: its arguments, and the books of what it has given
 // so far. It takes free slots from the index as it gives them away, and puts them
 // all back at the end: only the state gives them away. Its stages take and return
-// values, in this order: duties, demand, claims, placements, growth.
+// values, in this order: duties, demand, claims, placements, relief, growth.
 type pass struct {
 	*index
 	s      *state.Snapshot
@@ -61,6 +61,7 @@ func (p *pass) run(memory Memory) *Plan {
 	p.hold(claims)
 	backlog := p.backlogs(bids)
 	placed := p.place(bids, claims)
+	relieved := p.relieve(placed)
 	grown := p.grow(placed)
 	p.restore()
 
@@ -74,6 +75,7 @@ func (p *pass) run(memory Memory) *Plan {
 			Task: g.task.Work.Key, Generation: g.task.Generation + 1, Parts: sorted(g.parts), Experiment: g.experiment,
 		})
 	}
+	plan.Commands = append(plan.Commands, relieved...)
 	plan.Commands = append(plan.Commands, grown...)
 	plan.Commands = append(plan.Commands, claims.stops...)
 	plan.needs, plan.idle = sync.OnceValue(plan.needsNow), sync.OnceValue(plan.idleNow)

@@ -26,6 +26,10 @@ type Policy struct {
 	// have, and how long a task may run whose project has less than a slot for its
 	// share before the next project has its turn.
 	DwellMS int64
+	// LateGain is by how many per cent of its length a gang's step has to be shorter
+	// without a member that the others wait for: then the gang goes on without it. A
+	// negative one means that they wait.
+	LateGain int
 	// MaxResizes bounds the gangs that grow in one plan.
 	MaxResizes int
 	// Span says that a gang may be on several workers, as it may from the level of gangs
@@ -38,14 +42,14 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		PatienceMS: 600_000, ReserveAheadMS: 3600_000, PreemptAfterMS: 60_000, GraceMS: 120_000,
-		GrowAfterMS: 60_000, DwellMS: 1800_000, MaxResizes: 64, Span: true,
+		GrowAfterMS: 60_000, DwellMS: 1800_000, MaxResizes: 64, LateGain: 20, Span: true,
 	}
 }
 
 // LocalPolicy is that of g2c run, where every plan is made at the end of time:
 // tasks are placed and never disturbed.
 func LocalPolicy() Policy {
-	return Policy{PatienceMS: -1, PreemptAfterMS: -1, GraceMS: -1, GrowAfterMS: -1, DwellMS: -1}
+	return Policy{PatienceMS: -1, PreemptAfterMS: -1, GraceMS: -1, GrowAfterMS: -1, DwellMS: -1, LateGain: -1}
 }
 
 // Hints estimate what nobody knows before it is over. Within one plan the same
@@ -54,6 +58,10 @@ type Hints interface {
 	// Remaining is for how many milliseconds a task still runs: from now on if it
 	// runs, from its start if it is pending. It reports false if nobody knows.
 	Remaining(t *state.Task) (ms int64, ok bool)
+	// Late lists members that gangs wait for, in an order that the same state has again.
+	Late() []Late
+	// Slow lists workers, sorted, that gangs waited for not long ago.
+	Slow() []string
 }
 
 // over says whether something that began at a time has lasted as long as a

@@ -106,6 +106,12 @@ func (p *player) Remaining(t *state.Task) (int64, bool) {
 	return left, ok
 }
 
+// Late implements scheduler.Hints.
+func (p *player) Late() []scheduler.Late { return nil }
+
+// Slow implements scheduler.Hints.
+func (p *player) Slow() []string { return nil }
+
 // run lets time go by and says what came of it.
 func (p *player) run(w *scenario.World, a *scenario.Args) string {
 	length, every := span(a.Word()), span(cmp.Or(a.Text("every"), "1m"))

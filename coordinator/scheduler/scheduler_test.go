@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,14 +35,30 @@ func TestScenarios(t *testing.T) {
 // reasons, follow prints one and applies it.
 func planVerbs() map[string]scenario.Verb {
 	policy := scheduler.DefaultPolicy()
-	planner := new(scheduler.Planner)
+	planner, late := new(scheduler.Planner), new(lateness)
 	show := func(w *scenario.World, _ *scenario.Args) string {
-		return text(w, planner.Plan(w.State.Snapshot(), w.Now, policy, nil))
+		return text(w, planner.Plan(w.State.Snapshot(), w.Now, policy, late))
 	}
 	verbs := map[string]scenario.Verb{
 		"plan": show,
+		// late TASK w2 0.6: the others wait for w2 for that share of a step; late: for nobody.
+		"late": func(w *scenario.World, a *scenario.Args) string {
+			name, worker := a.Word(), a.Word()
+			if name == "" {
+				late.list = nil
+				return ""
+			}
+			task := w.State.Task(key(w, name))
+			waited, err := strconv.ParseFloat(a.Word(), 64)
+			if err != nil {
+				panic(err)
+			}
+			late.list = append(late.list, scheduler.Late{Task: task.Work.Key, Generation: task.Generation, Worker: worker, Waited: waited})
+			late.slow = append(late.slow, worker)
+			return ""
+		},
 		"follow": func(w *scenario.World, a *scenario.Args) string {
-			p := planner.Plan(w.State.Snapshot(), w.Now, policy, nil)
+			p := planner.Plan(w.State.Snapshot(), w.Now, policy, late)
 			said := text(w, p)
 			for _, c := range p.Commands {
 				if r := w.Apply(command.Entry{Command: c}); r.Err != nil {
@@ -51,7 +68,7 @@ func planVerbs() map[string]scenario.Verb {
 			return said
 		},
 		"needs": func(w *scenario.World, _ *scenario.Args) string {
-			return needs(w, planner.Plan(w.State.Snapshot(), w.Now, policy, nil))
+			return needs(w, planner.Plan(w.State.Snapshot(), w.Now, policy, late))
 		},
 		"policy": func(_ *scenario.World, a *scenario.Args) string {
 			policy.PatienceMS, policy.PreemptAfterMS = a.Int("patience"), a.Int("preempt")
@@ -63,6 +80,21 @@ func planVerbs() map[string]scenario.Verb {
 	maps.Copy(verbs, newPlayer(planner, &policy).verbs())
 	return verbs
 }
+
+// lateness is what a scenario says of members that are waited for.
+type lateness struct {
+	list []scheduler.Late
+	slow []string
+}
+
+// Remaining implements scheduler.Hints: nobody knows.
+func (*lateness) Remaining(*state.Task) (int64, bool) { return 0, false }
+
+// Late implements scheduler.Hints.
+func (l *lateness) Late() []scheduler.Late { return l.list }
+
+// Slow implements scheduler.Hints.
+func (l *lateness) Slow() []string { return l.slow }
 
 // needs prints what projects make use of, and which workers may go.
 func needs(w *scenario.World, p *scheduler.Plan) string {
@@ -181,19 +213,32 @@ type history struct {
 }
 
 // guesses are hints on some tasks: so many minutes as the key says.
-type guesses struct{}
+type guesses struct{ w *scenario.World }
 
 // Remaining implements scheduler.Hints.
 func (guesses) Remaining(t *state.Task) (int64, bool) {
 	return int64(t.Work.Key[0]) * 10_000, t.Work.Key[1]%3 > 0
 }
 
+// Late implements scheduler.Hints: the last of some gangs is waited for.
+func (g guesses) Late() (out []scheduler.Late) {
+	for t := range g.w.State.Tasks(0) {
+		if n := len(t.Parts); n > 1 && t.Work.Key[2]%2 == 0 {
+			out = append(out, scheduler.Late{Task: t.Work.Key, Generation: t.Generation, Worker: t.Parts[n-1].Worker, Waited: 0.7})
+		}
+	}
+	return out
+}
+
+// Slow implements scheduler.Hints.
+func (guesses) Slow() []string { return []string{"w3", "w6"} }
+
 func newHistory(seed uint64) *history {
 	h := &history{w: scenario.New(), r: rand.New(rand.NewPCG(seed, 0)), policy: scheduler.DefaultPolicy()}
 	h.policy.PatienceMS, h.policy.PreemptAfterMS, h.policy.DwellMS = 60_000, 20_000, 90_000
 	h.policy.Span = seed%2 == 0
 	if seed%3 != 0 {
-		h.hints = guesses{}
+		h.hints = guesses{h.w}
 	}
 	h.raised = seed%4 != 1
 	for i := range 3 {

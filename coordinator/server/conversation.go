@@ -33,9 +33,9 @@ type conversation struct {
 }
 
 // converse begins with a worker's hello, if it is the word of who it is about.
-func converse(w *who, h *apiv1.Hello) (*conversation, error) {
+func converse(w *who, h *apiv1.Hello, graceMS int64) (*conversation, error) {
 	j, err := joinOf(w, h)
-	return &conversation{worker: h.Worker, join: j, issue: h.Issue, known: map[api.Key]bool{}}, err
+	return &conversation{worker: h.Worker, join: j, issue: h.Issue, duty: duty{grace: graceMS}, known: map[api.Key]bool{}}, err
 }
 
 // joinOf is what a hello says.
@@ -149,10 +149,10 @@ func (c *conversation) named(incarnation uint64) {
 
 // next is what the worker is to be told of a state: if that changed, or always; nil if there
 // is nothing to tell. The first record is told, be it empty.
-func (c *conversation) next(snapshot *state.Snapshot, always bool) *apiv1.Assignments {
+func (c *conversation) next(snapshot *state.Snapshot, now int64, always bool) *apiv1.Assignments {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m, tasks := c.duty.next(snapshot, c.worker, c.join.Incarnation, always || !c.told)
+	m, tasks := c.duty.next(snapshot, c.worker, c.join.Incarnation, now, always || !c.told)
 	if m == nil {
 		return nil
 	}
@@ -227,6 +227,26 @@ func (c *conversation) suspects(snapshot *state.Snapshot, m *apiv1.Suspect) (r c
 	}
 	r, ok = scheduler.Regroup(snapshot, k, m.Generation, c.worker, m.Workers)
 	return r, ok, nil
+}
+
+// waits is what the worker says of members of its gang that it waits for, though they answer.
+func (c *conversation) waits(snapshot *state.Snapshot, m *apiv1.Suspect) ([]scheduler.Late, error) {
+	k, err := api.ParseKey(m.Task)
+	if err != nil || len(m.Workers) > command.MaxParts || !(m.Waited <= 1) {
+		return nil, rpcerr.New(rpcerr.BadRequest, "%s says that task %.100q waits %v of its time for %d workers", c.worker, m.Task, m.Waited, len(m.Workers))
+	}
+	t := snapshot.Task(k)
+	in := func(worker string) bool {
+		return t != nil && t.Generation == m.Generation && slices.ContainsFunc(t.Parts, func(p command.Part) bool { return p.Worker == worker })
+	}
+	var out []scheduler.Late
+	for _, w := range m.Workers {
+		if !in(c.worker) || !in(w) || w == c.worker {
+			continue
+		}
+		out = append(out, scheduler.Late{Task: k, Generation: m.Generation, Worker: w, Waited: m.Waited})
+	}
+	return out, nil
 }
 
 // leaves is the command that forgets the worker, if no other process has its place.

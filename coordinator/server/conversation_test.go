@@ -20,7 +20,7 @@ type talk struct {
 func begin(t *testing.T, s *state.State, h *apiv1.Hello) *talk {
 	t.Helper()
 	h.Worker, h.Numerics, h.Slots = "w", api.ClassCPU, 2
-	c, err := converse(&who{role: worker, caller: Caller{Role: Worker, Name: "w"}}, h)
+	c, err := converse(&who{role: worker, caller: Caller{Role: Worker, Name: "w"}}, h, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestAConversationKnowsItsTasks(t *testing.T) {
 	c := begin(t, s, &apiv1.Hello{Incarnation: 1})
 	c.apply(command.Submit{Experiment: "e", Works: []api.Work{mine, other}})
 	c.joined(true)
-	if m := c.next(s.Snapshot(), false); m == nil || len(m.Assignments) != 0 {
+	if m := c.next(s.Snapshot(), 0, false); m == nil || len(m.Assignments) != 0 {
 		t.Errorf("the first record is %v, want an empty one", m)
 	}
 	speaks := func(w api.Work, want bool) {
@@ -106,7 +106,7 @@ func TestAConversationKnowsItsTasks(t *testing.T) {
 	}
 	speaks(mine, false)
 	c.apply(command.Place{Task: mine.Key, Generation: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}})
-	if m := c.next(s.Snapshot(), false); len(m.GetAssignments()) != 1 {
+	if m := c.next(s.Snapshot(), 0, false); len(m.GetAssignments()) != 1 {
 		t.Errorf("it is told %v", m)
 	}
 	started, err := c.report(&apiv1.Report{Task: mine.Key.String(), Generation: 1, Kind: apiv1.ReportKind_REPORT_KIND_STARTED})
@@ -115,7 +115,7 @@ func TestAConversationKnowsItsTasks(t *testing.T) {
 	}
 	c.apply(started)
 	c.apply(command.Evict{Task: mine.Key, Generation: 1})
-	c.next(s.Snapshot(), false)
+	c.next(s.Snapshot(), 0, false)
 	speaks(mine, true)
 	speaks(other, false)
 	for _, bad := range []*apiv1.Report{{Task: "no key", Kind: apiv1.ReportKind_REPORT_KIND_DONE}, {Task: mine.Key.String()}} {

@@ -11,6 +11,7 @@ import (
 // duty is what a session has told its worker to do, and so what there is to tell. It
 // knows nothing of streams. The zero duty has told nothing.
 type duty struct {
+	grace  int64 // milliseconds in which a task has to save and stop; negative for any time
 	told   []*apiv1.Assignment
 	astray bool // the state had another process in the worker's place: what was told is not so
 }
@@ -18,7 +19,7 @@ type duty struct {
 // next is what the worker's process is to be told of a state: all its assignments if
 // they changed, or always; nil if there is nothing to tell. Works, the large part, come
 // once for as long as their tasks stay on the list. It names the tasks to be done.
-func (d *duty) next(snapshot *state.Snapshot, worker string, incarnation uint64, always bool) (m *apiv1.Assignments, tasks []api.Key) {
+func (d *duty) next(snapshot *state.Snapshot, worker string, incarnation uint64, now int64, always bool) (m *apiv1.Assignments, tasks []api.Key) {
 	w := snapshot.Worker(worker)
 	if w == nil || w.Lost || w.Incarnation != incarnation {
 		d.told, d.astray = nil, true
@@ -26,7 +27,7 @@ func (d *duty) next(snapshot *state.Snapshot, worker string, incarnation uint64,
 	}
 	list := make([]*apiv1.Assignment, len(w.Allocations))
 	for i, a := range w.Allocations {
-		list[i] = assignment(snapshot, a)
+		list[i] = d.assignment(snapshot, a, now)
 	}
 	if !always && !d.astray && slices.EqualFunc(list, d.told, sameAssignment) {
 		return nil, nil
@@ -56,17 +57,20 @@ func withWork(a *apiv1.Assignment, snapshot *state.Snapshot, t *state.Task) *api
 	wish, _ := snapshot.Wish(t)
 	work := snapshot.WorkFor(t, wish)
 	return &apiv1.Assignment{
-		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: work.Encode(),
+		Task: a.Task, Generation: a.Generation, Slots: a.Slots, Preempting: a.Preempting, Gang: a.Gang, Work: work.Encode(), SaveWithinMs: a.SaveWithinMs,
 	}
 }
 
-func assignment(snapshot *state.Snapshot, h state.Allocation) *apiv1.Assignment {
+func (d *duty) assignment(snapshot *state.Snapshot, h state.Allocation, now int64) *apiv1.Assignment {
 	t := snapshot.TaskAt(h.Task)
 	a := &apiv1.Assignment{
 		Task: t.Work.Key.String(), Generation: h.Generation, Slots: uint32(h.Slots), Terminating: h.Terminating, Preempting: t.Preempting && !h.Terminating,
 	}
 	if h.Terminating {
 		return a
+	}
+	if a.Preempting && d.grace >= 0 {
+		a.SaveWithinMs = uint32(min(max(t.Stopping+d.grace-now, 1), d.grace)) // a clock may have been ahead
 	}
 	for _, p := range t.Parts {
 		m := &apiv1.GangMember{Worker: p.Worker, Slots: uint32(p.Slots)}
@@ -78,6 +82,7 @@ func assignment(snapshot *state.Snapshot, h state.Allocation) *apiv1.Assignment 
 	return a
 }
 
+// sameAssignment leaves out the time that is left, which nobody has to be told again.
 func sameAssignment(a, b *apiv1.Assignment) bool {
 	return a.Task == b.Task && a.Generation == b.Generation && a.Slots == b.Slots && a.Terminating == b.Terminating && a.Preempting == b.Preempting &&
 		slices.EqualFunc(a.Gang, b.Gang, func(x, y *apiv1.GangMember) bool {

@@ -9,6 +9,31 @@ import (
 	"g2c/coordinator/state"
 )
 
+// A task that is to save is told how long that may take, from when it is told.
+func TestATaskThatIsToSaveHasATime(t *testing.T) {
+	work := fixture.Work("t", fixture.Options{})
+	s := state.New()
+	for i, c := range []command.Command{
+		command.Submit{Experiment: "e", Works: []api.Work{work}}, command.Join{Worker: "w", Incarnation: 1, Class: api.ClassCPU, Slots: 2},
+		command.Place{Task: work.Key, Generation: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}}, command.Preempt{Task: work.Key, Generation: 1},
+	} {
+		if r := s.Apply(uint64(i+1), command.Entry{At: 5000, Command: c}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	for now, want := range map[int64]uint32{5000: 100, 5060: 40, 5100: 1, 9000: 1, 1: 100} {
+		d := duty{grace: 100}
+		m, _ := d.next(s.Snapshot(), "w", 1, now, true)
+		if got := m.Assignments[0].SaveWithinMs; got != want {
+			t.Errorf("at %d it has %d ms, want %d", now, got, want)
+		}
+	}
+	d := duty{grace: -1}
+	if m, _ := d.next(s.Snapshot(), "w", 1, 5000, true); m.Assignments[0].SaveWithinMs != 0 {
+		t.Error("it has a time where there is none")
+	}
+}
+
 // A worker is told of its assignments when they change, of a work once for as long as
 // its task stays, and of everything again once the state had another process in its
 // place.
@@ -49,7 +74,7 @@ func TestDuty(t *testing.T) {
 		if step.do != nil {
 			apply(step.do)
 		}
-		m, tasks := d.next(s.Snapshot(), "w", 1, step.always)
+		m, tasks := d.next(s.Snapshot(), "w", 1, 0, step.always)
 		works := 0
 		for _, a := range m.GetAssignments() {
 			if len(a.Work) > 0 {

@@ -60,6 +60,8 @@ func (h *history) of(k likeness) (ms int64, ok bool) {
 type estimates struct {
 	progressOf func(api.Key) *apiv1.Progress // nil if nobody said
 	history    *history
+	late       []scheduler.Late
+	slow       []string
 	snapshot   *state.Snapshot
 	now        int64
 	answered   map[uint64]estimate
@@ -98,3 +100,9 @@ func (h *estimates) remaining(t *state.Task) (ms int64, ok bool) {
 	}
 	return took, ok
 }
+
+// Late implements scheduler.Hints.
+func (h *estimates) Late() []scheduler.Late { return h.late }
+
+// Slow implements scheduler.Hints.
+func (h *estimates) Slow() []string { return h.slow }

@@ -31,6 +31,7 @@ type leadership struct {
 	registry *registry
 	plan     atomic.Pointer[scheduler.Plan] // the last one; nil before the first
 	history  history
+	slow     slowness
 }
 
 // lead is a leadership, from beginning to end.
@@ -51,6 +52,14 @@ func (s *Server) lead(ctx context.Context) {
 	s.terms.set(nil)
 	loops.Wait()
 	r.log.Info("this coordinator leads no more")
+}
+
+// late implements term.
+func (r *leadership) late(members []scheduler.Late) {
+	for _, l := range members {
+		r.log.Info("a gang waits for a worker", "task", l.Task.Short(), "generation", l.Generation, "worker", l.Worker, "share", l.Waited)
+		r.slow.note(l, r.clock.Now())
+	}
 }
 
 // over implements term.
@@ -99,7 +108,7 @@ func (r *leadership) planAgain() {
 		now := began.UnixMilli()
 		policy := r.cfg.Policy
 		policy.Span = policy.Span && snapshot.Level() >= api.LevelGangs
-		plan := planner.Plan(snapshot, now, policy, &estimates{progressOf: r.progressOf, history: &r.history, snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
+		plan := planner.Plan(snapshot, now, policy, &estimates{progressOf: r.progressOf, history: &r.history, late: r.slow.late(snapshot, began), slow: r.slow.onto(began), snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
 		r.metrics.planned(r.clock.Now().Sub(began))
 		r.plan.Store(plan)
 		r.carryOut(plan)

@@ -206,8 +206,14 @@ func (s *session) note(task string, keep func(api.Key)) error {
 	return err
 }
 
-// regroup has a gang go on without members that do not answer the worker.
+// regroup has a gang go on without members that do not answer the worker; of those that it
+// waits for the next plan decides.
 func (s *session) regroup(m *apiv1.Suspect) error {
+	if m.Waited > 0 {
+		late, err := s.waits(s.Snapshot(), m)
+		s.term.late(late)
+		return err
+	}
 	c, ok, err := s.suspects(s.Snapshot(), m)
 	if !ok {
 		return err

@@ -57,7 +57,7 @@ func New(cfg Config) (*Server, error) {
 	s.metrics = newMetrics(cfg.Metrics, state, s.terms)
 	s.host = &hosting{
 		replicated: state, id: cfg.Replica.ID(), auth: s.auth, artifacts: s.artifacts, journal: s.journal, metrics: s.metrics, log: cfg.Log,
-		lease: cfg.Lease, heartbeat: cfg.Heartbeat,
+		lease: cfg.Lease, heartbeat: cfg.Heartbeat, graceMS: cfg.Policy.GraceMS,
 	}
 	return s, nil
 }

@@ -14,6 +14,7 @@ import (
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
 	"g2c/coordinator/command"
+	"g2c/coordinator/scheduler"
 	"g2c/coordinator/state"
 )
 
@@ -39,6 +40,7 @@ type hosting struct {
 	log       *slog.Logger
 
 	lease, heartbeat time.Duration
+	graceMS          int64 // in which a task has to save and stop; negative for any time
 
 	group sync.WaitGroup // goroutines of sessions
 }
@@ -61,6 +63,8 @@ type term interface {
 	hear(ctx context.Context, s *session, at time.Time) error
 	// lastWords is the last that was heard of what a worker runs.
 	lastWords(*state.Snapshot, *state.Worker) []command.Progress
+	// late notes members that gangs wait for.
+	late([]scheduler.Late)
 	// over is closed when it ends.
 	over() <-chan struct{}
 }
@@ -95,7 +99,7 @@ func (s *workers) Connect(stream workerStream) error {
 		return err
 	}
 	w := whoOf(stream.Context())
-	c, err := converse(w, hello)
+	c, err := converse(w, hello, s.host.graceMS)
 	if err != nil {
 		return err
 	}
@@ -152,7 +156,7 @@ func (s *session) welcome(at time.Time) error {
 	s.ping()
 	// Not by the queue: a ping that came meanwhile must not overtake it.
 	return s.stream.Send(&apiv1.ConnectResponse{Message: &apiv1.ConnectResponse_Welcome{Welcome: &apiv1.Welcome{
-		Coordinator: s.id, LeaseMs: uint32(s.lease.Milliseconds()), HeartbeatMs: uint32(s.heartbeat.Milliseconds()), Incarnation: incarnation,
+		Coordinator: s.id, LeaseMs: uint32(s.lease.Milliseconds()), HeartbeatMs: uint32(s.heartbeat.Milliseconds()), Incarnation: incarnation, HearsWaited: true,
 	}}})
 }
 
@@ -249,7 +253,7 @@ func (s *session) end() error {
 
 // assign sends the worker its record, if that changed or always.
 func (s *session) assign(always bool) error {
-	m := s.next(s.Snapshot(), always)
+	m := s.next(s.Snapshot(), s.nowMS(), always)
 	if m == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"strconv"
@@ -64,6 +65,8 @@ func (f *fleet) template() *corev1.Pod {
 	if pod.Spec.TerminationGracePeriodSeconds == nil {
 		pod.Spec.TerminationGracePeriodSeconds = new(int64(graceSeconds))
 	}
+	// A second before the kubelet kills, it has said that it goes.
+	c.Args = append(c.Args, "--notice", fmt.Sprintf("%ds", max(*pod.Spec.TerminationGracePeriodSeconds-1, 1)))
 	if pod.Spec.RestartPolicy == "" { // one that ended is replaced by another name
 		pod.Spec.RestartPolicy = corev1.RestartPolicyNever
 	}

@@ -305,9 +305,10 @@ func (w *world) checkStuck(p *process, a *agent.Assignment) {
 }
 
 // checkRefused holds a process that no leader will have to its reason: another of its
-// name has joined since.
+// name has joined since, or began later and is about to.
 func (w *world) checkRefused(p *process) {
-	if !p.named || p.incarnation >= p.node.joined {
+	began := p.node.processes
+	if !p.named || p.incarnation >= p.node.joined && began[len(began)-1] == p {
 		w.fail("%s is refused as incarnation %d, and %d is the latest", p.node.id, p.incarnation, p.node.joined)
 	}
 }

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"math"
+	"slices"
 	"time"
 
 	"g2c/coordinator/scheduler"
@@ -17,6 +19,33 @@ func (w *world) hints() scheduler.Hints {
 
 // reported is what workers report.
 type reported struct{ w *world }
+
+// Late implements scheduler.Hints: who is slower than the quickest of a gang is waited for.
+func (h reported) Late() (out []scheduler.Late) {
+	for t := range h.w.state.Snapshot().Tasks(0) {
+		quickest := int64(math.MaxInt64)
+		for _, p := range t.Parts {
+			quickest = min(quickest, h.w.byID[p.Worker].slow)
+		}
+		for _, p := range t.Parts {
+			if slow := h.w.byID[p.Worker].slow; slow > quickest {
+				out = append(out, scheduler.Late{Task: t.Work.Key, Generation: t.Generation, Worker: p.Worker, Waited: 1 - float64(quickest)/float64(slow)})
+			}
+		}
+	}
+	return out
+}
+
+// Slow implements scheduler.Hints.
+func (h reported) Slow() (out []string) {
+	for id, n := range h.w.byID {
+		if n.slow > 1 {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
 // Remaining implements scheduler.Hints.
 func (h reported) Remaining(t *state.Task) (int64, bool) {

@@ -374,7 +374,7 @@ func (p *process) drain() {
 		p.exit()
 		return
 	}
-	p.core.Drain()
+	p.core.Drain(p.elapsed(), 0)
 	p.partIfDone()
 }
 

@@ -23,6 +23,9 @@ type Config struct {
 	Coordinator Coordinator
 	Executor    Executor
 	Log         *slog.Logger
+	// Notice is within what time the worker has to be gone once it is asked to: what has not
+	// saved by then is stopped. 0 gives tasks the time that they need.
+	Notice time.Duration
 	// Elapsed is the clock of the lease; clock.SinceBoot if nil.
 	Elapsed func() time.Duration
 }
@@ -170,7 +173,7 @@ func (a *Agent) leave() {
 	}
 	a.leaving = true
 	a.cfg.Log.Info("leaving: tasks save their state", "tasks", len(a.runs))
-	a.core.Drain()
+	a.core.Drain(a.cfg.Elapsed(), a.cfg.Notice)
 }
 
 // pump carries out what the core wants.
@@ -255,7 +258,11 @@ func (a *Agent) accuse(r *activity) {
 		return
 	}
 	if s := r.output.Suspicion(); s != nil && s.Generation == r.Generation {
-		a.cfg.Log.Warn("members of a gang do not answer", "task", r.Work.Name(), "generation", s.Generation, "workers", s.Workers, "why", s.Reason)
+		what := "members of a gang do not answer"
+		if s.Waited > 0 {
+			what = "a gang waits for members"
+		}
+		a.cfg.Log.Warn(what, "task", r.Work.Name(), "generation", s.Generation, "workers", s.Workers, "why", s.Reason)
 		a.link.say(func(on Session) error { return on.Suspect(r.Task, *s) })
 	}
 }

@@ -24,6 +24,7 @@ type Core struct {
 	lease    lease
 	now      time.Duration // as far as it was told
 	draining bool
+	notice   time.Duration // within which the worker has to be gone; 0 if nobody says
 }
 
 // run is a task that really runs. It lives through the generations that its worker is
@@ -35,6 +36,7 @@ type run struct {
 	using      int    // slots: the most of the generations from trains on
 	ending     ending
 	since      time.Duration // when it was told so, or last called stuck
+	notice     time.Duration // how long saving may take; 0 for as long as usual
 }
 
 // ending is how a run was told to end. A later value overrides an earlier one.
@@ -147,11 +149,13 @@ func (c *Core) Ended(task api.Key, o Outcome) {
 }
 
 // Drain stops taking assignments for ever, and has all that runs save its state and
-// end.
-func (c *Core) Drain() {
-	c.draining = true
+// end, within a time if it is not 0.
+func (c *Core) Drain(now, notice time.Duration) {
+	c.now, c.draining, c.notice = now, true, notice
 	for _, a := range c.Running() {
-		c.end(c.runs[a.Task], saving)
+		r := c.runs[a.Task]
+		r.notice = part(notice, saveAt)
+		c.end(r, saving)
 	}
 	c.obey()
 }
@@ -264,6 +268,7 @@ func (c *Core) change(r *run, a Assignment) {
 		c.orders = append(c.orders, Order{Change, a})
 	}
 	if a.Preempting {
+		r.notice = a.Within
 		c.end(r, saving)
 	}
 }

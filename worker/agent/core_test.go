@@ -289,7 +289,7 @@ func TestASlowSaveIsStopped(t *testing.T) {
 func TestDrain(t *testing.T) {
 	b := newBench(t, 2)
 	b.told(assign("a", 1, 1))
-	b.Drain()
+	b.Drain(0, 0)
 	b.told(assign("a", 1, 1), assign("b", 7, 1))
 	b.want(list{"start 1", "save 1"}, nil)
 	b.Ended(task("a"), Outcome{Kind: Interrupted})
@@ -302,6 +302,43 @@ func TestDrain(t *testing.T) {
 	b.want(nil, nil)
 	if !b.Gone() {
 		t.Error("not gone")
+	}
+}
+
+// What has to be gone soon saves for a part of that time, stops in the next, and is then ended
+// by force: the word of it goes out before the time is over.
+func TestANotice(t *testing.T) {
+	b := newBench(t, 1)
+	b.told(assign("a", 1, 1))
+	b.Tick(time.Second)
+	b.Drain(2*time.Second, 10*time.Second)
+	if at, ok := b.Deadline(); !ok || at != 8*time.Second {
+		t.Errorf("it looks again at %v, %v", at, ok)
+	}
+	b.Tick(8*time.Second - 1)
+	b.want(list{"start 1", "save 1"}, nil)
+	b.Tick(8 * time.Second)
+	b.want(list{"stop 1"}, nil)
+	if b.Tick(10*time.Second+500*time.Millisecond-1) != nil || b.Tick(10*time.Second+500*time.Millisecond) == nil {
+		t.Error("it is not ended by force a quarter of the time later")
+	}
+}
+
+// A preempted task has the time that its coordinator gives it, if that is less than it would have.
+func TestAPreemptionHasATime(t *testing.T) {
+	for within, stops := range map[time.Duration]time.Duration{30 * time.Second: 30 * time.Second, 0: slow, time.Hour: slow} {
+		b := newBench(t, 1)
+		a := assign("a", 1, 1)
+		b.told(a)
+		a.Preempting, a.Within = true, within
+		b.told(a)
+		for now := time.Second; now < stops; now += time.Second {
+			b.Heard(now)
+			b.Tick(now)
+		}
+		b.want(list{"start 1", "save 1"}, nil)
+		b.Tick(stops)
+		b.want(list{"stop 1"}, nil)
 	}
 }
 

@@ -56,10 +56,23 @@ const (
 	hung = 5 * time.Minute
 )
 
+// Of the time in which a worker has to be gone, the parts after which what saves is told to
+// stop, and what stops is ended by force: the rest is for the word to the coordinator, so that
+// nobody has to wait for the end of a lease.
+const (
+	saveAt = 0.6
+	stopAt = 0.25
+)
+
 // patience is how long a run may take to do what it was told.
-func (r *run) patience() time.Duration {
-	if r.ending == stopping {
+func (c *Core) patience(r *run) time.Duration {
+	switch {
+	case r.ending == stopping && c.notice > 0:
+		return min(hung, part(c.notice, stopAt))
+	case r.ending == stopping:
 		return hung
+	case r.notice > 0:
+		return min(slow, r.notice)
 	}
 	return slow
 }
@@ -79,7 +92,7 @@ func (c *Core) Deadline() (time.Duration, bool) {
 	}
 	for _, r := range c.runs {
 		if r.ending != running {
-			at = min(at, r.since+r.patience())
+			at = min(at, r.since+c.patience(r))
 		}
 	}
 	return at, true
@@ -98,7 +111,7 @@ func (c *Core) Tick(now time.Duration) (stuck *Assignment) {
 	over := c.lease.cut && now >= c.lease.since+orphaned
 	for _, a := range c.Running() {
 		r := c.runs[a.Task]
-		late := r.ending != running && now-r.since >= r.patience()
+		late := r.ending != running && now-r.since >= c.patience(r)
 		switch {
 		case late && r.ending == stopping:
 			r.since = now

@@ -34,10 +34,11 @@ type Assignment struct {
 	Task        api.Key
 	Generation  uint64
 	Slots       int
-	Terminating bool      // to be stopped, and reported Released
-	Preempting  bool      // to save its state and stop
-	Work        *api.Work // nil if Terminating
-	Gang        []Part    // all of it, sorted by worker; nil if Terminating
+	Terminating bool          // to be stopped, and reported Released
+	Preempting  bool          // to save its state and stop
+	Within      time.Duration // of Preempting: how long that may take from when it was told; 0 if nobody says
+	Work        *api.Work     // nil if Terminating
+	Gang        []Part        // all of it, sorted by worker; nil if Terminating
 }
 
 // Record is all that the coordinator expects of a worker, as its state has it.
@@ -96,11 +97,12 @@ type Answer struct {
 	Refusal string // why it changed nothing; empty if it was taken
 }
 
-// Suspicion is members of a gang that do not answer another.
+// Suspicion is members of a gang that do not answer another, or that it waits for.
 type Suspicion struct {
 	Generation uint64
 	Workers    []string
 	Reason     string
+	Waited     float64 // share of a step that is waited for members that do answer; 0 for others
 }
 
 // Progress is where a run stands.

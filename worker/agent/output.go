@@ -62,10 +62,16 @@ func (o *Output) Started(generation uint64) {
 }
 
 // Suspect says that members of the gang do not answer, so that the coordinator lets it go
-// on without them.
+// on without them; or that they are waited for, which is said only if nothing worse is to be,
+// and to no other leader: it is said again while it is so.
 func (o *Output) Suspect(s Suspicion) {
 	o.mu.Lock()
-	o.suspects, o.accused = &s, &s
+	switch {
+	case s.Waited == 0:
+		o.suspects, o.accused = &s, &s
+	case o.suspects == nil || o.suspects.Waited > 0:
+		o.suspects = &s
+	}
 	o.mu.Unlock()
 	o.wake()
 }

@@ -45,6 +45,7 @@ func (d dialer) Open(ctx context.Context, o Offer) (Session, Welcome, error) {
 	if w == nil || w.LeaseMs == 0 || w.HeartbeatMs == 0 {
 		return nil, Welcome{}, fmt.Errorf("the coordinator began a session with %T, not with a welcome", m.Message)
 	}
+	s.hearsWaited = w.HearsWaited
 	return s, Welcome{
 		Leader: w.Coordinator, Incarnation: w.Incarnation, Lease: time.Duration(w.LeaseMs) * time.Millisecond, Heartbeat: time.Duration(w.HeartbeatMs) * time.Millisecond,
 	}, nil
@@ -66,6 +67,8 @@ type call struct {
 	stream grpc.BidiStreamingClient[apiv1.ConnectRequest, apiv1.ConnectResponse]
 	// works are those of the last record: one that stays is not sent again.
 	works map[api.Key]*api.Work
+	// hearsWaited says that the leader knows suspicions of members that are waited for.
+	hearsWaited bool
 }
 
 // Heartbeat implements Session.
@@ -113,8 +116,11 @@ func (s *call) Points(task api.Key, generation uint64, points []Point) error {
 
 // Suspect implements Session.
 func (s *call) Suspect(task api.Key, on Suspicion) error {
+	if on.Waited > 0 && !s.hearsWaited { // it would take them for lost
+		return nil
+	}
 	return s.stream.Send(&apiv1.ConnectRequest{Message: &apiv1.ConnectRequest_Suspect{Suspect: &apiv1.Suspect{
-		Task: task.String(), Generation: on.Generation, Workers: on.Workers, Reason: on.Reason,
+		Task: task.String(), Generation: on.Generation, Workers: on.Workers, Reason: on.Reason, Waited: on.Waited,
 	}}})
 }
 
@@ -190,6 +196,7 @@ func (s *call) assignment(m *apiv1.Assignment) (Assignment, error) {
 	}
 	a := Assignment{
 		Task: task, Generation: m.GetGeneration(), Slots: int(m.GetSlots()), Terminating: m.GetTerminating(), Preempting: m.GetPreempting(),
+		Within: time.Duration(m.GetSaveWithinMs()) * time.Millisecond,
 	}
 	if a.Terminating {
 		return a, nil

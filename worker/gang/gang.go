@@ -32,6 +32,8 @@ type Gang interface {
 	// Broken says why what a meeting began has ended. A member at fault is suspected: the
 	// next meeting is without it, or finds it well.
 	Broken(m *Meeting, err error)
+	// Waits says that this member waits for another, by its place, in that share of a step.
+	Waits(m *Meeting, place int, share float64)
 }
 
 // Meeting is what a gang has come to.

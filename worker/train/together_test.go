@@ -23,11 +23,23 @@ type script struct {
 	broken   []error
 	stood    []int64
 	coming   []int
+	waits    []waiting
+}
+
+// waiting is of a member that was waited for.
+type waiting struct {
+	place int
+	share float64
 }
 
 func (s *script) Changed() bool                     { return s.changed() }
 func (s *script) Coming() ([]int, int)              { return s.coming, 0 }
 func (s *script) Broken(_ *gang.Meeting, err error) { s.broken = append(s.broken, err) }
+
+func (s *script) Waits(_ *gang.Meeting, place int, share float64) {
+	s.waits = append(s.waits, waiting{place, share})
+}
+
 func (s *script) Meet(ctx context.Context, step int64) (*gang.Meeting, error) {
 	s.stood = append(s.stood, step)
 	next := s.meetings[0]

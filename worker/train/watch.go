@@ -6,7 +6,8 @@ import (
 )
 
 // A gang is as fast as its slowest member. Each of the others sees how long it stands and
-// waits for whom, and says so.
+// waits for whom, and says so: in the task's log, and to the coordinator, which may have the
+// gang go on with another.
 
 const (
 	watchSteps   = 20   // over which it is judged
@@ -37,6 +38,9 @@ func (w *watch) step(f *finetuner) {
 	late := f.devices.late()
 	for place, waited := range late.Waited {
 		slow := waited > time.Duration(waitsTooLong*float64(passed))
+		if slow && w.slow[place] { // twice in a row, it is more than a moment
+			f.opt.Gang.Waits(f.meeting, place, min(float64(waited)/float64(passed), 1))
+		}
 		if slow == w.slow[place] || !slow && 2*waited > time.Duration(waitsTooLong*float64(passed)) {
 			continue
 		}

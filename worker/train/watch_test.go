@@ -13,8 +13,9 @@ import (
 func TestSlowMembersAreNamed(t *testing.T) {
 	now, waits := time.UnixMilli(1), 0.0
 	var said []string
+	others := &script{}
 	f := &finetuner{
-		session: &session{opt: Options{Now: func() time.Time { return now }, Warn: func(message string) { said = append(said, message) }}},
+		session: &session{opt: Options{Gang: others, Now: func() time.Time { return now }, Warn: func(message string) { said = append(said, message) }}},
 		meeting: &gang.Meeting{Names: []string{"w1", "w2"}},
 	}
 	waited := time.Duration(0)
@@ -42,5 +43,8 @@ func TestSlowMembersAreNamed(t *testing.T) {
 	}
 	if !slices.Equal(said, want) {
 		t.Errorf("%q was said, want %q", said, want)
+	}
+	if told := []waiting{{1, 0.4}, {1, 0.4}}; !slices.Equal(others.waits, told) {
+		t.Errorf("the coordinator was told %v, want %v: from the second time on", others.waits, told)
 	}
 }

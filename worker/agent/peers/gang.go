@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -158,6 +159,13 @@ func (g *Gang) Broken(on *gang.Meeting, err error) {
 		return
 	}
 	g.suspect(on.Generation, on.Names[culprit.Peer], err)
+}
+
+// Waits implements gang.Gang.
+func (g *Gang) Waits(on *gang.Meeting, place int, share float64) {
+	g.out.Suspect(agent.Suspicion{
+		Generation: on.Generation, Workers: []string{on.Names[place]}, Waited: share, Reason: fmt.Sprintf("%.0f%% of a step are spent waiting for it", 100*share),
+	})
 }
 
 // suspect tells the coordinator of a member that does not answer.
