@@ -1,9 +1,10 @@
 // Package torchfile reads and writes the files of torch.save: state dicts, named
 // arrays of numbers. It is not a general unpickler: a pickle is a program, and
 // this reader runs only the few instructions and knows only the few names that a
-// state dict is written with, as torch.load(weights_only=True) does. Everything
-// else is an error of class fault.ErrData. It computes nothing and knows no
-// network.
+// state dict is written with. An object of any other class is passed over: nothing is
+// looked up, made or run for it, and what it holds is lost. Training scripts leave
+// such beside a state dict (numpy scalars, argparse.Namespace). Damage is an error of
+// class fault.ErrData. The package computes nothing and knows no network.
 //
 // Two layouts are read. The one that PyTorch has written since 1.6, and that is
 // written here, is a zip file without compression:
@@ -14,7 +15,7 @@
 //	<name>/version     "3"
 //
 // The older one is four pickles, one after another (a magic number, a version,
-// facts of the system, the state dict), a fifth with the keys of the storages in
+// facts of the system, the object), a fifth with the keys of the storages in
 // order, and then for each storage its number of elements (8 bytes,
 // little-endian) and its numbers.
 //

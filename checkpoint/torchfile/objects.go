@@ -10,7 +10,7 @@ const (
 	rebuildParameter global = "torch._utils._rebuild_parameter"
 )
 
-// knows says whether a name may stand in a state dict.
+// knows says whether a name stands for something that a state dict is made of.
 func knows(g global) bool {
 	switch g {
 	case orderedDict, rebuildTensor, rebuildTensorV2, rebuildParameter:
@@ -20,20 +20,34 @@ func knows(g global) bool {
 	return ok
 }
 
-func (m *machine) global() error {
-	module, err := m.line()
-	if err != nil {
-		return err
+// global looks a name up in the list of those that are known. No other is ever
+// looked up: it stands for itself.
+func (m *machine) global(op byte) error {
+	var module, name string
+	var err error
+	if op == opStackGlobal {
+		names, e := m.popN(2)
+		if e != nil {
+			return e
+		}
+		var ok1, ok2 bool
+		module, ok1 = names[0].(string)
+		name, ok2 = names[1].(string)
+		if !ok1 || !ok2 {
+			return fmt.Errorf("the pickle names a class by what is no text")
+		}
+	} else {
+		if module, err = m.line(); err != nil {
+			return err
+		}
+		if name, err = m.line(); err != nil {
+			return err
+		}
 	}
-	name, err := m.line()
-	if err != nil {
-		return err
+	if g := global(module + "." + name); knows(g) {
+		return m.push(g)
 	}
-	g := global(module + "." + name)
-	if !knows(g) {
-		return fmt.Errorf("it holds a %q, which no state dict needs: save model.state_dict(), not the model", string(g))
-	}
-	return m.push(g)
+	return m.push(&opaque{module + "." + name})
 }
 
 // fill puts items into the list or dict beneath them.
@@ -55,6 +69,8 @@ func (m *machine) fill(op byte) error {
 		return fmt.Errorf("the pickle fills what is not there")
 	}
 	switch to := m.stack[len(m.stack)-1].(type) {
+	case *opaque:
+		return nil
 	case *list:
 		if op == opAppend || op == opAppends {
 			to.items = append(to.items, items...)
@@ -72,14 +88,19 @@ func (m *machine) fill(op byte) error {
 }
 
 // call makes an object of a function or a reference and its arguments, or gives an
-// object a state.
+// object a state. What is opaque stays so, whatever is done with it.
 func (m *machine) call(op byte) error {
-	arg, err := m.pop()
+	n := 1
+	if op == opNewObjEx {
+		n = 2 // arguments by place and by name
+	}
+	args, err := m.popN(n)
 	if err != nil {
 		return err
 	}
+	arg := args[0]
 	if op == opBinPersID {
-		s, err := reference(arg)
+		s, err := m.reference(arg)
 		if err != nil {
 			return err
 		}
@@ -89,19 +110,22 @@ func (m *machine) call(op byte) error {
 	if err != nil {
 		return err
 	}
+	if o, ok := callee.(*opaque); ok {
+		return m.push(o)
+	}
 	if op == opBuild {
-		// PyTorch hangs the versions of layers on its dicts; nothing else has a state.
-		if d, ok := callee.(*dict); ok {
-			return m.push(d)
+		switch callee.(type) {
+		case *dict, *tensor: // PyTorch hangs the versions of layers on its dicts
+			return m.push(callee)
 		}
 		return fmt.Errorf("the pickle gives a state to what has none")
 	}
 	f, ok := callee.(global)
-	args, isTuple := arg.(tuple)
+	of, isTuple := arg.(tuple)
 	if !ok || !isTuple {
 		return fmt.Errorf("the pickle calls what is no function")
 	}
-	v, err := apply(f, args)
+	v, err := apply(f, of)
 	if err != nil {
 		return err
 	}
@@ -110,9 +134,18 @@ func (m *machine) call(op byte) error {
 
 // apply calls one of the known functions.
 func apply(f global, args tuple) (any, error) {
+	if len(args) > 0 {
+		if o, ok := args[0].(*opaque); ok {
+			return o, nil // a tensor of numbers that are not read
+		}
+	}
 	switch {
 	case f == orderedDict && len(args) == 0:
 		return &dict{}, nil
+	case f == orderedDict && len(args) == 1:
+		if d, ok := pairs(args[0]); ok {
+			return d, nil
+		}
 	case f == rebuildParameter && len(args) >= 1:
 		if t, ok := args[0].(*tensor); ok {
 			return t, nil
@@ -127,6 +160,29 @@ func apply(f global, args tuple) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("the pickle calls %s with wrong arguments", string(f))
+}
+
+// pairs makes a dict of a list of keys with values, as Python 2 writes one.
+func pairs(v any) (*dict, bool) {
+	l, ok := v.(*list)
+	if !ok {
+		return nil, false
+	}
+	d := &dict{}
+	for _, item := range l.items {
+		var kv []any
+		switch item := item.(type) {
+		case *list:
+			kv = item.items
+		case tuple:
+			kv = item
+		}
+		if len(kv) != 2 {
+			return nil, false
+		}
+		d.entries = append(d.entries, entry{kv[0], kv[1]})
+	}
+	return d, true
 }
 
 func integers(v any) ([]int, bool) {
@@ -146,18 +202,29 @@ func integers(v any) ([]int, bool) {
 }
 
 // reference reads ("storage", class, key, location, elements) and, in the older
-// layout, None behind it.
-func reference(v any) (*storage, error) {
+// layout, None behind it. A storage of numbers that are not read is opaque.
+func (m *machine) reference(v any) (any, error) {
 	t, ok := v.(tuple)
+	if ok && len(t) == 4 && t[0] == any("module") { // a layer's class with its source, which the older layout keeps
+		return &opaque{"torch.nn.Module"}, nil
+	}
 	if !ok || len(t) < 5 || len(t) > 6 || t[0] != any("storage") {
 		return nil, fmt.Errorf("the pickle refers to something other than a storage")
 	}
-	class, ok1 := t[1].(global)
-	key, ok2 := t[2].(string)
-	elements, ok3 := t[4].(int)
-	_, known := dtypes[class]
-	if !ok1 || !ok2 || !ok3 || !known || elements < 0 || (len(t) == 6 && t[5] != nil) {
+	key, ok1 := t[2].(string)
+	elements, ok2 := t[4].(int)
+	if !ok1 || !ok2 || elements < 0 || (len(t) == 6 && t[5] != nil) {
 		return nil, fmt.Errorf("the pickle refers to a storage in a form that is not read")
 	}
-	return &storage{class, key, elements}, nil
+	switch class := t[1].(type) {
+	case global:
+		if _, known := dtypes[class]; known {
+			m.storages[key] = class
+			return &storage{class, key, elements}, nil
+		}
+	case *opaque:
+		m.storages[key] = global(class.class)
+		return class, nil
+	}
+	return nil, fmt.Errorf("the pickle refers to a storage in a form that is not read")
 }

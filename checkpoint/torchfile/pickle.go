@@ -16,6 +16,9 @@ type (
 	global string // module.name
 	mark   struct{}
 	entry  struct{ key, value any }
+	// opaque is an object of a class that is not known, or the class. Nothing is made
+	// or run for it: what the pickle puts into it is dropped.
+	opaque struct{ class string }
 )
 
 // storage is a reference to numbers that lie elsewhere in the file.
@@ -33,35 +36,39 @@ type tensor struct {
 }
 
 // Limits of a pickle. The state dict of the largest network that anyone gives us
-// has thousands of tensors; each takes about forty instructions.
+// has thousands of tensors, each of about forty instructions; a history of losses
+// beside it, one a number.
 const (
-	maxInstructions = 1 << 20
+	maxInstructions = 1 << 22
 	maxDims         = 16
 )
 
 // machine runs the instructions of one pickle.
 type machine struct {
-	r     *bytes.Reader
-	stack []any
-	memo  map[uint32]any
+	r        *bytes.Reader
+	stack    []any
+	memo     map[uint32]any
+	storages map[string]global // class of each storage that was referred to, by key
 }
 
-// unpickle runs one pickle and leaves r behind it.
-func unpickle(r *bytes.Reader) (any, error) {
-	m := &machine{r: r, memo: map[uint32]any{}}
+// unpickle runs one pickle and leaves r behind it. It gives the object, and the
+// storages that the pickle refers to.
+func unpickle(r *bytes.Reader) (any, map[string]global, error) {
+	m := &machine{r: r, memo: map[uint32]any{}, storages: map[string]global{}}
 	for range maxInstructions {
 		op, err := r.ReadByte()
 		if err != nil {
-			return nil, fmt.Errorf("the pickle ends without a stop")
+			return nil, nil, fmt.Errorf("the pickle ends without a stop")
 		}
 		if op == opStop {
-			return m.pop()
+			top, err := m.pop()
+			return top, m.storages, err
 		}
 		if err := m.run(op); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return nil, fmt.Errorf("the pickle has more than %d instructions", maxInstructions)
+	return nil, nil, fmt.Errorf("the pickle has more than %d instructions", maxInstructions)
 }
 
 func (m *machine) push(v any) error {
@@ -134,12 +141,20 @@ func (m *machine) run(op byte) error {
 	switch op {
 	case opProto:
 		v, err := m.number(1)
-		if err == nil && v != protocol {
-			err = fmt.Errorf("it is pickled with protocol %d, only %d is read", v, protocol)
+		if err == nil && (v < protocol || v > newestProtocol) {
+			err = fmt.Errorf("it is pickled with protocol %d; %d to %d are read", v, protocol, newestProtocol)
 		}
+		return err
+	case opFrame:
+		_, err := m.bytes(8) // how long the part that follows is
 		return err
 	case opMark:
 		return m.push(mark{})
+	case opPop:
+		return m.drop()
+	case opPopMark:
+		_, err := m.popMark()
+		return err
 	case opNone:
 		return m.push(nil)
 	case opNewTrue, opNewFalse:
@@ -148,6 +163,8 @@ func (m *machine) run(op byte) error {
 		return m.push(tuple{})
 	case opEmptyList:
 		return m.push(&list{})
+	case opEmptySet:
+		return m.push(&opaque{"set"})
 	case opEmptyDict:
 		return m.push(&dict{})
 	case opTuple:
@@ -162,15 +179,21 @@ func (m *machine) run(op byte) error {
 			return err
 		}
 		return m.push(tuple(items))
-	case opBinInt, opBinInt1, opBinInt2, opLong1, opBinUnicode, opFloat:
+	case opBinInt, opBinInt1, opBinInt2, opLong1, opFloat:
 		return m.literal(op)
-	case opPut, opLongPut, opGet, opLongGet:
+	case opBinUnicode, opShortUnicode, opUnicode8, opBinString, opShortString, opBinBytes, opShortBytes, opBytes8, opByteArray8:
+		return m.text(op)
+	case opPut, opLongPut, opGet, opLongGet, opMemoize:
 		return m.remember(op)
-	case opGlobal:
-		return m.global()
-	case opSetItem, opSetItems, opAppend, opAppends:
+	case opGlobal, opStackGlobal:
+		return m.global(op)
+	case opSetItem, opSetItems, opAppend, opAppends, opAddItems:
 		return m.fill(op)
-	case opReduce, opBuild, opBinPersID:
+	case opFrozenSet:
+		_, err := m.popMark()
+		m.stack = append(m.stack, &opaque{"frozenset"})
+		return err
+	case opReduce, opNewObj, opNewObjEx, opBuild, opBinPersID:
 		return m.call(op)
 	}
 	return fmt.Errorf("instruction %#02x at byte %d is not one that a state dict is written with", op, m.r.Size()-int64(m.r.Len())-1)
@@ -196,18 +219,39 @@ func (m *machine) literal(op byte) error {
 			return err
 		}
 		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
-	case opLong1:
-		return m.long()
 	}
-	n, err := m.number(4)
+	return m.long()
+}
+
+// text reads a string, or bytes, which stand for text here: Python 2 did not tell
+// them apart.
+func (m *machine) text(op byte) error {
+	width := 4
+	switch op {
+	case opShortUnicode, opShortString, opShortBytes:
+		width = 1
+	case opUnicode8, opBytes8, opByteArray8:
+		width = 8
+	}
+	head, err := m.bytes(width)
 	if err != nil {
 		return err
 	}
-	b, err := m.bytes(int(n))
+	n := binary.LittleEndian.Uint64(append(head, make([]byte, 8-width)...))
+	b, err := m.bytes(int(min(n, math.MaxInt)))
 	if err != nil {
 		return err
 	}
 	return m.push(string(b))
+}
+
+// drop takes the top of the stack away, mark or value.
+func (m *machine) drop() error {
+	if len(m.stack) == 0 {
+		return fmt.Errorf("the pickle takes from an empty stack")
+	}
+	m.stack = m.stack[:len(m.stack)-1]
+	return nil
 }
 
 // long reads a little-endian number in two's complement. One that does not fit 64
@@ -235,6 +279,9 @@ func (m *machine) long() error {
 }
 
 func (m *machine) remember(op byte) error {
+	if op == opMemoize {
+		return m.keep(uint32(len(m.memo)))
+	}
 	width := 1
 	if op == opLongPut || op == opLongGet {
 		width = 4
@@ -250,6 +297,11 @@ func (m *machine) remember(op byte) error {
 		}
 		return m.push(v)
 	}
+	return m.keep(place)
+}
+
+// keep remembers the top of the stack.
+func (m *machine) keep(place uint32) error {
 	if len(m.stack) == 0 {
 		return fmt.Errorf("the pickle remembers the top of an empty stack")
 	}

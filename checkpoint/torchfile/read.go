@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -23,9 +24,12 @@ var dtypes = map[global]safetensors.DType{
 	"torch.CharStorage": safetensors.I8, "torch.ByteStorage": safetensors.U8, "torch.BoolStorage": safetensors.BOOL,
 }
 
-// wrappers are the keys under which training scripts keep a state dict among other
-// things.
-var wrappers = []string{"state_dict", "model_state_dict", "model"}
+// widths are the bytes of an element of storages that are not read, so that the
+// older layout's can be passed over.
+var widths = map[global]int{
+	"torch.ComplexFloatStorage": 8, "torch.ComplexDoubleStorage": 16,
+	"torch.QInt8Storage": 1, "torch.QUInt8Storage": 1, "torch.QInt32Storage": 4,
+}
 
 // oldMagic is the number that the older layout begins with, and oldProtocol the
 // one after it.
@@ -34,10 +38,8 @@ const (
 	oldProtocol = 1001
 )
 
-// Read reads the state dict of a file: a dict of tensors, or one that holds such a
-// dict under state_dict, model_state_dict or model. Tensors come sorted by name,
-// row-major. What is no tensor is left out.
-func Read(data []byte) ([]safetensors.Tensor, error) {
+// Read reads every tensor of a file, whatever dicts and lists it lies in.
+func Read(data []byte) (*Contents, error) {
 	var top any
 	var numbers map[string][]byte
 	var err error
@@ -46,27 +48,33 @@ func Read(data []byte) ([]safetensors.Tensor, error) {
 	} else {
 		top, numbers, err = readOld(data)
 	}
-	if err != nil {
-		return nil, fault.New(fault.ErrData, "read torch file: %w", err)
+	if err == nil {
+		var c *Contents
+		if c, err = collect(top, numbers, int64(len(data))); err == nil {
+			return c, nil
+		}
 	}
-	tensors, err := stateDict(top, numbers, int64(len(data)))
-	if err != nil {
-		return nil, fault.New(fault.ErrData, "read torch file: %w", err)
+	var own *fault.Error
+	if errors.As(err, &own) {
+		return nil, fmt.Errorf("read torch file: %w", err)
 	}
-	return tensors, nil
+	return nil, fault.New(fault.ErrData, "read torch file: %w", err)
 }
 
 // readZip gives the unpickled object and the bytes of the storages.
 func readZip(data []byte) (any, map[string][]byte, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fault.New(fault.ErrData, "the file is cut short: %w", err).WithHint("copy or download it again")
 	}
 	var program []byte
 	numbers := map[string][]byte{}
 	left := int64(len(data)) // records are not compressed, so together no longer than the file
 	for _, f := range z.File {
 		_, name, _ := strings.Cut(f.Name, "/")
+		if name == "constants.pkl" || strings.HasPrefix(name, "code/") {
+			return nil, nil, fault.New(fault.ErrData, "it is a TorchScript program").WithHint("save torch.jit.load(FILE).state_dict() with torch.save, and take that file")
+		}
 		if name != "data.pkl" && name != "byteorder" && !strings.HasPrefix(name, "data/") {
 			continue
 		}
@@ -85,9 +93,9 @@ func readZip(data []byte) (any, map[string][]byte, error) {
 		}
 	}
 	if program == nil {
-		return nil, nil, fmt.Errorf("the zip file has no data.pkl: it was not written by torch.save")
+		return nil, nil, fault.New(fault.ErrData, "it is a zip archive that torch.save did not write: it has no data.pkl").WithHint("if weights are inside, unpack it")
 	}
-	top, err := unpickle(bytes.NewReader(program))
+	top, _, err := unpickle(bytes.NewReader(program))
 	return top, numbers, err
 }
 
@@ -114,21 +122,21 @@ func record(f *zip.File, limit int64) ([]byte, error) {
 // readOld reads the layout from before PyTorch 1.6.
 func readOld(data []byte) (any, map[string][]byte, error) {
 	r := bytes.NewReader(data)
-	magic, err := unpickle(r)
+	magic, _, err := unpickle(r)
 	if err != nil || magic != any(oldMagic) {
 		return nil, nil, fmt.Errorf("it is no file of torch.save")
 	}
-	if version, err := unpickle(r); err != nil || version != any(oldProtocol) {
+	if version, _, err := unpickle(r); err != nil || version != any(oldProtocol) {
 		return nil, nil, fmt.Errorf("it is of another version of the older layout than %d", oldProtocol)
 	}
-	if _, err := unpickle(r); err != nil { // facts of the system
+	if _, _, err := unpickle(r); err != nil { // facts of the system
 		return nil, nil, err
 	}
-	top, err := unpickle(r)
+	top, storages, err := unpickle(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := unpickle(r)
+	keys, _, err := unpickle(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +144,7 @@ func readOld(data []byte) (any, map[string][]byte, error) {
 	if !ok {
 		return nil, nil, fmt.Errorf("the keys of its storages are not a list")
 	}
-	numbers, err := oldNumbers(r, names.items, classes(top))
+	numbers, err := oldNumbers(r, names.items, storages)
 	return top, numbers, err
 }
 
@@ -149,11 +157,18 @@ func oldNumbers(r *bytes.Reader, keys []any, classes map[string]global) (map[str
 		if !ok || !known {
 			return nil, fmt.Errorf("it has a storage that no tensor uses")
 		}
+		size := widths[class]
+		if dtype, read := dtypes[class]; read {
+			size = dtype.Size()
+		}
+		if size == 0 {
+			return nil, fmt.Errorf("its storage %s is a %s, of unknown size", key, string(class))
+		}
 		var head [8]byte
 		if _, err := io.ReadFull(r, head[:]); err != nil {
 			return nil, fmt.Errorf("the file ends before storage %s", key)
 		}
-		n, size := binary.LittleEndian.Uint64(head[:]), dtypes[class].Size()
+		n := binary.LittleEndian.Uint64(head[:])
 		if n > uint64(r.Len()/size) {
 			return nil, fmt.Errorf("the file ends in storage %s, of %d elements", key, n)
 		}
@@ -164,84 +179,6 @@ func oldNumbers(r *bytes.Reader, keys []any, classes map[string]global) (map[str
 		numbers[key] = b
 	}
 	return numbers, nil
-}
-
-// maxDepth is far deeper than any training script nests its dicts.
-const maxDepth = 32
-
-// classes finds the class of each storage that a tensor uses. Each container is
-// entered once, however often it is referred to.
-func classes(top any) map[string]global {
-	out := map[string]global{}
-	seen := map[any]bool{}
-	var walk func(v any, depth int)
-	walk = func(v any, depth int) {
-		if t, ok := v.(*tensor); ok {
-			out[t.storage.key] = t.storage.class
-			return
-		}
-		var inside []any
-		switch v := v.(type) {
-		case *list:
-			inside = v.items
-		case *dict:
-			for _, e := range v.entries {
-				inside = append(inside, e.value)
-			}
-		}
-		if len(inside) == 0 || depth == maxDepth || seen[v] {
-			return
-		}
-		seen[v] = true
-		for _, x := range inside {
-			walk(x, depth+1)
-		}
-	}
-	walk(top, 0)
-	return out
-}
-
-// stateDict makes the tensors of a state dict. Views may overlap, so the tensors
-// together may take more than the file; not more than its factor, though.
-func stateDict(top any, numbers map[string][]byte, fileBytes int64) ([]safetensors.Tensor, error) {
-	d, ok := top.(*dict)
-	if !ok {
-		return nil, fmt.Errorf("it holds no state dict")
-	}
-	for _, w := range wrappers {
-		if i := slices.IndexFunc(d.entries, func(e entry) bool { return e.key == any(w) }); i >= 0 {
-			if inner, ok := d.entries[i].value.(*dict); ok {
-				d = inner
-				break
-			}
-		}
-	}
-	const overlap = 16
-	left := overlap * fileBytes
-	var out []safetensors.Tensor
-	for _, e := range d.entries {
-		t, ok := e.value.(*tensor)
-		name, isText := e.key.(string)
-		if !ok || !isText {
-			continue
-		}
-		made, err := t.make(name, numbers, left)
-		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		left -= int64(len(made.Data))
-		out = append(out, made)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("it holds no tensors")
-	}
-	slices.SortStableFunc(out, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
-	for i := 1; i < len(out); i++ {
-		if out[i].Name == out[i-1].Name {
-			return nil, fmt.Errorf("two tensors named %q", out[i].Name)
-		}
-	}
-	return out, nil
 }
 
 // make copies a view row-major; it may take limit bytes.

@@ -25,12 +25,12 @@ func fixture(t testing.TB, name string) []byte {
 
 func read(t testing.TB, data []byte) map[string]safetensors.Tensor {
 	t.Helper()
-	tensors, err := Read(data)
+	c, err := Read(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]safetensors.Tensor{}
-	for _, x := range tensors {
+	for _, x := range c.Tensors {
 		out[x.Name] = x
 	}
 	return out
@@ -82,8 +82,8 @@ func TestFindsTheStateDict(t *testing.T) {
 	if len(got) != 7 {
 		t.Errorf("%d tensors, want 7", len(got))
 	}
-	if v, err := got["0.weight"].Float32s(); err != nil || !slices.Equal(v, []float32{0.5, 0.5}) {
-		t.Errorf("0.weight: %v %v", v, err)
+	if v, err := got["state_dict.0.weight"].Float32s(); err != nil || !slices.Equal(v, []float32{0.5, 0.5}) {
+		t.Errorf("state_dict.0.weight: %v %v", v, err)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestWriteRefusesOtherNumbers(t *testing.T) {
 
 // Every cut and many flips of a file are an error or tensors, never a panic.
 func TestDamage(t *testing.T) {
-	for _, name := range []string{"dict.pth", "older.pth"} {
+	for _, name := range []string{"dict.pth", "older.pth", "beside-older.pth"} {
 		whole := fixture(t, name)
 		for n := range len(whole) {
 			if _, err := Read(whole[:n]); err == nil {
@@ -146,18 +146,18 @@ func TestDamage(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"dict.pth", "older.pth", "training.pth", "module.pth"} {
+	for _, name := range []string{"dict.pth", "older.pth", "training.pth", "module.pth", "beside.pth", "beside-4.pth", "beside-older.pth"} {
 		f.Add(fixture(f, name))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tensors, err := Read(data)
+		c, err := Read(data)
 		if err != nil {
 			if !errors.Is(err, fault.ErrData) {
 				t.Fatalf("%v is no data error", err)
 			}
 			return
 		}
-		for _, x := range tensors {
+		for _, x := range c.Tensors {
 			n := x.DType.Size()
 			for _, d := range x.Shape {
 				n *= d
@@ -174,13 +174,13 @@ func FuzzPickle(f *testing.F) {
 	f.Add(pickleOf(sample()))
 	f.Add([]byte("\x80\x02]q\x00(h\x00K\x01\x85e."))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		top, err := unpickle(bytes.NewReader(data))
+		top, _, err := unpickle(bytes.NewReader(data))
 		if err != nil {
 			return
 		}
 		numbers := map[string][]byte{"0": make([]byte, 64), "1": make([]byte, 4)}
-		if _, err := stateDict(top, numbers, 1<<10); err == nil {
-			classes(top)
+		if c, err := collect(top, numbers, 1<<10); err == nil && len(c.Tensors) == 0 {
+			t.Fatal("contents without a tensor")
 		}
 	})
 }

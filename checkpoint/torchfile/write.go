@@ -14,7 +14,7 @@ import (
 	"g2c/checkpoint/safetensors"
 )
 
-// Opcodes of pickle that a state dict is written with.
+// Opcodes of pickle that a state dict is written with, and what stands beside it.
 const (
 	opMark       = '('
 	opStop       = '.'
@@ -48,7 +48,28 @@ const (
 	opBuild      = 'b'
 	opFloat      = 'G' // 8 bytes, big-endian
 
-	protocol = 2
+	// Those that protocol 2 has beside, and that later ones have. Lengths are little-endian.
+	opPop          = '0'
+	opPopMark      = '1'
+	opNewObj       = 0x81
+	opBinString    = 'T'  // 4 bytes of length, Python 2's
+	opShortString  = 'U'  // 1 byte of length
+	opBinBytes     = 'B'  // 4 bytes of length
+	opShortBytes   = 'C'  // 1 byte of length
+	opShortUnicode = 0x8c // 1 byte of length
+	opUnicode8     = 0x8d // 8 bytes of length
+	opBytes8       = 0x8e
+	opEmptySet     = 0x8f
+	opAddItems     = 0x90
+	opFrozenSet    = 0x91
+	opNewObjEx     = 0x92
+	opStackGlobal  = 0x93
+	opMemoize      = 0x94
+	opFrame        = 0x95 // 8 bytes
+	opByteArray8   = 0x96
+
+	protocol       = 2
+	newestProtocol = 5
 )
 
 const (

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,9 +14,9 @@ import (
 
 	"g2c/checkpoint"
 	"g2c/checkpoint/s3store"
-	"g2c/checkpoint/safetensors"
 	"g2c/checkpoint/store"
 	"g2c/checkpoint/torchfile"
+	"g2c/checkpoint/weightfile"
 	"g2c/internal/fault"
 	"g2c/internal/residue"
 	"g2c/worker/foreign"
@@ -30,12 +29,19 @@ func newImport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE --from torch -o MODEL",
 		Short: "Take weights from PyTorch",
-		Long: `Take weights from PyTorch: a .pth file of torch.save(model.state_dict()), or a
-.safetensors file.
+		Long: `Take weights from PyTorch: a file of torch.save (.pth, .pt, .ckpt) with a state dict
+in it, or a .safetensors file. Which it is, is told by its bytes.
 
 Known are generators (head.weight, ...), those of the original CycleGAN
 (model.1.weight, ...) that go up by 4x4 transposed convolutions, and whole models
 (generators.0.*, classifier.*). Widths and depths are read off the tensors.
+
+The names may have any prefix: module. of DataParallel, _orig_mod. of torch.compile,
+a Lightning module's attribute, the keys of dicts in the file. A file of several networks
+needs --select NAME; without it they are listed. --ema takes the moving averages of
+weights (params_ema, model_ema, ...), where there are both. Other tensors, such as an
+optimizer's, are left out. Objects beside the weights (numpy scalars, argparse.Namespace)
+are passed over: no code in the file is ever run. Weights with NaN or infinity are refused.
 
 MODEL is a new folder or s3://BUCKET/PREFIX, a store of one model: give it to predict, translate and
 export, or to generators in a spec.
@@ -51,6 +57,8 @@ export, or to generators in a spec.
 	}
 	c.Flags().StringVar(&from, "from", "torch", "torch: .pth or .safetensors with PyTorch's names and layouts")
 	c.Flags().StringVarP(&output, "output", "o", "", "folder or s3://BUCKET/PREFIX to make")
+	c.Flags().StringVar(&o.Select, "select", "", "network to take from a file of several, by its name or the end of it")
+	c.Flags().BoolVar(&o.EMA, "ema", false, "take the moving averages of weights (ema in the name)")
 	c.Flags().StringVar(&o.Source, "source", "PAS", "stain that the model takes")
 	c.Flags().StringSliceVar(&o.Stains, "stain", nil, "stain that the generator makes; one for each, in alphabetical order")
 	c.Flags().IntVar(&o.Size, "size", 224, "side of its images in pixels")
@@ -70,7 +78,7 @@ type imported struct {
 }
 
 func importModel(c *cobra.Command, path, output string, o foreign.Options) error {
-	tensors, err := readForeign(path)
+	contents, err := readForeign(path)
 	if err != nil {
 		return err
 	}
@@ -82,9 +90,12 @@ func importModel(c *cobra.Command, path, output string, o foreign.Options) error
 	if err := device.Close(); err != nil {
 		return err
 	}
-	m, err := foreign.Convert(tensors, o)
+	m, err := foreign.Convert(contents.Tensors, o)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if notice := passedOver(contents.Passed); notice != "" {
+		m.Notices = append(m.Notices, notice)
 	}
 	manifest, err := saveModel(c.Context(), output, m)
 	if err != nil {
@@ -101,7 +112,7 @@ func importModel(c *cobra.Command, path, output string, o foreign.Options) error
 }
 
 // readForeign reads a file of weights, whichever format it has.
-func readForeign(path string) ([]safetensors.Tensor, error) {
+func readForeign(path string) (*torchfile.Contents, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.ErrNotFound, "there is no file %s", path)
@@ -109,18 +120,27 @@ func readForeign(path string) ([]safetensors.Tensor, error) {
 	if err != nil {
 		return nil, fault.New(fault.ErrUnavailable, "read weights: %w", err)
 	}
-	if strings.EqualFold(filepath.Ext(path), ".safetensors") {
-		f, err := safetensors.Decode(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return f.Tensors, nil
-	}
-	tensors, err := torchfile.Read(data)
+	c, err := weightfile.Read(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return tensors, nil
+	return c, nil
+}
+
+// passedOver says which objects of a file were not looked at.
+func passedOver(passed []torchfile.Passed) string {
+	const some = 3
+	var names []string
+	for _, p := range passed[:min(len(passed), some)] {
+		names = append(names, p.String())
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	if more := len(passed) - some; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return "passed over, unread: " + strings.Join(names, "; ")
 }
 
 // saveModel makes a store of one model.

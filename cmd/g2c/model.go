@@ -292,12 +292,19 @@ func (m *storedModel) classes(ctx context.Context) ([2]string, error) {
 	return own, nil
 }
 
-// weights reads the model's weights, verified.
+// weights reads the model's weights, verified. Weights that are not all finite are
+// refused: whatever they would make is worth nothing.
 func (m *storedModel) weights(ctx context.Context) ([]byte, *safetensors.File, error) {
 	data, err := m.repo.Payload(ctx, m.manifest, checkpoint.Weights)
 	if err != nil {
 		return nil, nil, err
 	}
 	f, err := safetensors.Decode(data)
-	return data, f, err
+	if err == nil {
+		err = safetensors.CheckFinite(f.Tensors)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("weights of model %s: %w", m, err)
+	}
+	return data, f, nil
 }

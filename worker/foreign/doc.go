@@ -11,6 +11,9 @@
 //   - a generator of the original CycleGAN: model.1.weight, model.4.weight, …;
 //   - a joint model: generators.<i>.* by sorted stain name, and classifier.*.
 //
-// A bias before an instance norm does nothing and is dropped with a notice.
+// Any prefix may stand before these names, such as the keys of dicts in the file, or what
+// DataParallel, torch.compile and Lightning put there: networks are found by the ends of
+// their names. Of several, one is chosen by name. A bias before an instance norm does
+// nothing and is dropped with a notice, and so are an instance norm's running statistics.
 // Functions may be called from many goroutines.
 package foreign

@@ -3,6 +3,7 @@ package foreign
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"g2c/api"
@@ -20,6 +21,8 @@ type Options struct {
 	Numerics     string   // class of the device
 	PositiveName string   // of a classifier
 	NegativeName string
+	Select       string // the network to take of several; empty for the only one
+	EMA          bool   // take the moving averages of weights, where there are both
 }
 
 // Model is weights under our names, with a description.
@@ -29,26 +32,30 @@ type Model struct {
 	Notices []string // what was dropped or changed, one sentence each
 }
 
-// Convert recognises a state dict.
+// Convert recognises a network among the tensors of a file. Names may be paths through
+// the dicts of a file: state_dict.module.head.weight.
 func Convert(tensors []safetensors.Tensor, o Options) (*Model, error) {
 	d, err := newDict(tensors)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case d.has("classifier.head.weight"):
-		return d.joint(o)
-	case d.has("head.weight"):
-		return d.generator(o, twinShape(d, ""), nil)
-	case d.has("G_AB.head.weight"):
-		d.keepPrefix("G_AB.", "the other networks of the CycleGAN were left out")
-		return d.generator(o, twinShape(d, ""), nil)
-	case d.has("model.1.weight"):
-		shape := originalShape(d)
-		return d.generator(o, shape, originalNames(shape.Blocks))
+	n, err := d.choose(o)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fault.New(fault.ErrData, "the weights are of no known network: %s is among their names", d.names[0]).
-		WithHint("known are head.weight, …; model.1.weight, … of a CycleGAN; generators.0.head.weight, … with classifier.head.weight, …")
+	d.keep(n)
+	if err := d.widen(); err != nil {
+		return nil, err
+	}
+	switch n.kind {
+	case jointNet:
+		return d.joint(o)
+	case twinNet:
+		return d.generator(o, twinShape(d, ""), nil)
+	default:
+		layers := d.originalLayers()
+		return d.generator(o, layers.shape, layers.names())
+	}
 }
 
 // dict is the tensors that are left to place.
@@ -60,26 +67,42 @@ type dict struct {
 
 func newDict(tensors []safetensors.Tensor) (*dict, error) {
 	d := &dict{tensors: map[string]safetensors.Tensor{}}
-	parallel := !slices.ContainsFunc(tensors, func(t safetensors.Tensor) bool { return !strings.HasPrefix(t.Name, "module.") })
+	renamed := false
 	for _, t := range tensors {
-		if strings.HasSuffix(t.Name, ".num_batches_tracked") {
-			continue // a count that nothing reads
+		name := strings.ReplaceAll("."+t.Name, "."+compiled, ".")[1:]
+		renamed = renamed || name != t.Name
+		if d.has(name) {
+			return nil, fault.New(fault.ErrData, "two tensors are called %s, but for what torch.compile put into the name of one", name)
 		}
-		if parallel {
-			t.Name = strings.TrimPrefix(t.Name, "module.")
-		}
-		t, err := single(t)
-		if err != nil {
-			return nil, err
-		}
-		d.names = append(d.names, t.Name)
-		d.tensors[t.Name] = t
+		t.Name = name
+		d.names = append(d.names, name)
+		d.tensors[name] = t
+	}
+	if renamed {
+		d.notices = append(d.notices, compiled+" was taken out of the names, where torch.compile puts it")
 	}
 	slices.Sort(d.names)
 	if len(d.names) == 0 {
 		return nil, fault.New(fault.ErrData, "the file holds no weights")
 	}
 	return d, nil
+}
+
+// widen gives all tensors in float32, but for the counts that nothing reads, and refuses
+// what is not finite.
+func (d *dict) widen() error {
+	d.names = slices.DeleteFunc(d.names, func(n string) bool { return strings.HasSuffix(n, ".num_batches_tracked") })
+	for _, name := range d.names {
+		t, err := single(d.tensors[name])
+		if err != nil {
+			return err
+		}
+		if err := safetensors.CheckFinite([]safetensors.Tensor{t}); err != nil {
+			return err
+		}
+		d.tensors[name] = t
+	}
+	return nil
 }
 
 func (d *dict) has(name string) bool { _, ok := d.tensors[name]; return ok }
@@ -99,25 +122,6 @@ func (d *dict) count(format string) int {
 		n++
 	}
 	return n
-}
-
-// keepPrefix keeps the tensors under a prefix, and takes it off.
-func (d *dict) keepPrefix(prefix, notice string) {
-	kept := map[string]safetensors.Tensor{}
-	for name, t := range d.tensors {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			t.Name = rest
-			kept[rest] = t
-		}
-	}
-	if len(kept) < len(d.tensors) {
-		d.notices = append(d.notices, notice)
-	}
-	d.tensors, d.names = kept, nil
-	for name := range kept {
-		d.names = append(d.names, name)
-	}
-	slices.Sort(d.names)
 }
 
 // place takes the tensors of parameters. theirs maps our names to the file's; nil
@@ -158,7 +162,7 @@ func misfit(name string, got, want []int) error {
 
 // drop says what is left out without harm, and refuses the rest.
 func (d *dict) drop(left map[string]bool) error {
-	biases, statistics := 0, 0
+	biases, statistics, neutral := 0, 0, 0
 	for _, name := range d.names {
 		if !left[name] {
 			continue
@@ -170,6 +174,11 @@ func (d *dict) drop(left map[string]bool) error {
 			biases++ // an instance norm follows, or the bias had a place
 		case generator && (strings.HasSuffix(name, ".running_mean") || strings.HasSuffix(name, ".running_var")):
 			statistics++
+		case generator && d.neutral(name):
+			neutral++
+		case generator && len(d.tensors[name].Shape) == 1:
+			return fault.New(fault.ErrData, "tensor %s, of shape %v, is of a norm with weights of its own; this network's instance norms have none", name, d.tensors[name].Shape).
+				WithHint("generators with InstanceNorm2d(affine=True) or batch norm cannot be taken: train with affine=False, as the original CycleGAN does")
 		default:
 			return fault.New(fault.ErrData, "tensor %s, of shape %v, has no place in this network", name, d.tensors[name].Shape)
 		}
@@ -178,7 +187,32 @@ func (d *dict) drop(left map[string]bool) error {
 		d.notices = append(d.notices, fmt.Sprintf("%d biases before an instance norm were dropped: they change nothing", biases))
 	}
 	if statistics > 0 {
-		d.notices = append(d.notices, fmt.Sprintf("%d running statistics of instance norms were dropped: the statistics are each image's own", statistics))
+		d.notices = append(d.notices, fmt.Sprintf("%d running statistics of instance norms were dropped: the statistics are each image's own, as in the original CycleGAN", statistics))
+	}
+	if neutral > 0 {
+		d.notices = append(d.notices, fmt.Sprintf("%d weights and biases of instance norms were dropped: they are all 1 and 0, and change nothing", neutral))
 	}
 	return nil
+}
+
+// neutral says whether a tensor is the weight or the bias of the norm behind a convolution
+// in a list of layers, and changes nothing.
+func (d *dict) neutral(name string) bool {
+	t := d.tensors[name]
+	base, weight := strings.CutSuffix(name, ".weight")
+	want := float32(1)
+	if !weight {
+		base, want = strings.TrimSuffix(name, ".bias"), 0
+	}
+	list, number := base[:strings.LastIndex(base, ".")+1], base[strings.LastIndex(base, ".")+1:]
+	layer, err := strconv.Atoi(number)
+	if err != nil || len(t.Shape) != 1 {
+		return false
+	}
+	before := d.tensors[fmt.Sprintf("%s%d.weight", list, layer-1)].Shape
+	if len(before) != 4 || !slices.Contains(before[:2], t.Shape[0]) {
+		return false
+	}
+	values, err := t.Float32s()
+	return err == nil && !slices.ContainsFunc(values, func(v float32) bool { return v != want })
 }

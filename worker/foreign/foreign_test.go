@@ -82,7 +82,7 @@ func TestOriginalCycleGAN(t *testing.T) {
 		if p.Generator != (api.Generator{Width: 4, Blocks: 2}) || p.Stain != "HE" {
 			t.Errorf("task %+v", p)
 		}
-		if len(m.Notices) != 1 || !strings.HasPrefix(m.Notices[0], "9 biases") {
+		if len(m.Notices) != 2 || m.Notices[0] != "the prefix module. was taken off the names" || !strings.HasPrefix(m.Notices[1], "9 biases") {
 			t.Errorf("notices %q", m.Notices)
 		}
 		f := decode(t, m)

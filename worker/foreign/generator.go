@@ -3,7 +3,6 @@ package foreign
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 
 	"g2c/api"
@@ -28,48 +27,13 @@ func twinShape(d *dict, prefix string) api.Generator {
 	return api.Generator{Width: d.dim(prefix+"head.weight", 0), Blocks: d.count(prefix + "blocks.%d.conv1.weight")}
 }
 
-// firstBlock is the number of the first residual block in the original's list of
-// layers: padding, convolution, norm, activation, and two times convolution, norm,
-// activation stand before it.
-const firstBlock = 10
-
-func originalShape(d *dict) api.Generator {
-	g := api.Generator{Width: d.dim("model.1.weight", 0)}
-	for d.has(fmt.Sprintf("model.%d.conv_block.1.weight", firstBlock+g.Blocks)) {
-		g.Blocks++
-	}
-	return g
-}
-
-// originalNames maps our names to those of ResnetGenerator of the original
-// CycleGAN, whose layers are numbered through.
-func originalNames(blocks int) map[string]string {
-	up := firstBlock + blocks
-	names := map[string]string{
-		"head.weight": "model.1.weight", "down.0.weight": "model.4.weight", "down.1.weight": "model.7.weight",
-		"up.0.weight": fmt.Sprintf("model.%d.weight", up), "up.1.weight": fmt.Sprintf("model.%d.weight", up+3),
-		"tail.weight": fmt.Sprintf("model.%d.weight", up+7), "tail.bias": fmt.Sprintf("model.%d.bias", up+7),
-	}
-	for i := range blocks {
-		names[fmt.Sprintf("blocks.%d.conv1.weight", i)] = fmt.Sprintf("model.%d.conv_block.1.weight", firstBlock+i)
-		names[fmt.Sprintf("blocks.%d.conv2.weight", i)] = fmt.Sprintf("model.%d.conv_block.5.weight", firstBlock+i)
-	}
-	return names
-}
-
-// generator makes a pretraining's result of one generator. Blocks with dropout
-// have their second convolution one layer later.
+// generator makes a pretraining's result of one generator.
 func (d *dict) generator(o Options, shape api.Generator, theirs map[string]string) (*Model, error) {
 	if len(o.Stains) != 1 {
 		return nil, fault.New(fault.ErrSpec, "the weights are one generator, and %d stains are given", len(o.Stains)).WithHint("name its stain with --stain")
 	}
 	if err := checkShape(shape); err != nil {
 		return nil, err
-	}
-	for ours, name := range theirs {
-		if late := strings.Replace(name, "conv_block.5.", "conv_block.6.", 1); !d.has(name) && d.has(late) {
-			theirs[ours] = late
-		}
 	}
 	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: tiny, Batch: 1, Width: shape.Width, Blocks: shape.Blocks})
 	if err != nil {
