@@ -36,7 +36,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"1 generators for 2 stains", stainsTask(), func(t *Task) { t.Finetune.Generators = []Key{fill(1)} }},
 		{"a generator has no key", stainsTask(), func(t *Task) { t.Finetune.Generators = []Key{fill(1), {}} }},
 		{"belong to a task with stains", stainsTask(), func(t *Task) { t.Finetune.Generator = nil }},
-		{"belong to a task with stains", aloneTask(), func(t *Task) { t.Finetune.Generator = &Generator{1, 1} }},
+		{"belong to a task with stains", aloneTask(), func(t *Task) { t.Finetune.Generator = &Generator{1, 1, UpK4} }},
 		{"frozenEpochs is 1 without", aloneTask(), func(t *Task) { t.Finetune.FrozenEpochs = 1 }},
 		{"exceeds epochs", stainsTask(), func(t *Task) { t.Finetune.FrozenEpochs = 31 }},
 		{"positive and negative", aloneTask(), func(t *Task) { t.Finetune.Negative = []string{"gs"} }},

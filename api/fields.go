@@ -38,9 +38,16 @@ type Sums struct {
 
 // Generator is the shape of a generator.
 type Generator struct {
-	Width  int `json:"width" f:"1" default:"64" rule:"min=1,max=4096" unit:"channels" doc:"channels of a generator's first layer"`
-	Blocks int `json:"blocks" f:"2" default:"6" rule:"min=1,max=256" doc:"residual blocks of a generator"`
+	Width  int    `json:"width" f:"1" default:"64" rule:"min=1,max=4096" unit:"channels" doc:"channels of a generator's first layer"`
+	Blocks int    `json:"blocks" f:"2" default:"6" rule:"min=1,max=256" doc:"residual blocks of a generator"`
+	Up     string `json:"up" f:"3" default:"k4" was:"k4" level:"7" rule:"one=k4|k3" doc:"how a generator goes up, twice: k4, by 4×4 transposed convolutions, as the paper's; k3, by 3×3 ones with an output padding of 1, as the original CycleGAN's, of which most published weights are"`
 }
+
+// How a generator goes up.
+const (
+	UpK4 = "k4"
+	UpK3 = "k3"
+)
 
 // Discriminator is the shape of a discriminator.
 type Discriminator struct {

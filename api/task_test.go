@@ -20,7 +20,7 @@ func fill(b byte) (k Key) {
 
 func pretrainTask() Task {
 	return PretrainTask(ClassCPU, Pretrain{
-		Origin: Origin{"PAS"}, Stain: "HE", View: View{224, FitResize}, Generator: Generator{64, 6}, Discriminator: Discriminator{64},
+		Origin: Origin{"PAS"}, Stain: "HE", View: View{224, FitResize}, Generator: Generator{64, 6, UpK4}, Discriminator: Discriminator{64},
 		CycleGAN: CycleGAN{
 			Epochs: 200, ConstantEpochs: 100, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true,
 			LR: 2e-4, Beta1: 0.5, Beta2: 0.999,
@@ -44,7 +44,7 @@ func aloneTask() Task {
 func stainsTask() Task {
 	t := aloneTask()
 	f := t.Finetune
-	f.Stains, f.Generators, f.Generator = []string{"HE", "MASSON"}, []Key{pretrainTask().Key(), fill(3)}, &Generator{64, 6}
+	f.Stains, f.Generators, f.Generator = []string{"HE", "MASSON"}, []Key{pretrainTask().Key(), fill(3)}, &Generator{64, 6, UpK4}
 	f.FrozenEpochs, f.Augment = 5, false
 	return t
 }

@@ -38,6 +38,8 @@ const (
 	LevelGangs = 5
 	// LevelHolds brought experiments that are held: their wishes take no slots for a while.
 	LevelHolds = 6
+	// LevelK3 brought generators that go up by 3×3 transposed convolutions.
+	LevelK3 = 7
 )
 
 // Level is the lowest level of a program that reads the work: that of the latest field

@@ -434,7 +434,7 @@ func TestConfigs(t *testing.T) {
 func work() api.Work {
 	task := api.PretrainTask(api.ClassCPU, api.Pretrain{
 		Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize},
-		Generator: api.Generator{Width: 16, Blocks: 3}, Discriminator: api.Discriminator{DiscriminatorWidth: 16},
+		Generator: api.Generator{Width: 16, Blocks: 3, Up: api.UpK4}, Discriminator: api.Discriminator{DiscriminatorWidth: 16},
 		CycleGAN: api.CycleGAN{Epochs: 12, ConstantEpochs: 6, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true, LR: 2e-4, Beta1: 0.5, Beta2: 0.999},
 		Random:   api.Random{Seed: 1, Precision: api.FP32}, Data: api.Key{1},
 	})

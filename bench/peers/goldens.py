@@ -242,8 +242,17 @@ def casts():
     c.keep(half=x.float().bfloat16().double())
 
 
+def transposes():
+    c = Case("transposed 3x3")  # as the original CycleGAN's, an even image comes out
+    x, w = c(2, 3, 4, 5, grad=True), c(5, 3, 3, 4, grad=True)
+    y = nhwc(F.conv_transpose2d(nchw(x), nchw(w), None, 2, 1, output_padding=1))
+    dy = c(*y.shape)
+    dx, dw = grads(y, dy, x, w)
+    c.keep(y=y, dx=dx, dw=dw[None])
+
+
 def write_ops(folder):
-    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts):
+    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts, transposes):
         f()
         save_file(Case.out, f"{folder}/{f.__name__}.safetensors")
         Case.out = {}

@@ -16,6 +16,7 @@ import (
 	"g2c/kernels/ref"
 	"g2c/model/cyclegan"
 	"g2c/model/graph"
+	"g2c/model/nn"
 )
 
 const gib = 1 << 30
@@ -66,7 +67,7 @@ const selfTolerance = 1e-4
 // norms, activations) on a drawn image with drawn weights, on two devices, and
 // gives the largest difference of a pixel.
 func selfCheck(d kernels.Device) (float64, error) {
-	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: 64, Batch: 1, Width: 4, Blocks: 1})
+	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: 64, Batch: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}})
 	if err != nil {
 		return 0, err
 	}

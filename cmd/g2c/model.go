@@ -249,12 +249,21 @@ func modelOfStore(ctx context.Context, dir string, kinds []api.Kind) (*storedMod
 func (m *storedModel) String() string {
 	key := m.manifest.Task[:12]
 	if p := m.task.Pretrain; p != nil {
-		return fmt.Sprintf("%s (%s to %s, width %d, %d blocks, seed %d)", key, p.Source, p.Stain, p.Generator.Width, p.Generator.Blocks, p.Seed)
+		return fmt.Sprintf("%s (%s to %s, %s, seed %d)", key, p.Source, p.Stain, shapeWords(p.Generator), p.Seed)
 	}
 	if f := m.task.Finetune; f != nil {
 		return fmt.Sprintf("%s (%s against %s on %s, seed %d)", key, f.PositiveName, f.NegativeName, strings.Join(append([]string{f.Source}, f.Stains...), "+"), f.Seed)
 	}
 	return key
+}
+
+// shapeWords is a generator's shape for people.
+func shapeWords(g api.Generator) string {
+	words := fmt.Sprintf("width %d, %d blocks", g.Width, g.Blocks)
+	if g.Up != api.UpK4 {
+		words += ", up by " + g.Up
+	}
+	return words
 }
 
 // classes are what a classifier's classes are called, the positive one first: as the

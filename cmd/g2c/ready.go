@@ -69,7 +69,7 @@ func fitsSpec(m *storedModel, item *sweep.Item, stain string) error {
 	if got == want {
 		return nil
 	}
-	return fault.New(fault.ErrSpec, "generators.%s: model %s has width %d and %d blocks, the spec's model.generator has %d and %d", stain, m, got.Width, got.Blocks, want.Width, want.Blocks).
+	return fault.New(fault.ErrSpec, "generators.%s: model %s has %s; the spec's model.generator has %s", stain, m, shapeWords(got), shapeWords(want)).
 		WithHint("set model.generator to the model's")
 }
 

@@ -25,7 +25,7 @@ func fill(b byte) (k api.Key) {
 func work() api.Work {
 	t := api.PretrainTask(api.ClassCPU, api.Pretrain{
 		Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize},
-		Generator: api.Generator{Width: 16, Blocks: 3}, Discriminator: api.Discriminator{DiscriminatorWidth: 16},
+		Generator: api.Generator{Width: 16, Blocks: 3, Up: api.UpK4}, Discriminator: api.Discriminator{DiscriminatorWidth: 16},
 		CycleGAN: api.CycleGAN{Epochs: 12, ConstantEpochs: 6, Batch: 1, Pool: 50, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.117, Flip: true, LR: 2e-4, Beta1: 0.5, Beta2: 0.999},
 		Random:   api.Random{Seed: 1, Precision: api.FP32}, Data: fill(0xa1),
 	})
@@ -283,8 +283,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"a number of too many bytes":  {leaving(1, []byte{0xd0, 0x3e, 0x81, 0}, name), ErrMalformed, "1002 is no number"},
 		"bytes behind it":             {append(bytes.Clone(good), varint(1002, 1)...), ErrMalformed, "behind its command"},
 		"two commands":                {append(bytes.Clone(good), good[3:]...), ErrMalformed, "behind its command"},
-		"a newer level":               {leaving(Level+1, nil, inside(0xff)), ErrNewer, "level 7"},
-		"the newest level":            {leaving(math.MaxUint64, varint(2000, 1), name), ErrNewer, "reads up to 6"},
+		"a newer level":               {leaving(Level+1, nil, inside(0xff)), ErrNewer, "level 8"},
+		"the newest level":            {leaving(math.MaxUint64, varint(2000, 1), name), ErrNewer, "reads up to 7"},
 		"level 0":                     {leaving(0, nil, name), ErrMalformed, "1001 is zero"},
 		"no level":                    {good[3:], ErrMalformed, "no level"},
 		"nothing":                     {nil, ErrMalformed, "no level"},

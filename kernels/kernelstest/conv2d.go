@@ -55,6 +55,8 @@ var convShapes = []convShape{
 	{1, 16, 16, 16, 3, 7, 7, mirror(1, 3)}, // and last
 	{1, 8, 8, 64, 64, 3, 3, mirror(1, 1)},  // a residual block
 	{1, 16, 16, 16, 32, 3, 3, zeros(2, 1, 1)},
+	{1, 2, 2, 3, 5, 3, 3, zeros(2, 1, 1)},     // one pixel goes up to four
+	{2, 8, 10, 17, 33, 3, 3, zeros(2, 1, 1)},  // the original CycleGAN's way up
 	{1, 12, 12, 64, 64, 1, 7, zeros(1, 0, 3)}, // the stem
 	{3, 5, 5, 96, 64, 1, 1, zeros(1, 0, 0)},
 }

@@ -193,6 +193,15 @@ func goldenCasts(t *testing.T, all *goldens) {
 	g.run(kernels.Cast{To: kernels.F32}, "half", half[0])
 }
 
+// An output padding of 1 is the larger of the two sizes that a stride of 2 leaves open.
+func goldenTransposes(t *testing.T, all *goldens) {
+	g := all.open(t, "transposed 3x3")
+	x, w, dy := g.draw(2, 3, 4, 5), g.draw(5, 3, 3, 4), g.draw(2, 6, 8, 4)
+	g.run(kernels.Conv2DGradX{Geometry: zeros(2, 1, 1), H: 6, W: 8}, "y", x, w)
+	g.run(kernels.Conv2D{Geometry: zeros(2, 1, 1)}, "dx", dy, w)
+	g.run(kernels.Conv2DGradW{Geometry: zeros(2, 1, 1), Segments: whole, R: 3, S: 3}, "dw", dy, x)
+}
+
 func goldenPixels(t *testing.T, all *goldens) {
 	g := all.open(t, "pixels")
 	raw, jitter := g.draw(2, 6, 6, 3), affine(g.draw(2, 2), 0.5, 1)

@@ -156,6 +156,7 @@ func TestPyTorch(t *testing.T) {
 	goldenOptimizers(t, all)
 	goldenPixels(t, all)
 	goldenCasts(t, all)
+	goldenTransposes(t, all)
 	for name := range all.tensors {
 		if !all.used[name] {
 			t.Errorf("nothing is held to %s", name)

@@ -30,7 +30,7 @@ func (m *Model) net(b *graph.Builder, name string, infer bool) func(*graph.Value
 		return func(x *graph.Value) *graph.Value { return nn.Discriminator(s, x, m.Config.DiscriminatorWidth) }
 	}
 	return func(x *graph.Value) *graph.Value {
-		return nn.Generator(s, x, m.Config.GeneratorWidth, m.Config.Blocks)
+		return nn.Generator(s, x, m.Config.Generator)
 	}
 }
 

@@ -26,8 +26,7 @@ type Config struct {
 	Size               int // side of an image in pixels
 	Load               int // side before the crop
 	Batch              int
-	GeneratorWidth     int
-	Blocks             int
+	Generator          nn.GeneratorConfig
 	DiscriminatorWidth int
 	LambdaCycle        float64
 	LambdaIdentity     float64

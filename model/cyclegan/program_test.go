@@ -10,12 +10,13 @@ import (
 	"g2c/internal/golden"
 	"g2c/kernels"
 	"g2c/kernels/kernelstest"
+	"g2c/model/nn"
 )
 
 // tiny is the smallest CycleGAN: 24 pixels leave the discriminator one score.
 func tiny() Config {
 	return Config{
-		Size: 24, Load: 28, Batch: 1, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
+		Size: 24, Load: 28, Batch: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
 		LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999,
 	}
 }
@@ -79,7 +80,7 @@ func TestDumpsInOtherProcesses(t *testing.T) {
 func TestSizes(t *testing.T) {
 	count := func(blocks int) int {
 		c := tiny()
-		c.Blocks = blocks
+		c.Generator.Blocks = blocks
 		return len(build(t, c).Generator.Instrs)
 	}
 	one, two, six := count(1), count(2), count(6)
@@ -93,7 +94,7 @@ func TestSizes(t *testing.T) {
 
 func TestPlans(t *testing.T) {
 	large := tiny()
-	large.Size, large.Load, large.GeneratorWidth, large.Blocks, large.DiscriminatorWidth = 64, 72, 16, 3, 16
+	large.Size, large.Load, large.Generator.Width, large.Generator.Blocks, large.DiscriminatorWidth = 64, 72, 16, 3, 16
 	odd := tiny()
 	odd.Size, odd.Batch, odd.LambdaIdentity = 28, 3, 0
 	for _, c := range []Config{tiny(), large, odd} {
@@ -124,7 +125,7 @@ func TestTooSmall(t *testing.T) {
 // generators that learn, and all of it is counted.
 func TestCost(t *testing.T) {
 	c := tiny()
-	c.GeneratorWidth, c.Blocks = 16, 3
+	c.Generator.Width, c.Generator.Blocks = 16, 3
 	m := build(t, c)
 	forward := m.Samples.Cost() // six generator passes: what a step runs
 	step := m.Generator.Cost()

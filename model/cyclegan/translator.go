@@ -8,8 +8,8 @@ import (
 
 // TranslatorConfig is what a Translator's programs depend on.
 type TranslatorConfig struct {
-	Size, Batch   int // side of an image in pixels, images at a time
-	Width, Blocks int // of the generator
+	Size, Batch int // side of an image in pixels, images at a time
+	Generator   nn.GeneratorConfig
 }
 
 // Translator is the programs of one generator alone: pixels in, images of the
@@ -30,7 +30,7 @@ func NewTranslator(c TranslatorConfig) (*Translator, error) {
 	b, err := graph.Build(one, func(b *graph.Builder) {
 		s := nn.NewScope(b, &t.Catalog, GAB)
 		s.Infer = true
-		translated = []graph.Output{{Slot: FakeB, Value: nn.Generator(s, b.Slot(A, image), c.Width, c.Blocks)}}
+		translated = []graph.Output{{Slot: FakeB, Value: nn.Generator(s, b.Slot(A, image), c.Generator)}}
 	})
 	if err != nil {
 		return nil, err

@@ -17,20 +17,19 @@ import (
 
 // Config is what the programs depend on.
 type Config struct {
-	Size           int // side of an image in pixels
-	Batch          int // global batch of a training step
-	Shards         int // logical shards of it
-	Own            int // of them, those that the programs compute, a divisor; 0 for all
-	EvalBatch      int // padded batch of evaluation
-	Generators     int // M
-	GeneratorWidth int
-	Blocks         int
-	Classifier     nn.ClassifierConfig
-	Gamma          float64 // focal loss
-	Momentum       float64
-	Jitter         bool // brightness and saturation in the input program
-	BF16           bool // mixed precision: see kernels/mixed
-	HalfGradients  bool // every node of the gradients' sums over shards in bf16
+	Size          int // side of an image in pixels
+	Batch         int // global batch of a training step
+	Shards        int // logical shards of it
+	Own           int // of them, those that the programs compute, a divisor; 0 for all
+	EvalBatch     int // padded batch of evaluation
+	Generators    int // M
+	Generator     nn.GeneratorConfig
+	Classifier    nn.ClassifierConfig
+	Gamma         float64 // focal loss
+	Momentum      float64
+	Jitter        bool // brightness and saturation in the input program
+	BF16          bool // mixed precision: see kernels/mixed
+	HalfGradients bool // every node of the gradients' sums over shards in bf16
 	// BucketBytes closes a gradient bucket; 0 keeps one.
 	BucketBytes int
 }
@@ -190,7 +189,7 @@ func (m *Model) branches(b *graph.Builder, x *graph.Value, infer bool) []*graph.
 	for i := range m.Config.Generators {
 		s := nn.NewScope(b, &m.Catalog, GeneratorNet(i))
 		s.Infer = infer
-		xs = append(xs, nn.Generator(s, x, m.Config.GeneratorWidth, m.Config.Blocks))
+		xs = append(xs, nn.Generator(s, x, m.Config.Generator))
 	}
 	return xs
 }

@@ -17,7 +17,7 @@ import (
 // tiny is a small model with everything in it but Inception's stem.
 func tiny() Config {
 	return Config{
-		Size: 16, Batch: 4, Shards: 2, EvalBatch: 2, Generators: 1, GeneratorWidth: 4, Blocks: 1,
+		Size: 16, Batch: 4, Shards: 2, EvalBatch: 2, Generators: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1},
 		Classifier: nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Conv7: true, Classes: 2},
 		Gamma:      2, Momentum: 0.5, Jitter: true,
 	}

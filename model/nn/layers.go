@@ -38,11 +38,13 @@ func (s *Scope) convWeight(name string, x *graph.Value, k, r, sw int) *graph.Val
 	return s.Param(name+".weight", s.Weights, r*sw*c, k, r, sw, c)
 }
 
-// ConvTranspose is a 4×4 transposed convolution of stride 2 to c channels: it
-// doubles the image.
-func (s *Scope) ConvTranspose(name string, x *graph.Value, c int) *graph.Value {
+// ConvTranspose is an r×r transposed convolution of stride 2 and padding 1 to c
+// channels, that doubles the image: r is 4, or 3, which takes an output padding of 1:
+// the last row and column have fewer taps, as the gradient of a convolution of an even
+// side has.
+func (s *Scope) ConvTranspose(name string, x *graph.Value, c, r int) *graph.Value {
 	d := x.Shape()
-	w := s.Param(name+".weight", s.Weights, 16*d[3], d[3], 4, 4, c)
+	w := s.Param(name+".weight", s.Weights, r*r*d[3], d[3], r, r, c)
 	return s.B.ConvTranspose2D(x, w, zero(2, 1), 2*d[1], 2*d[2], s.Groups)
 }
 

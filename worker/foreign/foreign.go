@@ -143,21 +143,13 @@ func (d *dict) place(params []nn.Param, theirs map[string]string) ([]safetensors
 			return nil, fault.New(fault.ErrData, "the weights have no tensor %s, of shape %v", name, want)
 		}
 		if !slices.Equal(t.Shape, want) {
-			return nil, misfit(name, t.Shape, want)
+			return nil, fault.New(fault.ErrData, "tensor %s has the shape %v, and this network needs %v", name, t.Shape, want)
 		}
 		delete(left, name)
 		t.Name = p.Name
 		out = append(out, t)
 	}
 	return out, d.drop(left)
-}
-
-func misfit(name string, got, want []int) error {
-	e := fault.New(fault.ErrData, "tensor %s has the shape %v, and this network needs %v", name, got, want)
-	if len(got) == 4 && len(want) == 4 && got[2] == 3 && want[2] == 4 {
-		return e.WithHint("the generator here goes up by 4x4 transposed convolutions, the original CycleGAN's by 3x3: train one with 4x4")
-	}
-	return e
 }
 
 // drop says what is left out without harm, and refuses the rest.

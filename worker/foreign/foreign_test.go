@@ -79,7 +79,7 @@ func TestOriginalCycleGAN(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := m.Task.Pretrain
-		if p.Generator != (api.Generator{Width: 4, Blocks: 2}) || p.Stain != "HE" {
+		if p.Generator != (api.Generator{Width: 4, Blocks: 2, Up: api.UpK4}) || p.Stain != "HE" {
 			t.Errorf("task %+v", p)
 		}
 		if len(m.Notices) != 2 || m.Notices[0] != "the prefix module. was taken off the names" || !strings.HasPrefix(m.Notices[1], "9 biases") {
@@ -114,7 +114,8 @@ func TestGeneratorErrors(t *testing.T) {
 		class   error
 		says    []string
 	}{
-		{"3x3 up", replace("model.12.weight", 16, 8, 3, 3), []string{"HE"}, fault.ErrData, []string{"model.12.weight", "[16 8 3 3]", "[16 8 4 4]", "4x4"}},
+		{"two ways up", replace("model.12.weight", 16, 8, 3, 3), []string{"HE"}, fault.ErrData, []string{"model.15.weight", "[8 4 4 4]", "[8 4 3 3]"}},
+		{"a convolution up", replace("model.12.weight", 8, 16, 3, 3), []string{"HE"}, fault.ErrData, []string{"model.12.weight", "[8 16 3 3]", "[16 8 3 3]"}},
 		{"missing", replace("model.4.weight"), []string{"HE"}, fault.ErrData, []string{"model.4.weight", "[8 4 3 3]"}},
 		{"learnt norm", append(original(5), numbers("model.2.weight", 4)), []string{"HE"}, fault.ErrData, []string{"model.2.weight", "[4]"}},
 		{"unknown", []safetensors.Tensor{numbers("fc.weight", 2, 2)}, []string{"HE"}, fault.ErrData, []string{"fc.weight"}},
@@ -154,7 +155,7 @@ func jointTensors(t *testing.T, f *api.Finetune) []safetensors.Tensor {
 
 // Every shape of the classifier is read off the tensors.
 func TestJointModels(t *testing.T) {
-	generator := &api.Generator{Width: 4, Blocks: 2}
+	generator := &api.Generator{Width: 4, Blocks: 2, Up: api.UpK4}
 	for _, f := range []*api.Finetune{
 		{Stains: []string{}, Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true}},
 		{Stains: []string{"HE", "PASM"}, Generator: generator, Classifier: api.Classifier{Width: 8, Units: 2, Hidden: 6, Attention: true, Stem: api.StemConv7, Shared: true}},
@@ -187,7 +188,7 @@ func TestJointModels(t *testing.T) {
 func TestStainsMustBeSorted(t *testing.T) {
 	f := &api.Finetune{
 		Stains: []string{"HE", "PASM"}, View: api.View{Size: 64}, Tuning: api.Tuning{Batch: 1, Shards: 1},
-		Generator:  &api.Generator{Width: 4, Blocks: 1},
+		Generator:  &api.Generator{Width: 4, Blocks: 1, Up: api.UpK4},
 		Classifier: api.Classifier{Width: 4, Units: 1, Hidden: 1, Stem: api.StemConv7, Shared: true},
 	}
 	if _, err := Convert(jointTensors(t, f), options("PASM", "HE")); !errors.Is(err, fault.ErrSpec) {

@@ -10,6 +10,7 @@ import (
 	"g2c/internal/fault"
 	"g2c/model/cyclegan"
 	"g2c/model/nn"
+	"g2c/worker/train"
 )
 
 // tiny is a size at which a network's parameters can be listed: they do not depend
@@ -24,7 +25,9 @@ const (
 
 // twinShape is the shape of a generator with our names, under a prefix.
 func twinShape(d *dict, prefix string) api.Generator {
-	return api.Generator{Width: d.dim(prefix+"head.weight", 0), Blocks: d.count(prefix + "blocks.%d.conv1.weight")}
+	return api.Generator{
+		Width: d.dim(prefix+"head.weight", 0), Blocks: d.count(prefix + "blocks.%d.conv1.weight"), Up: d.up(prefix + "up.0.weight"),
+	}
 }
 
 // generator makes a pretraining's result of one generator.
@@ -35,7 +38,7 @@ func (d *dict) generator(o Options, shape api.Generator, theirs map[string]strin
 	if err := checkShape(shape); err != nil {
 		return nil, err
 	}
-	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: tiny, Batch: 1, Width: shape.Width, Blocks: shape.Blocks})
+	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: tiny, Batch: 1, Generator: train.GeneratorConfig(shape)})
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +61,14 @@ func (d *dict) generator(o Options, shape api.Generator, theirs map[string]strin
 		Random:   api.Random{Precision: api.FP32}, Data: identity(weights),
 	})
 	return d.model(task, weights)
+}
+
+// up is how a generator goes up whose first transposed convolution has a name.
+func (d *dict) up(name string) string {
+	if d.dim(name, 2) == 3 {
+		return api.UpK3
+	}
+	return api.UpK4
 }
 
 func checkShape(g api.Generator) error {

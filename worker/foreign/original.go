@@ -33,6 +33,7 @@ func (d *dict) originalLayers() originalLayers {
 	for len(l.block) == 2 && d.has(l.inBlock(l.shape.Blocks, 0)) {
 		l.shape.Blocks++
 	}
+	l.shape.Up = d.up(fmt.Sprintf("%s%d.weight", l.list, firstBlock+l.shape.Blocks))
 	return l
 }
 

@@ -25,7 +25,7 @@ var classes = [2]string{"sick", "well"}
 func model() *api.Finetune {
 	return &api.Finetune{
 		Origin: api.Origin{Source: "PAS"}, Stains: []string{"HE", "PASM"}, View: api.View{Size: side},
-		Generator:  &api.Generator{Width: 4, Blocks: 1},
+		Generator:  &api.Generator{Width: 4, Blocks: 1, Up: api.UpK4},
 		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemConv7, Shared: true},
 		Tuning:     api.Tuning{Batch: 2, Shards: 1},
 	}

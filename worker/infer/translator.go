@@ -33,7 +33,7 @@ const translateBatch = 4
 
 // NewTranslator loads a generator from a file of weights.
 func NewTranslator(d kernels.Device, g Generator, w *safetensors.File) (*Translator, error) {
-	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: g.Size, Batch: translateBatch, Width: g.Shape.Width, Blocks: g.Shape.Blocks})
+	m, err := cyclegan.NewTranslator(cyclegan.TranslatorConfig{Size: g.Size, Batch: translateBatch, Generator: train.GeneratorConfig(g.Shape)})
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,11 @@ const EvalBatch = 16
 // small enough to leave while the backward program runs.
 const bucketBytes = 4 << 20
 
+// GeneratorConfig is the configuration of a generator's layers.
+func GeneratorConfig(g api.Generator) nn.GeneratorConfig {
+	return nn.GeneratorConfig{Width: g.Width, Blocks: g.Blocks, Up3: g.Up == api.UpK3}
+}
+
 // ModelConfig is the configuration of a task's programs.
 func ModelConfig(f *api.Finetune) g2c.Config {
 	c := g2c.Config{
@@ -43,7 +48,7 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 		HalfGradients: f.Gradients == api.BF16,
 	}
 	if f.Generator != nil {
-		c.GeneratorWidth, c.Blocks = f.Generator.Width, f.Generator.Blocks
+		c.Generator = GeneratorConfig(*f.Generator)
 	}
 	return c
 }

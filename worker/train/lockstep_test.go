@@ -34,7 +34,7 @@ func follow(t *testing.T, s *step, device kernels.Device, programs ...*kernels.P
 // precision.
 func lockstepGAN(t *testing.T, device kernels.Device, half bool) {
 	m, err := cyclegan.New(cyclegan.Config{
-		Size: 28, Load: 28, Batch: 2, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
+		Size: 28, Load: 28, Batch: 2, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
 		LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999, BF16: half,
 	})
 	if err != nil {
@@ -61,7 +61,7 @@ func lockstepGAN(t *testing.T, device kernels.Device, half bool) {
 // lockstepJoint follows a fine-tuning step over two shards, and evaluation.
 func lockstepJoint(t *testing.T, device kernels.Device, half bool, classifier nn.ClassifierConfig, size int) {
 	m, err := g2c.New(g2c.Config{
-		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 1, GeneratorWidth: 4, Blocks: 1,
+		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1},
 		Classifier: classifier, Gamma: 2, Momentum: 0.5, BF16: half,
 	})
 	if err != nil {

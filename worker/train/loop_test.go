@@ -21,6 +21,7 @@ import (
 	"g2c/kernels/cpu"
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
+	"g2c/model/nn"
 	"g2c/model/results"
 )
 
@@ -52,7 +53,7 @@ func noise(n, side int, seed uint32) *dataset.Set {
 func gan(d kernels.Device, lr float64) (api.Task, PretrainData) {
 	task := api.PretrainTask(d.Class(), api.Pretrain{
 		Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize},
-		Generator: api.Generator{Width: 4, Blocks: 1}, Discriminator: api.Discriminator{DiscriminatorWidth: 4},
+		Generator: api.Generator{Width: 4, Blocks: 1, Up: api.UpK4}, Discriminator: api.Discriminator{DiscriminatorWidth: 4},
 		CycleGAN: api.CycleGAN{Epochs: 2, ConstantEpochs: 1, Batch: 1, Pool: 2, LambdaCycle: 10, LambdaIdentity: 0.5, Load: 1.1, Flip: true, LR: lr, Beta1: 0.5, Beta2: 0.999},
 		Random:   api.Random{Seed: 1, Precision: api.FP32},
 	})
@@ -248,7 +249,7 @@ func TestNonFiniteProbabilityIsAnError(t *testing.T) {
 
 func TestBlameFindsTheFirstInstruction(t *testing.T) {
 	m, err := cyclegan.New(cyclegan.Config{
-		Size: 64, Load: 64, Batch: 1, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
+		Size: 64, Load: 64, Batch: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
 		LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999,
 	})
 	if err != nil {
@@ -304,7 +305,7 @@ func tuning(d kernels.Device, frozen int) (api.Task, *dataset.Set) {
 	task := api.FinetuneTask(d.Class(), api.Finetune{
 		Origin: api.Origin{Source: "PAS"}, Stains: []string{"HE"}, Generators: []api.Key{{1}},
 		View: api.View{Size: 64, Fit: api.FitResize}, Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p",
-		NegativeName: "n", Generator: &api.Generator{Width: 4, Blocks: 1},
+		NegativeName: "n", Generator: &api.Generator{Width: 4, Blocks: 1, Up: api.UpK4},
 		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
 		Tuning:     api.Tuning{Epochs: 2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Augment: true},
 		Sums:       api.Sums{Gradients: api.FP32}, Random: api.Random{Seed: 1, Precision: api.FP32},

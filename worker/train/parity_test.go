@@ -105,7 +105,7 @@ func parityGAN(size, n int) parityCase {
 		name: fmt.Sprintf("cyclegan-%d", size),
 		open: func(d kernels.Device) (stepper, *nn.Catalog, error) {
 			m, err := cyclegan.New(cyclegan.Config{
-				Size: size, Load: size, Batch: n, GeneratorWidth: 4, Blocks: 1, DiscriminatorWidth: 4,
+				Size: size, Load: size, Batch: n, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
 				LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999,
 			})
 			if err != nil {
@@ -128,7 +128,7 @@ func parityJoint(size, n, shards int) parityCase {
 		name: fmt.Sprintf("joint-%d", shards),
 		open: func(d kernels.Device) (stepper, *nn.Catalog, error) {
 			m, err := g2c.New(g2c.Config{
-				Size: size, Batch: n, Shards: shards, EvalBatch: 1, Generators: 2, GeneratorWidth: 4, Blocks: 1,
+				Size: size, Batch: n, Shards: shards, EvalBatch: 1, Generators: 2, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1},
 				Classifier: nn.ClassifierConfig{Width: 8, Units: 3, Hidden: 32, Attention: true, Classes: 2},
 				Gamma:      2, Momentum: 0.5,
 			})

@@ -67,7 +67,7 @@ type domain struct {
 func ganConfig(p *api.Pretrain) cyclegan.Config {
 	return cyclegan.Config{
 		Size: p.Size, Load: api.LoadSide(p.Size, p.Load), Batch: p.Batch,
-		GeneratorWidth: p.Generator.Width, Blocks: p.Generator.Blocks, DiscriminatorWidth: p.DiscriminatorWidth,
+		Generator: GeneratorConfig(p.Generator), DiscriminatorWidth: p.DiscriminatorWidth,
 		LambdaCycle: p.LambdaCycle, LambdaIdentity: p.LambdaIdentity, Beta1: p.Beta1, Beta2: p.Beta2,
 		BF16: p.Precision == api.BF16,
 	}
