@@ -258,11 +258,13 @@ def write_ops(folder):
         Case.out = {}
 
 
-STEPS = {  # name: arguments of the twin
+STEPS = {  # name: arguments of the twin; where the name says k3, of the twin that goes up as the original does (original.py)
     "cyclegan-64": "--what cyclegan --size 64 --width 4 --blocks 1 --batch 1",
     "cyclegan-72": "--what cyclegan --size 72 --width 4 --blocks 1 --batch 1",
     "joint-1": "--what g2c --size 48 --width 4 --blocks 1 --batch 2 --m 2 --classifier-width 8 --shards 1",
     "joint-4": "--what g2c --size 36 --width 4 --blocks 1 --batch 4 --m 2 --classifier-width 8 --shards 4",
+    "cyclegan-k3-64": "--what cyclegan --size 64 --width 4 --blocks 1 --batch 1",
+    "joint-k3-1": "--what g2c --size 48 --width 4 --blocks 1 --batch 2 --m 2 --classifier-width 8 --shards 1",
 }
 
 
@@ -290,7 +292,8 @@ def image(u, seed):
 def write_steps(twin, folder):
     for name, arguments in STEPS.items():
         with tempfile.TemporaryDirectory() as tmp:
-            run = lambda *more: subprocess.run([sys.executable, twin, *arguments.split(), *more], check=True)
+            program = [f"{os.path.dirname(os.path.abspath(__file__))}/original.py", "twin", twin] if "k3" in name else [twin]
+            run = lambda *more: subprocess.run([sys.executable, *program, *arguments.split(), *more], check=True)
             run("--dump", f"{tmp}/shapes", "--steps", "0")
             os.makedirs(f"{tmp}/in")
             for kind, first in (("weights", 1000), ("batch", 900000)):

@@ -100,12 +100,20 @@ type parityCase struct {
 	lr    float64
 }
 
-func parityGAN(size, n int) parityCase {
+// parityUp marks the name of a case whose generators go up as the original's.
+func parityUp(up3 bool) string {
+	if up3 {
+		return "-k3"
+	}
+	return ""
+}
+
+func parityGAN(size, n int, up3 bool) parityCase {
 	return parityCase{
-		name: fmt.Sprintf("cyclegan-%d", size),
+		name: fmt.Sprintf("cyclegan%s-%d", parityUp(up3), size),
 		open: func(d kernels.Device) (stepper, *nn.Catalog, error) {
 			m, err := cyclegan.New(cyclegan.Config{
-				Size: size, Load: size, Batch: n, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
+				Size: size, Load: size, Batch: n, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1, Up3: up3}, DiscriminatorWidth: 4,
 				LambdaCycle: 10, LambdaIdentity: 0.5, Beta1: 0.5, Beta2: 0.999,
 			})
 			if err != nil {
@@ -119,16 +127,16 @@ func parityGAN(size, n int) parityCase {
 	}
 }
 
-func parityJoint(size, n, shards int) parityCase {
+func parityJoint(size, n, shards int, up3 bool) parityCase {
 	labels := make([]int64, n)
 	for i := range labels {
 		labels[i] = int64(i % 2)
 	}
 	return parityCase{
-		name: fmt.Sprintf("joint-%d", shards),
+		name: fmt.Sprintf("joint%s-%d", parityUp(up3), shards),
 		open: func(d kernels.Device) (stepper, *nn.Catalog, error) {
 			m, err := g2c.New(g2c.Config{
-				Size: size, Batch: n, Shards: shards, EvalBatch: 1, Generators: 2, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1},
+				Size: size, Batch: n, Shards: shards, EvalBatch: 1, Generators: 2, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1, Up3: up3},
 				Classifier: nn.ClassifierConfig{Width: 8, Units: 3, Hidden: 32, Attention: true, Classes: 2},
 				Gamma:      2, Momentum: 0.5,
 			})
@@ -143,9 +151,16 @@ func parityJoint(size, n, shards int) parityCase {
 	}
 }
 
+func parityCases() []parityCase {
+	return []parityCase{
+		parityGAN(64, 1, false), parityGAN(72, 1, false), parityJoint(48, 2, 1, false), parityJoint(36, 4, 4, false),
+		parityGAN(64, 1, true), parityJoint(48, 2, 1, true),
+	}
+}
+
 // TestParity holds whole steps of ref to PyTorch.
 func TestParity(t *testing.T) {
-	for _, c := range []parityCase{parityGAN(64, 1), parityGAN(72, 1), parityJoint(48, 2, 1), parityJoint(36, 4, 4)} {
+	for _, c := range parityCases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s, catalog, err := c.open(ref.New())
@@ -234,7 +249,7 @@ func compareParity(t *testing.T, got []safetensors.Tensor, want *safetensors.Fil
 // The first step's losses on the CPU, in float32, agree with PyTorch's float64.
 func TestFirstLossesOnCPU(t *testing.T) {
 	const tolerance = 1e-4
-	for _, c := range []parityCase{parityGAN(64, 1), parityGAN(72, 1), parityJoint(48, 2, 1), parityJoint(36, 4, 4)} {
+	for _, c := range parityCases() {
 		t.Run(c.name, func(t *testing.T) {
 			s, catalog, err := c.open(device(t))
 			if err != nil {
