@@ -33,8 +33,12 @@ func newImport() *cobra.Command {
 in it, or a .safetensors file. Which it is, is told by its bytes.
 
 Known are generators (head.weight, ...), those of the original CycleGAN
-(model.1.weight, ...) that go up by 4x4 transposed convolutions, and whole models
-(generators.0.*, classifier.*). Widths and depths are read off the tensors.
+(model.1.weight, ...), and whole models (generators.0.*, classifier.*). Widths, depths and
+the way up are read off the tensors: published weights of the original are 64 wide, of 6
+or 9 blocks, and go up by 3x3 transposed convolutions; a spec that takes one says so:
+model.generator: {width: 64, blocks: 9, up: k3}. What the original has and what changes
+nothing (biases before a norm, running statistics of old files) is dropped, and said.
+Norms with learnt weights (affine=True, batch norm) and other networks are refused.
 
 The names may have any prefix: module. of DataParallel, _orig_mod. of torch.compile,
 a Lightning module's attribute, the keys of dicts in the file. A file of several networks

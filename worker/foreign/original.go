@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"g2c/api"
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/fault"
 )
 
 // firstBlock is the number of the first residual block in the original's list of
@@ -75,4 +77,36 @@ func (l *originalLayers) names() map[string]string {
 		names[fmt.Sprintf("blocks.%d.conv2.weight", i)] = l.inBlock(i, 1)
 	}
 	return names
+}
+
+// published is where the original itself has a generator's convolutions.
+func published(shape api.Generator) originalLayers {
+	return originalLayers{shape: shape, list: originalList, block: []string{"conv_block.1", "conv_block.5"}}
+}
+
+// Original gives a generator's weights the names of the original CycleGAN, whose network
+// loads them strictly: biases before an instance norm, which it has, are zero, and change
+// nothing. prefix stands before the names in weights.
+func Original(weights *safetensors.File, prefix string, shape api.Generator) ([]safetensors.Tensor, error) {
+	layers := published(shape)
+	var out []safetensors.Tensor
+	for ours, theirs := range layers.names() {
+		t, ok := weights.Tensor(prefix + ours)
+		if !ok {
+			return nil, fault.New(fault.ErrData, "the weights have no tensor %s", prefix+ours)
+		}
+		t.Name = theirs
+		out = append(out, t)
+		base, isWeight := strings.CutSuffix(theirs, ".weight")
+		if !isWeight || strings.HasPrefix(ours, "tail.") {
+			continue
+		}
+		channels := t.Shape[0]
+		if strings.HasPrefix(ours, "up.") {
+			channels = t.Shape[1]
+		}
+		out = append(out, safetensors.Float32(base+".bias", []int{channels}, make([]float32, channels)))
+	}
+	slices.SortFunc(out, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
 }
