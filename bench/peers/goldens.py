@@ -3,6 +3,7 @@
 
   goldens.py ops DIR                           every operation: kernels/kernelstest/testdata/<family>.safetensors
   goldens.py step TWIN DIR                     whole training steps: worker/train/testdata/<name>.safetensors
+  goldens.py original DIR                      20 images through the original CycleGAN's generators: worker/foreign/testdata/original-<blocks>.safetensors
 
 TWIN is the PyTorch program of both training steps (torch_g2c.py), which takes --dump and --load. Needs torch and safetensors; the files in the
 repository were written with torch 2.11. Operands are not stored: both sides draw them with draw() below, which is exact in float32. Layouts in
@@ -304,6 +305,20 @@ def write_steps(twin, folder):
             save_file(condense(load_file(f"{tmp}/out/expected.safetensors")), f"{folder}/{name}.safetensors", {"arguments": arguments})
 
 
+def write_originals(folder):
+    """Generators of 6 and 9 blocks and width 8 with the original's names; images of 16 by 16 pixels, as bytes; what comes out, in [0,1]."""
+    from original import Original
+
+    for blocks in (6, 9):
+        net = Original(8, blocks)
+        weights = {n: fill(n, t, 1000 + i) for i, (n, t) in enumerate(sorted(net.state_dict().items()))}
+        net.load_state_dict(weights, strict=True)
+        x = torch.floor((torch.from_numpy(draw(900000, 20 * 3 * 16 * 16)).reshape(20, 3, 16, 16) + 1) * 128) / 255
+        with torch.no_grad():
+            y = (torch.cat([net(2 * i[None] - 1) for i in x]) + 1) / 2
+        save_file({"y": y.float()}, f"{folder}/original-{blocks}.safetensors")
+
+
 def condense(expected):
     """Losses as they are; of every other tensor its norm and its product with draw(1), in the order of the names."""
     out = {n: t for n, t in expected.items() if n.startswith("loss.")}
@@ -318,5 +333,7 @@ if __name__ == "__main__":
         write_ops(sys.argv[2])
     elif sys.argv[1:2] == ["step"] and len(sys.argv) == 4:
         write_steps(sys.argv[2], sys.argv[3])
+    elif sys.argv[1:2] == ["original"] and len(sys.argv) == 3:
+        write_originals(sys.argv[2])
     else:
         sys.exit(__doc__)
