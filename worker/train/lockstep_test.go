@@ -58,10 +58,11 @@ func lockstepGAN(t *testing.T, device kernels.Device, half bool) {
 	follow(t, s.step, device, m.Generator, m.Discriminator, m.Samples, m.Generator)
 }
 
-// lockstepJoint follows a fine-tuning step over two shards, and evaluation.
+// lockstepJoint follows a fine-tuning step over two shards, and evaluation. Its generators
+// go up by 3×3, those of lockstepGAN by 4×4.
 func lockstepJoint(t *testing.T, device kernels.Device, half bool, classifier nn.ClassifierConfig, size int) {
 	m, err := g2c.New(g2c.Config{
-		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1},
+		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1, Up3: true},
 		Classifier: classifier, Gamma: 2, Momentum: 0.5, BF16: half,
 	})
 	if err != nil {
