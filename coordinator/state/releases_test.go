@@ -53,7 +53,7 @@ func entryOf(t *testing.T, line string) command.Entry {
 }
 
 // releases are the levels of those before this one.
-var releases = []int{3, api.LevelWishes, api.LevelGangs}
+var releases = []int{3, api.LevelWishes, api.LevelGangs, api.LevelHolds}
 
 // This release is what those before were, until the level is raised: the same log makes
 // the same hashes, the same refusals and the same snapshot.
