@@ -178,3 +178,35 @@ func TestOtherNamesOfTheOriginal(t *testing.T) {
 		}
 	}
 }
+
+// A package that many install (vintagify) names its blocks' list block, and its norms have
+// weights: where these change nothing the generator is taken, else the first is named.
+func TestNamesOfAFollower(t *testing.T) {
+	follower := func(scale float32) []safetensors.Tensor {
+		tensors := publishedLayout(4, 2)
+		for i := range tensors {
+			tensors[i].Name = strings.Replace(tensors[i].Name, "conv_block", "block", 1)
+		}
+		for norm, channels := range map[string]int{
+			"model.2": 4, "model.5": 8, "model.8": 16, "model.10.block.2": 16, "model.10.block.6": 16, "model.11.block.2": 16, "model.11.block.6": 16,
+			"model.13": 8, "model.16": 4,
+		} {
+			tensors = append(tensors,
+				safetensors.Float32(norm+".weight", []int{channels}, slices.Repeat([]float32{scale}, channels)),
+				safetensors.Float32(norm+".bias", []int{channels}, make([]float32, channels)))
+		}
+		return tensors
+	}
+	m, err := Convert(follower(1), options("HE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := Convert(publishedLayout(4, 2), options("HE"))
+	if err != nil || m.Task.Key() != plain.Task.Key() {
+		t.Errorf("the follower's generator is not the original's: %v", err)
+	}
+	_, err = Convert(follower(0.5), options("HE"))
+	if !errors.Is(err, fault.ErrData) || !strings.Contains(err.Error(), "tensor model.10.block.2.weight") || !strings.Contains(err.Error(), "affine=True") {
+		t.Errorf("learnt norms: %v", err)
+	}
+}
