@@ -62,7 +62,8 @@ func initialise(c *cobra.Command, places []string, f *initFlags) error {
 	}
 	name, ok := strings.CutSuffix(filepath.Base(f.output), ".yaml")
 	if !ok || draft.Name(name) != name {
-		return fault.New(fault.ErrSpec, "the spec is to be %s: its name is the experiment's, of letters, digits and dashes, and ends in .yaml", dataset.Show(f.output))
+		return fault.New(fault.ErrSpec, "the spec is to be %s: its name is the experiment's, of letters, digits and dashes, and ends in .yaml", dataset.Show(f.output)).
+			WithHint("-o %s", filepath.Join(filepath.Dir(f.output), draft.Name(name)+".yaml"))
 	}
 	found, err := draft.Look(c.Context(), places...)
 	if err != nil {

@@ -128,7 +128,7 @@ func TestARollingUpgrade(t *testing.T) {
 	if got := c.level(); got != old+1 {
 		t.Errorf("raised from level %d, the cluster is at level %d", old, got)
 	}
-	g.step("held, which the level has brought", g.held)
+	g.step("held, and released", g.held)
 
 	alone := t.TempDir()
 	if o := run(t, 10*time.Minute, nil, "run", gangSpec, "--store", alone, "--cache", c.path("cache"), "--set", "sweep.seeds=["+numbers(g.seed)+"]"); o.code != 0 {
