@@ -12,12 +12,14 @@ import argparse, os, subprocess, sys, tempfile
 import numpy as np
 from safetensors.numpy import load_file
 
-# name, kind, size, batch, M, shards
+# name, kind, size, batch, M, shards, way up (k3: the twin of original.py)
 CASES = [
-    ("CycleGAN 64², batch 1", "cyclegan", 64, 1, 0, 1),
-    ("CycleGAN 72², batch 2", "cyclegan", 72, 2, 0, 1),
-    ("joint 64², M=2, batch 4, 1 shard", "g2c", 64, 4, 2, 1),
-    ("joint 64², M=2, batch 8, 4 shards", "g2c", 64, 8, 2, 4),
+    ("CycleGAN 64², batch 1", "cyclegan", 64, 1, 0, 1, "k4"),
+    ("CycleGAN 72², batch 2", "cyclegan", 72, 2, 0, 1, "k4"),
+    ("joint 64², M=2, batch 4, 1 shard", "g2c", 64, 4, 2, 1, "k4"),
+    ("joint 64², M=2, batch 8, 4 shards", "g2c", 64, 8, 2, 4, "k4"),
+    ("CycleGAN 64², batch 1, up k3", "cyclegan", 64, 1, 0, 1, "k3"),
+    ("joint 64², M=2, batch 4, 1 shard, up k3", "g2c", 64, 4, 2, 1, "k3"),
 ]
 WIDTH, BLOCKS, CLASSIFIER, STEPS = 8, 2, 16, 3
 
@@ -26,7 +28,7 @@ kind: Experiment
 metadata: {{name: parity}}
 data: {{source: PAS, size: {size}, synthetic: {{patients: 8, patches: 6, seed: 1}}}}
 tasks: [{{name: t, positive: [gs], negative: [noa]}}]
-model: {{generator: {{width: {w}, blocks: {b}}}, discriminator: {{width: {w}}}, classifier: {{width: {c}}}}}
+model: {{generator: {{width: {w}, blocks: {b}, up: {up}}}, discriminator: {{width: {w}}}, classifier: {{width: {c}}}}}
 pretrain: {{batch: {pretrain}}}
 finetune: {{batch: {finetune}, shards: {shards}}}
 arms: [{{name: A, stains: [{stains}]}}]
@@ -38,15 +40,16 @@ def relative(a, b):
 
 
 def case(g2c, peer, folder, c):
-    name, kind, size, batch, m, shards = c
-    command = [sys.executable, peer, "--what", kind, "--size", str(size), "--batch", str(batch), "--width", str(WIDTH), "--blocks", str(BLOCKS),
+    name, kind, size, batch, m, shards, up = c
+    twin = [peer] if up == "k4" else [os.path.join(os.path.dirname(os.path.abspath(__file__)), "original.py"), "twin", peer]
+    command = [sys.executable, *twin, "--what", kind, "--size", str(size), "--batch", str(batch), "--width", str(WIDTH), "--blocks", str(BLOCKS),
                "--dtype", "fp64", "--steps", str(STEPS), "--seed", "7", "--dump", folder]
     if kind == "g2c":
         command += ["--m", str(m), "--classifier-width", str(CLASSIFIER), "--shards", str(shards)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     spec = os.path.join(folder, "spec.yaml")
     with open(spec, "w") as f:
-        f.write(SPEC.format(size=size, w=WIDTH, b=BLOCKS, c=CLASSIFIER, pretrain=batch if kind == "cyclegan" else 1,
+        f.write(SPEC.format(size=size, w=WIDTH, b=BLOCKS, c=CLASSIFIER, up=up, pretrain=batch if kind == "cyclegan" else 1,
                             finetune=batch if kind == "g2c" else 4, shards=shards, stains=", ".join(["HE", "MASSON"][: m or 1])))
     step = [g2c, "debug", "step", spec, "--task", "pretrain" if kind == "cyclegan" else "finetune",
             "--weights", f"{folder}/weights.safetensors", "--batch", f"{folder}/batch.safetensors"]

@@ -177,18 +177,9 @@ func (e *expansion) pretrain(v *spec.Variant, stain string) (api.Key, error) {
 	work := api.Work{Task: api.PretrainTask(e.Numerics, normalPretrain(s, stain, print)), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
 	g := s.Model.Generator
 	return e.request(request{variant: v}, work, Use{
-		Name:   fmt.Sprintf("pretrain/%s/%s/s%d", stain, shapeName(g), s.Seed),
+		Name:   fmt.Sprintf("pretrain/%s/w%d/b%d/s%d", stain, g.Width, g.Blocks, s.Seed),
 		Stains: []string{stain}, Width: g.Width, Blocks: g.Blocks, Seed: s.Seed,
 	})
-}
-
-// shapeName is a generator's shape in a task's name.
-func shapeName(g api.Generator) string {
-	name := fmt.Sprintf("w%d/b%d", g.Width, g.Blocks)
-	if g.Up != api.UpK4 {
-		name += "/" + g.Up
-	}
-	return name
 }
 
 func (e *expansion) finetune(r request, generators []api.Key, models []api.StainModel) (api.Finetune, error) {
