@@ -203,6 +203,11 @@ func labels(all []network) string {
 // keep keeps a network's tensors under their own names, and says what was left out.
 func (d *dict) keep(n network) {
 	kept := d.under(n.prefix)
+	for _, o := range d.networks() { // one may stand within another's prefix: an average beside the weights
+		if inner, ok := strings.CutPrefix(o.prefix, n.prefix); ok && inner != "" {
+			maps.DeleteFunc(kept, func(name string, _ safetensors.Tensor) bool { return strings.HasPrefix(name, inner) })
+		}
+	}
 	if n.prefix != "" {
 		d.notices = append(d.notices, fmt.Sprintf("the prefix %s was taken off the names", n.prefix))
 	}
@@ -210,7 +215,8 @@ func (d *dict) keep(n network) {
 		var of []string
 		for _, name := range d.names {
 			first, _, _ := strings.Cut(name, ".")
-			if !strings.HasPrefix(name, n.prefix) && !slices.Contains(of, first) {
+			rest, inside := strings.CutPrefix(name, n.prefix)
+			if _, taken := kept[rest]; !(inside && taken) && !slices.Contains(of, first) {
 				of = append(of, first)
 			}
 		}

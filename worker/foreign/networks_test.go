@@ -75,6 +75,8 @@ func TestNetworks(t *testing.T) {
 		{"weights and averages", averages, plain, 1, []string{"params_ema", "--ema"}},
 		{"averages", averages, set(func(o *Options) { o.EMA = true }), 2, nil},
 		{"no averages", both, set(func(o *Options) { o.EMA = true }), 0, []string{"no network's name", "netG_A2B"}},
+		{"an average within", append(twinOf("", 1), twinOf("ema.", 2)...), plain, 1, []string{"9 tensors beside it were left out: ema"}},
+		{"the average within", append(twinOf("", 1), twinOf("ema.", 2)...), set(func(o *Options) { o.EMA = true }), 2, nil},
 		{"averages alone", twinOf("ema_model.", 3), plain, 3, nil},
 		{"the same twice", append(twinOf("best.", 1), twinOf("last.", 1)...), plain, 1, nil},
 	} {
