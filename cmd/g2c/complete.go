@@ -78,7 +78,7 @@ func completeModel(c *cobra.Command, args []string, begun string) ([]string, cob
 func completeNames(root *cobra.Command) {
 	for verb, by := range map[string]completions{
 		"run": completeSpec, "plan": completeSpec, "submit": completeSpec, "spec check": completeSpec, "spec show": completeSpec, "data inspect": completeSpec,
-		"predict": completeModel, "translate": completeModel, "export": completeModel,
+		"predict": completeModel, "translate": completeModel, "export": completeModel, "compare": completeRun,
 	} {
 		c, _, err := root.Find(strings.Fields(verb))
 		if err != nil {
@@ -91,4 +91,24 @@ func completeNames(root *cobra.Command) {
 			}
 		}
 	}
+}
+
+// completeRun completes experiments of the store that --store names.
+func completeRun(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 1 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	store, err := c.Flags().GetString("store")
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	s, err := openRead(c.Context(), store)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	ids, err := record.IDs(c.Context(), s)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return beginning(ids, begun), cobra.ShellCompDirectiveDefault
 }

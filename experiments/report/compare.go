@@ -173,17 +173,23 @@ func (d *Data) missing(task string) []Comparison {
 	var out []Comparison
 	for _, c := range d.asked {
 		if !slices.ContainsFunc(asked(c, groups), func(p pair) bool { return len(p.shared()) > 0 }) {
-			none := metrics.Undefined()
-			unknown := metrics.Interval{none, none}
-			out = append(out, Comparison{
-				A: c.A.Arm, B: c.B.Arm, Test: signFlips, Task: task, P: none, PHolm: none, Difference: none, CI: unknown, Seeds: []uint32{},
-				AUC:       AreaComparison{none, unknown, none, none},
-				OverSeeds: SeedDifference{none, unknown}, McNemar: McNemar{P: none}, DeLong: none,
-				Why: "No two finished points of the sweep are these and differ in nothing else.",
-			})
+			none := noComparison(c.A.Arm, c.B.Arm, task)
+			none.Why = "No two finished points of the sweep are these and differ in nothing else."
+			out = append(out, none)
 		}
 	}
 	return out
+}
+
+// noComparison is one in which nothing is known.
+func noComparison(a, b, task string) Comparison {
+	none := metrics.Undefined()
+	unknown := metrics.Interval{none, none}
+	return Comparison{
+		A: a, B: b, Test: signFlips, Task: task, P: none, PHolm: none, Difference: none, CI: unknown, Seeds: []uint32{},
+		AUC:       AreaComparison{none, unknown, none, none},
+		OverSeeds: SeedDifference{none, unknown}, McNemar: McNemar{P: none}, DeLong: none,
+	}
 }
 
 // use is what the names of a group's tasks have in common.

@@ -43,7 +43,7 @@ func (g *Generator) lossFigure() Figure {
 			x[e], y[e] = float64(epoch.Epoch+1), epoch.Losses[k]
 		}
 		panel := left
-		if strings.Contains(name, "cycle") || strings.Contains(name, "identity") {
+		if returns(name) {
 			panel = right
 		}
 		keys = append(keys, key{name, curve(panel, x, y, k)})

@@ -19,7 +19,12 @@ import (
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+//go:embed style.css
+var styleText string
+
+// words are what the templates of pages call.
+var words = template.FuncMap{
+	"style": func() template.CSS { return template.CSS("\n" + styleText) },
 	"fixed": fixed, "spread": spreadText, "interval": intervalText, "p": pText, "short": short, "seconds": secondsText,
 	"percent": func(v float64) string { return fmt.Sprintf("%.2f", v) }, "join": strings.Join, "number": shownNumber,
 	"signed": signedText, "decibels": decibelsText, "epoch": func(e int) int { return e + 1 },
@@ -28,7 +33,9 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"level": func(v float64) string {
 		return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", 100*v), "0"), ".") + " %"
 	},
-}).Parse(pageText))
+}
+
+var pageTemplate = template.Must(template.New("page").Funcs(words).Parse(pageText))
 
 // page is what the template shows.
 type page struct {
