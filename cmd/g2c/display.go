@@ -10,6 +10,7 @@ import (
 
 	"g2c/api"
 	"g2c/coordinator/state"
+	"g2c/experiments/planned"
 	"g2c/worker/train"
 )
 
@@ -32,6 +33,9 @@ type progress struct {
 	// counts done itself.
 	each   int
 	things string
+	// part says that the work is a part of a run, whose time left stands in place of its own.
+	part bool
+	left string // of the run; empty where it is not known yet
 }
 
 // display shows progress with rate and time left: a line that is drawn over on a terminal,
@@ -45,10 +49,18 @@ type display struct {
 	first    int64 // what was done when began was taken
 	shown    time.Time
 	status   map[api.Key]state.Status
+	left     *planned.Left // of a run; nil elsewhere
 }
 
 func newDisplay() *display {
 	return &display{terminal: onTerminal(), status: map[api.Key]state.Status{}}
+}
+
+// newRunDisplay shows a run, with the time that is left of all of it.
+func newRunDisplay(left *planned.Left) *display {
+	d := newDisplay()
+	d.left = left
+	return d
 }
 
 // tasks reports tasks that changed.
@@ -60,10 +72,17 @@ func (d *display) tasks(s *state.Snapshot) {
 			continue
 		}
 		d.status[t.Work.Key] = t.Status
+		if t.Status == state.Done && d.left != nil {
+			d.left.Done(t.Work.Key)
+		}
 		if t.Status == state.Done && t.Attempts > 0 || t.Status == state.Failed || t.Status == state.Cancelled {
 			reason := ""
 			if t.Reason != "" {
 				reason = ": " + t.Reason
+			}
+			left := leftText(d.left)
+			if left != "" && t.Status == state.Done {
+				reason += ", " + left
 			}
 			say("[%d/%d] %s %s%s", s.Count(state.Done), s.TaskCount(), t.Work.Name(), t.Status, reason)
 		}
@@ -72,17 +91,25 @@ func (d *display) tasks(s *state.Snapshot) {
 
 // step reports a step of a task.
 func (d *display) step(w api.Work, p train.Progress) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if at := d.status[d.key]; d.key != w.Key && (at == state.Placed || at == state.Running) {
-		return // tasks run side by side, and one is shown until it ends
-	}
-	d.key = w.Key
-	d.show(progress{
+	d.task(w.Key, progress{
 		name: w.Name(), done: p.Step, total: p.Steps, unit: "step",
 		note: fmt.Sprintf("epoch %d/%d, loss %.4f", p.Epoch+1, p.Epochs, p.Loss),
 		each: p.Samples, things: "image",
 	}, time.Now())
+}
+
+// task shows how far a task of the run is.
+func (d *display) task(key api.Key, p progress, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left != nil {
+		d.left.Step(key, p.done, now)
+	}
+	if at := d.status[d.key]; d.key != key && (at == state.Placed || at == state.Running) {
+		return // tasks run side by side, and one is shown until it ends
+	}
+	d.key, p.part = key, d.left != nil
+	d.show(p, now)
 }
 
 // report shows how far a long work is that is no task. It may be called as often as there
@@ -108,9 +135,11 @@ func (d *display) show(p progress, now time.Time) {
 	switch {
 	case d.terminal && (since >= drawEvery || p.done == p.total):
 		d.shown = now
+		p.left = leftText(d.left)
 		lastLine.draw(func(cells int) string { return p.line(rate, cells) })
 	case !d.terminal && since >= plainEvery:
 		d.shown = now
+		p.left = leftText(d.left)
 		say("%s", p.text(rate))
 	}
 }
@@ -144,6 +173,12 @@ func (p *progress) pace(rate float64) []string {
 		things += "s"
 	}
 	parts := []string{fmt.Sprintf("%.1f %s/s", shown, things)}
+	if p.part {
+		if p.left != "" {
+			parts = append(parts, p.left)
+		}
+		return parts
+	}
 	if left := float64(p.total-p.done) / rate; p.total > 0 && left < maxLeft.Seconds() {
 		parts = append(parts, fmt.Sprintf("%v left", time.Duration(left*float64(time.Second)).Round(time.Second)))
 	}

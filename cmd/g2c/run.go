@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +19,6 @@ import (
 	"g2c/experiments/sweep"
 	"g2c/internal/fault"
 	"g2c/kernels"
-	"g2c/model/metrics"
 	"g2c/worker/runner"
 )
 
@@ -115,7 +113,15 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err := e.reportable(ctx, store, reportFolder(path, e.id)); err != nil {
 		return untouched(ctx, err)
 	}
-	view := newDisplay()
+	slots := len(devices)
+	if f.workers > 0 {
+		slots = f.workers
+	}
+	left, err := e.estimate(ctx, repo, slots)
+	if err != nil {
+		return untouched(ctx, err)
+	}
+	view := newRunDisplay(left)
 	var ended error
 	if f.workers != 0 {
 		ended = e.executeWith(ctx, f, file.deviceName(f.device), path, view)
@@ -257,7 +263,7 @@ func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.D
 	if err != nil {
 		return err
 	}
-	return cmp.Or(ended, e.show(c, data, filepath.Join(dir, report.IndexFile)))
+	return cmp.Or(ended, e.show(c, repo, storePath, data))
 }
 
 // illustrate collects the report of a finished run and makes the patches that it shows.
@@ -273,7 +279,7 @@ func (e *experiment) illustrate(ctx context.Context, repo *checkpoint.Repo, d ke
 }
 
 // show prints what a run found.
-func (e *experiment) show(c *cobra.Command, data *report.Data, page string) error {
+func (e *experiment) show(c *cobra.Command, repo *checkpoint.Repo, storePath string, data *report.Data) error {
 	if wantJSON(c) {
 		text, err := data.JSON()
 		if err == nil {
@@ -281,52 +287,12 @@ func (e *experiment) show(c *cobra.Command, data *report.Data, page string) erro
 		}
 		return err
 	}
-	printArms(data)
-	fmt.Fprintf(stdout, "report: %s\n", page)
+	if err := printSummary(c.Context(), repo, storePath, data); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "report: %s\n", filepath.Join(reportFolder(storePath, e.id), report.IndexFile))
 	if n := len(data.Unfinished); n > 0 {
 		say("the report is partial: %s not finished", plural(n, "task"))
 	}
 	return nil
-}
-
-// printArms prints a line for each arm and seed.
-func printArms(d *report.Data) {
-	if len(d.Arms) == 0 { // only generators were asked for
-		return
-	}
-	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	folds := slices.ContainsFunc(d.Arms, func(a report.Arm) bool { return a.Fold > 0 })
-	head := "task\tarm\tseed\t"
-	if folds {
-		head += "fold\t"
-	}
-	fmt.Fprintln(w, head+"test balanced accuracy\tAUC\tF1\tn")
-	for _, a := range d.Arms {
-		t := a.Metrics.Test
-		fmt.Fprintf(w, "%s\t%s\t%d\t", a.Task, a.Title, a.Seed)
-		if folds {
-			fmt.Fprintf(w, "%d\t", a.Fold)
-		}
-		if t.N == 0 {
-			fmt.Fprintf(w, "–\t–\t–\t0: none of %d is left to judge\n", a.LeftOut)
-			continue
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", shown(t.BalancedAccuracy), shown(t.AUC), shown(t.F1), t.N)
-	}
-	for _, g := range d.Groups {
-		if g.Folds > 0 {
-			ci := g.BalancedAccuracy.CI95
-			fmt.Fprintf(w, "%s\t%s\tall\tall\t%s [%s, %s]\t%s\t%s\t%d\n", g.Task, g.Title,
-				shown(g.BalancedAccuracy.Mean), shown(ci[0]), shown(ci[1]), shown(g.AUC.Mean), shown(g.F1.Mean), g.N)
-		}
-	}
-	w.Flush()
-}
-
-// shown is a share for people, a dash where it is not defined.
-func shown(n metrics.Number) string {
-	if !n.Defined() {
-		return "–"
-	}
-	return fmt.Sprintf("%.3f", float64(n))
 }

@@ -69,6 +69,7 @@ func (e *experiment) executeWith(ctx context.Context, f *experimentFlags, device
 		h.running.Go(func() { h.keep(within, i) })
 	}
 	h.running.Go(func() { h.show(within) })
+	h.running.Go(func() { h.steps(within) })
 	err = h.carryOut(within, e)
 	last := h.node.replica.Snapshot()
 	stop(nil)
@@ -199,6 +200,28 @@ func (h *household) show(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-h.node.replica.Advanced(s.Index()):
+		}
+	}
+}
+
+// stepsEvery is how often tasks are asked how far they are.
+const stepsEvery = time.Second
+
+// steps shows how far running tasks are. What cannot be asked is asked again.
+func (h *household) steps(ctx context.Context) {
+	for ctx.Err() == nil {
+		for t, err := range h.cluster.AllTasks(ctx, &apiv1.ListTasksRequest{State: apiv1.TaskState_TASK_STATE_RUNNING}) {
+			if err != nil {
+				break
+			}
+			key, err := api.ParseKey(t.Key)
+			if p := t.GetProgress(); err == nil && p.GetSteps() > 0 {
+				h.view.task(key, progress{name: t.Name, done: int64(p.Step), total: int64(p.Steps), unit: "step", note: p.Note}, time.Now())
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(stepsEvery):
 		}
 	}
 }

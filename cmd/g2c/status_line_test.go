@@ -31,6 +31,21 @@ func TestTheLineFits(t *testing.T) {
 		}
 	}
 	p := progress{name: "pretrain/HE/w8/b1/s1", done: 155, total: 310, unit: "step", note: "epoch 1/2, loss 0.1234", each: 8, things: "image"}
+	part := p
+	part.part, part.left = true, "12m20s left in all"
+	for cells, want := range map[int]string{
+		99: "pretrain/HE/w8/b1/s1 epoch 1/2, loss 0.1234 step 155/310, 50%, 16.0 images/s, 12m20s left in all",
+		79: "pretrain/HE/w8/b1/s1 step 155/310, 50%, 16.0 images/s, 12m20s left in all",
+		59: "pretr… step 155/310, 50%, 16.0 images/s, 12m20s left in all",
+	} {
+		if got := part.line(2, cells); got != want {
+			t.Errorf("of a run in %d cells:\n%q, want\n%q", cells, got, want)
+		}
+	}
+	part.left = ""
+	if got, want := part.text(2), "pretrain/HE/w8/b1/s1: step 155/310, epoch 1/2, loss 0.1234, 16.0 images/s"; got != want {
+		t.Errorf("before the time left is known: %q, want %q", got, want)
+	}
 	for cells, want := range map[int]string{
 		99: "pretrain/HE/w8/b1/s1 epoch 1/2, loss 0.1234 [====    ] step 155/310, 50%, 16.0 images/s, 1m18s left",
 		80: "pretrain/HE/w8/b1/s1 [======      ] step 155/310, 50%, 16.0 images/s, 1m18s left",

@@ -111,7 +111,7 @@ func (k Known) seconds(item *sweep.Item, rates map[string]rate) (*float64, Basis
 		return &s, Measured
 	}
 	if steps, ok := k.Steps[item.Key]; ok {
-		if r := rates[shape(item.Task)]; r.steps > 0 {
+		if r := rates[Shape(item.Task)]; r.steps > 0 {
 			s := r.seconds / float64(r.steps) * float64(steps)
 			return &s, Rate
 		}
@@ -158,16 +158,16 @@ func rates(p *sweep.Plan, known Known) map[string]rate {
 		seconds, timed := known.Seconds[item.Key]
 		steps, counted := known.Steps[item.Key]
 		if timed && counted && steps > 0 && known.state(item.Key) == Done {
-			r := out[shape(item.Task)]
-			out[shape(item.Task)] = rate{r.seconds + seconds, r.steps + steps}
+			r := out[Shape(item.Task)]
+			out[Shape(item.Task)] = rate{r.seconds + seconds, r.steps + steps}
 		}
 	}
 	return out
 }
 
-// shape names what decides how long a step of a task takes: the task without what
+// Shape names what decides how long a step of a task takes: the task without what
 // does not.
-func shape(t api.Task) string {
+func Shape(t api.Task) string {
 	switch t.Kind {
 	case api.KindPretrain:
 		p := *t.Pretrain

@@ -98,7 +98,7 @@ func TestCostText(t *testing.T) {
 func TestShape(t *testing.T) {
 	shapes := func(name string, sets ...string) string {
 		p := plan(t, sets...)
-		return shape(p.Find(key(t, p, name)).Task)
+		return Shape(p.Find(key(t, p, name)).Task)
 	}
 	const name = "finetune/s-vs-noa/PAS_ALL/b3/s1"
 	base := shapes(name)

@@ -1,0 +1,53 @@
+package train
+
+import (
+	"g2c/api"
+	"g2c/kernels"
+	"g2c/model/cyclegan"
+	"g2c/model/g2c"
+)
+
+// Effort is what a task takes, in floating-point operations by the contracts: for guesses
+// of time before anything was measured. No device is needed to know it.
+type Effort struct {
+	Step   int64 // an optimizer step
+	Frozen int64 // an optimizer step while the generators stand still
+	Image  int64 // an image that is judged, of an evaluation
+}
+
+// EffortOf builds a task's programs and counts.
+func EffortOf(task api.Task) (Effort, error) {
+	switch task.Kind {
+	case api.KindPretrain:
+		m, err := cyclegan.New(ganConfig(task.Pretrain))
+		if err != nil {
+			return Effort{}, err
+		}
+		n := flops(m.Input, m.Generator, m.Discriminator)
+		return Effort{Step: n, Frozen: n}, nil
+	case api.KindFinetune:
+		m, err := g2c.New(ModelConfig(task.Finetune))
+		if err != nil {
+			return Effort{}, err
+		}
+		e := Effort{Frozen: flops(m.Input, m.Frozen)}
+		e.Step = e.Frozen
+		if m.Joint != nil {
+			e.Step = flops(m.Input, m.Joint)
+		}
+		return e, nil
+	}
+	c := ModelConfig(&task.Evaluate.Model)
+	m, err := g2c.NewEvaluation(c)
+	if err != nil {
+		return Effort{}, err
+	}
+	return Effort{Image: flops(m.EvalInput, m.Evaluate) / int64(c.EvalBatch)}, nil
+}
+
+func flops(programs ...*kernels.Program) (n int64) {
+	for _, p := range programs {
+		n += p.Cost().FLOPs
+	}
+	return n
+}
