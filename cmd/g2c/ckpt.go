@@ -169,7 +169,12 @@ func newCkptVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := checkpoint.New(s).Verify(c.Context(), nil)
+			d, done := newDisplay(), int64(0)
+			a, err := checkpoint.New(s).Verify(c.Context(), func(string) {
+				done++
+				d.report(progress{name: "verifying " + args[0], done: done, unit: "file"})
+			})
+			d.close()
 			if err != nil {
 				return err
 			}

@@ -67,3 +67,14 @@ func setsOf(images []namedImages) (sets []*dataset.Set) {
 	}
 	return sets
 }
+
+// imagesOf shows how many images a verb has worked on, until all of them are done.
+func imagesOf(work string) func(done, total int) {
+	d := newDisplay()
+	return func(done, total int) {
+		d.report(progress{name: work, done: int64(done), total: int64(total), unit: "image"})
+		if done == total {
+			d.close()
+		}
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"g2c/api"
@@ -65,7 +66,7 @@ func leftText(l *planned.Left) string {
 	if !ok {
 		return ""
 	}
-	text := rounded(left).String() + " left in all"
+	text := rounded(left) + " left in all"
 	if least {
 		return "over " + text
 	}
@@ -73,12 +74,21 @@ func leftText(l *planned.Left) string {
 }
 
 // rounded is a time as exact as it is known.
-func rounded(d time.Duration) time.Duration {
+func rounded(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
-		return d.Round(time.Second)
+		return d.Round(time.Second).String()
 	case d < time.Hour:
-		return d.Round(10 * time.Second)
+		d = d.Round(10 * time.Second)
+	default:
+		d = d.Round(time.Minute)
 	}
-	return d.Round(time.Minute)
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
 }

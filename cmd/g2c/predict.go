@@ -90,6 +90,7 @@ func predict(c *cobra.Command, model string, paths []string, f *modelFlags) erro
 		return err
 	}
 	defer classifier.Close()
+	classifier.Progress = imagesOf("classifying")
 	classes := classifier.Classes()
 	table := [][]string{{"path", "label", "p_" + classes[0], "p_" + classes[1]}}
 	all := []prediction{}

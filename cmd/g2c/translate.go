@@ -80,6 +80,7 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 		return err
 	}
 	defer t.Close()
+	t.Progress = imagesOf("translating")
 	done := []translated{}
 	err = t.Translate(ctx, func(g, i int, pixels []uint8) error {
 		done = append(done, translated{images[g].path(i), targets[g][i]})

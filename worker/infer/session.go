@@ -20,6 +20,9 @@ type session struct {
 	state       kernels.State
 	execs       []kernels.Exec
 	pixels      []uint8
+
+	// Progress, if set, hears after every batch how many images are done, of how many.
+	Progress func(done, total int)
 }
 
 // open loads programs and weights. rename maps a parameter's name to the file's.
@@ -91,8 +94,12 @@ func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []
 				return err
 			}
 		}
-		if err := done(all[first:min(first+s.batch, len(all))]); err != nil {
+		last := min(first+s.batch, len(all))
+		if err := done(all[first:last]); err != nil {
 			return err
+		}
+		if s.Progress != nil {
+			s.Progress(last, len(all))
 		}
 	}
 	return nil
