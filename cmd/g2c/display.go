@@ -50,23 +50,35 @@ type display struct {
 	shown    time.Time
 	status   map[api.Key]state.Status
 	left     *planned.Left // of a run; nil elsewhere
+	live     *liveRun      // of a run
 }
 
 func newDisplay() *display {
 	return &display{terminal: onTerminal(), status: map[api.Key]state.Status{}}
 }
 
-// newRunDisplay shows a run, with the time that is left of all of it.
-func newRunDisplay(left *planned.Left) *display {
+// newRunDisplay shows a run, with the time that is left of all of it, and tells its page.
+func newRunDisplay(left *planned.Left, page *liveRun) *display {
 	d := newDisplay()
-	d.left = left
+	d.left, d.live = left, page
+	page.start(d.timeLeft)
 	return d
+}
+
+// timeLeft is the time that is left of the run.
+func (d *display) timeLeft() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return leftText(d.left)
 }
 
 // tasks reports tasks that changed.
 func (d *display) tasks(s *state.Snapshot) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.live != nil {
+		d.live.tasks(s)
+	}
 	for t := range s.Tasks(0) {
 		if d.status[t.Work.Key] == t.Status {
 			continue
@@ -96,6 +108,9 @@ func (d *display) step(w api.Work, p train.Progress) {
 		note: fmt.Sprintf("epoch %d/%d, loss %.4f", p.Epoch+1, p.Epochs, p.Loss),
 		each: p.Samples, things: "image",
 	}, time.Now())
+	if d.live != nil {
+		d.live.step(w, p)
+	}
 }
 
 // task shows how far a task of the run is.
@@ -104,6 +119,9 @@ func (d *display) task(key api.Key, p progress, now time.Time) {
 	defer d.mu.Unlock()
 	if d.left != nil {
 		d.left.Step(key, p.done, now)
+	}
+	if d.live != nil {
+		d.live.reached(key, p.done, p.total)
 	}
 	if at := d.status[d.key]; d.key != key && (at == state.Placed || at == state.Running) {
 		return // tasks run side by side, and one is shown until it ends

@@ -104,6 +104,9 @@ func planForget(ctx context.Context, s store.Store, id, dir string) (*forgetting
 	if there {
 		f.Delete = append(f.Delete, reportsDir+"/"+id+"/")
 	}
+	if hasLive(dir, id) {
+		f.Delete = append(f.Delete, liveDir+"/"+id+"/")
+	}
 	if run == nil {
 		return f, nil
 	}
@@ -157,6 +160,9 @@ func (f *forgetting) carryOut(ctx context.Context, s store.Store) error {
 		}
 	}
 	if err := removeReport(ctx, s, f.Store, f.Experiment); err != nil {
+		return err
+	}
+	if err := removeLive(f.Store, f.Experiment); err != nil {
 		return err
 	}
 	if err := record.Delete(ctx, s, f.Experiment); err != nil {

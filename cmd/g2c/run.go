@@ -121,7 +121,10 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err != nil {
 		return untouched(ctx, err)
 	}
-	view := newRunDisplay(left)
+	page := newLive(e, path)
+	say("live: %s", page.path())
+	view := newRunDisplay(left, page)
+	defer func() { page.close(howEnded(err), filepath.Join(reportFolder(path, e.id), report.IndexFile)) }()
 	var ended error
 	if f.workers != 0 {
 		ended = e.executeWith(ctx, f, file.deviceName(f.device), path, view)
@@ -130,6 +133,17 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	}
 	view.close()
 	return e.finish(c, repo, devices[0], path, ended)
+}
+
+// howEnded says on the page of a run how it ended.
+func howEnded(err error) string {
+	switch {
+	case err == nil:
+		return "Finished."
+	case errors.Is(err, fault.ErrInterrupted):
+		return "Interrupted, with its state saved: the same command goes on."
+	}
+	return "Ended with an error: " + err.Error() + "."
 }
 
 // pool is a worker of this process, with a slot a device.
@@ -141,7 +155,7 @@ func (e *experiment) pool(repo *checkpoint.Repo, devices []kernels.Device, view 
 	for _, d := range devices {
 		runners = append(runners, &runner.Runner{
 			Device: d, Repo: repo, Data: e.data,
-			Progress: view.step, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
+			Progress: view.step, Hear: view.live.hear, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
 		})
 	}
 	return runner.NewPool("local", runners...)

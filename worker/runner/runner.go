@@ -49,9 +49,18 @@ type Runner struct {
 	Packs *Packs
 	// Progress, if set, hears of every step.
 	Progress func(w api.Work, p train.Progress)
+	// Hear, if set, says who is told more of a task that is about to run.
+	Hear func(w api.Work) Hearer
 	// Warn, if set, hears of damage that was worked around.
 	Warn func(message string)
 	Now  func() time.Time
+}
+
+// Hearer is told how the training of one task goes, one call at a time; see train.Options.
+type Hearer interface {
+	Resumed(step int64)
+	Epoch(e train.Epoch)
+	Samples(s train.Samples)
 }
 
 // Class is the numerics class of the device.
@@ -66,6 +75,10 @@ func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 	}
 	if r.Progress != nil {
 		opt.Progress = func(p train.Progress) { r.Progress(w, p) }
+	}
+	if r.Hear != nil {
+		h := r.Hear(w)
+		opt.Resumed, opt.Epoch, opt.Samples = h.Resumed, h.Epoch, h.Samples
 	}
 	if w.Task.Numerics != r.Class() {
 		return fault.New(fault.ErrSpec, "%s is of numerics class %s, this device is %s", w.Name(), w.Task.Numerics, r.Class())

@@ -360,6 +360,9 @@ func (f *finetuner) endEpoch(epoch int, lr float64) error {
 		}
 	}
 	f.log.Epochs = append(f.log.Epochs, e)
+	if f.first() {
+		f.epochEnded(Epoch{Step: f.t, Finetune: &e})
+	}
 	f.rank()
 	if epoch+1 == f.epochs || !f.due(f.t, epoch, true) {
 		return nil

@@ -325,7 +325,9 @@ func (p *pretrainer) endEpoch(epoch int, lr float64) error {
 			return err
 		}
 		p.log.Shown = append(p.log.Shown, epoch)
+		p.show.tell(epoch)
 	}
+	p.epochEnded(Epoch{Step: p.t, Losses: p.log.Names, Pretrain: &e})
 	if epoch+1 == p.epochs || !p.due(p.t, epoch, true) {
 		return nil
 	}

@@ -34,6 +34,13 @@ type Options struct {
 	Checkpoint api.Checkpoint
 	// Progress, if set, hears of every step, one call at a time.
 	Progress func(Progress)
+	// Resumed, if set, hears which step a task goes on from before it does any, 0 where it
+	// begins.
+	Resumed func(step int64)
+	// Epoch, if set, hears of every epoch as it ends.
+	Epoch func(Epoch)
+	// Samples, if set, hears of the sample images of a pretraining as they are made.
+	Samples func(Samples)
 	// Warn, if set, hears of damage that was worked around.
 	Warn func(message string)
 	// Now is the clock for durations, which stay outside checkpoints.
@@ -49,6 +56,21 @@ type Progress struct {
 	Epoch, Epochs int   // current, from 0
 	Samples       int   // a step
 	Loss          float64
+}
+
+// Epoch is what an epoch of training came to. It is read only.
+type Epoch struct {
+	Step     int64                  // done at its end
+	Losses   []string               // names, of Pretrain's
+	Pretrain *results.PretrainEpoch // of a pretraining
+	Finetune *results.FinetuneEpoch // of a fine-tuning
+}
+
+// Samples are the sample images of an epoch, by results.ShowKinds: RGB, Size×Size×3 bytes an
+// image. They are read only.
+type Samples struct {
+	Epoch, Size int // the epoch from 0, the side in pixels
+	Images      map[string][]uint8
 }
 
 // session is the part of a loop that saves, resumes and reports.
@@ -98,6 +120,7 @@ func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
 		s.opt.Warn(d.String())
 	}
 	if m == nil {
+		s.resumed(0)
 		return nil, nil, nil
 	}
 	if err := m.RequireClass(s.task.Numerics); err != nil {
@@ -111,7 +134,22 @@ func (s *session) resume() (*checkpoint.Manifest, []byte, error) {
 		return m, nil, nil
 	}
 	data, err := s.opt.Repo.Payload(s.ctx, *m, checkpoint.Resume)
+	if err == nil {
+		s.resumed(m.Step)
+	}
 	return m, data, err
+}
+
+func (s *session) resumed(step int64) {
+	if s.opt.Resumed != nil {
+		s.opt.Resumed(step)
+	}
+}
+
+func (s *session) epochEnded(e Epoch) {
+	if s.opt.Epoch != nil {
+		s.opt.Epoch(e)
+	}
 }
 
 // recall reads what earlier attempts cost. A damaged record is no reason not to

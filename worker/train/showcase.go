@@ -51,6 +51,18 @@ func (s *showcase) capture(epoch int) error {
 	return nil
 }
 
+// tell hands on what was captured.
+func (s *showcase) tell(epoch int) {
+	if s.p.opt.Samples == nil {
+		return
+	}
+	out := Samples{Epoch: epoch, Size: s.p.p.Size, Images: map[string][]uint8{}}
+	for _, kind := range results.ShowKinds {
+		out.Images[kind] = s.images[results.ShowName(epoch, kind)]
+	}
+	s.p.opt.Samples(out)
+}
+
 // read appends the first n images of a slot, as 8-bit pixels.
 func (s *showcase) read(epoch int, kind string, n int) error {
 	if s.pixel == nil {

@@ -1,0 +1,359 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"g2c/api"
+	"g2c/checkpoint/s3store"
+	"g2c/coordinator/state"
+	"g2c/experiments/live"
+	"g2c/experiments/report"
+	"g2c/internal/atomicfile"
+	"g2c/internal/fault"
+	"g2c/model/metrics"
+	"g2c/worker/runner"
+	"g2c/worker/train"
+)
+
+// liveDir is the folder, in a store that is a directory, of what runs say as they go on: a
+// page for each run, and for each of its tasks a log and sample images. Of a bucket it lies
+// where g2c runs, as reports do.
+const liveDir = "live"
+
+// liveWrites is how often the page of a run is written at most.
+const liveWrites = report.LiveEvery * time.Second / 2
+
+// liveFolder is where a run says how it goes.
+func liveFolder(storePath, id string) string {
+	if s3store.Is(storePath) {
+		return filepath.Join(liveDir, id)
+	}
+	return filepath.Join(storePath, liveDir, id)
+}
+
+// liveRun writes what a run says as it goes on. Training never waits for more than a line
+// that is appended, and goes on where nothing can be written. It may be called from several
+// goroutines.
+type liveRun struct {
+	dir   string
+	left  func() string // of the run, for people
+	over  chan struct{}
+	ended sync.WaitGroup
+
+	mu     sync.Mutex
+	page   report.Live
+	at     map[api.Key]int // in the tasks of the page
+	logs   map[api.Key]*taskLog
+	heard  int64
+	failed bool // writing did, and it was said
+}
+
+// newLive begins the page of a run; close ends it.
+func newLive(e *experiment, storePath string) *liveRun {
+	l := &liveRun{
+		dir: liveFolder(storePath, e.id), left: func() string { return "" }, over: make(chan struct{}),
+		page: report.Live{Experiment: e.plan.Experiment, ID: e.id, Notes: e.notes},
+		at:   map[api.Key]int{}, logs: map[api.Key]*taskLog{},
+	}
+	for i, item := range e.plan.Items {
+		l.at[item.Key] = i
+		l.page.Tasks = append(l.page.Tasks, report.LiveTask{Name: item.Name(), Key: item.Key.String(), State: "waiting"})
+	}
+	return l
+}
+
+// path is the page.
+func (l *liveRun) path() string { return filepath.Join(l.dir, report.IndexFile) }
+
+// start writes the page, and again and again until close.
+func (l *liveRun) start(left func() string) {
+	l.left = left
+	l.write()
+	l.ended.Go(func() {
+		every := time.NewTicker(liveWrites)
+		defer every.Stop()
+		for {
+			select {
+			case <-l.over:
+				return
+			case <-every.C:
+				l.write()
+			}
+		}
+	})
+}
+
+// close writes the page of a run that is over: how it ended, and where its report lies, if
+// it has one.
+func (l *liveRun) close(how, reportPage string) {
+	close(l.over)
+	l.ended.Wait()
+	l.mu.Lock()
+	l.page.Ended = how
+	if _, err := os.Stat(reportPage); err == nil {
+		if link, err := filepath.Rel(l.dir, reportPage); err == nil {
+			l.page.Report = filepath.ToSlash(link)
+		}
+	}
+	for _, t := range l.logs {
+		t.close()
+	}
+	l.mu.Unlock()
+	l.write()
+}
+
+// write writes the page whole.
+func (l *liveRun) write() {
+	left := l.left()
+	l.mu.Lock()
+	page := l.page
+	page.Tasks = slices.Clone(page.Tasks) // their lines are only ever appended to
+	l.mu.Unlock()
+	page.Left, page.Written = left, time.Now().Format(time.DateTime)
+	text, err := page.HTML()
+	if err == nil {
+		err = os.MkdirAll(l.dir, 0o755)
+	}
+	if err == nil {
+		err = atomicfile.Write(l.path(), atomicfile.Options{}, text)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.check(err)
+}
+
+// check says the first thing that could not be written; l.mu is held.
+func (l *liveRun) check(err error) {
+	if err != nil && !l.failed {
+		l.failed = true
+		say("warning: what the run says as it goes on is not kept: %v", err)
+	}
+}
+
+// tasks hears of tasks that changed.
+func (l *liveRun) tasks(s *state.Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.page.Done = s.Count(state.Done)
+	for t := range s.Tasks(0) {
+		i, ok := l.at[t.Work.Key]
+		if !ok {
+			continue
+		}
+		task := &l.page.Tasks[i]
+		switch t.Status {
+		case state.Pending:
+			task.State = "waiting"
+		case state.Placed, state.Running:
+			task.State = "running"
+		default:
+			task.State = string(t.Status)
+		}
+		task.Why = ""
+		if t.Status == state.Failed {
+			task.Why = t.Reason
+		}
+	}
+}
+
+// reached hears how far a task is.
+func (l *liveRun) reached(key api.Key, step, steps int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i, ok := l.at[key]; ok {
+		l.page.Tasks[i].Step, l.page.Tasks[i].Steps = step, steps
+	}
+}
+
+// step hears of a step of a task that this process trains.
+func (l *liveRun) step(w api.Work, p train.Progress) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.logs[w.Key]
+	if t == nil || !live.Logged(p.Step, p.Steps) {
+		return
+	}
+	loss := metrics.Number(p.Loss)
+	line := live.Line{Step: p.Step, Epoch: p.Epoch + 1, Loss: &loss, Seconds: t.seconds()}
+	if since := line.Seconds - t.line.Seconds; t.line.Step > 0 && since > 0 && p.Step > t.line.Step {
+		line.ImagesPerSecond = math.Round(100*float64(int64(p.Samples)*(p.Step-t.line.Step))/since) / 100
+	}
+	t.append(line)
+}
+
+// hear is who is told of a task that is about to run.
+func (l *liveRun) hear(w api.Work) runner.Hearer {
+	t := &taskLog{live: l, dir: filepath.Join(l.dir, filepath.FromSlash(w.Name())), work: w}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before := l.logs[w.Key]; before != nil { // another attempt
+		before.close()
+		delete(l.logs, w.Key)
+	}
+	return t
+}
+
+// taskLog is the log of a task that this process trains; the run's lock is held where it is
+// used, but by Resumed, Epoch and Samples.
+type taskLog struct {
+	live  *liveRun
+	dir   string
+	work  api.Work
+	log   *live.Log
+	began time.Time
+	base  float64   // seconds of earlier attempts
+	line  live.Line // the last
+}
+
+// samplesPattern are the names of a task's sample images; see samplesName.
+const samplesPattern = "samples-*.png"
+
+func samplesName(epoch int) string { return fmt.Sprintf("samples-%05d.png", epoch) }
+
+// Resumed implements runner.Hearer: it cuts off what lies behind the step.
+func (t *taskLog) Resumed(step int64) {
+	l := t.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	log, lines, err := live.Open(filepath.Join(t.dir, live.MetricsFile), step)
+	if err != nil {
+		l.check(err)
+		return
+	}
+	t.log, t.base, t.began = log, log.Seconds(), time.Now()
+	l.logs[t.work.Key] = t
+	task := t.task()
+	if task == nil {
+		return
+	}
+	task.Lines = lines
+	task.Sheet = nil
+	sheets, _ := filepath.Glob(filepath.Join(t.dir, samplesPattern))
+	for _, sheet := range sheets { // sorted
+		if step == 0 {
+			_ = os.Remove(sheet) // it comes again, from other weights
+			continue
+		}
+		if text, err := os.ReadFile(sheet); err == nil {
+			task.Sheet = text
+			_, _ = fmt.Sscanf(filepath.Base(sheet), "samples-%d.png", &task.SheetEpoch)
+		}
+	}
+}
+
+// Epoch implements runner.Hearer.
+func (t *taskLog) Epoch(e train.Epoch) {
+	t.live.mu.Lock()
+	defer t.live.mu.Unlock()
+	line := live.Line{Step: e.Step, Seconds: t.seconds(), Ended: true}
+	if p := e.Pretrain; p != nil {
+		line.Epoch, line.LR, line.Losses = p.Epoch+1, p.LR, map[string]metrics.Number{}
+		for i, name := range e.Losses {
+			line.Losses[name] = metrics.Number(p.Losses[i])
+		}
+	}
+	if f := e.Finetune; f != nil {
+		line.Epoch, line.LR, line.Frozen, line.Validation = f.Epoch+1, f.LR, f.Frozen, f.Validation
+		line.Losses = map[string]metrics.Number{"focal": metrics.Number(f.Loss)}
+	}
+	t.append(line)
+}
+
+// Samples implements runner.Hearer.
+func (t *taskLog) Samples(s train.Samples) {
+	p := t.work.Task.Pretrain
+	sheet := report.LiveSheet(p.Source, p.Stain, s.Size, s.Images)
+	t.live.mu.Lock()
+	defer t.live.mu.Unlock()
+	if task := t.task(); task != nil {
+		task.Sheet, task.SheetEpoch = sheet, s.Epoch+1
+	}
+	if t.log != nil {
+		t.live.check(atomicfile.Write(filepath.Join(t.dir, samplesName(s.Epoch+1)), atomicfile.Options{}, sheet))
+	}
+}
+
+// task is the task on the page.
+func (t *taskLog) task() *report.LiveTask {
+	i, ok := t.live.at[t.work.Key]
+	if !ok {
+		return nil
+	}
+	t.live.heard++
+	task := &t.live.page.Tasks[i]
+	task.Heard = t.live.heard
+	return task
+}
+
+// seconds is how long the task has trained, over all attempts.
+func (t *taskLog) seconds() float64 {
+	return t.base + float64(time.Since(t.began).Milliseconds())/1000
+}
+
+func (t *taskLog) append(line live.Line) {
+	if t.log == nil {
+		return
+	}
+	if err := t.log.Append(line); err != nil {
+		t.live.check(err)
+		t.close()
+		return
+	}
+	t.line = line
+	if task := t.task(); task != nil {
+		task.Lines = append(task.Lines, line)
+	}
+}
+
+func (t *taskLog) close() {
+	if t.log != nil {
+		t.live.check(t.log.Close())
+		t.log = nil
+	}
+}
+
+// hasLive tells whether a store that is a directory has what a run said as it went on.
+func hasLive(storePath, id string) bool {
+	if s3store.Is(storePath) {
+		return false
+	}
+	_, err := os.Lstat(liveFolder(storePath, id))
+	return err == nil
+}
+
+// removeLive removes it, and the folders that are empty then. Of a bucket nothing is
+// removed: what lies where g2c was run is not the store's.
+func removeLive(storePath, id string) error {
+	if !hasLive(storePath, id) {
+		return nil
+	}
+	var folders []string
+	err := filepath.WalkDir(liveFolder(storePath, id), func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		sample, _ := filepath.Match(samplesPattern, e.Name())
+		switch {
+		case e.IsDir():
+			folders = append(folders, path)
+		case sample, e.Name() == live.MetricsFile, e.Name() == report.IndexFile:
+			return os.Remove(path)
+		}
+		return nil
+	})
+	if err != nil {
+		return fault.New(fault.ErrUnavailable, "delete what the run said: %w", err)
+	}
+	slices.Reverse(folders)
+	for _, f := range folders {
+		_ = os.Remove(f) // what holds something else stays
+	}
+	return nil
+}
