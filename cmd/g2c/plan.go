@@ -19,6 +19,7 @@ import (
 func newPlan() *cobra.Command {
 	var f experimentFlags
 	var class string
+	var measure bool
 	c := &cobra.Command{
 		Use:   "plan SPEC",
 		Short: "List an experiment's tasks, what they share, what is done, and what is left to do",
@@ -26,22 +27,27 @@ func newPlan() *cobra.Command {
 
 Nothing is trained, and no store is made. Images are read, since what a task is
 depends on their pixels. Times come from finished tasks of the same shape in the
-store, where there are any.
+store, where there are any; --measure times a step of every other kind of task on the
+device, which takes seconds, and the column BASIS says where each time comes from.
 
 Tasks are those of this machine's device, or of the class that --class names: then no
 device is opened.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return runPlan(c, args[0], &f, class) },
+		RunE: func(c *cobra.Command, args []string) error { return runPlan(c, args[0], &f, class, measure) },
 	}
 	f.add(c)
 	addClass(c, &class, "that of the device")
+	c.Flags().BoolVar(&measure, "measure", false, "time a step of each kind of task whose time the store does not tell, for half a minute at most where steps are short")
 	return c
 }
 
-func runPlan(c *cobra.Command, name string, f *experimentFlags, class string) error {
+func runPlan(c *cobra.Command, name string, f *experimentFlags, class string, measure bool) error {
 	ctx := c.Context()
+	if class != "" && measure {
+		return fault.New(fault.ErrSpec, "--measure times steps on this machine's device, and --class may be of another").WithHint("leave one of them out")
+	}
 	if err := checkClass(class); err != nil {
 		return err
 	}
@@ -60,7 +66,15 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags, class string) er
 	if err != nil {
 		return err
 	}
+	if measure {
+		if err := e.measure(file.deviceName(f.device), &known); err != nil {
+			return err
+		}
+	}
 	list := planned.List(e.plan, known)
+	if list.UnknownLeft > 0 && class == "" {
+		say("note: the store does not tell how long some tasks take; --measure times a step of each kind")
+	}
 	list.Data = e.sets
 	if !wantJSON(c) {
 		return list.Text(stdout)

@@ -20,6 +20,9 @@ func (l Load) after(steps int64) float64 {
 	return float64(float64(first)*l.Cost) + float64(float64(steps-first)*l.CostFrom)
 }
 
+// Whole is what the whole task takes.
+func (l Load) Whole() float64 { return l.after(l.Steps) }
+
 // Left estimates how long a run still takes, as it goes on. A task that is not done takes
 // its load at the speed of tasks of its shape; where none was seen yet, at the mean speed
 // of all that were. It belongs to one goroutine.
@@ -67,7 +70,7 @@ func NewLeft(p *sweep.Plan, known Known, loads map[api.Key]Load, slots int) *Lef
 		}
 		l.done[item.Key] = true
 		if seconds, ok := known.Seconds[item.Key]; ok {
-			l.saw(item.Key, speed{loads[item.Key].after(loads[item.Key].Steps), seconds})
+			l.saw(item.Key, speed{loads[item.Key].Whole(), seconds})
 		}
 	}
 	return l
@@ -145,5 +148,5 @@ func (l *Left) seconds(key api.Key) (seconds float64, known bool) {
 	if !ok || s.seconds <= 0 || s.load <= 0 {
 		return 0, false
 	}
-	return (load.after(load.Steps) - load.after(l.at[key])) / (s.load / s.seconds), true
+	return (load.Whole() - load.after(l.at[key])) / (s.load / s.seconds), true
 }

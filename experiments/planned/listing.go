@@ -26,6 +26,7 @@ type Basis string
 const (
 	Measured Basis = "measured" // the task is done, and its time was recorded
 	Rate     Basis = "rate"     // steps × seconds a step of finished tasks of the same kind and shape
+	Timed    Basis = "timed"    // a step of its kind was timed just now
 	Estimate Basis = "estimate" // the caller's arithmetic
 	Unknown  Basis = "unknown"
 )
@@ -36,7 +37,8 @@ type Known struct {
 	State    map[api.Key]State
 	Steps    map[api.Key]int64   // optimizer steps of the whole task; of an evaluation, images
 	Seconds  map[api.Key]float64 // measured, of done tasks
-	Estimate map[api.Key]float64 // seconds of the whole task, from operations and a measured speed
+	Timed    map[api.Key]float64 // seconds of the whole task, from steps of its kind that were timed
+	Estimate map[api.Key]float64 // the same, from operations and a measured speed
 }
 
 // Listing is a plan with what is known of it. Its JSON is `g2c plan --json`.
@@ -115,6 +117,9 @@ func (k Known) seconds(item *sweep.Item, rates map[string]rate) (*float64, Basis
 			s := r.seconds / float64(r.steps) * float64(steps)
 			return &s, Rate
 		}
+	}
+	if s, ok := k.Timed[item.Key]; ok {
+		return &s, Timed
 	}
 	if s, ok := k.Estimate[item.Key]; ok {
 		return &s, Estimate

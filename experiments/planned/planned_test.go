@@ -122,3 +122,28 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+// A step that was timed is better than arithmetic, and worse than what a task of the kind
+// took.
+func TestTimedIsABasis(t *testing.T) {
+	p := plan(t)
+	he, masson := key(t, p, "pretrain/HE/w16/b3/s1"), key(t, p, "pretrain/MASSON/w16/b3/s1")
+	known := Known{
+		Steps: map[api.Key]int64{he: 400, masson: 600}, Timed: map[api.Key]float64{he: 40, masson: 60}, Estimate: map[api.Key]float64{he: 1, masson: 1},
+	}
+	basis := func(k Known) (Basis, float64) {
+		for _, task := range List(p, k).Tasks {
+			if task.Key == masson {
+				return task.Basis, *task.Seconds
+			}
+		}
+		return "", 0
+	}
+	if b, s := basis(known); b != Timed || s != 60 {
+		t.Errorf("%s, %v s", b, s)
+	}
+	known.State, known.Seconds = map[api.Key]State{he: Done}, map[api.Key]float64{he: 50}
+	if b, s := basis(known); b != Rate || s != 75 {
+		t.Errorf("%s, %v s", b, s)
+	}
+}
