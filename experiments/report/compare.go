@@ -284,6 +284,17 @@ func comparison(p pair, family int) Comparison {
 		c.AWidth, c.ABlocks, c.AOptions = p.a.width, p.a.blocks, p.a.optionText
 	}
 	a, b := p.judged()
+	over := metrics.PairedT(p.differences(), metrics.Level)
+	c.OverSeeds = SeedDifference{over.Value, over.Interval}
+	c.of(p, a, b)
+	if !p.sameImages() {
+		c.Why = "They are tested on different images, so that nothing can be compared."
+	}
+	return c
+}
+
+// of compares the two of a pair on images that both judge, in the same order.
+func (c *Comparison) of(p pair, a, b []*averaged) {
 	pairs := make([]metrics.Pair, len(a))
 	for i := range a {
 		pairs[i] = metrics.Pair{A: a[i].P, B: b[i].P, Class: b[i].Class, Group: b[i].Group}
@@ -293,13 +304,9 @@ func comparison(p pair, family int) Comparison {
 	c.Difference, c.CI, c.P = r.BalancedAccuracy.Value, r.BalancedAccuracy.Interval, r.BalancedAccuracy.P
 	c.AUC = AreaComparison{Difference: r.AUC.Value, CI: r.AUC.Interval, P: r.AUC.P}
 	c.McNemar, c.DeLong = McNemar{r.OnlyA, r.OnlyB, r.McNemar}, r.DeLong
-	over := metrics.PairedT(p.differences(), metrics.Level)
-	c.OverSeeds = SeedDifference{over.Value, over.Interval}
 	alone := ungrouped(b)
 	c.Claim = !r.Few() && !alone && !p.a.sameResults(p.b)
 	switch {
-	case !p.sameImages():
-		c.Why = "They are tested on different images, so that nothing can be compared."
 	case c.N == 0:
 		c.Why = "There is no image that both judge."
 	case p.a.sameResults(p.b):
@@ -317,7 +324,6 @@ func comparison(p pair, family int) Comparison {
 			c.Why += fmt.Sprintf(" With %s in all no p below %s exists.", plural(all, "group"), pText(metrics.Number(r.SmallestP)))
 		}
 	}
-	return c
 }
 
 // ungrouped says whether every image is its own group, since nobody knows better.

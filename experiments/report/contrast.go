@@ -31,7 +31,8 @@ type ContrastRun struct {
 	Tasks   int    `json:"tasks"`
 }
 
-// ArmContrast is an arm of a task in both runs, over the seeds and folds that both have.
+// ArmContrast is an arm of a task in both runs, over the seeds and folds that both have; of
+// runs without a common seed each over its own, and Comparison has no seeds then.
 type ArmContrast struct {
 	Task    string           `json:"task"`
 	Arm     string           `json:"arm"`
@@ -135,34 +136,53 @@ func (c *Contrast) family(d *Data, pairs []pair) {
 	}
 }
 
-// contrastOf compares the two of a pair. Without a seed of both, or where an image has
-// another class in the other run, nothing is compared.
+// contrastOf compares the two of a pair. Where an image has another class in the other run
+// nothing is compared.
 func contrastOf(p pair, family int) Comparison {
-	why := ""
-	switch {
-	case len(p.shared()) == 0:
-		why = "They have no seed in common."
-	case p.sameImages() && p.relabelled():
-		why = "Some test images have another class in the other run: the data changed."
-	default:
+	x, y := p.onBoth()
+	if relabelled(x, y) {
+		c := noComparison(p.a.label, p.b.label, p.b.task)
+		c.Why = "Some test images have another class in the other run: the data changed."
+		return c
+	}
+	if len(p.shared()) > 0 {
 		return comparison(p, family)
 	}
 	c := noComparison(p.a.label, p.b.label, p.b.task)
-	c.Why = why
+	c.Width, c.Blocks, c.Options, c.Family, c.Level = p.b.width, p.b.blocks, p.b.optionText, family, metrics.FamilyLevel(family)
+	c.of(p, x, y)
 	return c
 }
 
-// relabelled says whether an image that both judge has two classes.
-func (p pair) relabelled() bool {
-	for _, seed := range p.shared() {
-		a, b := p.matched(seed)
-		for i := range a {
-			if a[i].Class != b[i].Class {
-				return true
-			}
+// relabelled says whether an image has two classes.
+func relabelled(a, b []*averaged) bool {
+	for i := range a {
+		if a[i].Class != b[i].Class {
+			return true
 		}
 	}
 	return false
+}
+
+// onBoth are the test images that both judge, in the same order: over the seeds that both
+// have, or else each over its own, since images pair all the same.
+func (p pair) onBoth() (a, b []*averaged) {
+	if len(p.shared()) > 0 {
+		return p.judged()
+	}
+	if p.a.rows[0].source != p.b.rows[0].source {
+		return nil, nil
+	}
+	before := map[string]*averaged{}
+	for _, x := range p.a.tested() {
+		before[x.Name] = x
+	}
+	for _, y := range p.b.tested() {
+		if x := before[y.Name]; x != nil {
+			a, b = append(a, x), append(b, y)
+		}
+	}
+	return a, b
 }
 
 // metrics are the metrics of a pair, on the images of its comparison.
@@ -170,7 +190,7 @@ func (p pair) metrics(c Comparison) []MetricContrast {
 	a, b := p.a.summary().Together, p.b.summary().Together
 	paired := c.N > 0
 	if paired {
-		x, y := p.judged()
+		x, y := p.onBoth()
 		a, b = p.a.judgedOn(x), p.b.judgedOn(y)
 	}
 	none := metrics.Interval{metrics.Undefined(), metrics.Undefined()}

@@ -106,11 +106,15 @@ func (a *ArmContrast) images() string {
 	if c.N == 0 {
 		return ""
 	}
+	text := fmt.Sprintf(": %d test images of %d / %d groups, ", c.N, c.Groups[0], c.Groups[1])
+	if len(c.Seeds) == 0 {
+		return text + "each over its own seeds"
+	}
 	seeds := make([]string, len(c.Seeds))
 	for i, s := range c.Seeds {
 		seeds[i] = fmt.Sprint(s)
 	}
-	return fmt.Sprintf(": %d test images of %d / %d groups, seed %s", c.N, c.Groups[0], c.Groups[1], strings.Join(seeds, " "))
+	return text + "seed " + strings.Join(seeds, " ")
 }
 
 func (c *Contrast) generatorsText(out io.Writer) {
