@@ -172,6 +172,23 @@ func (l *liveRun) reached(key api.Key, step, steps int64) {
 	}
 }
 
+// curve hears of the losses of a task that another process trains.
+func (l *liveRun) curve(key api.Key, steps []uint64, values []float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, ok := l.at[key]
+	if !ok || len(steps) != len(values) {
+		return
+	}
+	var lines []live.Line
+	for k := range steps {
+		loss := metrics.Number(values[k])
+		lines = append(lines, live.Line{Step: int64(steps[k]), Loss: &loss})
+	}
+	l.heard++
+	l.page.Tasks[i].Lines, l.page.Tasks[i].Heard = lines, l.heard
+}
+
 // step hears of a step of a task that this process trains.
 func (l *liveRun) step(w api.Work, p train.Progress) {
 	l.mu.Lock()

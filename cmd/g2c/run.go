@@ -113,7 +113,13 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	if err := e.reportable(ctx, store, reportFolder(path, e.id)); err != nil {
 		return untouched(ctx, err)
 	}
-	slots := len(devices)
+	return e.carryOut(c, f, repo, devices, path)
+}
+
+// carryOut runs the tasks, and shows how far they are, also on the run's page; then it
+// writes the report.
+func (e *experiment) carryOut(c *cobra.Command, f *experimentFlags, repo *checkpoint.Repo, devices []kernels.Device, path string) (err error) {
+	ctx, slots := c.Context(), len(devices)
 	if f.workers > 0 {
 		slots = f.workers
 	}
@@ -127,7 +133,7 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 	defer func() { page.close(howEnded(err), filepath.Join(reportFolder(path, e.id), report.IndexFile)) }()
 	var ended error
 	if f.workers != 0 {
-		ended = e.executeWith(ctx, f, file.deviceName(f.device), path, view)
+		ended = e.executeWith(ctx, f, e.deviceName(f.device), path, view)
 	} else {
 		ended = e.execute(ctx, repo, e.pool(repo, devices, view), view)
 	}

@@ -204,12 +204,16 @@ func (h *household) show(ctx context.Context) {
 	}
 }
 
-// stepsEvery is how often tasks are asked how far they are.
-const stepsEvery = time.Second
+// stepsEvery is how often tasks are asked how far they are, and curvesEvery after how many of
+// that they are asked for their curves.
+const (
+	stepsEvery  = time.Second
+	curvesEvery = 5
+)
 
 // steps shows how far running tasks are. What cannot be asked is asked again.
 func (h *household) steps(ctx context.Context) {
-	for ctx.Err() == nil {
+	for n := 0; ctx.Err() == nil; n++ {
 		for t, err := range h.cluster.AllTasks(ctx, &apiv1.ListTasksRequest{State: apiv1.TaskState_TASK_STATE_RUNNING}) {
 			if err != nil {
 				break
@@ -217,12 +221,26 @@ func (h *household) steps(ctx context.Context) {
 			key, err := api.ParseKey(t.Key)
 			if p := t.GetProgress(); err == nil && p.GetSteps() > 0 {
 				h.view.task(key, progress{name: t.Name, done: int64(p.Step), total: int64(p.Steps), unit: "step", note: p.Note}, time.Now())
+				if n%curvesEvery == 0 {
+					h.curve(ctx, key)
+				}
 			}
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(stepsEvery):
 		}
+	}
+}
+
+// curve shows the losses that a task's workers have told.
+func (h *household) curve(ctx context.Context, key api.Key) {
+	r, err := h.cluster.Tasks().ReadMetrics(ctx, &apiv1.ReadMetricsRequest{Key: key.String(), Names: []string{"loss"}})
+	if err != nil {
+		return
+	}
+	for _, s := range r.Series {
+		h.view.live.curve(key, s.Steps, s.Values)
 	}
 }
 
