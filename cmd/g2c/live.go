@@ -45,7 +45,8 @@ type liveRun struct {
 	dir   string
 	left  func() string // of the run, for people
 	over  chan struct{}
-	ended sync.WaitGroup
+	ended sync.WaitGroup // what writes the page
+	drawn sync.WaitGroup // what draws sample images
 
 	mu     sync.Mutex
 	page   report.Live
@@ -95,6 +96,7 @@ func (l *liveRun) start(left func() string) {
 func (l *liveRun) close(how, reportPage string) {
 	close(l.over)
 	l.ended.Wait()
+	l.drawn.Wait()
 	l.mu.Lock()
 	l.page.Ended = how
 	if _, err := os.Stat(reportPage); err == nil {
@@ -251,7 +253,7 @@ func (t *taskLog) Resumed(step int64) {
 		return
 	}
 	task.Lines = lines
-	task.Sheet = nil
+	task.Sheet, task.SheetEpoch = nil, 0
 	sheets, _ := filepath.Glob(filepath.Join(t.dir, samplesPattern))
 	for _, sheet := range sheets { // sorted
 		if step == 0 {
@@ -283,13 +285,15 @@ func (t *taskLog) Epoch(e train.Epoch) {
 	t.append(line)
 }
 
-// Samples implements runner.Hearer.
-func (t *taskLog) Samples(s train.Samples) {
+// Samples implements runner.Hearer. The sheet is drawn beside the training.
+func (t *taskLog) Samples(s train.Samples) { t.live.drawn.Go(func() { t.draw(s) }) }
+
+func (t *taskLog) draw(s train.Samples) {
 	p := t.work.Task.Pretrain
 	sheet := report.LiveSheet(p.Source, p.Stain, s.Size, s.Images)
 	t.live.mu.Lock()
 	defer t.live.mu.Unlock()
-	if task := t.task(); task != nil {
+	if task := t.task(); task != nil && s.Epoch >= task.SheetEpoch {
 		task.Sheet, task.SheetEpoch = sheet, s.Epoch+1
 	}
 	if t.log != nil {

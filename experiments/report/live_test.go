@@ -141,3 +141,17 @@ func BenchmarkLivePage(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkLiveSheet(b *testing.B) {
+	images := map[string][]uint8{}
+	for _, kind := range []string{"real_A", "fake_B", "cycle_A", "real_B", "fake_A", "cycle_B"} {
+		v := make([]uint8, 3*3*256*256)
+		for i := range v {
+			v[i] = uint8(i * i >> 7)
+		}
+		images[kind] = v
+	}
+	for range b.N {
+		b.SetBytes(int64(len(LiveSheet("PAS", "HE", 256, images))))
+	}
+}
