@@ -36,6 +36,10 @@ any point, the same command goes on from the last checkpoint and ends in the sam
 bits. A closed terminal stops it as Ctrl-C does, with its state saved; under nohup it
 goes on.
 
+The time left is that of the whole run. The page live/EXPERIMENT/index.html of the store
+shows how it goes: open it in a browser, which loads it again every few seconds. Beside
+it each task has metrics.jsonl, a line a step or an epoch, and sample images.
+
 Several runs may share a store. A task that another process is running is waited for,
 and is then done; an experiment that is running already is refused without --wait.
 

@@ -138,3 +138,16 @@ func FuzzKept(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkAppend(b *testing.B) {
+	l, _, err := Open(filepath.Join(b.TempDir(), MetricsFile), 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	for i := range b.N {
+		if err := l.Append(Line{Step: int64(i + 1), Epoch: 1, Seconds: 1.5, Loss: loss(0.25), ImagesPerSecond: 12.5}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
