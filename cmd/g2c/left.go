@@ -15,7 +15,7 @@ import (
 // estimate begins to estimate how long a run takes, on so many slots: from what the store
 // says of tasks that are done, and then from every step.
 func (e *experiment) estimate(ctx context.Context, repo *checkpoint.Repo, slots int) (*planned.Left, error) {
-	known, err := e.known(ctx, repo)
+	known, err := e.known(ctx, repo, func(checkpoint.Damage) {}) // the run says it when it comes to the task
 	if err != nil {
 		return nil, err
 	}

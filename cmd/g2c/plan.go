@@ -62,7 +62,7 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags, class string, me
 	for _, n := range e.plan.Notes {
 		say("note: %s", n)
 	}
-	known, err := e.known(ctx, repo)
+	known, err := e.known(ctx, repo, func(d checkpoint.Damage) { say("warning: %s", d) })
 	if err != nil {
 		return err
 	}
@@ -126,8 +126,8 @@ func readRepo(ctx context.Context, path string) (*checkpoint.Repo, error) {
 	return checkpoint.New(s), nil
 }
 
-// known is what the store and the data say of the plan's tasks.
-func (e *experiment) known(ctx context.Context, repo *checkpoint.Repo) (planned.Known, error) {
+// known is what the store and the data say of the plan's tasks; warn hears of damage.
+func (e *experiment) known(ctx context.Context, repo *checkpoint.Repo, warn func(checkpoint.Damage)) (planned.Known, error) {
 	k := planned.Known{State: map[api.Key]planned.State{}, Steps: map[api.Key]int64{}, Seconds: map[api.Key]float64{}}
 	for _, item := range e.plan.Items {
 		steps, err := stepsOf(ctx, e.data, &item.Work)
@@ -143,7 +143,7 @@ func (e *experiment) known(ctx context.Context, repo *checkpoint.Repo) (planned.
 			return k, err
 		}
 		for _, d := range damage {
-			say("warning: %s", d)
+			warn(d)
 		}
 		if m == nil {
 			continue
