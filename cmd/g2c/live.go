@@ -67,7 +67,54 @@ func newLive(e *experiment, storePath string) *liveRun {
 		l.at[item.Key] = i
 		l.page.Tasks = append(l.page.Tasks, report.LiveTask{Name: item.Name(), Key: item.Key.String(), State: "waiting"})
 	}
+	l.recall()
 	return l
+}
+
+// recalled is of how many tasks the page shows what they said when the run was last going on.
+const recalled = 8
+
+// recall reads what the tasks said that said something last. What cannot be read is as good
+// as none.
+func (l *liveRun) recall() {
+	type said struct {
+		task int
+		when time.Time
+	}
+	var all []said
+	for i := range l.page.Tasks {
+		if info, err := os.Stat(filepath.Join(l.folder(l.page.Tasks[i].Name), live.MetricsFile)); err == nil {
+			all = append(all, said{i, info.ModTime()})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b said) int { return a.when.Compare(b.when) })
+	for _, s := range all[max(0, len(all)-recalled):] {
+		task := &l.page.Tasks[s.task]
+		l.heard++
+		task.Heard = l.heard
+		task.Lines, _ = live.Read(filepath.Join(l.folder(task.Name), live.MetricsFile))
+		task.Sheet, task.SheetEpoch = newestSheet(l.folder(task.Name))
+	}
+}
+
+// folder is that of a task.
+func (l *liveRun) folder(task string) string { return filepath.Join(l.dir, filepath.FromSlash(task)) }
+
+// newestSheet is the sample images of the last epoch that has some; nil for none.
+func newestSheet(dir string) (sheet []byte, epoch int) {
+	files, _ := fs.Glob(os.DirFS(dir), samplesPattern)
+	if len(files) == 0 {
+		return nil, 0
+	}
+	last := files[len(files)-1] // sorted
+	if _, err := fmt.Sscanf(last, "samples-%d.png", &epoch); err != nil {
+		return nil, 0
+	}
+	sheet, err := os.ReadFile(filepath.Join(dir, last))
+	if err != nil {
+		return nil, 0
+	}
+	return sheet, epoch
 }
 
 // path is the page.
@@ -209,7 +256,7 @@ func (l *liveRun) step(w api.Work, p train.Progress) {
 
 // hear is who is told of a task that is about to run.
 func (l *liveRun) hear(w api.Work) runner.Hearer {
-	t := &taskLog{live: l, dir: filepath.Join(l.dir, filepath.FromSlash(w.Name())), work: w}
+	t := &taskLog{live: l, dir: l.folder(w.Name()), work: w}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if before := l.logs[w.Key]; before != nil { // another attempt
@@ -252,19 +299,14 @@ func (t *taskLog) Resumed(step int64) {
 	if task == nil {
 		return
 	}
-	task.Lines = lines
-	task.Sheet, task.SheetEpoch = nil, 0
-	sheets, _ := filepath.Glob(filepath.Join(t.dir, samplesPattern))
-	for _, sheet := range sheets { // sorted
-		if step == 0 {
-			_ = os.Remove(sheet) // it comes again, from other weights
-			continue
-		}
-		if text, err := os.ReadFile(sheet); err == nil {
-			task.Sheet = text
-			_, _ = fmt.Sscanf(filepath.Base(sheet), "samples-%d.png", &task.SheetEpoch)
+	if step == 0 { // they come again, from other weights
+		sheets, _ := fs.Glob(os.DirFS(t.dir), samplesPattern)
+		for _, sheet := range sheets {
+			_ = os.Remove(filepath.Join(t.dir, sheet))
 		}
 	}
+	task.Lines = lines
+	task.Sheet, task.SheetEpoch = newestSheet(t.dir)
 }
 
 // Epoch implements runner.Hearer.

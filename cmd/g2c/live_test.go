@@ -49,6 +49,9 @@ func TestLiveGoesOn(t *testing.T) {
 	l, w := liveOf(t)
 	trainLive(l, w, 0)
 	again := newLive(&experiment{id: "x", plan: &sweep.Plan{Experiment: "x", Items: []*sweep.Item{{Work: w}}}}, filepath.Dir(filepath.Dir(l.dir)))
+	if task := again.page.Tasks[0]; len(task.Lines) != 6 || task.SheetEpoch != 2 {
+		t.Errorf("a run that is over is shown with %d lines", len(task.Lines))
+	}
 	again.hear(w).Resumed(2)
 	task := again.page.Tasks[0]
 	if len(task.Lines) != 3 || !task.Last().Ended || task.SheetEpoch != 2 || task.Sheet == nil {

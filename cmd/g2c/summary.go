@@ -10,6 +10,7 @@ import (
 	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/experiments/report"
+	"g2c/experiments/sweep"
 	"g2c/internal/fault"
 	"g2c/model/metrics"
 )
@@ -25,6 +26,10 @@ func printSummary(ctx context.Context, repo *checkpoint.Repo, storePath string, 
 	for _, g := range d.Generators {
 		all = append(all, g.Key)
 	}
+	s.unjudged = unjudged(d)
+	for _, item := range s.unjudged {
+		all = append(all, item.Key)
+	}
 	for _, key := range all {
 		var err error
 		if s.keys[key], err = typed(ctx, repo, key); err != nil {
@@ -32,6 +37,7 @@ func printSummary(ctx context.Context, repo *checkpoint.Repo, storePath string, 
 		}
 	}
 	s.arms()
+	s.models()
 	s.generators()
 	s.goOn(storePath)
 	return nil
@@ -58,7 +64,35 @@ func typed(ctx context.Context, repo *checkpoint.Repo, key api.Key) (string, err
 // summary is a run's results as they are printed.
 type summary struct {
 	*report.Data
-	keys map[api.Key]string // as they are typed
+	keys     map[api.Key]string // as they are typed
+	unjudged []*sweep.Item      // finished fine-tunings that no evaluation of the run judges
+}
+
+// unjudged are the models that have no row: --only has left their evaluations out, or they
+// failed.
+func unjudged(d *report.Data) []*sweep.Item {
+	var out []*sweep.Item
+	for _, item := range d.Run.Plan.Items {
+		row := slices.ContainsFunc(d.Arms, func(a report.Arm) bool { return a.Key == item.Key })
+		waits := slices.ContainsFunc(d.Unfinished, func(u report.Unfinished) bool { return u.Key == item.Key })
+		if item.Task.Kind == api.KindFinetune && !row && !waits {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// models prints a line for each of these.
+func (d summary) models() {
+	if len(d.unjudged) == 0 {
+		return
+	}
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "model\tkey")
+	for _, item := range d.unjudged {
+		fmt.Fprintf(w, "%s\t%s\n", item.Name(), d.keys[item.Key])
+	}
+	w.Flush()
 }
 
 // arms prints a line for each arm and seed.
@@ -114,8 +148,15 @@ func (d summary) goOn(storePath string) {
 	if storePath != defaultStore && storePath != defaultStore+"/" {
 		where = " --store " + quoted(storePath)
 	}
-	if len(d.Arms) > 0 {
-		fmt.Fprintf(stdout, "go on: g2c predict %s PATH...%s\n", d.keys[d.Arms[0].Key], where)
+	classifier := ""
+	switch {
+	case len(d.Arms) > 0:
+		classifier = d.keys[d.Arms[0].Key]
+	case len(d.unjudged) > 0:
+		classifier = d.keys[d.unjudged[0].Key]
+	}
+	if classifier != "" {
+		fmt.Fprintf(stdout, "go on: g2c predict %s PATH...%s\n", classifier, where)
 	}
 	if len(d.Generators) > 0 {
 		fmt.Fprintf(stdout, "go on: g2c translate %s PATH... -o DIR%s\n", d.keys[d.Generators[0].Key], where)
