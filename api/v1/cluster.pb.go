@@ -211,8 +211,9 @@ type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
-	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`        // voter or learner
-	Healthy       bool                   `protobuf:"varint,4,opt,name=healthy,proto3" json:"healthy,omitempty"` // heard of lately
+	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`          // voter or learner
+	Healthy       bool                   `protobuf:"varint,4,opt,name=healthy,proto3" json:"healthy,omitempty"`   // heard of lately
+	Replaced      bool                   `protobuf:"varint,5,opt,name=replaced,proto3" json:"replaced,omitempty"` // a coordinator of its name and place has another data folder: it waits until the member is removed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -271,6 +272,13 @@ func (x *Member) GetRole() string {
 func (x *Member) GetHealthy() bool {
 	if x != nil {
 		return x.Healthy
+	}
+	return false
+}
+
+func (x *Member) GetReplaced() bool {
+	if x != nil {
+		return x.Replaced
 	}
 	return false
 }
@@ -1226,12 +1234,13 @@ const file_cluster_proto_rawDesc = "" +
 	"\n" +
 	"slots_free\x18\f \x01(\rR\tslotsFree\x12\x18\n" +
 	"\apending\x18\r \x01(\rR\apending\x12\x18\n" +
-	"\arunning\x18\x0e \x01(\rR\arunning\"`\n" +
+	"\arunning\x18\x0e \x01(\rR\arunning\"|\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\tR\x04role\x12\x18\n" +
-	"\ahealthy\x18\x04 \x01(\bR\ahealthy\"[\n" +
+	"\ahealthy\x18\x04 \x01(\bR\ahealthy\x12\x1a\n" +
+	"\breplaced\x18\x05 \x01(\bR\breplaced\"[\n" +
 	"\x10AddMemberRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x0e\n" +

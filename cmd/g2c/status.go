@@ -35,6 +35,8 @@ type nodeInfo struct {
 	Address string `json:"address"`
 	Role    string `json:"role"`
 	Healthy bool   `json:"healthy"`
+	// Replaced is one whose data folder is another: it waits to be removed, and joins then.
+	Replaced bool `json:"replaced,omitempty"`
 }
 
 // newStatus is `g2c status`.
@@ -86,7 +88,7 @@ func printStatus(c *cobra.Command, s *apiv1.StatusResponse) error {
 		Workers: s.Workers, Connected: s.WorkersConnected, Slots: s.Slots, SlotsFree: s.SlotsFree, Pending: s.Pending, Running: s.Running,
 	}
 	for _, m := range s.Members {
-		info.Nodes = append(info.Nodes, nodeInfo{m.Id, m.Address, m.Role, m.Healthy})
+		info.Nodes = append(info.Nodes, nodeInfo{m.Id, m.Address, m.Role, m.Healthy, m.Replaced})
 	}
 	if wantJSON(c) {
 		return printJSON(info)
@@ -97,7 +99,10 @@ func printStatus(c *cobra.Command, s *apiv1.StatusResponse) error {
 	fmt.Fprintln(w, "COORDINATOR\tADDRESS\tROLE\tHEALTH")
 	for _, n := range info.Nodes {
 		health := "silent"
-		if n.Healthy {
+		switch {
+		case n.Replaced:
+			health = "another data folder"
+		case n.Healthy:
 			health = "healthy"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", n.ID, n.Address, n.Role, health)

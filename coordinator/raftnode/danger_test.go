@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -192,7 +193,8 @@ func TestAWipedVoterDoesNotVote(t *testing.T) {
 	c.same()
 }
 
-// A wiped voter that tries to join under its name is refused until it is removed.
+// A wiped voter that tries to join under its name is refused until it is removed, and the
+// leader says that it waits for that.
 func TestAWipedVoterDoesNotJoin(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -204,14 +206,27 @@ func TestAWipedVoterDoesNotJoin(t *testing.T) {
 	k := c.config(wiped, c.listen(wiped))
 	k.Join = []string{c.place[c.leader().ID()]}
 	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	refused, cut := context.WithCancel(t.Context())
 	k.Log = onLog(func(msg string) {
 		if strings.Contains(msg, "waiting to join") {
-			cancel()
+			cut()
 		}
 	})
-	if _, err := raftnode.Open(ctx, k); err == nil || !strings.Contains(err.Error(), raftnode.ErrReplaced.Error()) {
+	go func() {
+		_, err := raftnode.Open(ctx, k)
+		ended <- err
+	}()
+	<-refused.Done()
+	replaced := func() bool {
+		return slices.ContainsFunc(c.leader().Status().Peers, func(p replica.Peer) bool { return p.ID == wiped && p.Replaced })
+	}
+	until(t, "the leader knows of the new folder", replaced)
+	cancel()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), raftnode.ErrReplaced.Error()) {
 		t.Fatalf("it joins: %v", err)
 	}
+	until(t, "the leader knows that nobody waits", func() bool { return !replaced() })
 	c.replaceNode(wiped)
 	c.same()
 }

@@ -132,6 +132,7 @@ func (n *Node) Status() replica.Status {
 		}
 		r := n.reports[string(server.ID)]
 		p.Healthy = string(server.ID) == n.dir.id.member().String() || time.Since(r.at) < 3*n.config.Timing.Watch
+		p.Replaced = n.replaced[string(server.ID)]
 		s.Peers = append(s.Peers, p)
 	}
 	sortPeers(s.Peers)

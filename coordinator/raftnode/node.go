@@ -52,6 +52,7 @@ type Node struct {
 	leading     *leadership       // nil while it does not lead
 	turned      chan struct{}     // closed when leading changes
 	reports     map[string]report // what other nodes said last, by member
+	replaced    map[string]bool   // members in whose place another folder answered last
 	err         error             // why it failed
 	uncompacted error             // why the log could not be compacted last; nil if it could
 	failed      chan struct{}

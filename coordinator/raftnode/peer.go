@@ -38,7 +38,8 @@ type report struct {
 	Marks    []hashMark `json:"marks,omitempty"`
 	Error    string     `json:"error,omitempty"` // what became of Join
 
-	at time.Time // when it came
+	at       time.Time // when it came
+	replaced bool      // nothing came of who was asked: another data folder answered
 }
 
 // askPlace asks whoever is at an address; an empty name is any coordinator.

@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -78,12 +79,15 @@ func (n *Node) visit() {
 		}
 	}
 	reports := n.askAll(n.stopped, all)
+	replaced := map[string]bool{}
 	n.mu.Lock()
 	for i, s := range all {
 		if !reports[i].at.IsZero() {
 			n.reports[string(s.ID)] = reports[i]
 		}
+		replaced[string(s.ID)] = reports[i].replaced
 	}
+	n.replaced = replaced
 	n.mu.Unlock()
 	n.noteCaughtUp(reports)
 	n.checkRemoved(reports)
@@ -93,7 +97,7 @@ func (n *Node) visit() {
 	}
 }
 
-// askAll asks some servers at once. Who does not answer leaves a zero report.
+// askAll asks some servers at once. Who does not answer leaves a report that never came.
 func (n *Node) askAll(ctx context.Context, all []raft.Server) []report {
 	reports := make([]report, len(all))
 	var work sync.WaitGroup
@@ -105,6 +109,7 @@ func (n *Node) askAll(ctx context.Context, all []raft.Server) []report {
 			r, err := n.askMember(ctx, s)
 			if err != nil {
 				n.config.Log.Debug("a node does not answer", "node", s.ID, "err", err)
+				reports[i].replaced = errors.Is(err, ErrReplaced)
 				return
 			}
 			reports[i] = r

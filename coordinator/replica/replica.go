@@ -88,6 +88,9 @@ type Peer struct {
 	Address string // host:port
 	Role    string
 	Healthy bool // heard of lately; only the leader and the peer itself know
+	// Replaced is a peer in whose place another data folder answers: it waits until the peer
+	// is removed, and joins then.
+	Replaced bool
 }
 
 // Status is the health of the replicas as one of them sees it.

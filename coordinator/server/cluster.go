@@ -31,7 +31,7 @@ func (s *cluster) Status(context.Context, *apiv1.StatusRequest) (*apiv1.StatusRe
 		Pending: uint32(n.Pending), Running: uint32(n.Placed + n.Running),
 	}
 	for _, p := range st.Peers {
-		m.Members = append(m.Members, &apiv1.Member{Id: p.ID, Address: p.Address, Role: p.Role, Healthy: p.Healthy})
+		m.Members = append(m.Members, &apiv1.Member{Id: p.ID, Address: p.Address, Role: p.Role, Healthy: p.Healthy, Replaced: p.Replaced})
 	}
 	r, _ := s.terms.now()
 	for w := range snapshot.Workers("") {
