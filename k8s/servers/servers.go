@@ -1,6 +1,7 @@
 // Package servers builds the servers of a Kubernetes control plane that tests start: etcd,
-// kube-apiserver and kubectl, each from its pinned module (etcd/, kube/) into .tools of this
-// repository. The modules are no part of ours: nothing that g2c is made of comes from them.
+// kube-apiserver, kube-controller-manager, kube-scheduler and kubectl, each from its pinned
+// module (etcd/, kube/) into .tools of this repository. The modules are no part of ours:
+// nothing that g2c is made of comes from them.
 //
 // Where they cannot be built the tests that need them are skipped and say so; with CI=true
 // that is a failure: `make k8s-servers` (install/) builds them before.
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 )
@@ -30,6 +32,8 @@ var programs = []program{
 	{"etcd", "etcd", "go.etcd.io/etcd/server/v3"},
 	{"kubectl", "kube", "k8s.io/kubernetes/cmd/kubectl"},
 	{"kube-apiserver", "kube", "k8s.io/kubernetes/cmd/kube-apiserver"},
+	{"kube-controller-manager", "kube", "k8s.io/kubernetes/cmd/kube-controller-manager"},
+	{"kube-scheduler", "kube", "k8s.io/kubernetes/cmd/kube-scheduler"},
 }
 
 func here() string {
@@ -40,9 +44,15 @@ func here() string {
 // Folder is where the programs lie, or are to.
 func Folder() string { return filepath.Join(here(), "..", "..", ".tools", "k8s@"+Version) }
 
-// missing are the programs that are not there.
-func missing() (out []program) {
+// apiserver are the programs of an apiserver alone.
+var apiserver = []string{"etcd", "kubectl", "kube-apiserver"}
+
+// missing are the programs that are not there, of some by name, or of all.
+func missing(of ...string) (out []program) {
 	for _, p := range programs {
+		if len(of) > 0 && !slices.Contains(of, p.name) {
+			continue
+		}
 		if _, err := os.Stat(filepath.Join(Folder(), p.name)); err != nil {
 			out = append(out, p)
 		}
@@ -50,11 +60,12 @@ func missing() (out []program) {
 	return out
 }
 
-// Need is the folder of the programs, for a test that starts them. They are not built on
-// the way, which takes ten minutes: without them a test is skipped, or fails with CI=true.
-func Need(t testing.TB) string {
+// Need is the folder of the programs, for a test that starts an apiserver, and others that it
+// names. They are not built on the way, which takes a quarter of an hour: without them a test
+// is skipped, or fails with CI=true.
+func Need(t testing.TB, more ...string) string {
 	t.Helper()
-	if m := missing(); len(m) > 0 {
+	if m := missing(append(more, apiserver...)...); len(m) > 0 {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s is not in %s: `make k8s-servers` builds it", m[0].name, Folder())
 		}
