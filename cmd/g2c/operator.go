@@ -4,13 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"g2c/api"
 	"g2c/api/client"
+	"g2c/coordinator/command"
 	"g2c/experiments/datasource"
 	"g2c/experiments/spec"
 	"g2c/experiments/sweep"
@@ -38,7 +38,8 @@ func newOperator() *cobra.Command {
 		Short: "Keep experiments and workers as Kubernetes' resources state them",
 		Long: `Keep experiments and workers as Kubernetes' resources state them: hand every
 Experiment to its Cluster's coordinators, say in its status how it goes on, and run as
-many workers, a pod each, as there is work.
+many workers, a pod each, as there is work. Coordinators that a Cluster states it runs,
+founds, grows and replaces, with certificates of an authority of their own.
 
 It needs the CustomResourceDefinitions of g2c.dev. Of several that run with
 --leader-election one acts at a time. Nothing is lost when it ends at any moment.
@@ -49,8 +50,8 @@ It needs the CustomResourceDefinitions of g2c.dev. Of several that run with
 	}
 	c.Flags().StringVar(&f.kubeconfig, "kubeconfig", "", "file that says where the apiserver is; without it KUBECONFIG, or the pod")
 	c.Flags().StringVar(&f.namespace, "namespace", "", "the only namespace to look after; without it all")
-	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "folder of the operator's certificate (G2C_CERTS), of a client that may operate; without one, loopback alone")
-	c.Flags().StringVar(&f.authority, "authority", "", "folder of the authority that issues workers' certificates; without one they have none")
+	c.Flags().StringVar(&f.certs, "certs", os.Getenv("G2C_CERTS"), "folder of the operator's certificate (G2C_CERTS), of a client that may operate, for coordinators that run elsewhere; an empty one is none: then loopback alone")
+	c.Flags().StringVar(&f.authority, "authority", "", "folder of the authority that issues the certificates of their workers; without one, or in an empty one, they have none")
 	c.Flags().BoolVar(&f.leaderElection, "leader-election", false, "act only while holding the lease, so that several can run")
 	c.Flags().StringVar(&f.leaderSpace, "leader-namespace", "", "namespace of the lease; without it that of the pod")
 	c.Flags().StringVar(&f.metricsListen, "metrics-listen", "0", "host:port of /metrics in plain text; 0 for none")
@@ -82,25 +83,33 @@ func (f *operatorFlags) run(ctx context.Context) error {
 		Read: read, Clock: clock.Real{}, Log: log,
 		Namespace: f.namespace, LeaderElection: f.leaderElection, LeaderSpace: f.leaderSpace,
 		Metrics: f.metricsListen, Health: f.probeListen, Workers: f.sideBySide,
+		Authority: authority{}, Level: command.Level,
 	}
 	var id *pki.Identity
-	if f.certs != "" {
+	if furnished(f.certs) {
 		if id, err = pki.Load(f.certs); err != nil {
 			return err
 		}
 		go reloadCertificates(ctx, id, log)
 	}
-	cfg.Dial = func(servers []string) (*client.Client, error) {
+	cfg.Dial = func(servers []string, identity map[string][]byte) (*client.Client, error) {
 		c := client.DefaultConfig()
 		c.Servers, c.Proxy, c.Patience = servers, proxyOf, operatorPatience
+		id := id
+		if identity != nil {
+			var err error
+			if id, err = loadFiles(identity); err != nil {
+				return nil, err
+			}
+		}
 		if id != nil {
 			c.Credentials = grpctls.Client(id, pki.Expect{Role: pki.Coordinator})
 		}
 		return client.New(c)
 	}
-	if f.authority != "" {
+	if furnished(f.authority) {
 		cfg.Issue = func(worker string, valid time.Duration) (map[string][]byte, error) {
-			return issueFiles(f.authority, worker, valid)
+			return issueFiles(f.authority, pki.Request{Role: pki.Worker, Name: worker, Valid: valid})
 		}
 	}
 	return operator.Run(ctx, rc, cfg)
@@ -150,27 +159,4 @@ func readsFiles(file *spec.File) bool {
 		}
 	}
 	return false
-}
-
-// issueFiles makes a worker's certificate, as the files that a Secret holds.
-func issueFiles(authority, worker string, valid time.Duration) (map[string][]byte, error) {
-	dir, err := os.MkdirTemp("", "g2c-certs-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	if err := pki.Issue(authority, dir, pki.Request{Role: pki.Worker, Name: worker, Valid: valid}); err != nil {
-		return nil, err
-	}
-	files := map[string][]byte{}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
-			return nil, err
-		}
-	}
-	return files, nil
 }

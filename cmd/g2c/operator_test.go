@@ -66,7 +66,7 @@ func TestTheOperatorIssuesCertificates(t *testing.T) {
 	if err := pki.InitCA(ca); err != nil {
 		t.Fatal(err)
 	}
-	files, err := issueFiles(ca, "pool-abc", time.Hour)
+	files, err := issueFiles(ca, pki.Request{Role: pki.Worker, Name: "pool-abc", Valid: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,10 +21,18 @@ const coordinatorPort = 7443
 // clusters are connections to coordinators, by their addresses: a cache that a restart may
 // lose.
 type clusters struct {
-	dial func(servers []string) (*g2c.Client, error)
+	cfg  Config
+	live client.Reader
 
 	mu    sync.Mutex
-	conns map[string]*g2c.Client
+	conns map[string]*connection
+	old   []*g2c.Client // connections of certificates that end soon: a pass may have one yet
+}
+
+// connection is one that is kept while its certificate lasts.
+type connection struct {
+	client *g2c.Client
+	until  time.Time // zero: it has none of its own
 }
 
 // errNoCluster is a clusterRef without a Cluster.
@@ -39,26 +48,45 @@ func (c *clusters) find(ctx context.Context, r client.Reader, namespace, name st
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: there is no Cluster %s in namespace %s", errNoCluster, name, namespace)
 	}
-	conn, err := c.connect(serversOf(&cluster))
+	conn, err := c.connect(ctx, &cluster)
 	return &cluster, conn, err
 }
 
-func (c *clusters) connect(servers []string) (*g2c.Client, error) {
-	key := strings.Join(servers, ",")
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if conn := c.conns[key]; conn != nil {
-		return conn, nil
-	}
-	conn, err := c.dial(servers)
+// connect is a connection to a Cluster's coordinators, with a certificate of its authority
+// where it has one.
+func (c *clusters) connect(ctx context.Context, cluster *v1alpha1.Cluster) (*g2c.Client, error) {
+	authority, err := c.authority(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
-	if c.conns == nil {
-		c.conns = map[string]*g2c.Client{}
+	servers := serversOf(cluster)
+	key := strings.Join(servers, ",") + " " + fingerprint(authority)
+	now := c.cfg.Clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conn := c.conns[key]; conn != nil {
+		if conn.until.IsZero() || now.Before(conn.until) {
+			return conn.client, nil
+		}
+		c.old = append(c.old, conn.client)
 	}
-	c.conns[key] = conn
-	return conn, nil
+	var identity map[string][]byte
+	fresh := &connection{}
+	if authority != nil {
+		identity, err = c.cfg.Authority.Issue(authority, Holder{Role: "client", Name: "g2c-operator", Grant: "admin", Valid: certificateValid})
+		if err != nil {
+			return nil, err
+		}
+		fresh.until = now.Add(certificateValid / 2)
+	}
+	if fresh.client, err = c.cfg.Dial(servers, identity); err != nil {
+		return nil, err
+	}
+	if c.conns == nil {
+		c.conns = map[string]*connection{}
+	}
+	c.conns[key] = fresh
+	return fresh.client, nil
 }
 
 // close ends all connections.
@@ -67,9 +95,12 @@ func (c *clusters) close() error {
 	defer c.mu.Unlock()
 	var errs []error
 	for _, conn := range c.conns {
+		errs = append(errs, conn.client.Close())
+	}
+	for _, conn := range c.old {
 		errs = append(errs, conn.Close())
 	}
-	c.conns = nil
+	c.conns, c.old = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -79,8 +110,8 @@ func serversOf(c *v1alpha1.Cluster) []string {
 		return c.Spec.Servers
 	}
 	var out []string
-	for i := range c.Spec.Coordinators.Replicas {
-		out = append(out, fmt.Sprintf("%s-%d.%s.%s.svc:%d", c.Name, i, c.Name, c.Namespace, coordinatorPort))
+	for i := range int(c.Spec.Coordinators.Replicas) {
+		out = append(out, addressOf(c, i))
 	}
 	return out
 }

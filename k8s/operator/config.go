@@ -27,10 +27,16 @@ type Config struct {
 	// Read reads a spec as the command line does: an error of the class fault.ErrSpec says
 	// where the text is wrong, and what may have been meant.
 	Read func(name string, text []byte) (*Spec, error)
-	// Dial makes a client of coordinators. It need not connect.
-	Dial func(servers []string) (*client.Client, error)
-	// Issue makes the files of a worker's certificate; nil where workers have none.
+	// Dial makes a client of coordinators. It need not connect. The identity is the files of
+	// the certificate that it shows; nil for that of the operator's own.
+	Dial func(servers []string, identity map[string][]byte) (*client.Client, error)
+	// Issue makes the files of the certificate of a worker whose coordinators run elsewhere;
+	// nil where workers have none.
 	Issue func(worker string, valid time.Duration) (map[string][]byte, error)
+	// Authority makes the certificates of clusters whose coordinators the operator runs.
+	Authority Authority
+	// Level is that of the newest commands which this release reads.
+	Level uint32
 	Clock clock.Clock
 	Log   *slog.Logger
 
@@ -42,6 +48,23 @@ type Config struct {
 	Workers        int    // resources of a kind that are looked at side by side
 }
 
+// Authority makes authorities of certificates, and issues by them. Both are files by their
+// names, as Secrets hold them.
+type Authority interface {
+	// Found makes an authority: ca.crt and ca.key.
+	Found() (map[string][]byte, error)
+	// Issue makes a certificate: ca.crt and identity.pem.
+	Issue(authority map[string][]byte, to Holder) (map[string][]byte, error)
+}
+
+// Holder is who a certificate is for.
+type Holder struct {
+	Role  string // coordinator, worker, client
+	Name  string
+	Grant string // of a client: submitter, admin
+	Valid time.Duration
+}
+
 // Times.
 const (
 	// pollEvery is how often the coordinators are asked about an experiment, and about the
@@ -51,6 +74,11 @@ const (
 	mendEvery = 30 * time.Second
 	// cancelFor is how long a deleted experiment waits for coordinators that would cancel it.
 	cancelFor = 5 * time.Minute
+	// stepEvery is how often coordinators are looked at of which something is still to change.
+	stepEvery = 2 * time.Second
+	// coordinatorValid is how long a coordinator's certificate is; it is renewed at half of it,
+	// and a cluster is to outlive an operator that nobody misses for months.
+	coordinatorValid = 365 * 24 * time.Hour
 	// certificateValid is how long a worker's certificate is; it is renewed at half of it.
 	certificateValid = 30 * 24 * time.Hour
 )

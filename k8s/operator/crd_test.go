@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,9 +28,6 @@ func TestTheAPIServerRefuses(t *testing.T) {
 		change(c)
 		return c
 	}
-	coordinators := func(n int32) *v1alpha1.Coordinators {
-		return &v1alpha1.Coordinators{Replicas: n, Storage: v1alpha1.Storage{Size: resource.MustParse("1Gi")}}
-	}
 	for name, c := range map[string]struct {
 		object client.Object
 		says   string
@@ -51,6 +47,7 @@ func TestTheAPIServerRefuses(t *testing.T) {
 		"two":         {cluster(func(c *v1alpha1.Cluster) { c.Spec.Servers, c.Spec.Coordinators = nil, coordinators(2) }), "replicas"},
 		"union":       {cluster(func(c *v1alpha1.Cluster) { c.Spec.Coordinators = coordinators(3) }), "give either coordinators or servers"},
 		"server":      {cluster(func(c *v1alpha1.Cluster) { c.Spec.Servers = []string{"host"} }), "servers"},
+		"a Service":   {cluster(func(c *v1alpha1.Cluster) { c.Name, c.Spec.Servers, c.Spec.Coordinators = "1c", nil, coordinators(3) }), "begins with a letter"},
 		"long":        {cluster(func(c *v1alpha1.Cluster) { c.Name = strings.Repeat("c", 53) }), "at most 52 characters"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,11 +22,11 @@ import (
 
 // fleets keeps as many pods as are wanted.
 type fleets struct {
-	client client.Client
-	live   client.Reader // a cache may not know yet of a pod that was made a moment ago
-	issue  func(worker string, valid time.Duration) (map[string][]byte, error)
-	clock  clock.Clock
-	demand Demand
+	client   client.Client
+	live     client.Reader // a cache may not know yet of a pod that was made a moment ago
+	clusters *clusters
+	clock    clock.Clock
+	demand   Demand
 }
 
 var (
@@ -40,6 +40,10 @@ const certVolume = "g2c-certs"
 // settle makes, drains and removes pods of a fleet, and counts those that there are. A pod
 // counts as soon as the apiserver has it, so a pass that was cut short is gone on with.
 func (r *fleets) settle(ctx context.Context, f *fleet, owner metav1.OwnerReference, coord *g2c.Client, desired int) (*v1alpha1.WorkerCounts, string, error) {
+	var err error
+	if f.issue, err = r.clusters.issuer(ctx, f.cluster); err != nil {
+		return nil, "", err
+	}
 	want := f.template()
 	want.Annotations = merged(want.Annotations, map[string]string{hashAnnotation: hash(want)})
 	members, err := r.members(ctx, f, coord, want.Annotations[hashAnnotation])
@@ -66,7 +70,7 @@ func (r *fleets) settle(ctx context.Context, f *fleet, owner metav1.OwnerReferen
 		if m.ended() || m.leaving() {
 			continue
 		}
-		errs = append(errs, r.certify(ctx, m.pod))
+		errs = append(errs, r.certify(ctx, f, m.pod))
 		if m.admitted() {
 			counts.Admitted++
 		} else if waiting == "" {
@@ -109,7 +113,7 @@ func (r *fleets) create(ctx context.Context, f *fleet, want *corev1.Pod, owner m
 	pod := want.DeepCopy()
 	pod.Namespace, pod.OwnerReferences = f.namespace, []metav1.OwnerReference{owner}
 	pod.Name = freshName(f.name)
-	if r.issue != nil {
+	if f.issue != nil {
 		c := containerNamed(&pod.Spec, "worker")
 		c.Args = append(c.Args, "--certs", certFolder)
 		mountSecret(&pod.Spec, c, certVolume, pod.Name, certFolder)
@@ -117,7 +121,7 @@ func (r *fleets) create(ctx context.Context, f *fleet, want *corev1.Pod, owner m
 	if err := r.client.Create(ctx, pod, manager); err != nil {
 		return err
 	}
-	return r.certify(ctx, pod)
+	return r.certify(ctx, f, pod)
 }
 
 // freshName is a name for a pod: its fleet's, cut to leave room, and random letters.
@@ -145,8 +149,8 @@ func (r *fleets) remove(ctx context.Context, m *member, coord *g2c.Client) error
 const renewAnnotation = "g2c.dev/renew-after"
 
 // certify sees to it that a pod has the Secret of its certificate, which goes with it.
-func (r *fleets) certify(ctx context.Context, pod *corev1.Pod) error {
-	if r.issue == nil {
+func (r *fleets) certify(ctx context.Context, f *fleet, pod *corev1.Pod) error {
+	if f.issue == nil {
 		return nil
 	}
 	var s corev1.Secret
@@ -161,7 +165,7 @@ func (r *fleets) certify(ctx context.Context, pod *corev1.Pod) error {
 	if err == nil && !metav1.IsControlledBy(&s, pod) {
 		return fmt.Errorf("the Secret %s/%s is somebody else's: the worker of that name gets no certificate", s.Namespace, s.Name)
 	}
-	files, err := r.issue(pod.Name, certificateValid)
+	files, err := f.issue(pod.Name, certificateValid)
 	if err != nil {
 		return err
 	}

@@ -112,9 +112,9 @@ func (p *pass) job(a *accepted) *batchv1.Job {
 		pod = *t.DeepCopy()
 	}
 	c := containerNamed(&pod.Spec, "submit")
-	if p.cluster.Spec.Certificates != "" {
+	if secret := p.clusters.submitterName(p.cluster); secret != "" {
 		args = append(args, "--certs", certFolder)
-		mountSecret(&pod.Spec, c, "g2c-certs", p.cluster.Spec.Certificates, certFolder)
+		mountSecret(&pod.Spec, c, "g2c-certs", secret, certFolder)
 	}
 	c.Image, c.Command, c.Args = p.cluster.Spec.Image, []string{"g2c"}, args
 	c.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -33,13 +35,29 @@ func Scheme() (*runtime.Scheme, error) {
 	return s, errors.Join(clientscheme.AddToScheme(s), v1alpha1.AddToScheme(s))
 }
 
-// New makes both reconcilers over a client. live reads what was written a moment ago.
-func New(c client.Client, live client.Reader, rec events.EventRecorder, cfg Config) (*Experiments, *WorkerPools) {
-	conns := &clusters{dial: cfg.Dial}
-	pods := &fleets{client: c, live: live, issue: cfg.Issue, clock: cfg.Clock, demand: Planned{}}
-	return &Experiments{Client: c, Live: live, Events: rec, Config: cfg, clusters: conns, fleets: pods},
-		&WorkerPools{Client: c, Config: cfg, clusters: conns, fleets: pods}
+// Reconcilers are those of an operator.
+type Reconcilers struct {
+	Clusters    *Clusters
+	Experiments *Experiments
+	Pools       *WorkerPools
+
+	conns *clusters
 }
+
+// New makes the reconcilers over a client. live reads what was written a moment ago.
+func New(c client.Client, live client.Reader, rec events.EventRecorder, cfg Config) *Reconcilers {
+	conns := &clusters{cfg: cfg, live: live}
+	pods := &fleets{client: c, live: live, clusters: conns, clock: cfg.Clock, demand: Planned{}}
+	return &Reconcilers{
+		Clusters:    &Clusters{Client: c, Live: live, Config: cfg, clusters: conns},
+		Experiments: &Experiments{Client: c, Live: live, Events: rec, Config: cfg, clusters: conns, fleets: pods},
+		Pools:       &WorkerPools{Client: c, Config: cfg, clusters: conns, fleets: pods},
+		conns:       conns,
+	}
+}
+
+// Close ends the connections to coordinators.
+func (r *Reconcilers) Close() error { return r.conns.close() }
 
 // Load finds the apiserver: that of a kubeconfig file, or by the environment, or of the pod.
 func Load(kubeconfig string) (*rest.Config, error) {
@@ -75,9 +93,9 @@ func Run(ctx context.Context, rc *rest.Config, cfg Config) (err error) {
 	if err := errors.Join(m.AddHealthzCheck("ping", healthz.Ping), m.AddReadyzCheck("ping", healthz.Ping)); err != nil {
 		return err
 	}
-	experiments, pools := New(m.GetClient(), m.GetAPIReader(), m.GetEventRecorder(leaseName), cfg)
-	defer func() { err = errors.Join(err, experiments.clusters.close()) }()
-	if err := errors.Join(experiments.setUp(m), pools.setUp(m)); err != nil {
+	r := New(m.GetClient(), m.GetAPIReader(), m.GetEventRecorder(leaseName), cfg)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if err := errors.Join(r.Clusters.setUp(m), r.Experiments.setUp(m), r.Pools.setUp(m)); err != nil {
 		return fault.New(fault.ErrUnavailable, "%w", err).WithHint("are the CustomResourceDefinitions of g2c.dev installed?")
 	}
 	if err := m.Start(ctx); err != nil {
@@ -93,6 +111,20 @@ var changed = predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Ann
 // runs a second operator when the first has ended.
 func (c Config) options() controller.Options {
 	return controller.Options{MaxConcurrentReconciles: max(c.Workers, 1), SkipNameValidation: new(true)}
+}
+
+func (r *Clusters) setUp(m ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(m).For(&v1alpha1.Cluster{}, builder.WithPredicates(changed)).Owns(&appsv1.StatefulSet{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(clusterOf)).WithOptions(r.Config.options()).Complete(r)
+}
+
+// clusterOf is the Cluster of a coordinator's pod.
+func clusterOf(_ context.Context, pod client.Object) []ctrl.Request {
+	name := pod.GetLabels()[clusterLabel]
+	if name == "" {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: pod.GetNamespace(), Name: name}}}
 }
 
 func (r *Experiments) setUp(m ctrl.Manager) error {

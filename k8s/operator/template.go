@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -75,6 +77,7 @@ func (f *fleet) template() *corev1.Pod {
 			Key: taint, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(lostSeconds)),
 		})
 	}
+	scratch(&pod.Spec, c)
 	restrict(&pod.Spec)
 	pod.Labels = merged(pod.Labels, f.selector())
 	pod.Labels = merged(pod.Labels, map[string]string{appLabel: "g2c", "app.kubernetes.io/component": "worker"})
@@ -114,6 +117,17 @@ func restrict(s *corev1.PodSpec) {
 	}
 }
 
+// scratch gives a container, whose root is read-only, a folder for temporary files, unless its
+// template has one.
+func scratch(s *corev1.PodSpec, c *corev1.Container) {
+	const volume, folder = "g2c-tmp", "/tmp"
+	if slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == folder }) {
+		return
+	}
+	s.Volumes = append(s.Volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: folder})
+}
+
 // containerNamed finds a container of a pod, or adds it as the first.
 func containerNamed(s *corev1.PodSpec, name string) *corev1.Container {
 	for i := range s.Containers {
@@ -151,6 +165,8 @@ type fleet struct {
 	cluster               *v1alpha1.Cluster
 	workers               *v1alpha1.Workers
 	queue                 string
+	// issue makes the files of a worker's certificate; nil where workers have none.
+	issue func(worker string, valid time.Duration) (map[string][]byte, error)
 }
 
 // selector is the labels by which a fleet's pods are found.

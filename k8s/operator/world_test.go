@@ -90,6 +90,11 @@ type world struct {
 	events *events.FakeRecorder
 	dialed []grpc.DialOption // of the operator's connections
 	issue  func(worker string, valid time.Duration) (map[string][]byte, error)
+	// authority issues the certificates of coordinators that the operator runs.
+	authority operator.Authority
+	level     uint32 // that the operator's release reads
+	// coordinators answer for those that the operator runs; empty where it runs none.
+	coordinators string
 }
 
 func newWorld(t *testing.T) *world {
@@ -203,10 +208,13 @@ func (w *world) work(name string) {
 // config is the operator's.
 func (w *world) config() operator.Config {
 	return operator.Config{
-		Read: read, Issue: w.issue, Clock: w.clock, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Workers: 2, Metrics: "0", Health: "0",
-		Dial: func(servers []string) (*g2c.Client, error) {
+		Read: read, Issue: w.issue, Authority: w.authority, Level: w.level, Clock: w.clock, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Workers: 2, Metrics: "0", Health: "0",
+		Dial: func(servers []string, _ map[string][]byte) (*g2c.Client, error) {
 			cfg := g2c.DefaultConfig()
 			cfg.Servers, cfg.Options, cfg.Patience = servers, w.dialed, time.Second
+			if strings.Contains(servers[0], ".svc:") { // nobody answers for such names here
+				cfg.Servers = []string{w.coordinators}
+			}
 			c, err := g2c.New(cfg)
 			if err == nil {
 				w.t.Cleanup(func() { c.Close() })
@@ -244,7 +252,8 @@ func read(name string, text []byte) (*operator.Spec, error) {
 
 // operatorOver makes reconcilers over a client, as a fresh process has them.
 func (w *world) operatorOver(c client.Client) (*operator.Experiments, *operator.WorkerPools) {
-	return operator.New(c, c, w.events, w.config())
+	r := operator.New(c, c, w.events, w.config())
+	return r.Experiments, r.Pools
 }
 
 func (w *world) create(o client.Object) {
