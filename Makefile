@@ -43,8 +43,12 @@ s3-servers: ## build the servers of S3 that tests start, into .tools: minutes, o
 	$(GO) run ./checkpoint/s3store/s3test/install
 
 .PHONY: k8s-servers
-k8s-servers: ## build the Kubernetes control plane that tests start, into .tools: ten minutes, once
+k8s-servers: ## build the Kubernetes control plane that tests start, into .tools: a quarter of an hour, once
 	$(GO) run ./k8s/servers/install
+
+.PHONY: test-k8s
+test-k8s: k8s-servers ## train on a whole Kubernetes control plane whose nodes run pods as processes; part of test
+	$(GO) test ./k8s/e2e -count=1 -v -timeout 30m
 
 CUDA_VENV    := $(BUILD)/cuda/venv
 CUDA_STUB    := $(BUILD)/cuda/lib/libcuda.a
