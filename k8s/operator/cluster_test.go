@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -231,5 +232,44 @@ func TestAClusterElsewhere(t *testing.T) {
 	w.must(err)
 	if !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.Available) || c.Status.Leader != "c1" || c.Status.Ready != 1 {
 		t.Errorf("status %+v, members %s", c.Status, text)
+	}
+}
+
+// Workers, and Jobs that submit, of a Cluster whose coordinators the operator runs show
+// certificates of its authority.
+func TestMembersOfAClusterHaveItsCertificates(t *testing.T) {
+	w := newWorld(t)
+	w.issue = func(string, time.Duration) (map[string][]byte, error) { return nil, errors.New("it is another's") }
+	q := newQuorum(w, "own", 1)
+	q.settle(false)
+	e := w.experiment("e", ofFiles(t))
+	e.Spec.ClusterRef.Name = "own"
+	e.Spec.Submission = &v1alpha1.Submission{SharedPaths: true}
+	w.create(e)
+	w.mustLook(e)
+	jobs := w.jobs()
+	if len(jobs) != 1 || !slices.ContainsFunc(jobs[0].Spec.Template.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.Secret != nil && v.Secret.SecretName == "own-submitter"
+	}) {
+		t.Fatalf("the Job has no certificate: %+v", jobs)
+	}
+	issue, err := operator.IssuerOf(t.Context(), w.admin, w.config(), q.get())
+	w.must(err)
+	files, err := issue("spot-1", time.Hour)
+	w.must(err)
+	if string(files["identity.pem"]) != "worker/spot-1/" || string(files["ca.crt"]) != "authority 1" {
+		t.Errorf("a worker's certificate: %s of %s", files["identity.pem"], files["ca.crt"])
+	}
+}
+
+// What a volume is claimed as is for good, and the apiserver says so.
+func TestStorageCannotBeChanged(t *testing.T) {
+	w := newWorld(t)
+	c := w.cluster("own")
+	c.Spec.Coordinators = coordinators(1)
+	w.create(c)
+	c.Spec.Coordinators.Storage.Size = resource.MustParse("2Gi")
+	if err := w.admin.Update(t.Context(), c); err == nil || !strings.Contains(err.Error(), "storage cannot be changed") {
+		t.Errorf("%v", err)
 	}
 }
