@@ -65,9 +65,16 @@ func (k *kit) comeUp() *g2c.Client {
 			k.t.Errorf("member %+v", m)
 		}
 	}
-	folder := k.certificate()
-	k.run("projects", "set", space, "--weight", "1", "--server", strings.Join(servers3(), ","), "--certs", folder)
-	return k.dial(folder)
+	return k.dial(k.certificate())
+}
+
+// change states the Cluster otherwise.
+func (k *kit) change(how func(s *v1alpha1.ClusterSpec)) {
+	k.t.Helper()
+	c := k.state()
+	before := client.MergeFrom(c.DeepCopy())
+	how(&c.Spec)
+	k.must(k.admin.Patch(k.t.Context(), c, before))
 }
 
 // pods are those of a component.
@@ -84,26 +91,32 @@ func ready(p *corev1.Pod) bool {
 	})
 }
 
-// deleteWorkers deletes workers while they train: gracefully, and as if their machine had
-// vanished.
+// deleteWorkers deletes workers that train, one after the other: gracefully, and as if their
+// machine had vanished.
 func (k *kit) deleteWorkers(coord *g2c.Client) {
 	e := k.submit(12)
 	r := rand.New(rand.NewPCG(1, uint64(os.Getpid())))
-	for n := range 4 {
-		k.training(e)
-		var victim *corev1.Pod
-		k.until("a worker is ready, or the end", &corev1.PodList{}, func() bool {
-			all := slices.DeleteFunc(k.pods("worker"), func(p corev1.Pod) bool { return !ready(&p) })
-			if len(all) > 0 {
-				victim = &all[r.IntN(len(all))]
-			}
-			return len(all) > 0
-		})
-		options := []client.DeleteOption{client.Preconditions{UID: &victim.UID}}
+	const most, least = 4, 2
+	deleted := 0
+	for n := range most {
+		all := k.trainers(e, coord)
+		if len(all) == 0 {
+			break
+		}
+		deleted++
+		victim := &corev1.Pod{}
+		victim.Name, victim.Namespace = all[r.IntN(len(all))], space
+		var options []client.DeleteOption
 		if n%2 == 1 {
 			options = append(options, client.GracePeriodSeconds(0))
 		}
 		k.must(client.IgnoreNotFound(k.admin.Delete(k.t.Context(), victim, options...)))
+		k.until("it is gone", &corev1.PodList{}, func() bool {
+			return !slices.ContainsFunc(k.pods("worker"), func(p corev1.Pod) bool { return p.Name == victim.Name })
+		})
+	}
+	if deleted < least {
+		k.t.Errorf("only %d workers were deleted while they trained", deleted)
 	}
 	k.complete(e, coord)
 }
@@ -111,7 +124,7 @@ func (k *kit) deleteWorkers(coord *g2c.Client) {
 // drainNode has kubectl drain a node that has coordinators or workers.
 func (k *kit) drainNode(coord *g2c.Client) {
 	e := k.submit(13)
-	k.training(e)
+	k.training(e, coord)
 	node := k.pods("coordinator")[0].Spec.NodeName
 	k.kubectl("drain", node, "--delete-emptydir-data", "--force", "--ignore-daemonsets", "--timeout=240s")
 	for _, component := range []string{"coordinator", "worker"} {
@@ -128,7 +141,7 @@ func (k *kit) drainNode(coord *g2c.Client) {
 
 func (k *kit) deleteLeader(coord *g2c.Client) {
 	e := k.submit(14)
-	k.training(e)
+	k.training(e, coord)
 	leader := k.settled(3).Status.Leader
 	pod := &corev1.Pod{}
 	k.must(k.admin.Get(k.t.Context(), client.ObjectKey{Namespace: space, Name: leader}, pod))
@@ -154,6 +167,7 @@ func (k *kit) returned(name string, not types.UID) {
 // takes it out and lets it join anew.
 func (k *kit) loseVolume(coord *g2c.Client) {
 	e := k.submit(15)
+	k.training(e, coord)
 	leader := k.settled(3).Status.Leader
 	name := "main-0"
 	if leader == name {
@@ -177,10 +191,9 @@ func (k *kit) loseVolume(coord *g2c.Client) {
 // scale has two more coordinators join, and leave.
 func (k *kit) scale(coord *g2c.Client) {
 	e := k.submit(16)
+	k.training(e, coord)
 	for _, n := range []int32{5, 3} {
-		c := k.state()
-		c.Spec.Coordinators.Replicas = n
-		k.must(k.admin.Update(k.t.Context(), c))
+		k.change(func(s *v1alpha1.ClusterSpec) { s.Coordinators.Replicas = n })
 		k.settled(int(n))
 	}
 	k.complete(e, coord)
@@ -189,15 +202,13 @@ func (k *kit) scale(coord *g2c.Client) {
 // upgrade gives all pods another image. Two of three coordinators are ready at every moment.
 func (k *kit) upgrade(coord *g2c.Client) {
 	e := k.submit(17)
-	k.training(e)
+	k.training(e, coord)
 	k.settled(3)
 	ctx, cancel := context.WithCancel(k.t.Context())
 	defer cancel()
 	least, err := k.leastReady(ctx)
 	k.must(err)
-	c := k.state()
-	c.Spec.Image = "g2c:2"
-	k.must(k.admin.Update(k.t.Context(), c))
+	k.change(func(s *v1alpha1.ClusterSpec) { s.Image = "g2c:2" })
 	if got := k.settled(3).Status; got.Image != "g2c:2" {
 		k.t.Errorf("the image is %q, members %+v", got.Image, got.Members)
 	}

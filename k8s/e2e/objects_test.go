@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,11 +72,11 @@ func pool() *v1alpha1.WorkerPool {
 	return p
 }
 
-// text is a spec that is small, and another for every seed.
+// text is a spec that trains for some seconds, and is another for every seed.
 func text(k *kit, seed int) string {
 	b, err := os.ReadFile("../../test/e2e/testdata/tiny.yaml")
 	k.must(err)
-	s := strings.NewReplacer("seed: 3", fmt.Sprint("seed: ", seed), "name: tiny", fmt.Sprint("name: tiny", seed), "epochs: 2,", "epochs: 4,", "epochs: 3,", "epochs: 6,").Replace(string(b))
+	s := strings.NewReplacer("seed: 3", fmt.Sprint("seed: ", seed), "name: tiny", fmt.Sprint("name: tiny", seed), "epochs: 2,", "epochs: 10,", "epochs: 3,", "epochs: 15,").Replace(string(b))
 	if s == string(b) {
 		k.t.Fatal("the spec has changed: it has no seed 3")
 	}
@@ -151,13 +153,47 @@ func (k *kit) refresh(e *v1alpha1.Experiment) *v1alpha1.Experiment {
 	return e
 }
 
-// training waits until an Experiment's tasks run.
-func (k *kit) training(e *v1alpha1.Experiment) {
+// errEnough ends a watch that has seen what it waited for.
+var errEnough = errors.New("enough")
+
+// training waits until a task of an Experiment runs.
+func (k *kit) training(e *v1alpha1.Experiment, coord *g2c.Client) {
 	k.t.Helper()
-	k.until("tasks run", &v1alpha1.ExperimentList{}, func() bool {
-		p := k.refresh(e).Status.Progress
-		return p != nil && (p.Running > 0 || p.Done > 0)
+	if len(k.trainers(e, coord)) == 0 {
+		k.t.Fatal("the experiment has ended before anything was done to it")
+	}
+}
+
+// trainers waits until a task of an Experiment runs, and says on which workers; none if it
+// has ended.
+func (k *kit) trainers(e *v1alpha1.Experiment, coord *g2c.Client) (workers []string) {
+	k.t.Helper()
+	k.until("it is submitted", &v1alpha1.ExperimentList{}, func() bool { return k.refresh(e).Status.ExperimentID != "" })
+	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
+	defer cancel()
+	err := coord.Watch(ctx, &apiv1.WatchRequest{Experiment: e.Status.ExperimentID}, func(m *apiv1.WatchResponse) error {
+		for _, x := range m.Experiments {
+			if x.State != apiv1.ExperimentState_EXPERIMENT_STATE_RUNNING {
+				return errEnough
+			}
+		}
+		for _, task := range m.Tasks {
+			if task.State != apiv1.TaskState_TASK_STATE_RUNNING {
+				continue
+			}
+			for _, part := range task.Gang {
+				workers = append(workers, part.Worker)
+			}
+		}
+		if len(workers) > 0 {
+			return errEnough
+		}
+		return nil
 	})
+	if !errors.Is(err, errEnough) {
+		k.t.Fatalf("no task runs: %v", err)
+	}
+	return workers
 }
 
 // complete waits for an Experiment's end, and holds what it made to what `g2c run` makes of

@@ -112,6 +112,14 @@ func (k *keeper) situation(ctx context.Context) (situation, error) {
 			s.leader = i
 		}
 	}
+	if s.leader >= 0 {
+		for p, err := range k.coord.AllProjects(ctx) {
+			if err != nil {
+				return s, err
+			}
+			s.project = s.project || p.Name == k.c.Namespace
+		}
+	}
 	if n := s.stated; n > 0 && n < s.want { // the one that comes next
 		claim, err := k.claim(ctx, n)
 		if err != nil {
@@ -156,6 +164,9 @@ func (k *keeper) take(ctx context.Context, s *situation, next step) error {
 	case restart:
 		pod := k.pods[next.n]
 		return client.IgnoreNotFound(k.client.Delete(ctx, pod, client.Preconditions{UID: &pod.UID}))
+	case enrol:
+		_, err := k.coord.Cluster().SetProject(ctx, &apiv1.SetProjectRequest{RequestId: g2c.RequestID(), Name: k.c.Namespace, Weight: 1})
+		return err
 	case raise:
 		return k.raise(ctx, s.reads)
 	}

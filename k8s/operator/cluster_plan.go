@@ -32,6 +32,7 @@ type situation struct {
 	founded bool // they made up a cluster once
 	settled bool // what is known of templates is of the StatefulSet's newest state
 	leader  int  // number of the one that leads; below 0 if none is known
+	project bool // the namespace's is there
 	level   uint32
 	reads   uint32 // level that this release reads
 	all     [mostCoordinators]coordinator
@@ -47,6 +48,7 @@ const (
 	transfer     // another coordinator is to lead
 	forget       // the claim of coordinator n's volume is deleted
 	restart      // the pod of coordinator n is deleted, and comes again as the template says
+	enrol        // the namespace's project is made
 	raise        // commands may be of this release's level
 )
 
@@ -83,6 +85,9 @@ func (s *situation) next() step {
 			return say(state, n, "NoLeader", "%d coordinators were members", n)
 		}
 		return say(wait, 0, "NoLeader", "no coordinator leads, or none can be reached")
+	}
+	if !s.project {
+		return say(enrol, 0, "Enrolling", "the project of the namespace is made")
 	}
 	for i := range s.stated {
 		if s.all[i].replaced && i != s.leader {

@@ -7,7 +7,7 @@ import (
 
 // sound is coordinators that are all as they should be.
 func sound(n int) *situation {
-	s := &situation{want: n, stated: n, founded: true, settled: true, leader: 0, level: 6, reads: 6}
+	s := &situation{want: n, stated: n, founded: true, settled: true, leader: 0, project: true, level: 6, reads: 6}
 	for i := range n {
 		s.all[i] = coordinator{pod: true, ready: true, member: true, voter: true, healthy: true}
 	}
@@ -27,6 +27,7 @@ func TestTheNextStepOfCoordinators(t *testing.T) {
 		"founders look for each other":           {func(s *situation) { s.founded, s.leader = false, -1 }, wait, 0, "Founding"},
 		"nobody leads":                           {func(s *situation) { s.leader = -1 }, wait, 0, "NoLeader"},
 		"old volumes are of more members":        {func(s *situation) { s.stated, s.leader = 1, -1 }, state, 3, "NoLeader"},
+		"the namespace has no project":           {func(s *situation) { s.project = false }, enrol, 0, "Enrolling"},
 		"one is not ready":                       {func(s *situation) { s.all[1].ready = false }, wait, 1, "NotReady"},
 		"one learns":                             {func(s *situation) { s.all[1].voter = false }, wait, 1, "NotReady"},
 		"one is not heard of":                    {func(s *situation) { s.all[1].healthy = false }, wait, 1, "NotReady"},
@@ -92,7 +93,7 @@ func TestCoordinatorsKeepTheirMajority(t *testing.T) {
 	coin := func() bool { return r.IntN(2) == 0 }
 	acts := map[act]int{}
 	for range 200_000 {
-		s := &situation{want: 1 + 2*r.IntN(3), stated: 1 + r.IntN(5), founded: coin(), settled: coin(), leader: r.IntN(6) - 1, level: 5, reads: 5 + uint32(r.IntN(2))}
+		s := &situation{want: 1 + 2*r.IntN(3), stated: 1 + r.IntN(5), founded: coin(), settled: coin(), project: r.IntN(4) > 0, leader: r.IntN(6) - 1, level: 5, reads: 5 + uint32(r.IntN(2))}
 		for i := range s.all {
 			c := &s.all[i]
 			*c = coordinator{pod: r.IntN(4) > 0, leaving: r.IntN(8) == 0, ready: r.IntN(4) > 0, outdated: coin(), member: r.IntN(5) > 0, voter: r.IntN(5) > 0, healthy: r.IntN(5) > 0, replaced: r.IntN(8) == 0, claim: coin()}

@@ -132,7 +132,7 @@ func TestAClusterOfCoordinators(t *testing.T) {
 				t.Errorf("%d authorities were made", n)
 			}
 			removed := strings.Join(q.acts, ", ")
-			if want := "raise 6, remove own-2, remove own-4, remove own-3, remove own-2, transfer, remove own-1"; removed != want {
+			if want := "project, raise 6, remove own-2, remove own-4, remove own-3, remove own-2, transfer, remove own-1"; removed != want {
 				t.Errorf("acts: %s, want %s", removed, want)
 			}
 		})

@@ -81,6 +81,7 @@ func (m *mortal) dialled() []grpc.DialOption {
 	writes := map[string]bool{
 		apiv1.ExperimentService_CancelExperiment_FullMethodName: true, apiv1.WorkerService_SetWorkerMode_FullMethodName: true, apiv1.WorkerService_RemoveWorker_FullMethodName: true,
 		apiv1.ClusterService_RemoveMember_FullMethodName: true, apiv1.ClusterService_TransferLeadership_FullMethodName: true, apiv1.ClusterService_RaiseLevel_FullMethodName: true,
+		apiv1.ClusterService_SetProject_FullMethodName: true,
 	}
 	return []grpc.DialOption{
 		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {

@@ -38,6 +38,7 @@ type quorum struct {
 	members map[string]*apiv1.Member
 	births  map[string]string // volumes by which members are known
 	dead    map[string]bool   // volumes of those that were taken out
+	project string
 	acts    []string
 }
 
@@ -88,6 +89,20 @@ func (q *quorum) Status(context.Context, *apiv1.StatusRequest) (*apiv1.StatusRes
 		s.Members = append(s.Members, q.members[name])
 	}
 	return s, nil
+}
+
+func (q *quorum) ListProjects(context.Context, *apiv1.ListProjectsRequest) (*apiv1.ListProjectsResponse, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return &apiv1.ListProjectsResponse{Projects: []*apiv1.Project{{Name: "default"}, {Name: q.project}}}, nil
+}
+
+func (q *quorum) SetProject(_ context.Context, r *apiv1.SetProjectRequest) (*apiv1.SetProjectResponse, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.acts = append(q.acts, "project")
+	q.project = r.Name
+	return &apiv1.SetProjectResponse{}, nil
 }
 
 func (q *quorum) RemoveMember(_ context.Context, r *apiv1.RemoveMemberRequest) (*apiv1.RemoveMemberResponse, error) {
