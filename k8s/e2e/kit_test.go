@@ -16,10 +16,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"g2c/k8s/operator"
@@ -32,6 +34,7 @@ var program string
 
 func TestMain(m *testing.M) {
 	kubelet.Container()
+	ctrl.SetLogger(logr.Discard())
 	os.Exit(servers.Isolated(m.Run))
 }
 

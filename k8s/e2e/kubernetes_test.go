@@ -17,6 +17,7 @@ import (
 
 	g2c "g2c/api/client"
 	"g2c/k8s/api/v1alpha1"
+	"g2c/k8s/servers/kubelet"
 )
 
 // A cluster on Kubernetes, from nothing to nothing: it trains what `g2c run` trains, to the
@@ -139,6 +140,7 @@ func (k *kit) drainNode(coord *g2c.Client) {
 	k.settled(3)
 }
 
+// deleteLeader deletes the pod that leads: asked to end, it hands leadership on first.
 func (k *kit) deleteLeader(coord *g2c.Client) {
 	e := k.submit(14)
 	k.training(e, coord)
@@ -152,6 +154,11 @@ func (k *kit) deleteLeader(coord *g2c.Client) {
 	})
 	k.complete(e, coord)
 	k.returned(leader, pod.UID)
+	log, err := os.ReadFile(kubelet.LogFile(k.root, space, leader, "coordinator"))
+	k.must(err)
+	if !strings.Contains(string(log), "leadership was handed on") {
+		k.t.Errorf("%s did not hand leadership on:\n%s", leader, log)
+	}
 	k.settled(3)
 }
 
@@ -281,6 +288,9 @@ func (k *kit) killOperator(coord *g2c.Client) {
 // deleteAll deletes what people have stated. What the operator made of it goes along: every
 // pod, every process, and every Secret but the authority's, which is kept as the volumes are.
 func (k *kit) deleteAll(*g2c.Client) {
+	if n, runs := len(k.pods("coordinator")), len(processes(k.t)); n != 3 || runs < n {
+		k.t.Errorf("%d coordinators and %d processes are there to be deleted", n, runs)
+	}
 	k.must(k.admin.DeleteAllOf(k.t.Context(), &v1alpha1.Experiment{}, client.InNamespace(space)))
 	k.until("no Experiment is left", &v1alpha1.ExperimentList{}, func() bool {
 		var list v1alpha1.ExperimentList

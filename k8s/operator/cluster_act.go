@@ -42,12 +42,12 @@ func (k *keeper) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if k.set == nil {
+	if stated == 0 {
 		return nil
 	}
 	changed, err := k.state(ctx, k.statefulSet(stated))
-	if changed { // what is known of its status is of the state before
-		k.set.Status.ObservedGeneration = 0
+	if err == nil && changed { // whether its status is of the state before, its generation says
+		k.set, err = k.ours(ctx)
 	}
 	return err
 }

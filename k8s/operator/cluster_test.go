@@ -188,6 +188,9 @@ func TestWhatAClusterIsMadeOf(t *testing.T) {
 	if got := set.Spec.Template.Spec.Containers[0].Image; got != "g2c:test" {
 		t.Errorf("what somebody else changed stays: %s", got)
 	}
+	set.Annotations["note"] = "what somebody adds is theirs"
+	w.must(w.admin.Update(t.Context(), &set))
+	q.settle(false)
 }
 
 // An authority that is named is used, and waited for; what is somebody else's is not taken.
