@@ -64,7 +64,10 @@ def load(peer, weights):
     generators = []
     for i in range(m):
         width = weights[f"generators.{i}.head.weight"].shape[0]
-        generators.append(peer.Generator(width, count(weights, f"generators.{i}.blocks." + "{}.conv1.weight")))
+        net = peer.Generator(width, count(weights, f"generators.{i}.blocks." + "{}.conv1.weight"))
+        if weights[f"generators.{i}.up.0.weight"].shape[2] == 3:  # model.generator.up: k3
+            net.up = nn.ModuleList(nn.ConvTranspose2d(c * width, c * width // 2, 3, 2, 1, output_padding=1, bias=False) for c in (4, 2))
+        generators.append(net)
     classifier = None
     if "classifier.head.weight" in weights:
         blocks = count(weights, "classifier.blocks.{}.conv1.conv.weight")
