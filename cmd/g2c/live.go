@@ -42,6 +42,7 @@ func liveFolder(storePath, id string) string {
 // that is appended, and goes on where nothing can be written. It may be called from several
 // goroutines.
 type liveRun struct {
+	root  string // the store, or where a bucket is used from: it is there, and never made
 	dir   string
 	left  func() string // of the run, for people
 	over  chan struct{}
@@ -59,9 +60,12 @@ type liveRun struct {
 // newLive begins the page of a run; close ends it.
 func newLive(e *experiment, storePath string) *liveRun {
 	l := &liveRun{
-		dir: liveFolder(storePath, e.id), left: func() string { return "" }, over: make(chan struct{}),
+		root: storePath, dir: liveFolder(storePath, e.id), left: func() string { return "" }, over: make(chan struct{}),
 		page: report.Live{Experiment: e.plan.Experiment, ID: e.id, Notes: e.notes},
 		at:   map[api.Key]int{}, logs: map[api.Key]*taskLog{},
+	}
+	if s3store.Is(storePath) {
+		l.root = "."
 	}
 	for i, item := range e.plan.Items {
 		l.at[item.Key] = i
@@ -168,7 +172,7 @@ func (l *liveRun) write() {
 	page.Left, page.Written = left, time.Now().Format(time.DateTime)
 	text, err := page.HTML()
 	if err == nil {
-		err = os.MkdirAll(l.dir, 0o755)
+		err = l.make(l.dir)
 	}
 	if err == nil {
 		err = atomicfile.Write(l.path(), atomicfile.Options{}, text)
@@ -176,6 +180,15 @@ func (l *liveRun) write() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.check(err)
+}
+
+// make makes a folder of the run. A store that is gone is not made again: whoever took it
+// away would find an empty one in its place.
+func (l *liveRun) make(dir string) error {
+	if _, err := os.Stat(l.root); err != nil {
+		return fault.New(fault.ErrUnavailable, "%w", err)
+	}
+	return os.MkdirAll(dir, 0o755)
 }
 
 // check says the first thing that could not be written; l.mu is held.
@@ -288,7 +301,12 @@ func (t *taskLog) Resumed(step int64) {
 	l := t.live
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	log, lines, err := live.Open(filepath.Join(t.dir, live.MetricsFile), step)
+	err := l.make(t.dir)
+	var log *live.Log
+	var lines []live.Line
+	if err == nil {
+		log, lines, err = live.Open(filepath.Join(t.dir, live.MetricsFile), step)
+	}
 	if err != nil {
 		l.check(err)
 		return

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"g2c/internal/fault"
 	"g2c/model/metrics"
@@ -44,11 +43,8 @@ type Log struct {
 }
 
 // Open opens the log of a task that goes on after a step, 0 for one that begins, and gives
-// the lines that stay. Lines of later steps, and what is no whole line, are cut off.
+// the lines that stay. Its folder must exist. Lines of later steps, and what is no whole line, are cut off.
 func Open(path string, step int64) (*Log, []Line, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, nil, unwritable(path, err)
-	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, nil, unwritable(path, err)
