@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	g2c "g2c/api/client"
+	apiv1 "g2c/api/v1"
 	"g2c/k8s/api/v1alpha1"
 	"g2c/k8s/servers/kubelet"
 )
@@ -43,6 +44,7 @@ func TestOnKubernetes(t *testing.T) {
 		{"coordinators are brought to another image", (*kit).upgrade},
 		{"the operator is killed again and again", (*kit).killOperator},
 		{"nothing is left", (*kit).deleteAll},
+		{"a cluster of the same name goes on", (*kit).comeBack},
 	} {
 		ok := t.Run(station.name, func(t *testing.T) {
 			k.t = t
@@ -319,6 +321,23 @@ func (k *kit) deleteAll(*g2c.Client) {
 	}
 	if left := processes(k.t); len(left) > 0 {
 		k.t.Errorf("processes are left: %s", strings.Join(left, ", "))
+	}
+}
+
+// comeBack states the Cluster again, which takes up the volumes and the authority that stayed:
+// people's certificates are good, and what was done is known.
+func (k *kit) comeBack(coord *g2c.Client) {
+	k.create(cluster())
+	k.settled(3)
+	done := 0
+	for task, err := range coord.AllTasks(k.t.Context(), &apiv1.ListTasksRequest{}) {
+		k.must(err)
+		if task.State == apiv1.TaskState_TASK_STATE_DONE {
+			done++
+		}
+	}
+	if done == 0 {
+		k.t.Error("nothing is known of what was done")
 	}
 }
 
