@@ -25,10 +25,16 @@ import (
 // ends or stop is called.
 func (w *world) begin(rc *rest.Config) (stop func() error) {
 	w.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
 	cfg := w.config()
 	cfg.Namespace, cfg.LeaderElection, cfg.LeaderSpace = w.space, true, "g2c-system"
+	return w.beginWith(rc, cfg)
+}
+
+// beginWith is begin with another configuration.
+func (w *world) beginWith(rc *rest.Config, cfg operator.Config) (stop func() error) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
 	go func() { ended <- operator.Run(ctx, rc, cfg) }()
 	return func() error {
 		cancel()
