@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"g2c/checkpoint/store"
 	"g2c/experiments/record"
 	"g2c/experiments/specs"
 )
@@ -49,16 +50,21 @@ func completeOnly(_ *cobra.Command, args []string, begun string) ([]string, cobr
 	return beginning(names, begun), cobra.ShellCompDirectiveNoFileComp
 }
 
+// namedStore opens the store that --store names, to find names in it.
+func namedStore(c *cobra.Command) (store.Store, error) {
+	name, err := c.Flags().GetString("store")
+	if err != nil {
+		return nil, err
+	}
+	return openRead(c.Context(), name)
+}
+
 // completeModel completes the first argument, a model of the store that --store names.
 func completeModel(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
-	store, err := c.Flags().GetString("store")
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	s, err := openRead(c.Context(), store)
+	s, err := namedStore(c)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
@@ -98,11 +104,7 @@ func completeRun(c *cobra.Command, args []string, begun string) ([]string, cobra
 	if len(args) > 1 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	store, err := c.Flags().GetString("store")
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveDefault
-	}
-	s, err := openRead(c.Context(), store)
+	s, err := namedStore(c)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
