@@ -13,6 +13,12 @@ type Device interface {
 	Close() error
 }
 
+// Sized is a device with memory of its own.
+type Sized interface {
+	// Memory is all of it, in bytes.
+	Memory() (int64, error)
+}
+
 // State is memory that outlives a step. Names are slots or whole groups; counts
 // of elements must match. Reals are converted to and from the device's own type.
 // A call waits for work that reads or writes the slot.

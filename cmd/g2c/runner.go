@@ -14,6 +14,7 @@ import (
 
 	"g2c/checkpoint"
 	"g2c/internal/fault"
+	"g2c/internal/memlimit"
 	"g2c/internal/pki"
 	"g2c/kernels"
 	"g2c/worker/agent"
@@ -88,13 +89,28 @@ func probeSlots(settings json.RawMessage, numbers []int) (found runners.Found, e
 	}
 	for i, one := range all {
 		if i == 0 {
-			found = runners.Found{Device: kind, Class: one.device.Class()}
+			found = runners.Found{Device: kind, Class: one.device.Class(), Memory: memoryOf(one.device, len(all))}
 		}
 		if e := one.device.Close(); err == nil {
 			err = e
 		}
 	}
 	return found, err
+}
+
+// memoryOf is what a slot has: a device's own memory, or its part of the machine's. It is in whole
+// GiB, since machines that are alike differ in less, and are to count as alike.
+func memoryOf(d kernels.Device, slots int) int64 {
+	bytes, known := memlimit.Whole()
+	bytes /= int64(slots)
+	if sized, ok := d.(kernels.Sized); ok {
+		own, err := sized.Memory()
+		bytes, known = own, err == nil
+	}
+	if !known {
+		return 0
+	}
+	return bytes >> 30 << 30
 }
 
 // prepareRunner makes what runs a task in this process, as an executor of the worker would.

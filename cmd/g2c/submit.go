@@ -17,7 +17,7 @@ import (
 type submitFlags struct {
 	experimentFlags
 	clientFlags
-	class              string
+	class, memory      string
 	wait, sharedPaths  bool
 	hold               bool
 	requestID, receipt string // of a Job that submits
@@ -47,6 +47,7 @@ cluster's workers offer, or that --class names.
 	f.experimentFlags.add(c)
 	f.clientFlags.add(c)
 	addClass(c, &f.class, "what the cluster's workers offer")
+	c.Flags().StringVar(&f.memory, "memory", "", "what each slot has to have, such as 16GiB: a GPU's own, or its part of the machine's (default any)")
 	c.Flags().BoolVar(&f.wait, "wait", false, "wait for its end, and end with its exit code")
 	c.Flags().BoolVar(&f.hold, "hold", false, "begin nothing of it until it is released: `g2c release`")
 	c.Flags().BoolVar(&f.sharedPaths, "shared-paths", false, "workers can open the spec's paths")
@@ -58,6 +59,10 @@ cluster's workers offer, or that --class names.
 func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string) error {
 	ctx := c.Context()
 	if err := checkClass(f.class); err != nil {
+		return err
+	}
+	memory, err := parseSize("--memory", f.memory)
+	if err != nil {
 		return err
 	}
 	file, err := readSpec(name, f.sets)
@@ -91,6 +96,7 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	meta := file.Spec.Metadata
 	r, err := cluster.Submit(ctx, &apiv1.SubmitHeader{
 		RequestId: f.requestID, Name: e.plan.Experiment, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths, Held: f.hold,
+		MemoryBytes: memory,
 	}, works)
 	if err != nil {
 		return err

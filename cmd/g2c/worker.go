@@ -109,7 +109,7 @@ func runWorker(ctx context.Context, f *workerFlags) error {
 		return err
 	}
 	defer done()
-	offer.Device, offer.Class = found.Device, found.Class
+	offer.Device, offer.Class, offer.Memory = found.Device, found.Class, found.Memory
 	cluster, err := f.dial(id, log)
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func holdsOf(w *apiv1.Worker) []string {
 func workerInfoOf(w *apiv1.Worker, runs []string) map[string]any {
 	return map[string]any{
 		"id": w.Id, "class": w.Numerics, "device": w.Device, "host": w.Host, "slots": w.Slots, "free": w.Free, "state": workerState(w),
-		"reason": w.Reason, "fromMs": w.FromMs, "untilMs": w.UntilMs, "tasks": runs, "idle": w.Idle,
+		"reason": w.Reason, "fromMs": w.FromMs, "untilMs": w.UntilMs, "tasks": runs, "idle": w.Idle, "memoryBytes": w.MemoryBytes,
 	}
 }
 

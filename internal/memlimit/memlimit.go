@@ -36,6 +36,22 @@ func Now() (l Left, known bool) {
 	return s.left()
 }
 
+// Whole reads how much there is, be it free or not: of the machine, or of the control groups
+// that limit this process; known is false where the system does not tell.
+func Whole() (bytes int64, known bool) {
+	return system{root: os.DirFS("/"), page: int64(os.Getpagesize())}.whole()
+}
+
+func (s system) whole() (least int64, known bool) {
+	least, known = s.table("proc/meminfo", 1024)["MemTotal"]
+	for _, g := range s.groups() {
+		if limit, limited := s.number(path.Join(g.dir, g.limit)); limited && (!known || limit < least) {
+			least, known = limit, true
+		}
+	}
+	return least, known
+}
+
 // system is where the numbers come from.
 type system struct {
 	root         fs.FS

@@ -113,3 +113,29 @@ func TestBound(t *testing.T) {
 		t.Errorf("with %d bytes left the limit is %d", left.Bytes, debug.SetMemoryLimit(-1))
 	}
 }
+
+// All of the memory is the machine's, or what the least control group above this process has.
+func TestWhole(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  int64
+	}{
+		"the machine": {want: 16 * gib},
+		"a group above": {files: map[string]string{
+			"proc/self/cgroup": "0::/user.slice/job\n", "sys/fs/cgroup/user.slice/job/memory.max": "max\n", "sys/fs/cgroup/user.slice/memory.max": "2147483648\n",
+		}, want: 2 * gib},
+		"a group without a limit": {files: map[string]string{
+			"proc/self/cgroup": "9:memory:/a\n", "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "9223372036854771712\n",
+		}, want: 16 * gib},
+	} {
+		if got, known := (system{root: machine(c.files), page: 4096}).whole(); !known || got != c.want {
+			t.Errorf("%s: %d bytes, %v; want %d", name, got, known, c.want)
+		}
+	}
+	if got, known := (system{root: fstest.MapFS{}, page: 4096}).whole(); known {
+		t.Errorf("a system that tells nothing has %d bytes", got)
+	}
+	if got, known := Whole(); known && got < mib {
+		t.Errorf("this machine has %d bytes", got)
+	}
+}

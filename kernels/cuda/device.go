@@ -232,4 +232,17 @@ func (d *Device) Close() error {
 	return err
 }
 
-var _ kernels.Device = (*Device)(nil)
+// Memory implements kernels.Sized.
+func (d *Device) Memory() (bytes int64, err error) {
+	err = d.do(func() error {
+		var err error
+		_, bytes, err = cu.MemInfo()
+		return err
+	})
+	return bytes, err
+}
+
+var (
+	_ kernels.Device = (*Device)(nil)
+	_ kernels.Sized  = (*Device)(nil)
+)

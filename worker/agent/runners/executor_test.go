@@ -283,7 +283,7 @@ func TestALostDeviceIsLookedInto(t *testing.T) {
 // What a host has is found by a process that ends.
 func TestProbe(t *testing.T) {
 	b := newBench(t, 2, play{})
-	if found, err := Probe(t.Context(), b.cfg, 0, 1); err != nil || found != (Found{"play", "class of [0 1]"}) {
+	if found, err := Probe(t.Context(), b.cfg, 0, 1); err != nil || found != (Found{Device: "play", Class: "class of [0 1]"}) {
 		t.Errorf("%+v, %v", found, err)
 	}
 	b.cfg.Settings = settings(play{Ill: true})

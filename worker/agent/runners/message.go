@@ -127,6 +127,7 @@ func (s *said) tell(out *agent.Output) {
 type Found struct {
 	Device string // kind of device
 	Class  string // numerics class
+	Memory int64  // of each slot, in whole GiB: bytes; 0 if it is not known
 }
 
 // classes are the errors that whoever hears of an outcome tells apart.
