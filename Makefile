@@ -116,7 +116,7 @@ verify: ## check formatting, vet, and that generated files are fresh
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) generate ./...
-	git diff --exit-code -- '*.s' '*_gen.go' '*.pb.go' 'zz_generated*.go' k8s/crds kernels/cpu docs/spec.md docs/spec.schema.json
+	git diff --exit-code -- '*.s' '*_gen.go' '*.pb.go' 'zz_generated*.go' k8s/crds k8s/chart/templates kernels/cpu docs/spec.md docs/spec.schema.json
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser of outside bytes for FUZZTIME (default 20s) each

@@ -51,6 +51,7 @@ var homes = map[string][]string{
 	"golang.org/x/image":         {"internal/dataset", "experiments/report"},
 	"google.golang.org/grpc":     {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "k8s/operator", "test", "worker/agent"},
 	"github.com/prometheus":      {"cmd", "coordinator/server", "k8s"},
+	"helm.sh":                    {"k8s/chart"}, // its tests alone
 }
 
 // only lists packages of ours that few may import: model and coordinator never
