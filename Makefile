@@ -50,6 +50,21 @@ k8s-servers: ## build the Kubernetes control plane that tests start, into .tools
 test-k8s: k8s-servers ## train on a whole Kubernetes control plane whose nodes run pods as processes; part of test
 	$(GO) test ./k8s/e2e -count=1 -v -timeout 30m
 
+IMAGE := $(BUILD)/image
+CA    ?= /etc/ssl/certs/ca-certificates.crt
+
+.PHONY: image
+image: ## build an image of g2c for CPUs as an OCI layout, build/image/cpu, that trusts the certificates of CA
+	rm -rf $(IMAGE)/cpu
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o $(IMAGE)/g2c ./cmd/g2c
+	$(GO) run ./k8s/image/build -program $(IMAGE)/g2c -ca $(CA) -tag $(VERSION) -o $(IMAGE)/cpu
+
+.PHONY: image-cuda
+image-cuda: gpu ## build one with CUDA, build/image/cuda, upon BASE: the OCI layout of an image that has glibc and trusted certificates
+	@test -n "$(BASE)" || { echo "BASE is not given: the folder of an OCI layout with glibc, as skopeo or crane copy one"; exit 2; }
+	rm -rf $(IMAGE)/cuda
+	$(GO) run ./k8s/image/build -program $(BIN) -base $(BASE) -env NVIDIA_DRIVER_CAPABILITIES=compute,utility -tag $(VERSION)-cuda -o $(IMAGE)/cuda
+
 CUDA_VENV    := $(BUILD)/cuda/venv
 CUDA_STUB    := $(BUILD)/cuda/lib/libcuda.a
 # The environment that builds with the tag gpu need.

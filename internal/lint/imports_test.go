@@ -52,6 +52,7 @@ var homes = map[string][]string{
 	"google.golang.org/grpc":     {"api", "cmd", "coordinator/raftnode", "coordinator/server", "internal/pki/grpctls", "k8s/operator", "test", "worker/agent"},
 	"github.com/prometheus":      {"cmd", "coordinator/server", "k8s"},
 	"helm.sh":                    {"k8s/chart"}, // its tests alone
+	"github.com/opencontainers":  {"k8s/image"},
 }
 
 // only lists packages of ours that few may import: model and coordinator never
