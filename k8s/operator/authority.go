@@ -60,12 +60,16 @@ func (c *clusters) authority(ctx context.Context, cluster *v1alpha1.Cluster) (ma
 	if err != nil {
 		return nil, fault.New(fault.ErrUnavailable, "the Secret %s of the authority of Cluster %s is not there", authorityName(cluster), cluster.Name)
 	}
-	for _, name := range []string{bundleFile, keyFile} {
+	bundle, key := bundleFile, keyFile
+	if s.Type == corev1.SecretTypeTLS { // of cert-manager: its ca.crt is who issued the authority
+		bundle, key = corev1.TLSCertKey, corev1.TLSPrivateKeyKey
+	}
+	for _, name := range []string{bundle, key} {
 		if len(s.Data[name]) == 0 {
-			return nil, fault.New(fault.ErrUnavailable, "the Secret %s has no file %s: an authority is ca.crt and ca.key, as `g2c certs init` makes them", s.Name, name)
+			return nil, fault.New(fault.ErrUnavailable, "the Secret %s has no file %s: an authority is ca.crt and ca.key, as `g2c certs init` makes them, or one of type kubernetes.io/tls", s.Name, name)
 		}
 	}
-	return map[string][]byte{bundleFile: s.Data[bundleFile], keyFile: s.Data[keyFile]}, nil
+	return map[string][]byte{bundleFile: s.Data[bundle], keyFile: s.Data[key]}, nil
 }
 
 // found makes a Cluster's authority if it has none and none is named. It is made once and

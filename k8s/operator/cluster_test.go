@@ -210,6 +210,16 @@ func TestAClusterOfANamedAuthority(t *testing.T) {
 	if string(certs.Data["ca.crt"]) != "mine" || w.authority.(*scribe).founded != 0 {
 		t.Errorf("issued by %s", certs.Data["ca.crt"])
 	}
+	// cert-manager's: its ca.crt is another authority, which issued this one
+	s = &corev1.Secret{Type: corev1.SecretTypeTLS, Data: map[string][]byte{"ca.crt": []byte("root"), "tls.crt": []byte("theirs"), "tls.key": []byte("k")}}
+	s.Name, s.Namespace = "theirs", w.space
+	w.create(s)
+	q.change(func(s *v1alpha1.ClusterSpec) { s.Coordinators.Authority = "theirs" })
+	q.settle(false)
+	w.must(w.admin.Get(t.Context(), client.ObjectKey{Namespace: w.space, Name: "own-coordinators"}, &certs))
+	if string(certs.Data["ca.crt"]) != "theirs" {
+		t.Errorf("issued by %s, want cert-manager's", certs.Data["ca.crt"])
+	}
 	other := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
 	other.Name, other.Namespace = "taken", w.space
 	w.create(other)

@@ -76,8 +76,9 @@ type Coordinators struct {
 	//
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="storage cannot be changed: volumes are claimed once"
 	Storage Storage `json:"storage"`
-	// Authority is a Secret with files ca.crt and ca.key, as `g2c certs init` makes them, by
-	// which all certificates of the cluster are issued. Without a name the operator makes one,
+	// Authority is a Secret with files ca.crt and ca.key, as `g2c certs init` makes them, or of
+	// type kubernetes.io/tls with an ECDSA key in PKCS #8, by which all certificates of the
+	// cluster are issued. Without a name the operator makes one,
 	// called after the Cluster: NAME-authority.
 	//
 	// +kubebuilder:validation:MaxLength=253
