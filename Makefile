@@ -65,6 +65,11 @@ image-cuda: gpu ## build one with CUDA, build/image/cuda, upon BASE: the OCI lay
 	rm -rf $(IMAGE)/cuda
 	$(GO) run ./k8s/image/build -program $(BIN) -base $(BASE) -env NVIDIA_DRIVER_CAPABILITIES=compute,utility -tag $(VERSION)-cuda -o $(IMAGE)/cuda
 
+.PHONY: test-kueue
+test-kueue: ## have Kueue admit and preempt workers on such a control plane; builds Kueue, ten minutes, once; not part of test
+	$(GO) run ./k8s/servers/install -kueue
+	$(GO) test ./k8s/e2e -run '^TestKueue$$' -kueue -count=1 -v -timeout 30m
+
 CUDA_VENV    := $(BUILD)/cuda/venv
 CUDA_STUB    := $(BUILD)/cuda/lib/libcuda.a
 # The environment that builds with the tag gpu need.
@@ -177,6 +182,10 @@ bench-s3: s3-servers ## measure checkpoints in a bucket beside plain puts and ge
 bench-elastic: ## measure how soon a gang goes on without a killed member, what a joiner costs it, and what a second worker is worth
 	$(GO) test ./test/cluster -run '^TestMeasure$$' -count=1 -v -timeout 40m -measures $(or $(N),10) -measure $(CURDIR)/bench/results/elastic.md
 	@tail -n 1 bench/results/elastic.md
+
+.PHONY: bench-k8s
+bench-k8s: k8s-servers ## measure the operator at EXPERIMENTS (default 2000) and WORKERS (default 500), on a control plane whose nodes run nothing
+	$(GO) test ./k8s/e2e -run '^TestMeasure$$' -count=1 -v -timeout 30m -experiments $(or $(EXPERIMENTS),2000) -workers $(or $(WORKERS),500) -measure $(CURDIR)/bench/results/k8s.md
 
 .PHONY: chaos
 chaos: ## kill a cluster's leader a hundred times and workers of gangs twenty, lose a disk, part networks, and count what was lost

@@ -51,6 +51,9 @@ type kit struct {
 	admin client.WithWatch
 	plane *servers.Plane
 	root  string // folder of everything
+	// pretend has pods be ready without running anything.
+	pretend bool
+	flags   []string // of the operator, beside those that it always has
 
 	mu       sync.Mutex
 	operator *exec.Cmd
@@ -61,9 +64,16 @@ const patience = 5 * time.Minute
 
 func newKit(t *testing.T) *kit {
 	t.Helper()
+	return (&kit{t: t, all: t}).begun()
+}
+
+// begun starts everything but the operator.
+func (k *kit) begun() *kit {
+	t := k.t
+	t.Helper()
 	servers.NeedIsolation(t)
 	programs := servers.Need(t, "kube-controller-manager", "kube-scheduler")
-	k := &kit{t: t, all: t, root: t.TempDir()}
+	k.root = t.TempDir()
 	program = filepath.Join(k.root, "g2c")
 	if out, err := exec.Command("go", "build", "-o", program, "g2c/cmd/g2c").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
@@ -160,7 +170,7 @@ func (k *kit) startNodes() {
 		work.Go(func() {
 			err := kubelet.Run(ctx, kubelet.Config{
 				Name: name, Client: clients, Range: fmt.Sprintf("10.99.%d", n+1), Root: k.root,
-				Binds: map[string]string{"/usr/local/bin/g2c": program}, Log: slog.New(slog.NewTextHandler(log, nil)),
+				Binds: map[string]string{"/usr/local/bin/g2c": program}, Pretend: k.pretend, Log: slog.New(slog.NewTextHandler(log, nil)),
 			})
 			if err != nil {
 				k.all.Errorf("node %s: %v", name, err)
@@ -181,7 +191,7 @@ func (k *kit) begin() {
 	defer log.Close()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.operator = exec.Command(program, "operator", "--kubeconfig", k.kubeconfig(), "--namespace", space)
+	k.operator = exec.Command(program, append([]string{"operator", "--kubeconfig", k.kubeconfig(), "--namespace", space}, k.flags...)...)
 	k.operator.Stdout, k.operator.Stderr = log, log
 	k.operator.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	k.must(k.operator.Start())

@@ -68,7 +68,7 @@ func (k *kit) comeUp() *g2c.Client {
 			k.t.Errorf("member %+v", m)
 		}
 	}
-	return k.dial(k.certificate())
+	return k.dial(k.certificate(), 3)
 }
 
 // change states the Cluster otherwise.

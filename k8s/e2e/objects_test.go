@@ -117,22 +117,22 @@ func (k *kit) certificate() string {
 	return out
 }
 
-// dial is a connection to the coordinators, by a certificate's folder.
-func (k *kit) dial(folder string) *g2c.Client {
+// dial is a connection to n coordinators, by a certificate's folder.
+func (k *kit) dial(folder string, n int) *g2c.Client {
 	k.t.Helper()
 	id, err := pki.Load(folder)
 	k.must(err)
 	cfg := g2c.DefaultConfig()
-	cfg.Servers, cfg.Credentials, cfg.Patience = servers3(), grpctls.Client(id, pki.Expect{Role: pki.Coordinator}), patience
+	cfg.Servers, cfg.Credentials, cfg.Patience = hosts(n), grpctls.Client(id, pki.Expect{Role: pki.Coordinator}), patience
 	c, err := g2c.New(cfg)
 	k.must(err)
 	k.all.Cleanup(func() { c.Close() })
 	return c
 }
 
-func servers3() (out []string) {
-	for n := range 3 {
-		out = append(out, fmt.Sprintf("main-%d.main.%s.svc:7443", n, space))
+func hosts(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf("main-%d.main.%s.svc:7443", i, space))
 	}
 	return out
 }

@@ -65,7 +65,7 @@ func (r *fleets) settle(ctx context.Context, f *fleet, owner metav1.OwnerReferen
 		errs = append(errs, r.remove(ctx, m, coord))
 	}
 	counts := &v1alpha1.WorkerCounts{Desired: int32(desired)}
-	waiting := ""
+	var gated []*corev1.Pod
 	for _, m := range members {
 		if m.ended() || m.leaving() {
 			continue
@@ -73,14 +73,14 @@ func (r *fleets) settle(ctx context.Context, f *fleet, owner metav1.OwnerReferen
 		errs = append(errs, r.certify(ctx, f, m.pod))
 		if m.admitted() {
 			counts.Admitted++
-		} else if waiting == "" {
-			waiting = r.whyPending(ctx, m.pod)
+		} else {
+			gated = append(gated, m.pod)
 		}
 		if m.ready() {
 			counts.Ready++
 		}
 	}
-	return counts, waiting, errors.Join(errs...)
+	return counts, r.whyPending(ctx, gated), errors.Join(errs...)
 }
 
 // members are a fleet's pods with their workers.
@@ -119,7 +119,7 @@ func (r *fleets) create(ctx context.Context, f *fleet, want *corev1.Pod, owner m
 		mountSecret(&pod.Spec, c, certVolume, pod.Name, certFolder)
 	}
 	if err := r.client.Create(ctx, pod, manager); err != nil {
-		return err
+		return taking(err)
 	}
 	return r.certify(ctx, f, pod)
 }

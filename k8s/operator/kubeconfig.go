@@ -13,5 +13,7 @@ func loadFile(path string) (*rest.Config, error) {
 	if err != nil {
 		return nil, fault.New(fault.ErrUnavailable, "read %s: %w", path, err)
 	}
+	// How often it is asked the apiserver limits by itself, as it does for a pod.
+	c.QPS = -1
 	return c, nil
 }

@@ -59,6 +59,11 @@ func (r *WorkerPools) keep(ctx context.Context, pool *v1alpha1.WorkerPool, statu
 		status.Peak, slots = steady(status.Peak, slots, r.Config.Clock.Now())
 		status.Workers, status.Waiting, err = r.fleets.settle(ctx, f, owned(poolKind, pool), coord, size(&pool.Spec.Workers, slots))
 	}
+	if why := whyNotTaken(err); why != "" {
+		status.Waiting = why
+		ready(metav1.ConditionFalse, "NotTaken", why)
+		return ctrl.Result{}, err
+	}
 	if err != nil {
 		status.Workers = pool.Status.Workers
 		if unreachable(err) {

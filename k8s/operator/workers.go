@@ -43,6 +43,10 @@ func (p *pass) workers(ctx context.Context) (time.Duration, error) {
 		desired = size(f.workers, slots)
 	}
 	counts, waiting, err := p.fleets.settle(ctx, f, owned(experimentKind, p.e), p.coord, desired)
+	if why := whyNotTaken(err); why != "" {
+		p.status.Workers, p.status.Waiting = counts, why
+		p.set(v1alpha1.WorkersReady, false, "NotTaken", why)
+	}
 	if err != nil {
 		return 0, p.calm(err)
 	}

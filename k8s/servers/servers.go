@@ -76,10 +76,22 @@ func Need(t testing.TB, more ...string) string {
 
 // Install builds the programs that are not there, one process at a time.
 func Install() error {
-	if err := os.MkdirAll(Folder(), 0o755); err != nil {
+	return alone(Folder(), func() error {
+		for _, p := range missing() {
+			if err := p.build(Folder()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// alone makes a folder and does something while no other process does so.
+func alone(folder string, do func() error) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(filepath.Join(Folder(), "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return err
 	}
@@ -87,24 +99,21 @@ func Install() error {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return err
 	}
-	for _, p := range missing() {
-		if err := p.build(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return do()
 }
 
-// build makes a program beside its place and moves it there when it is whole.
-func (p program) build() error {
+// build makes a program beside its place and moves it there when it is whole. The linker
+// leaves out what a program has no variable for.
+func (p program) build(folder string) error {
 	const version = "k8s.io/component-base/version"
-	part := filepath.Join(Folder(), p.name+".part")
+	part := filepath.Join(folder, p.name+".part")
 	c := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", part,
-		"-ldflags", "-s -w -X "+version+".gitVersion="+Version+" -X "+version+".gitMajor=1 -X "+version+".gitMinor=37", p.pkg)
+		"-ldflags", "-s -w -X "+version+".gitVersion="+Version+" -X "+version+".gitMajor=1 -X "+version+".gitMinor=37"+
+			" -X sigs.k8s.io/kueue/pkg/version.GitVersion="+KueueVersion, p.pkg)
 	c.Dir = filepath.Join(here(), p.module)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w: %.500s", p.name, err, out)
 	}
-	return os.Rename(part, filepath.Join(Folder(), p.name))
+	return os.Rename(part, filepath.Join(folder, p.name))
 }

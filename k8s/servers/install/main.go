@@ -1,8 +1,10 @@
 // Install builds the servers of Kubernetes that tests start, into .tools of this repository,
-// unless they are there.
+// unless they are there; with -kueue, Kueue too.
 package main
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 
@@ -10,7 +12,13 @@ import (
 )
 
 func main() {
-	if err := servers.Install(); err != nil {
+	kueue := flag.Bool("kueue", false, "build Kueue, too")
+	flag.Parse()
+	err := servers.Install()
+	if *kueue {
+		err = errors.Join(err, servers.InstallKueue())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -39,7 +39,9 @@ type Config struct {
 	Root   string // folder of logs and volumes, which nodes share
 	// Binds are files of this machine, by their places in every container.
 	Binds map[string]string
-	Log   *slog.Logger
+	// Pretend has pods be ready without a process, for measures of what only looks at them.
+	Pretend bool
+	Log     *slog.Logger
 }
 
 // Node runs pods until its context ends.
