@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -208,29 +206,24 @@ func (k *kit) preempt(e *v1alpha1.Experiment, coord *g2c.Client) {
 	k.counted(e, v1alpha1.WorkerCounts{Desired: 4, Admitted: 2, Ready: 2})
 }
 
-// steps waits until an Experiment has made steps, counted from now on.
+// steps waits until a task of an Experiment has made steps, counted from now on, or ended.
 func (k *kit) steps(e *v1alpha1.Experiment, coord *g2c.Client) {
 	k.t.Helper()
 	const some = 5
-	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
-	defer cancel()
 	first := map[string]uint64{}
-	err := coord.Watch(ctx, &apiv1.WatchRequest{Experiment: e.Status.ExperimentID}, func(m *apiv1.WatchResponse) error {
-		for _, t := range m.Tasks {
-			if t.State != apiv1.TaskState_TASK_STATE_RUNNING || t.Progress == nil {
-				continue
-			}
-			if at, seen := first[t.Key]; !seen {
-				first[t.Key] = t.Progress.Step
-			} else if t.Progress.Step >= at+some {
-				return errEnough
+	k.meets("steps are made", func() bool {
+		for t, err := range coord.AllTasks(k.t.Context(), &apiv1.ListTasksRequest{Experiment: e.Status.ExperimentID}) {
+			k.must(err)
+			at, seen := first[t.Key]
+			switch {
+			case t.State == apiv1.TaskState_TASK_STATE_RUNNING && !seen:
+				first[t.Key] = t.Progress.GetStep()
+			case t.State == apiv1.TaskState_TASK_STATE_DONE && seen, t.Progress.GetStep() >= at+some && seen:
+				return true
 			}
 		}
-		return nil
+		return false
 	})
-	if !errors.Is(err, errEnough) {
-		k.t.Fatalf("no steps are made: %v", err)
-	}
 }
 
 // suspend has an Experiment wait until all its workers have gone, and go on.
@@ -270,7 +263,7 @@ func (k *kit) withoutKueue(kueue *servers.Kueue, coord *g2c.Client) {
 		k.t.Errorf("%s has workers though Kueue is down: %+v", late.Name, late.Status.Workers)
 	}
 	k.must(kueue.Start())
-	k.counted(late, v1alpha1.WorkerCounts{Desired: 1, Admitted: 1, Ready: 1})
-	k.training(late, coord)
-	k.must(k.admin.Delete(k.t.Context(), late))
+	k.until("it has its worker", &corev1.PodList{}, func() bool {
+		return slices.ContainsFunc(k.pods("worker"), func(p corev1.Pod) bool { return ready(&p) && strings.HasPrefix(p.Name, late.Name+"-") })
+	})
 }

@@ -97,12 +97,12 @@ func TestMeasure(t *testing.T) {
 
 func round(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
 
-// coordinate starts a coordinator, which the Cluster names.
+// coordinate starts a coordinator, which the Cluster names and which keeps all in memory.
 func (k *kit) coordinate() {
 	k.t.Helper()
 	log, err := os.Create(filepath.Join(k.root, "coordinator.log"))
 	k.must(err)
-	c := exec.Command(program, "coordinator", "--id", "c", "--single", "--data-dir", k.folder("coordinator"), "--listen", measuredCoordinator)
+	c := exec.Command(program, "coordinator", "--id", "c", "--single", "--listen", measuredCoordinator)
 	c.Stdout, c.Stderr = log, log
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	k.must(c.Start())
@@ -111,9 +111,7 @@ func (k *kit) coordinate() {
 		c.Process.Kill()
 		c.Wait() // how it ended is known
 	})
-	k.meets("a coordinator", func() bool {
-		return exec.Command(program, "projects", "set", space, "--weight", "1", "--server", measuredCoordinator).Run() == nil
-	})
+	k.run("projects", "set", space, "--weight", "1", "--server", measuredCoordinator)
 	cluster := &v1alpha1.Cluster{Spec: v1alpha1.ClusterSpec{Servers: []string{measuredCoordinator}, Store: "/store", Image: "g2c:1"}}
 	cluster.Name, cluster.Namespace = "main", space
 	k.create(cluster)
@@ -127,17 +125,21 @@ func (k *kit) measuredPool() *v1alpha1.WorkerPool {
 	return p
 }
 
-// stateAll creates the Experiments, each of other tasks.
+// stateAll creates the Experiments, each of other tasks on the same data: images are made up
+// once.
 func (k *kit) stateAll() {
 	k.t.Helper()
 	const sideBySide = 8
+	b, err := os.ReadFile("../../test/e2e/testdata/tiny.yaml")
+	k.must(err)
 	var work sync.WaitGroup
-	seeds := make(chan int)
+	numbers := make(chan int)
 	for range sideBySide {
 		work.Go(func() {
-			for seed := range seeds {
-				e := &v1alpha1.Experiment{Spec: v1alpha1.ExperimentSpec{ClusterRef: v1alpha1.LocalReference{Name: "main"}, Experiment: text(k, seed)}}
-				e.Name, e.Namespace = fmt.Sprint("e", seed), space
+			for n := range numbers {
+				spec := strings.NewReplacer("name: tiny", fmt.Sprint("name: tiny", n), "epochs: 2,", fmt.Sprintf("epochs: %d,", 2+n), "epochs: 3,", fmt.Sprintf("epochs: %d,", 3+n)).Replace(string(b))
+				e := &v1alpha1.Experiment{Spec: v1alpha1.ExperimentSpec{ClusterRef: v1alpha1.LocalReference{Name: "main"}, Experiment: spec}}
+				e.Name, e.Namespace = fmt.Sprint("e", n), space
 				if err := k.admin.Create(k.t.Context(), e); err != nil {
 					k.t.Error(err)
 				}
@@ -145,9 +147,9 @@ func (k *kit) stateAll() {
 		})
 	}
 	for n := range *experiments {
-		seeds <- 1000 + n
+		numbers <- n
 	}
-	close(seeds)
+	close(numbers)
 	work.Wait()
 }
 
