@@ -11,9 +11,18 @@ import (
 	"syscall"
 
 	"g2c/internal/fault"
+	"g2c/internal/first"
 )
 
 func main() {
+	if first.Is() {
+		code, err := first.Run()
+		if err != nil {
+			say("g2c: %v", err)
+			code = fault.ExitCode(fault.New(fault.ErrUnavailable, "%w", err))
+		}
+		os.Exit(code)
+	}
 	abortOnCrash()
 	outliveStderr()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
