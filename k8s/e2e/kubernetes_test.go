@@ -45,6 +45,7 @@ func TestOnKubernetes(t *testing.T) {
 		{"the operator is killed again and again", (*kit).killOperator},
 		{"nothing is left", (*kit).deleteAll},
 		{"a cluster of the same name goes on", (*kit).comeBack},
+		{"a Job trains without an operator", (*kit).jobAlone},
 	} {
 		ok := t.Run(station.name, func(t *testing.T) {
 			k.t = t

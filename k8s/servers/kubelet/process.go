@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +48,7 @@ func (d *pod) runOnce(ctx context.Context, i int) (code int, began metav1.Time) 
 	cmd, err := d.command(ctx, c)
 	if err == nil && d.asked.Err() == nil {
 		cmd.Stdout, cmd.Stderr = log, log
-		err = cmd.Start()
+		err = start(cmd)
 	}
 	if err != nil || d.asked.Err() != nil && cmd.Process == nil {
 		fmt.Fprintln(log, "kubelet:", err)
@@ -77,6 +78,23 @@ func (d *pod) runOnce(ctx context.Context, i int) (code int, began metav1.Time) 
 		})
 	}
 	return exitCode(cmd.Wait()), began
+}
+
+// start starts a container's process, and waits until it is what the container runs: who asks it
+// to end before would be heard by this program in its place.
+func start(cmd *exec.Cmd) error {
+	became, becomes, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer became.Close()
+	cmd.ExtraFiles = []*os.File{becomes}
+	err = cmd.Start()
+	becomes.Close()
+	if err == nil {
+		_, err = io.Copy(io.Discard, became) // it ends when the process is another program, or ends
+	}
+	return err
 }
 
 func exitCode(err error) int {

@@ -15,6 +15,9 @@ import (
 // viewVariable carries a container's view to the process that is to be it.
 const viewVariable = "G2C_TEST_KUBELET_VIEW"
 
+// becomesFile is open as long as the process is not yet what the container runs.
+const becomesFile = 3
+
 // view is a container: what it sees, and what it runs.
 type view struct {
 	Root   string // empty folder on which its file system is put together
@@ -31,6 +34,7 @@ func Container() {
 	if text == "" {
 		return
 	}
+	syscall.CloseOnExec(becomesFile)
 	fmt.Fprintln(os.Stderr, "kubelet:", become(text))
 	os.Exit(exitNotStarted)
 }
