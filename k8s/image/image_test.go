@@ -190,14 +190,14 @@ func TestTheCommand(t *testing.T) {
 func TestAnImageOnABase(t *testing.T) {
 	base, _ := write(t, plain(t))
 	i := plain(t)
-	i.Base, i.CA, i.Env = base, "", []string{"A=b"}
+	i.Base, i.CA, i.Env = base, "", []string{"A=b", "PATH=/own"}
 	folder, _ := write(t, i)
 	config, layers, _ := opened(t, folder)
 	if len(layers) != 2 || layers[0]["etc/passwd"] == nil || layers[1]["etc/passwd"] != nil || layers[1]["usr/local/bin/g2c"] == nil {
 		t.Errorf("layers %v", layers)
 	}
-	if !slices.Contains(config.Config.Env, "A=b") {
-		t.Errorf("environment %v", config.Config.Env)
+	if env := []string{"PATH=/own", "A=b"}; !slices.Equal(config.Config.Env, env) {
+		t.Errorf("environment %v, want %v: the base has a PATH, too", config.Config.Env, env)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -23,7 +24,7 @@ type Image struct {
 	CA      string   // file of trusted certificates in PEM; empty for those of the base
 	Base    string   // folder of an OCI layout that it is laid upon; empty for nothing
 	Arch    string   // as Go names it
-	Env     []string // NAME=VALUE, beside the base's
+	Env     []string // NAME=VALUE, beside the base's and in place of those of the same names
 	Tag     string
 }
 
@@ -57,8 +58,7 @@ func Write(folder string, i Image) (digest.Digest, error) {
 	config.History = nil // it would name only a part of the layers
 	config.Created = nil // the same program is the same image, whenever it is built
 	config.Config.User, config.Config.Entrypoint, config.Config.Cmd, config.Config.WorkingDir = user, []string{"g2c"}, nil, "/"
-	config.Config.Env = append(config.Config.Env, "PATH=/usr/local/bin:/usr/bin:/bin")
-	config.Config.Env = append(config.Config.Env, i.Env...)
+	config.Config.Env = merged([]string{"PATH=/usr/local/bin:/usr/bin:/bin"}, config.Config.Env, i.Env)
 	if manifest.Config, err = putJSON(folder, v1.MediaTypeImageConfig, config); err != nil {
 		return "", err
 	}
@@ -186,4 +186,22 @@ func read(base string, d v1.Descriptor) ([]byte, error) {
 		return nil, fmt.Errorf("blob %s has digest %s", d.Digest, got)
 	}
 	return blob, nil
+}
+
+// merged is environments in which a later one's value of a name takes the place of an earlier
+// one's: a name that is there twice means one thing here and another there.
+func merged(all ...[]string) (out []string) {
+	at := map[string]int{}
+	for _, env := range all {
+		for _, e := range env {
+			name, _, _ := strings.Cut(e, "=")
+			if i, is := at[name]; is {
+				out[i] = e
+				continue
+			}
+			at[name] = len(out)
+			out = append(out, e)
+		}
+	}
+	return out
 }
