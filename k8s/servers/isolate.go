@@ -35,6 +35,9 @@ func Isolated(run func() int) int {
 		return run()
 	}
 	self, err := os.Executable()
+	if err == nil {
+		_, err = exec.LookPath("ip") // of iproute2, for the network
+	}
 	if err != nil {
 		isolation = err
 		return run()
