@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"math"
 	"slices"
 
 	"g2c/api"
@@ -67,23 +68,36 @@ func (p *pass) enlarge(placed placement, t *state.Task) (command.Command, bool) 
 	if !ok {
 		return nil, false
 	}
-	pool := p.suiting(requestOf(t, wish))
-	room := p.room(placed, t.Project, pool, t.Slots())
-	if room <= 0 {
+	parts := p.add(placed, t, wish, p.partsOf(t), math.MaxInt)
+	if total(parts) <= t.Slots() {
 		return nil, false
 	}
-	l := &line{queue: &queue{pool: pool}, bid: &bid{bidder: bidder{project: t.Project}}, head: entry{task: t}}
-	var parts []part
+	return p.resize(t, parts, total(parts)-t.Slots()), true
+}
+
+// partsOf are the parts of a running gang.
+func (p *pass) partsOf(t *state.Task) (parts []part) {
 	for _, v := range t.Parts {
 		parts = append(parts, part{p.workers[v.Worker], v.Slots})
 	}
-	parts = p.extend(l, parts, room)
-	more := total(parts) - t.Slots()
-	if more <= 0 {
-		return nil, false
+	return parts
+}
+
+// add gives parts of a running gang what is free for it, up to so many slots.
+func (p *pass) add(placed placement, t *state.Task, wish *state.Wish, parts []part, most int) []part {
+	pool := p.suiting(requestOf(t, wish))
+	room := min(p.room(placed, t.Project, pool, total(parts)), most)
+	if room <= 0 {
+		return parts
 	}
+	l := &line{queue: &queue{pool: pool}, bid: &bid{bidder: bidder{project: t.Project}}, head: entry{task: t}}
+	return p.extend(l, parts, room)
+}
+
+// resize is the command that a running gang has these parts, of which so many slots are new.
+func (p *pass) resize(t *state.Task, parts []part, more int) command.Command {
 	p.spent[t.Project] = p.usedBy(t.Project) + more
-	return command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(parts), Experiment: p.wish(t.Charged)}, true
+	return command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(parts), Experiment: p.wish(t.Charged)}
 }
 
 // extend takes up to so many more slots for a gang, and of these as many as make it faster:

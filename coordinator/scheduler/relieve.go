@@ -42,23 +42,15 @@ func (p *pass) without(placed placement, t *state.Task, late Late) (command.Comm
 	if !ok {
 		return nil, false
 	}
-	var rest []part
-	for _, v := range t.Parts {
-		if v.Worker != late.Worker {
-			rest = append(rest, part{p.workers[v.Worker], v.Slots})
-		}
-	}
-	if len(rest) == len(t.Parts) || len(rest) == 0 {
+	all := p.partsOf(t)
+	i := slices.IndexFunc(t.Parts, func(v command.Part) bool { return v.Worker == late.Worker })
+	if i < 0 || len(all) == 1 {
 		return nil, false
 	}
+	slots := all[i].slots
+	rest := slices.Delete(all, i, i+1)
 	had := slices.Clone(rest)
-	pool := p.suiting(requestOf(t, wish))
-	// Its slots are its project's until it has left them.
-	if room := p.room(placed, t.Project, pool, total(rest)); room > 0 {
-		room = min(room, t.Slots()-total(rest))
-		l := &line{queue: &queue{pool: pool}, bid: &bid{bidder: bidder{project: t.Project}}, head: entry{task: t}}
-		rest = p.extend(l, rest, room)
-	}
+	rest = p.add(placed, t, wish, rest, slots) // its own are its project's until it has left them
 	if total(rest) < wish.Gang.Min || !p.faster(t, total(rest), late.Waited) {
 		for _, v := range rest { // what was taken for it is free again
 			more := v.slots
@@ -69,8 +61,7 @@ func (p *pass) without(placed placement, t *state.Task, late Late) (command.Comm
 		}
 		return nil, false
 	}
-	p.spent[t.Project] = p.usedBy(t.Project) + total(rest) - total(had)
-	return command.Resize{Task: t.Work.Key, Generation: t.Generation + 1, Parts: sorted(rest), Experiment: p.wish(t.Charged)}, true
+	return p.resize(t, rest, total(rest)-total(had)), true
 }
 
 // faster says whether a gang's step with so many slots, and nobody to wait for, is shorter by
