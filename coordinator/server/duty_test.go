@@ -9,18 +9,25 @@ import (
 	"g2c/coordinator/state"
 )
 
-// A task that is to save is told how long that may take, from when it is told.
-func TestATaskThatIsToSaveHasATime(t *testing.T) {
-	work := fixture.Work("t", fixture.Options{})
+// placed is a state in which worker w has a task, and what more was done at that time.
+func placed(t *testing.T, at int64, work api.Work, more ...command.Command) *state.State {
+	t.Helper()
 	s := state.New()
-	for i, c := range []command.Command{
+	for i, c := range append([]command.Command{
 		command.Submit{Experiment: "e", Works: []api.Work{work}}, command.Join{Worker: "w", Incarnation: 1, Class: api.ClassCPU, Slots: 2},
-		command.Place{Task: work.Key, Generation: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}}, command.Preempt{Task: work.Key, Generation: 1},
-	} {
-		if r := s.Apply(uint64(i+1), command.Entry{At: 5000, Command: c}); r.Err != nil {
+		command.Place{Task: work.Key, Generation: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}},
+	}, more...) {
+		if r := s.Apply(uint64(i+1), command.Entry{At: at, Command: c}); r.Err != nil {
 			t.Fatal(r.Err)
 		}
 	}
+	return s
+}
+
+// A task that is to save is told how long that may take, from when it is told.
+func TestATaskThatIsToSaveHasATime(t *testing.T) {
+	work := fixture.Work("t", fixture.Options{})
+	s := placed(t, 5000, work, command.Preempt{Task: work.Key, Generation: 1})
 	for now, want := range map[int64]uint32{5000: 100, 5060: 40, 5100: 1, 9000: 1, 1: 100} {
 		d := duty{grace: 100}
 		m, _ := d.next(s.Snapshot(), "w", 1, now, true)

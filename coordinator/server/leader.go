@@ -105,10 +105,9 @@ func (r *leadership) planAgain() {
 	for r.ctx.Err() == nil {
 		snapshot := r.Snapshot()
 		began := r.clock.Now()
-		now := began.UnixMilli()
 		policy := r.cfg.Policy
 		policy.Span = policy.Span && snapshot.Level() >= api.LevelGangs
-		plan := planner.Plan(snapshot, now, policy, &estimates{progressOf: r.progressOf, history: &r.history, late: r.slow.late(snapshot, began), slow: r.slow.onto(began), snapshot: snapshot, now: now, answered: map[uint64]estimate{}})
+		plan := planner.Plan(snapshot, began.UnixMilli(), policy, r.estimates(snapshot, began))
 		r.metrics.planned(r.clock.Now().Sub(began))
 		r.plan.Store(plan)
 		r.carryOut(plan)
@@ -118,6 +117,14 @@ func (r *leadership) planAgain() {
 		case <-r.Advanced(snapshot.Index()):
 			r.pause(r.cfg.PlanGap)
 		}
+	}
+}
+
+// estimates are what this leader knows at a time, for one plan.
+func (r *leadership) estimates(snapshot *state.Snapshot, at time.Time) *estimates {
+	return &estimates{
+		progressOf: r.progressOf, history: &r.history, late: r.slow.late(snapshot, at), slow: r.slow.onto(at),
+		snapshot: snapshot, now: at.UnixMilli(), answered: map[uint64]estimate{},
 	}
 }
 

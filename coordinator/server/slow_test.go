@@ -5,26 +5,15 @@ import (
 	"testing"
 	"time"
 
-	"g2c/api"
-	"g2c/coordinator/command"
 	"g2c/coordinator/fixture"
 	"g2c/coordinator/scheduler"
-	"g2c/coordinator/state"
 )
 
 // Who is waited for counts for a while, in the generation that it was said of; gangs do not grow
 // onto it for longer.
 func TestSlowness(t *testing.T) {
 	work := fixture.Work("t", fixture.Options{})
-	st := state.New()
-	for i, c := range []command.Command{
-		command.Submit{Experiment: "e", Works: []api.Work{work}}, command.Join{Worker: "w", Incarnation: 1, Class: api.ClassCPU, Slots: 1},
-		command.Place{Task: work.Key, Generation: 1, Parts: []command.Part{{Worker: "w", Slots: 1}}},
-	} {
-		if r := st.Apply(uint64(i+1), command.Entry{Command: c}); r.Err != nil {
-			t.Fatal(r.Err)
-		}
-	}
+	st := placed(t, 0, work)
 	at := time.UnixMilli(1_000_000)
 	var s slowness
 	if len(s.late(st.Snapshot(), at)) != 0 || len(s.onto(at)) != 0 {
