@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
 
 	"g2c/api"
 )
@@ -100,41 +101,62 @@ func (t *tuning) curvesID(same []tuning) string {
 	return id.String()
 }
 
+// tuningPair is the panels of fine-tunings: the loss on the left, validation on the right.
+type tuningPair struct {
+	loss, val *plot.Plot
+	validated bool // one of them was
+}
+
+func newTuningPair() *tuningPair {
+	return &tuningPair{loss: newPanel("focal loss, training", "epoch", "mean loss"), val: newPanel("balanced accuracy, validation", "epoch", "")}
+}
+
+// add draws a fine-tuning, and gives its line of the left panel.
+func (p *tuningPair) add(t *tuning, s style) *plotter.Line {
+	var x, y, vx, vy []float64
+	for _, e := range t.epochs {
+		x, y = append(x, float64(e.Epoch+1)), append(y, e.Loss)
+		if e.Validation != nil {
+			vx, vy = append(vx, float64(e.Epoch+1)), append(vy, float64(e.Validation.BalancedAccuracy))
+		}
+	}
+	l := s.draw(p.loss, x, y)
+	s.draw(p.val, vx, vy)
+	p.validated = p.validated || len(vx) > 0
+	markSelected(p.val, vx, vy, t.selected, s.colour)
+	return l
+}
+
+// panels are those that have something to show.
+func (p *tuningPair) panels() []*plot.Plot {
+	panels := []*plot.Plot{p.loss}
+	if p.validated {
+		panels = append(panels, p.val)
+	}
+	p.loss.Y.Min = 0
+	for _, one := range panels {
+		epochTicks(&one.X)
+		one.X.Min = min(one.X.Min, 0.5)
+	}
+	return panels
+}
+
 func tuningFigure(same []tuning) Figure {
 	t := same[0]
-	loss, val := newPanel("focal loss, training", "epoch", "mean loss"), newPanel("balanced accuracy, validation", "epoch", "")
+	pair := newTuningPair()
 	var keys []key
-	validated := false
 	for k, o := range same {
-		var x, y, vx, vy []float64
-		for _, e := range o.epochs {
-			x, y = append(x, float64(e.Epoch+1)), append(y, e.Loss)
-			if e.Validation != nil {
-				vx, vy = append(vx, float64(e.Epoch+1)), append(vy, float64(e.Validation.BalancedAccuracy))
-			}
-		}
 		name := fmt.Sprintf("seed %d", o.seed)
 		if o.fold > 0 {
 			name += fmt.Sprintf(", fold %d", o.fold)
 		}
-		keys = append(keys, key{name, curve(loss, x, y, k)})
-		curve(val, vx, vy, k)
-		validated = validated || len(vx) > 0
-		markSelected(val, vx, vy, o.selected, shade(k))
+		keys = append(keys, key{name, pair.add(&o, styleOf(k))})
 	}
-	panels := []*plot.Plot{loss}
-	if validated {
-		panels = append(panels, val)
-	}
-	loss.Y.Min = 0
-	for _, p := range panels {
-		epochTicks(&p.X)
-		p.X.Min = min(p.X.Min, 0.5)
-		if t.frozen > 0 {
+	panels := pair.panels()
+	if t.frozen > 0 {
+		for _, p := range panels {
 			p.Add(frozenBand{float64(t.frozen) + 0.5})
 		}
-	}
-	if t.frozen > 0 {
 		keys = append(keys, key{fmt.Sprintf("%d frozen epochs", t.frozen), frozenBand{}})
 	}
 	return Figure{
@@ -162,12 +184,24 @@ func markSelected(p *plot.Plot, x, y []float64, epoch int, c color.Color) {
 	p.Add(dots{[]plotter.XY{{X: x[i], Y: y[i]}}, c, 2.2})
 }
 
-// curve adds line k to a panel; one of a single epoch is a dot.
-func curve(p *plot.Plot, x, y []float64, k int) *plotter.Line {
-	l := line(x, y, shade(k), 1.1, dashes(k))
+// style is how a line looks.
+type style struct {
+	colour color.Color
+	dashes []vg.Length
+}
+
+// styleOf is that of line k of a panel.
+func styleOf(k int) style { return style{shade(k), dashes(k)} }
+
+// draw adds a line to a panel; one of a single epoch is a dot.
+func (s style) draw(p *plot.Plot, x, y []float64) *plotter.Line {
+	l := line(x, y, s.colour, 1.1, s.dashes)
 	p.Add(l)
 	if len(l.XYs) == 1 {
-		p.Add(dots{l.XYs, shade(k), 1.6})
+		p.Add(dots{l.XYs, s.colour, 1.6})
 	}
 	return l
 }
+
+// curve adds line k to a panel.
+func curve(p *plot.Plot, x, y []float64, k int) *plotter.Line { return styleOf(k).draw(p, x, y) }
