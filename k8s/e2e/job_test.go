@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	g2c "g2c/api/client"
@@ -64,17 +62,9 @@ func (k *kit) jobAlone(*g2c.Client) {
 // and is the spec that it runs.
 func (k *kit) applyJob() (spec string) {
 	k.t.Helper()
-	f, err := os.Open("../manifests/job.yaml")
-	k.must(err)
-	defer f.Close()
-	for objects := yaml.NewYAMLOrJSONDecoder(f, 4096); ; {
-		u := &unstructured.Unstructured{}
-		if err := objects.Decode(&u.Object); errors.Is(err, io.EOF) {
-			return spec
-		} else if err != nil {
-			k.t.Fatal(err)
-		}
+	for _, u := range k.manifest("job.yaml") {
 		u.SetNamespace(space)
+		var err error
 		switch u.GetKind() {
 		case "ConfigMap":
 			spec, _, err = unstructured.NestedString(u.Object, "data", "spec.yaml")
@@ -91,4 +81,5 @@ func (k *kit) applyJob() (spec string) {
 		k.must(err)
 		k.create(u)
 	}
+	return spec
 }

@@ -126,14 +126,8 @@ func (k *kit) create(o client.Object) {
 // tests can kill, with the rights that it has there.
 func (k *kit) install() {
 	k.t.Helper()
-	f, err := os.Open("../manifests/operator.yaml")
-	k.must(err)
-	defer f.Close()
-	for objects := yaml.NewYAMLOrJSONDecoder(f, 4096); ; {
-		u := &unstructured.Unstructured{}
-		if err := objects.Decode(&u.Object); errors.Is(err, io.EOF) {
-			break
-		} else if k.must(err); u.GetKind() == "Deployment" {
+	for _, u := range k.manifest("operator.yaml") {
+		if u.GetKind() == "Deployment" {
 			continue
 		}
 		k.must(k.admin.Apply(k.t.Context(), client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("test"), client.ForceOwnership))
@@ -145,6 +139,23 @@ func (k *kit) install() {
 		k.t.Fatalf("no user in the kubeconfig:\n%s", text)
 	}
 	k.must(os.WriteFile(k.kubeconfig(), as, 0o600))
+}
+
+// manifest is the objects of a file of the manifests.
+func (k *kit) manifest(name string) (all []*unstructured.Unstructured) {
+	k.t.Helper()
+	f, err := os.Open(filepath.Join("../manifests", name))
+	k.must(err)
+	defer f.Close()
+	for objects := yaml.NewYAMLOrJSONDecoder(f, 4096); ; {
+		u := &unstructured.Unstructured{}
+		err := objects.Decode(&u.Object)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		k.must(err)
+		all = append(all, u)
+	}
 }
 
 func (k *kit) kubeconfig() string { return filepath.Join(k.root, "operator.kubeconfig") }

@@ -179,15 +179,8 @@ func (k *keeper) founded() bool {
 
 // podReady says whether a pod is ready, and is to stay.
 func podReady(p *corev1.Pod) bool {
-	if p.DeletionTimestamp != nil {
-		return false
-	}
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
+	c := readiness(p)
+	return p.DeletionTimestamp == nil && c != nil && c.Status == corev1.ConditionTrue
 }
 
 // imageOf is the image of a coordinator's pod.

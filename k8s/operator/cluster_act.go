@@ -13,6 +13,7 @@ import (
 	g2c "g2c/api/client"
 	"g2c/api/rpcerr"
 	apiv1 "g2c/api/v1"
+	"g2c/k8s/api/v1alpha1"
 )
 
 // stuckAfter is how long a pod may take to get ready before it is taken for one that its
@@ -132,10 +133,8 @@ func (k *keeper) situation(ctx context.Context) (situation, error) {
 
 // since is since when a pod has been as ready as it is.
 func since(p *corev1.Pod) time.Time {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.LastTransitionTime.Time
-		}
+	if c := readiness(p); c != nil {
+		return c.LastTransitionTime.Time
 	}
 	return p.CreationTimestamp.Time
 }
@@ -178,7 +177,7 @@ func (k *keeper) take(ctx context.Context, s *situation, next step) error {
 func (k *keeper) raise(ctx context.Context, level uint32) error {
 	_, err := k.coord.Cluster().RaiseLevel(ctx, &apiv1.RaiseLevelRequest{RequestId: g2c.RequestID(), Level: level})
 	if errors.Is(err, rpcerr.Conflict) || errors.Is(err, rpcerr.BadRequest) {
-		k.condition("Progressing", metav1.ConditionFalse, "OlderRelease", fmt.Sprintf("commands stay at level %d: %v", k.seen.Level, err))
+		k.condition(v1alpha1.Progressing, metav1.ConditionFalse, "OlderRelease", fmt.Sprintf("commands stay at level %d: %v", k.seen.Level, err))
 		return nil
 	}
 	return err

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"g2c/k8s/api/v1alpha1"
 )
 
 // statedAnnotation is the hash of what was stated last: what is stated already is not written
@@ -77,7 +79,7 @@ func (k *keeper) configure(ctx context.Context) error {
 		return err
 	}
 	if strings.HasPrefix(there.Data[configFile], "join:") && !k.founded() {
-		k.condition("Founded", metav1.ConditionTrue, "Founded", "")
+		k.condition(v1alpha1.Founded, metav1.ConditionTrue, "Founded", "")
 	}
 	coordinators := k.stated()
 	if coordinators == 0 {

@@ -41,9 +41,17 @@ func (m *member) connected() bool {
 func (m *member) busy() bool { return m.connected() && len(m.worker.Allocations) > 0 }
 
 func (m *member) ready() bool {
-	return slices.ContainsFunc(m.pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+	c := readiness(m.pod)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+// readiness is what a pod's condition of that kind says; nil if it has none yet.
+func readiness(p *corev1.Pod) *corev1.PodCondition {
+	i := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
+	if i < 0 {
+		return nil
+	}
+	return &p.Status.Conditions[i]
 }
 
 func (m *member) admitted() bool { return len(m.pod.Spec.SchedulingGates) == 0 }
