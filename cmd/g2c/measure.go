@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -63,16 +64,7 @@ func (m *measuring) time(p *sweep.Plan, known *planned.Known) error {
 			first = append(first, item)
 		}
 	}
-	slices.SortStableFunc(first, func(a, b *sweep.Item) int {
-		x, y := m.loads[a.Key], m.loads[b.Key]
-		switch whole := y.Whole() - x.Whole(); {
-		case whole > 0:
-			return 1
-		case whole < 0:
-			return -1
-		}
-		return 0
-	})
+	slices.SortStableFunc(first, func(a, b *sweep.Item) int { return cmp.Compare(m.loads[b.Key].Whole(), m.loads[a.Key].Whole()) })
 	begun := m.now()
 	for _, item := range first {
 		if m.took = m.now().Sub(begun); m.took > measureTime {
