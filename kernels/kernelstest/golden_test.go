@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"g2c/internal/drawn"
 	"g2c/kernels"
 	"g2c/kernels/tolerance"
 )
@@ -19,19 +20,6 @@ import (
 // goldenTolerance is relative to the larger of one and the value: both sides
 // compute in float64.
 const goldenTolerance = 2e-13
-
-// hashed is draw() of bench/peers/goldens.py: n numbers in [-1,1).
-func hashed(seed, n int) []float64 {
-	v := make([]float64, n)
-	for i := range v {
-		x := uint32(i)*2654435761 + uint32(seed)*0x9E3779B9
-		x = (x ^ x>>16) * 0x85EBCA6B
-		x = (x ^ x>>13) * 0xC2B2AE35
-		x ^= x >> 16
-		v[i] = float64(x>>8)/(1<<23) - 1
-	}
-	return v
-}
 
 // goldens are the files' tensors, and the cases that were looked up.
 type goldens struct {
@@ -94,7 +82,7 @@ func (g *goldens) open(t *testing.T, name string) *golden {
 
 func (g *golden) draw(dims ...int) tolerance.Tensor {
 	t := tolerance.Tensor{Type: kernels.Real(dims...)}
-	t.V = hashed(g.seed, t.Type.Shape.Len())
+	t.V = drawn.Numbers(g.seed, t.Type.Shape.Len())
 	g.seed++
 	return t
 }

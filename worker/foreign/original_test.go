@@ -12,6 +12,7 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint/safetensors"
+	"g2c/internal/drawn"
 	"g2c/kernels"
 	"g2c/kernels/cpu"
 	"g2c/kernels/ref"
@@ -19,19 +20,6 @@ import (
 	"g2c/model/graph"
 	"g2c/worker/train"
 )
-
-// hashed is draw() of bench/peers/goldens.py: n numbers in [-1,1).
-func hashed(seed, n int) []float64 {
-	v := make([]float64, n)
-	for i := range v {
-		x := uint32(i)*2654435761 + uint32(seed)*0x9E3779B9
-		x = (x ^ x>>16) * 0x85EBCA6B
-		x = (x ^ x>>13) * 0xC2B2AE35
-		x ^= x >> 16
-		v[i] = float64(x>>8)/(1<<23) - 1
-	}
-	return v
-}
 
 // publishedLayout is a generator of the original CycleGAN as its authors publish it, with
 // biases everywhere; values are those of bench/peers/goldens.py.
@@ -64,7 +52,7 @@ func publishedLayout(width, blocks int) []safetensors.Tensor {
 			}
 		}
 		v := make([]float32, n)
-		for j, x := range hashed(1000+i, n) {
+		for j, x := range drawn.Numbers(1000+i, n) {
 			v[j] = float32(scale * x)
 		}
 		out = append(out, safetensors.Float32(name, shape, v))
@@ -120,7 +108,7 @@ func translated(t *testing.T, d kernels.Device, m *Model, images []uint8) []floa
 // 1e-5 on the CPU in float32, and to the rounding of the file on the reference.
 func TestPublishedGeneratorsTranslateAsPyTorch(t *testing.T) {
 	const n, side = 20, 16
-	drawn, images := hashed(900000, n*3*side*side), make([]uint8, n*side*side*3)
+	drawn, images := drawn.Numbers(900000, n*3*side*side), make([]uint8, n*side*side*3)
 	for i, x := range drawn {
 		image, channel, pixel := i/(3*side*side), i/(side*side)%3, i%(side*side)
 		images[(image*side*side+pixel)*3+channel] = uint8(math.Floor((x + 1) * 128))

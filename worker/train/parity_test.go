@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"g2c/checkpoint/safetensors"
+	"g2c/internal/drawn"
 	"g2c/kernels"
 	"g2c/kernels/ref"
 	"g2c/model/cyclegan"
@@ -30,24 +31,11 @@ const (
 	tensorTolerance = 1e-6
 )
 
-// hashed is draw() of bench/peers/goldens.py: n numbers in [-1,1).
-func hashed(seed, n int) []float64 {
-	v := make([]float64, n)
-	for i := range v {
-		x := uint32(i)*2654435761 + uint32(seed)*0x9E3779B9
-		x = (x ^ x>>16) * 0x85EBCA6B
-		x = (x ^ x>>13) * 0xC2B2AE35
-		x ^= x >> 16
-		v[i] = float64(x>>8)/(1<<23) - 1
-	}
-	return v
-}
-
 // parityWeights is fill() of the generator for a parameter or statistic of the
 // given place among the sorted names.
 func parityWeights(p nn.Param, place int) safetensors.Tensor {
 	shape := nn.ExportShape(p.Shape)
-	v := hashed(1000+place, p.Shape.Len())
+	v := drawn.Numbers(1000+place, p.Shape.Len())
 	scale, shift := 1.0/8, 0.0
 	switch {
 	case len(shape) > 1:
@@ -68,7 +56,7 @@ func parityWeights(p nn.Param, place int) safetensors.Tensor {
 // parityImages is image() of the generator: (N,3,S,S).
 func parityImages(name string, place, n, size int) safetensors.Tensor {
 	seed := 900000 + place
-	v, blocks := hashed(seed, n*3*size*size), hashed(seed+500000, n*3*8*8)
+	v, blocks := drawn.Numbers(seed, n*3*size*size), drawn.Numbers(seed+500000, n*3*8*8)
 	for i := range v {
 		w, h, plane := i%size, i/size%size, i/size/size
 		v[i] = float64(float32(0.5 + 0.375*blocks[(plane*8+h/8%8)*8+w/8%8] + 0.125*v[i]))
@@ -225,7 +213,7 @@ func compareParity(t *testing.T, got []safetensors.Tensor, want *safetensors.Fil
 		if tensors == len(norms) {
 			t.Fatalf("PyTorch has %d gradients and weights, there is %s too", len(norms), g.Name)
 		}
-		norm, projection, direction := 0.0, 0.0, hashed(1, len(v))
+		norm, projection, direction := 0.0, 0.0, drawn.Numbers(1, len(v))
 		for i, x := range v {
 			norm += x * x
 			projection += x * direction[i]
