@@ -40,6 +40,9 @@ const (
 	LevelHolds = 6
 	// LevelK3 brought generators that go up by 3×3 transposed convolutions.
 	LevelK3 = 7
+	// LevelBaselines brought what the paper's networks are compared with: paired translation,
+	// stains made without a network, other classifiers, and normalised inputs.
+	LevelBaselines = 8
 )
 
 // Level is the lowest level of a program that reads the work: that of the latest field

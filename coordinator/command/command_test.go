@@ -284,7 +284,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"bytes behind it":             {append(bytes.Clone(good), varint(1002, 1)...), ErrMalformed, "behind its command"},
 		"two commands":                {append(bytes.Clone(good), good[3:]...), ErrMalformed, "behind its command"},
 		"a newer level":               {leaving(Level+1, nil, inside(0xff)), ErrNewer, "level 8"},
-		"the newest level":            {leaving(math.MaxUint64, varint(2000, 1), name), ErrNewer, "reads up to 7"},
+		"the newest level":            {leaving(math.MaxUint64, varint(2000, 1), name), ErrNewer, "reads up to 8"},
 		"level 0":                     {leaving(0, nil, name), ErrMalformed, "1001 is zero"},
 		"no level":                    {good[3:], ErrMalformed, "no level"},
 		"nothing":                     {nil, ErrMalformed, "no level"},

@@ -157,6 +157,7 @@ func (w *Worker) task(j job, prepare func(context.Context, Job) (agent.Executor,
 		}
 	case err := <-heard:
 		if errors.Is(err, ErrSilent) { // it may save its state: the worker stands still, and cannot be asked
+			stop(agent.ErrStop) // only now: what ends for it is not to be taken for a result
 			select {
 			case <-ran:
 			case <-time.After(cmp.Or(w.Farewell, DefaultFarewell)):
@@ -209,7 +210,6 @@ func (w *Worker) hear(ctx context.Context, stop context.CancelCauseFunc, first a
 			silent = 0
 		case <-tick.C:
 			if silent++; silent > parts {
-				stop(agent.ErrStop)
 				return fault.New(fault.ErrUnavailable, "%w: for %v", ErrSilent, cmp.Or(w.Patience, DefaultPatience))
 			}
 		}
