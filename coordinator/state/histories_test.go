@@ -102,15 +102,16 @@ func TestChangesNameWhatIsWanted(t *testing.T) {
 
 // world is a state, the model of it, and what is random.
 type world struct {
-	r     *rand.Rand
-	s     *state.State
-	m     *model
-	now   int64
-	works []api.Work
-	names []string
-	made  int
-	last  error          // the kind of the last refusal
-	sizes map[string]int // of encodings, by what they are of
+	r      *rand.Rand
+	s      *state.State
+	m      *model
+	now    int64
+	works  []api.Work
+	names  []string
+	made   int
+	last   error          // the kind of the last refusal
+	answer error          // the last refusal as the state says it
+	sizes  map[string]int // of encodings, by what they are of
 }
 
 func newWorld(seed uint64) *world {
@@ -144,7 +145,7 @@ func (w *world) play(t *testing.T, e command.Entry) error {
 	}
 	index := w.s.Index() + 1
 	got, want := w.s.Apply(index, e), w.m.apply(index, e)
-	w.last = want.err
+	w.last, w.answer = want.err, got.Err
 	if !errors.Is(got.Err, want.err) || (got.Err == nil) != (want.err == nil) {
 		return fmt.Errorf("the state says %v, the model %v", got.Err, want.err)
 	}

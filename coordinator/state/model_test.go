@@ -14,6 +14,7 @@ import (
 // kept, nothing shared. What can be counted is counted each time.
 type model struct {
 	level    int
+	most     int // live experiments of a project
 	at       int64
 	lastInc  uint64
 	lastTask int
@@ -104,7 +105,7 @@ type mLeft struct {
 
 func newModel() *model {
 	return &model{
-		level: 1, tasks: map[api.Key]*mTask{}, workers: map[string]*mWorker{}, projects: map[string]mProject{},
+		level: 1, most: fewExperiments, tasks: map[api.Key]*mTask{}, workers: map[string]*mWorker{}, projects: map[string]mProject{},
 		requests: map[[2]string]mRequest{}, users: map[string]command.User{}, revoked: map[string]bool{},
 	}
 }

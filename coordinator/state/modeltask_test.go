@@ -74,7 +74,7 @@ func (m *model) admits(c command.Submit, project, owner string) error {
 			mine++
 		}
 	}
-	if max(ours, mine) >= fewExperiments {
+	if max(ours, mine) >= m.most {
 		return state.ErrLimit
 	}
 	m.make(project, template)
