@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -74,18 +73,19 @@ func (s *specFile) deviceName(flag string) string { return cmp.Or(flag, string(s
 
 func specText(name string) (text []byte, builtIn bool, err error) {
 	text, err = readStart(name)
-	if os.IsNotExist(err) && filepath.Base(name) == name {
+	info, noInfo := os.Stat(name)
+	folder := err != nil && noInfo == nil && info.IsDir()
+	if os.IsNotExist(err) || folder { // there may be a folder of a built-in spec's name
 		if embedded, ok := specs.Lookup(name); ok {
 			return embedded, true, nil
 		}
 	}
-	if os.IsNotExist(err) {
+	switch {
+	case os.IsNotExist(err):
 		return nil, false, fault.New(fault.ErrNotFound, "there is no spec %s", name).WithHint("built in are %s", strings.Join(specs.Names(), ", "))
-	}
-	if info, e := os.Stat(name); err != nil && e == nil && info.IsDir() {
+	case folder:
 		return nil, false, fault.New(fault.ErrSpec, "%s is a folder, and a spec is a file", name).WithHint("`g2c data inspect` looks at folders of images, and a spec names them")
-	}
-	if err != nil {
+	case err != nil:
 		return nil, false, fault.New(fault.ErrUnavailable, "read spec: %w", err)
 	}
 	return text, false, nil

@@ -6,11 +6,12 @@ package specs
 
 import (
 	"embed"
+	"io/fs"
 	"slices"
 	"strings"
 )
 
-//go:embed *.yaml
+//go:embed *.yaml paper/*.yaml
 var files embed.FS
 
 // Lookup is the text of a built-in spec, by its name with or without .yaml; ok
@@ -37,15 +38,18 @@ func Head(text []byte) string {
 	return head.String()
 }
 
-// Names are the built-in specs, sorted.
+// Names are the built-in specs, sorted: those of the paper's tables with their folder, as
+// paper/table2.
 func Names() []string {
-	entries, err := files.ReadDir(".")
-	if err != nil {
-		panic("specs: the embedded folder cannot be read")
-	}
 	var names []string
-	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
+	for _, pattern := range []string{"*.yaml", "*/*.yaml"} {
+		paths, err := fs.Glob(files, pattern)
+		if err != nil {
+			panic("specs: the embedded folder cannot be read")
+		}
+		for _, path := range paths {
+			names = append(names, strings.TrimSuffix(path, ".yaml"))
+		}
 	}
 	slices.Sort(names) // "a-b.yaml" comes before "a.yaml" in the folder
 	return names

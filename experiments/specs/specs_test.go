@@ -3,6 +3,7 @@ package specs
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func plan(t *testing.T, name string) *sweep.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Experiment != name {
+	if p.Experiment != strings.ReplaceAll(name, "/", "-") {
 		t.Errorf("spec %s calls itself %s", name, p.Experiment)
 	}
 	return p
@@ -38,11 +39,20 @@ func plan(t *testing.T, name string) *sweep.Plan {
 // Every built-in spec expands, to as many tasks as its comment promises.
 func TestBuiltInSpecs(t *testing.T) {
 	want := map[string][3]int{ // pretrain, finetune, evaluate
-		"quickstart":      {1, 2, 2},
-		"glomeruli":       {9, 9, 9},   // 3 seeds
-		"glomeruli-folds": {3, 15, 15}, // 3 arms in 5 folds
-		"glomeruli-long":  {3, 1, 1},
-		"paper":           {3, 12, 12}, // 6 arms at 2 levels
+		"quickstart":            {1, 2, 2},
+		"glomeruli":             {9, 9, 9},   // 3 seeds
+		"glomeruli-folds":       {3, 15, 15}, // 3 arms in 5 folds
+		"glomeruli-long":        {3, 1, 1},
+		"paper/table1":          {0, 2, 2},
+		"paper/table2":          {3, 6, 6},
+		"paper/table3":          {3, 12, 12}, // 6 arms at 2 levels
+		"paper/table4":          {3, 12, 12},
+		"paper/ablations":       {9, 26, 26}, // 13 arms; 3 stains at 3 depths
+		"paper/table1-small":    {0, 2, 2},
+		"paper/table2-small":    {3, 6, 6},
+		"paper/table3-small":    {3, 12, 12},
+		"paper/table4-small":    {3, 12, 12},
+		"paper/ablations-small": {9, 26, 26},
 	}
 	for _, name := range Names() {
 		p := plan(t, name)
@@ -52,26 +62,53 @@ func TestBuiltInSpecs(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "paper", "quickstart"}) {
-		t.Errorf("specs: %v", Names())
+	if got := slices.Sorted(maps.Keys(want)); !slices.Equal(Names(), got) {
+		t.Errorf("specs: %v, want %v", Names(), got)
 	}
 }
 
 // The paper's arms: only PAS_ONLY is augmented, only PAS_ALL+ has attention, and
 // level 2 is judged by level 1 of the same arm.
 func TestPaper(t *testing.T) {
-	p := plan(t, "paper")
-	for _, item := range p.Items {
-		use := item.Uses[0]
-		switch f := item.Task.Finetune; {
-		case item.Task.Kind == api.KindFinetune:
-			if f.Augment != (use.Arm == "PAS_ONLY") || f.Classifier.Attention != (use.Arm == "PAS_ALL+" || use.Arm == "PAS_ONLY") {
-				t.Errorf("%s: augment %v, attention %v", use.Name, f.Augment, f.Classifier.Attention)
+	for _, name := range []string{"paper/table2", "paper/table3", "paper/table4", "paper/table3-small"} {
+		p := plan(t, name)
+		for _, item := range p.Items {
+			use := item.Uses[0]
+			switch f := item.Task.Finetune; {
+			case item.Task.Kind == api.KindFinetune:
+				if f.Augment != (use.Arm == "PAS_ONLY") || f.Classifier.Attention != (use.Arm == "PAS_ALL+") {
+					t.Errorf("%s: %s: augment %v, attention %v", name, use.Name, f.Augment, f.Classifier.Attention)
+				}
+			case item.Task.Kind == api.KindEvaluate && use.Task == "ss-vs-gs":
+				given := p.Find(item.Task.Evaluate.Given)
+				if given == nil || given.Uses[0].Task != "s-vs-noa" || given.Uses[0].Arm != use.Arm {
+					t.Errorf("%s: %s is given %v", name, use.Name, given)
+				}
 			}
-		case item.Task.Kind == api.KindEvaluate && use.Task == "ss-vs-gs":
-			given := p.Find(item.Task.Evaluate.Given)
-			if given == nil || given.Uses[0].Task != "s-vs-noa" || given.Uses[0].Arm != use.Arm {
-				t.Errorf("%s is given %v", use.Name, given)
+		}
+	}
+}
+
+// The tables share their tasks, and a twin has the arms of what it is the twin of.
+func TestTablesShare(t *testing.T) {
+	keys := func(name string) map[api.Key]bool {
+		out := map[api.Key]bool{}
+		for _, item := range plan(t, name).Items {
+			out[item.Key] = true
+		}
+		return out
+	}
+	for _, end := range []string{"", "-small"} {
+		third := keys("paper/table3" + end)
+		for name, want := range map[string]int{"paper/table1": 0, "paper/table2": 0, "paper/table4": 0, "paper/ablations": 61 - 15} {
+			own := 0 // tasks that it does not share with table 3
+			for key := range keys(name + end) {
+				if !third[key] {
+					own++
+				}
+			}
+			if own != want {
+				t.Errorf("%s%s has %d tasks of its own, want %d", name, end, own, want)
 			}
 		}
 	}
