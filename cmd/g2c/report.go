@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 	"g2c/checkpoint/store"
 	"g2c/experiments/record"
 	"g2c/experiments/report"
+	"g2c/experiments/specs"
 	"g2c/internal/fault"
 )
 
@@ -23,6 +25,7 @@ const defaultStore = "runs"
 // newReport is `g2c report STORE|EXPERIMENT...`.
 func newReport() *cobra.Command {
 	var storeDir, out string
+	var tables bool
 	c := &cobra.Command{
 		Use:   "report STORE|EXPERIMENT...",
 		Short: "Make reports again from what is stored",
@@ -33,6 +36,13 @@ one, in --store: the first run of the name, while NAME@HASH is another of its ru
 Neither the spec nor the data is needed. Reports are written to reports/EXPERIMENT in
 the store, of a bucket here and in the bucket, or to -o: the folder of the one report, or the folder of the reports'
 folders where there are several.
+
+--tables prints the paper's tables, and what it says of its design beside them, with the
+numbers of all these experiments below the paper's own, and writes them as a page,
+tables.html, and as tables.json to the store's folder of reports, or to -o. The arms are
+found by the names that they have in the built-in specs paper/table1 to paper/table5 and
+paper/ablations, which may stand here in place of the experiments' names. Several
+experiments that are named one by one are joined in this way, too.
 
 ` + exitCodes,
 		Args: cobra.MinimumNArgs(1),
@@ -45,10 +55,35 @@ folders where there are several.
 				}
 				all = append(all, found...)
 			}
-			return rebuild(c, all, out)
+			done, err := rebuild(c.Context(), all, out)
+			if err != nil {
+				return err
+			}
+			if !tables && (len(args) < 2 || len(all) > len(args)) {
+				return showReports(c, done, nil)
+			}
+			joined, err := joinReports(c.Context(), all)
+			if err != nil {
+				return err
+			}
+			page, err := writeTables(tablesFolder(all, out), joined)
+			if err != nil {
+				return err
+			}
+			if wantJSON(c) && tables {
+				return printJSON(reportsAndTables{done, joined, page})
+			}
+			return showReports(c, done, func() error {
+				if err := joined.Text(stdout); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(stdout, "tables: %s\n", page)
+				return err
+			})
 		},
 	}
 	c.Flags().StringVar(&storeDir, "store", defaultStore, "store of the named experiment")
+	c.Flags().BoolVar(&tables, "tables", false, "the paper's tables, too, with the numbers of all these experiments")
 	c.Flags().StringVarP(&out, "output", "o", "", "folder to write to (default reports/EXPERIMENT in the store)")
 	return c
 }
@@ -59,6 +94,9 @@ type stored struct{ dir, id string }
 // findExperiments is the runs that an argument means. A bucket is a store, and so is a directory, unless the
 // store asked for has an experiment of that name.
 func findExperiments(ctx context.Context, arg, storeDir string) ([]stored, error) {
+	if name, ok := specs.Experiment(arg); ok && strings.Contains(arg, "/") { // a built-in spec's
+		arg = name
+	}
 	if info, err := os.Stat(arg); !s3store.Is(arg) && (err != nil || !info.IsDir() || hasRun(ctx, storeDir, arg)) {
 		return []stored{{storeDir, arg}}, nil
 	}
@@ -94,13 +132,14 @@ type rebuiltReport struct {
 	Unfinished int    `json:"unfinishedTasks"`
 }
 
-func rebuild(c *cobra.Command, all []stored, out string) error {
-	done := []rebuiltReport{}
+// rebuild writes the reports of runs.
+func rebuild(ctx context.Context, all []stored, out string) ([]rebuiltReport, error) {
 	for i, run := range all {
 		if slices.ContainsFunc(all[:i], func(o stored) bool { return out != "" && o.id == run.id && o.dir != run.dir }) {
-			return fault.New(fault.ErrSpec, "two stores have a run %s: one folder below %s cannot hold both reports", run.id, out).WithHint("make them one by one")
+			return nil, fault.New(fault.ErrSpec, "two stores have a run %s: one folder below %s cannot hold both reports", run.id, out).WithHint("make them one by one")
 		}
 	}
+	done := []rebuiltReport{}
 	for _, run := range all {
 		to := out
 		switch {
@@ -109,14 +148,24 @@ func rebuild(c *cobra.Command, all []stored, out string) error {
 		case len(all) > 1:
 			to = filepath.Join(out, run.id)
 		}
-		n, err := rebuildOne(c.Context(), run, to)
+		n, err := rebuildOne(ctx, run, to)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		done = append(done, rebuiltReport{Experiment: run.id, Dir: to, Unfinished: n})
 	}
+	return done, nil
+}
+
+// showReports says where reports are; before that come the tables, if any.
+func showReports(c *cobra.Command, done []rebuiltReport, tables func() error) error {
 	if wantJSON(c) {
 		return printJSON(done)
+	}
+	if tables != nil {
+		if err := tables(); err != nil {
+			return err
+		}
 	}
 	for _, r := range done {
 		if r.Unfinished > 0 {

@@ -31,6 +31,12 @@ func plan(t testing.TB, sets ...string) *sweep.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return planOf(t, text, sets...)
+}
+
+// planOf expands a spec with edits.
+func planOf(t testing.TB, text []byte, sets ...string) *sweep.Plan {
+	t.Helper()
 	f, err := spec.Parse("small.yaml", text, sets...)
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,10 @@ type Summary struct {
 	Gap              Mean            `json:"gap"` // train less test balanced accuracy
 	GapGiven         *Mean           `json:"gapGiven,omitempty"`
 
+	classes     [2]string // names of the classes, the positive one first
+	train       Mean      // balanced accuracy of the training images
+	evaluations []string  // keys
+
 	// Together judges an image by the mean probability of the seeds.
 	Together         Split          `json:"together"`
 	AveragePrecision metrics.Number `json:"averagePrecision"` // of Together
@@ -84,6 +88,9 @@ func (g *group) summarise() Summary {
 		Task: g.task, Arm: g.arm, Stains: append([]string{}, g.stains...), Width: g.width, Blocks: g.blocks, Options: g.optionText,
 		Folds: g.folds, Groups: e.Groups, Few: e.Few(),
 	}
+	s.classes, s.evaluations = [2]string{first.positive, first.negative}, g.evaluations()
+	train := g.spread(func(a *Arm) metrics.Number { return a.Metrics.Train.BalancedAccuracy })
+	s.train = Mean{train.Mean, train.SD, nil}
 	s.N, s.Ungrouped = len(g.tested()), ungrouped(g.tested())
 	for _, row := range g.rows {
 		s.Seeds = append(s.Seeds, row.Seed)

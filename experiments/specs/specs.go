@@ -25,6 +25,13 @@ func Lookup(name string) (text []byte, ok bool) {
 	return text, err == nil
 }
 
+// Experiment is the name of the experiment that a built-in spec describes: a folder's name
+// and the spec's, joined by a hyphen.
+func Experiment(name string) (experiment string, ok bool) {
+	_, ok = Lookup(name)
+	return strings.ReplaceAll(strings.TrimSuffix(name, ".yaml"), "/", "-"), ok
+}
+
 // Head is what a spec says of itself: the comment that it begins with, without its marks.
 func Head(text []byte) string {
 	var head strings.Builder

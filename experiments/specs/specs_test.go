@@ -30,7 +30,7 @@ func plan(t *testing.T, name string) *sweep.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Experiment != strings.ReplaceAll(name, "/", "-") {
+	if own, ok := Experiment(name); p.Experiment != own || !ok {
 		t.Errorf("spec %s calls itself %s", name, p.Experiment)
 	}
 	return p
