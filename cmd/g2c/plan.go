@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -15,13 +16,13 @@ import (
 	"g2c/model/results"
 )
 
-// newPlan is `g2c plan SPEC`.
+// newPlan is `g2c plan SPEC...`.
 func newPlan() *cobra.Command {
 	var f experimentFlags
 	var class string
 	var measure bool
 	c := &cobra.Command{
-		Use:   "plan SPEC",
+		Use:   "plan SPEC...",
 		Short: "List an experiment's tasks, what they share, what is done, and what is left to do",
 		Long: `List an experiment's tasks, what they share, what is done, and what is left to do.
 
@@ -33,9 +34,13 @@ device, which takes seconds, and the column BASIS says where each time comes fro
 Tasks are those of this machine's device, or of the class that --class names: then no
 device is opened.
 
+Of several specs it lists what each has to do and which tasks they share: what one has
+trained the others find in the store. They are planned for one store, that of --store or
+of the first spec.
+
 ` + exitCodes,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return runPlan(c, args[0], &f, class, measure) },
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return runPlan(c, args, &f, class, measure) },
 	}
 	f.add(c)
 	addClass(c, &class, "that of the device")
@@ -43,32 +48,52 @@ device is opened.
 	return c
 }
 
-func runPlan(c *cobra.Command, name string, f *experimentFlags, class string, measure bool) error {
-	ctx := c.Context()
+func runPlan(c *cobra.Command, names []string, f *experimentFlags, class string, measure bool) error {
 	if class != "" && measure {
 		return fault.New(fault.ErrSpec, "--measure times steps on this machine's device, and --class may be of another").WithHint("leave one of them out")
 	}
 	if err := checkClass(class); err != nil {
 		return err
 	}
-	file, err := readSpec(name, f.sets)
-	if err != nil {
-		return err
+	var lists []*planned.Listing
+	var files []*specFile
+	for _, name := range names {
+		file, err := readSpec(name, f.sets)
+		if err != nil {
+			return err
+		}
+		files = append(files, file)
 	}
+	f.store = f.storePath(files[0])
+	for _, file := range files {
+		list, err := f.listing(c.Context(), file, class, measure)
+		if err != nil {
+			return err
+		}
+		lists = append(lists, list)
+	}
+	if len(lists) > 1 {
+		return printPlan(c, planned.Join(lists))
+	}
+	return printPlan(c, lists[0])
+}
+
+// listing is what a spec has to do.
+func (f *experimentFlags) listing(ctx context.Context, file *specFile, class string, measure bool) (*planned.Listing, error) {
 	e, repo, err := f.look(ctx, file, class)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, n := range e.plan.Notes {
 		say("note: %s", n)
 	}
 	known, err := e.known(ctx, repo, func(d checkpoint.Damage) { say("warning: %s", d) })
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if measure {
 		if err := e.measure(file.deviceName(f.device), &known); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	list := planned.List(e.plan, known)
@@ -76,14 +101,21 @@ func runPlan(c *cobra.Command, name string, f *experimentFlags, class string, me
 		say("note: the store does not tell how long some tasks take; --measure times a step of each kind")
 	}
 	list.Data = e.sets
+	return list, nil
+}
+
+// printPlan prints a plan, or several together.
+func printPlan(c *cobra.Command, p interface {
+	Text(w io.Writer) error
+	JSON() ([]byte, error)
+}) error {
 	if !wantJSON(c) {
-		return list.Text(stdout)
+		return p.Text(stdout)
 	}
-	text, err := list.JSON()
-	if err != nil {
-		return err
+	text, err := p.JSON()
+	if err == nil {
+		_, err = stdout.Write(text)
 	}
-	_, err = stdout.Write(text)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,5 +146,41 @@ func TestTimedIsABasis(t *testing.T) {
 	known.State, known.Seconds = map[api.Key]State{he: Done}, map[api.Key]float64{he: 50}
 	if b, s := basis(known); b != Rate || s != 75 {
 		t.Errorf("%s, %v s", b, s)
+	}
+}
+
+// Plans together count a task once that several ask for, and name it.
+func TestJoin(t *testing.T) {
+	p := plan(t)
+	known := Known{Seconds: map[api.Key]float64{}, Estimate: map[api.Key]float64{}, State: map[api.Key]State{}}
+	for _, item := range p.Items {
+		known.Estimate[item.Key] = 10
+	}
+	part, err := p.Only("pretrain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := part.Items[0].Key
+	known.State[done], known.Seconds[done] = Done, 7
+	whole, some := List(p, known), List(part, known)
+	some.Experiment = "some"
+	j := Join([]*Listing{whole, some})
+	if j.Tasks != len(p.Items) || j.Requests != len(p.Items)+len(part.Items) || j.Done != 1 || len(j.Shared) != len(part.Items) || j.UnknownLeft != 0 {
+		t.Errorf("%+v", j)
+	}
+	if want := 10 * float64(len(p.Items)-1); !(j.SecondsLeft == want) {
+		t.Errorf("%v s left, want %v", j.SecondsLeft, want)
+	}
+	for _, s := range j.Shared {
+		if !slices.Equal(s.Experiments, []string{whole.Experiment, "some"}) || (s.State == Done) != (s.Key == done) {
+			t.Errorf("%+v", s)
+		}
+	}
+	var text bytes.Buffer
+	if err := j.Text(&text); err != nil || !strings.Contains(text.String(), "together") || !strings.Contains(text.String(), whole.Experiment+", some") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+	if err := Join([]*Listing{whole}).Text(&text); err != nil || !strings.Contains(text.String(), "They share no task.") {
+		t.Errorf("%v\n%s", err, text.String())
 	}
 }
