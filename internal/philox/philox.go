@@ -42,6 +42,7 @@ const (
 
 	SignFlip   Purpose = 14 // (flip, group/128): which groups exchange the two arms of a comparison, a bit each
 	Simulation Purpose = 15 // (repetition, group, image, class): samples of the coverage simulation; the seed is the cell
+	Study      Purpose = 16 // shuffles of a reader study: step 0 of its patches, then one of the candidates of each stain and kind
 )
 
 const (

@@ -75,4 +75,57 @@ func TestThePapersTables(t *testing.T) {
 	if o = must(t, nil, "report", store); strings.Contains(o.stdout, "tables: ") {
 		t.Errorf("tables that nobody asked for:\n%s", o.stdout)
 	}
+	studyOf(t, store, cache)
+}
+
+// studyOf makes a reader study of the run, and scores a reader who knows the key.
+func studyOf(t *testing.T, store, cache string) {
+	t.Helper()
+	dir := t.TempDir()
+	page, key := dir+"/study.html", dir+"/study.key.json"
+	make := []string{"study", "make", "paper-table2-small", "--store", store, "--cache", cache, "-o", page, "--count", "6"}
+	must(t, nil, make...)
+	first, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, nil, make...) // its own files are replaced, by the same bytes
+	if again, err := os.ReadFile(page); err != nil || string(again) != string(first) {
+		t.Errorf("another page of the same study: %v", err)
+	}
+	must(t, nil, append(make, "--arm", "PAS_ALL", "--from", "test", "--key", dir+"/other.json")...)
+	if again, err := os.ReadFile(page); err != nil || string(again) == string(first) {
+		t.Errorf("the page of an arm's generators is that of the pretrained ones: %v", err)
+	}
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers struct {
+		Format  int    `json:"format"`
+		Study   string `json:"study"`
+		Reader  string `json:"reader"`
+		Patches []struct {
+			Patch int  `json:"patch"`
+			Real  bool `json:"real"`
+		} `json:"patches,omitempty"`
+		Answers any `json:"answers"`
+	}
+	if err := json.Unmarshal(text, &answers); err != nil || len(answers.Patches) != 12 {
+		t.Fatalf("%v: %s", err, text)
+	}
+	answers.Answers, answers.Patches, answers.Reader = answers.Patches, nil, "who knows"
+	if text, err = json.Marshal(answers); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/a.json", text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := must(t, nil, "study", "score", key, dir+"/a.json")
+	if !strings.Contains(strings.Join(strings.Fields(o.stdout), " "), "who knows 12 1.000") || !strings.Contains(o.stdout, "0.700") {
+		t.Errorf("%s", o.stdout)
+	}
+	if o := run(t.Context(), t, nil, "study", "score", dir+"/other.json", dir+"/a.json"); o.code != 3 || !strings.Contains(o.stderr, "answers to the study") {
+		t.Errorf("exit code %d\n%s", o.code, o.stderr)
+	}
 }
