@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 
+	"g2c/internal/energy"
 	"g2c/internal/fault"
 	"g2c/kernels"
 )
@@ -24,6 +25,9 @@ func countGPUs() (int, error) {
 func debugSync() error {
 	return fault.New(fault.ErrSpec, "this build has no CUDA backend, which is what --debug-sync watches").WithHint("build with `make gpu`")
 }
+
+// cardsMeter is none: this build has no cards.
+func cardsMeter([]kernels.Device) energy.Meter { return nil }
 
 // driverPlaces are where the driver's library lies on the systems that we build
 // for.

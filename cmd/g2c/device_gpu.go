@@ -10,6 +10,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"g2c/internal/energy"
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/kernels/cuda"
@@ -72,6 +75,24 @@ func openCUDA(number string) (kernels.Device, error) {
 		}
 	}
 	return cuda.Open(n, cudaOptions())
+}
+
+// cardsMeter reads what the cards among some devices use; nil where NVML does not tell.
+func cardsMeter(devices []kernels.Device) energy.Meter {
+	var cards []string
+	for _, d := range devices {
+		if card, ok := d.(*cuda.Device); ok {
+			cards = append(cards, card.UUID())
+		}
+	}
+	if len(cards) == 0 {
+		return nil
+	}
+	m, err := energy.OpenNVML(nvml.New(), cards)
+	if err != nil {
+		return nil
+	}
+	return m
 }
 
 // checkCUDA opens each GPU and holds it to the reference.

@@ -160,7 +160,7 @@ func readRepo(ctx context.Context, path string) (*checkpoint.Repo, error) {
 
 // known is what the store and the data say of the plan's tasks; warn hears of damage.
 func (e *experiment) known(ctx context.Context, repo *checkpoint.Repo, warn func(checkpoint.Damage)) (planned.Known, error) {
-	k := planned.Known{State: map[api.Key]planned.State{}, Steps: map[api.Key]int64{}, Seconds: map[api.Key]float64{}}
+	k := planned.Known{State: map[api.Key]planned.State{}, Steps: map[api.Key]int64{}, Seconds: map[api.Key]float64{}, Used: map[api.Key]planned.Used{}}
 	for _, item := range e.plan.Items {
 		steps, err := stepsOf(ctx, e.data, &item.Work)
 		if err != nil {
@@ -188,6 +188,7 @@ func (e *experiment) known(ctx context.Context, repo *checkpoint.Repo, warn func
 		}
 		if found {
 			k.Seconds[item.Key] = t.Seconds
+			k.Used[item.Key] = planned.Used{DeviceSeconds: t.DeviceSeconds, Joules: t.Joules}
 		}
 	}
 	return k, nil

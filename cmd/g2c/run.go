@@ -165,7 +165,7 @@ func (e *experiment) pool(repo *checkpoint.Repo, devices []kernels.Device, view 
 	for _, d := range devices {
 		runners = append(runners, &runner.Runner{
 			Device: d, Repo: repo, Data: e.data,
-			Progress: view.step, Hear: view.live.hear, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now,
+			Progress: view.step, Hear: view.live.hear, Warn: func(m string) { view.say("warning: " + m) }, Now: time.Now, Energy: meterOf,
 		})
 	}
 	return runner.NewPool("local", runners...)

@@ -170,7 +170,7 @@ func (s *runnerSettings) trains(ctx context.Context) (func(n int) (*runner.Runne
 			return nil, fault.New(fault.ErrUnavailable, "slot %d is %w: %w", n, kernels.ErrLost, err)
 		}
 		return &runner.Runner{
-			Name: on.name, Device: on.device, Alone: s.Kind != "cuda", Repo: repo, Data: data, Packs: packs, Now: time.Now,
+			Name: on.name, Device: on.device, Alone: s.Kind != "cuda", Repo: repo, Data: data, Packs: packs, Now: time.Now, Energy: meterOf,
 		}, nil
 	}, nil
 }

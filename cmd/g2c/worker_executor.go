@@ -110,7 +110,7 @@ func (f *workerFlags) within(ctx context.Context, device string, n int, port *ga
 	var all []*runner.Runner
 	for _, s := range slots {
 		devices = append(devices, s.device)
-		all = append(all, &runner.Runner{Name: s.name, Device: s.device, Alone: kind != "cuda", Repo: repo, Data: data, Packs: packs, Now: time.Now})
+		all = append(all, &runner.Runner{Name: s.name, Device: s.device, Alone: kind != "cuda", Repo: repo, Data: data, Packs: packs, Now: time.Now, Energy: meterOf})
 	}
 	with := newGangServer(f.id, port.Port != nil, id, 0, log)
 	if port.Port != nil {

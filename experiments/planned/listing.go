@@ -37,8 +37,15 @@ type Known struct {
 	State    map[api.Key]State
 	Steps    map[api.Key]int64   // optimizer steps of the whole task; of an evaluation, images
 	Seconds  map[api.Key]float64 // measured, of done tasks
+	Used     map[api.Key]Used    // measured, of done tasks
 	Timed    map[api.Key]float64 // seconds of the whole task, from steps of its kind that were timed
 	Estimate map[api.Key]float64 // the same, from operations and a measured speed
+}
+
+// Used is what a finished task has taken of machines.
+type Used struct {
+	DeviceSeconds float64
+	Joules        *float64 // nil if not known
 }
 
 // Listing is a plan with what is known of it. Its JSON is `g2c plan --json`.
@@ -50,6 +57,7 @@ type Listing struct {
 	Kinds         []Kind            `json:"kinds"`
 	Tasks         []Task            `json:"tasks"`            // each after its inputs
 	Data          []record.Data     `json:"data,omitempty"`   // the images that tasks read, and the verdict on them, as the caller found it
+	Cost          *Cost             `json:"cost,omitempty"`   // where the spec has prices
 	SecondsLeft   float64           `json:"secondsLeft"`      // of the tasks not done whose time is known, one after another
 	UnknownLeft   int               `json:"unknownTasksLeft"` // tasks not done of unknown time
 }
@@ -74,6 +82,7 @@ type Task struct {
 	Steps    *int64   `json:"steps"`   // null if not known
 	Seconds  *float64 `json:"seconds"` // of the whole task, expected or measured; null if not known
 	Basis    Basis    `json:"basis"`
+	Price    *float64 `json:"price,omitempty"` // in the spec's currency, as Seconds is known
 }
 
 // List lists a plan.
@@ -83,6 +92,9 @@ func List(p *sweep.Plan, known Known) *Listing {
 		if tasks, requests := p.Count(kind); tasks > 0 {
 			l.Kinds = append(l.Kinds, Kind{Kind: kind, Tasks: tasks, Requests: requests})
 		}
+	}
+	if p.Cost != nil {
+		l.Cost = &Cost{Cost: *p.Cost}
 	}
 	rates := rates(p, known)
 	for _, item := range p.Items {
@@ -94,6 +106,9 @@ func List(p *sweep.Plan, known Known) *Listing {
 			t.Steps = &steps
 		}
 		t.Seconds, t.Basis = known.seconds(item, rates)
+		if t.Seconds != nil && l.Cost != nil {
+			l.Cost.add(&t, known.Used[item.Key])
+		}
 		l.Tasks = append(l.Tasks, t)
 		l.count(t)
 	}

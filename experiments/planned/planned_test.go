@@ -184,3 +184,23 @@ func TestJoin(t *testing.T) {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 }
+
+// Prices are of what tasks took, or are expected to take.
+func TestCost(t *testing.T) {
+	p := plan(t)
+	p.Cost = &spec.Cost{DeviceHour: 3, KWh: 1, Currency: "EUR"}
+	joules := 7.2e6
+	done := p.Items[0].Key
+	known := Known{State: map[api.Key]State{done: Done}, Seconds: map[api.Key]float64{done: 600}, Used: map[api.Key]Used{done: {DeviceSeconds: 3600, Joules: &joules}}, Estimate: map[api.Key]float64{}}
+	for _, item := range p.Items[1:3] {
+		known.Estimate[item.Key] = 1200
+	}
+	l := List(p, known)
+	if !(l.Cost.Done == 5) || !(l.Cost.Left == 2) || l.Tasks[0].Price == nil || !(*l.Tasks[1].Price == 1) || l.Tasks[4].Price != nil {
+		t.Errorf("%+v", l.Cost)
+	}
+	var text bytes.Buffer
+	if err := l.Text(&text); err != nil || !strings.Contains(text.String(), "5.00 EUR for what is done, about 2.00 EUR") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+}

@@ -43,6 +43,9 @@ func (l *Listing) Text(w io.Writer) error {
 	out.WriteByte('\n')
 	l.dataText(&out)
 	fmt.Fprintln(&out, l.costText())
+	if l.Cost != nil {
+		fmt.Fprintln(&out, l.Cost)
+	}
 	_, err := w.Write(trimRight(out.Bytes()))
 	return err
 }

@@ -23,7 +23,7 @@ import (
 func Collect(ctx context.Context, repo *checkpoint.Repo, run *record.Experiment) (*Data, error) {
 	plan := run.Plan
 	c := &collector{
-		ctx: ctx, repo: repo, plan: plan, finals: map[api.Key]*checkpoint.Manifest{},
+		ctx: ctx, repo: repo, plan: plan, finals: map[api.Key]*checkpoint.Manifest{}, timings: map[api.Key]*results.Timing{},
 		data: &Data{
 			Experiment: plan.Experiment, RunHash: plan.Hash(), SpecHash: plan.SpecHash, NumericsClass: plan.Numerics,
 			Run: run, asked: plan.Comparisons, items: len(plan.Items),
@@ -39,6 +39,7 @@ func Collect(ctx context.Context, repo *checkpoint.Repo, run *record.Experiment)
 	c.data.compare()
 	c.data.summarise()
 	c.data.choose()
+	c.data.reckon(c.timings)
 	return c.data, nil
 }
 
@@ -49,6 +50,8 @@ type collector struct {
 	plan   *sweep.Plan
 	data   *Data
 	finals map[api.Key]*checkpoint.Manifest // nil for unfinished
+
+	timings map[api.Key]*results.Timing // of trainings, nil where there is no record
 }
 
 func (c *collector) item(item *sweep.Item) error {
@@ -116,6 +119,7 @@ func (c *collector) seconds(key api.Key) (*float64, error) {
 	if err != nil || !found {
 		return nil, err
 	}
+	c.timings[key] = &t
 	return &t.Seconds, nil
 }
 

@@ -18,11 +18,12 @@ type Data struct {
 	RunHash       string       `json:"runHash"` // of the spec and the keys of all tasks
 	SpecHash      string       `json:"specHash"`
 	NumericsClass string       `json:"numericsClass"`
-	Arms          []Arm        `json:"arms"`        // finished evaluations, in the order of the plan
-	Generators    []Generator  `json:"generators"`  // finished pretrainings, in the order of the plan
-	Groups        []Summary    `json:"groups"`      // of arms: the rows that differ in seed and fold alone
-	Comparisons   []Comparison `json:"comparisons"` // of a task together
-	Unfinished    []Unfinished `json:"unfinished"`  // what the plan asks for and the store lacks
+	Arms          []Arm        `json:"arms"`            // finished evaluations, in the order of the plan
+	Generators    []Generator  `json:"generators"`      // finished pretrainings, in the order of the plan
+	Groups        []Summary    `json:"groups"`          // of arms: the rows that differ in seed and fold alone
+	Comparisons   []Comparison `json:"comparisons"`     // of a task together
+	Costs         []Cost       `json:"costs,omitempty"` // where energy or prices are known
+	Unfinished    []Unfinished `json:"unfinished"`      // what the plan asks for and the store lacks
 
 	// Run is what was run, where and by what. It is shown on the page and enters neither
 	// results.json nor results.csv.
@@ -36,9 +37,10 @@ type Data struct {
 	examples []exampleOf       // rescued and lost patches
 	boards   []board           // a task each
 	gallery  gallery           // images of these
-	items    int               // tasks of the plan
-	shared   int               // requests that another request's task answers
-	ready    []string          // keys of generators that the plan does not make
+	costs    []Cost
+	items    int      // tasks of the plan
+	shared   int      // requests that another request's task answers
+	ready    []string // keys of generators that the plan does not make
 }
 
 // Arm is a row: a fine-tuning and its evaluation.

@@ -32,6 +32,7 @@ type Spec struct {
 	Checkpoint  Checkpoint        `yaml:"checkpoint" key:""`
 	Watchdog    api.Watchdog      `yaml:"watchdog" key:""`
 	Store       string            `yaml:"store" key:"" whole:"" default:"runs/" doc:"directory or s3://BUCKET/PREFIX of checkpoints and reports, unless --store says so"`
+	Cost        Cost              `yaml:"cost" key:"" whole:""`
 	Comparisons []Comparison      `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
 }
 
@@ -95,6 +96,30 @@ type Checkpoint struct {
 	Keep     int   `yaml:"keep" default:"2" rule:"min=1,max=1000000" doc:"newest checkpoints kept while a task trains; a finished one keeps its last"`
 	KeepBest bool  `yaml:"keepBest" default:"true" doc:"while a fine-tuning trains, keep beside those the end of the epoch with the highest validation balanced accuracy; one that is the best so far is saved whatever every says"`
 }
+
+// Cost says what the plan and the report reckon with.
+type Cost struct {
+	DeviceHour float64 `yaml:"deviceHour" json:"deviceHour" default:"0" was:"0" rule:"min=0" doc:"what an hour of a slot costs, in currency"`
+	KWh        float64 `yaml:"kWh" json:"kWh" default:"0" was:"0" rule:"min=0" doc:"what a kilowatt hour costs, in currency, where the machine tells what it uses"`
+	Currency   string  `yaml:"currency" json:"currency" default:"USD" was:"USD" rule:"text" doc:"what prices are in"`
+}
+
+// Rated says whether there is a price.
+func (c Cost) Rated() bool { return c.DeviceHour > 0 || c.KWh > 0 }
+
+// Of is what so many hours of slots cost, and so much energy, which may be unknown.
+func (c Cost) Of(deviceHours float64, joules *float64) float64 {
+	sum := deviceHours * c.DeviceHour
+	if joules != nil {
+		sum += *joules / joulesPerKWh * c.KWh
+	}
+	return sum
+}
+
+const joulesPerKWh = 3.6e6
+
+// KWhOf is energy in kilowatt hours.
+func KWhOf(joules float64) float64 { return joules / joulesPerKWh }
 
 // Default is the paper's spec; where the paper is silent, ours. What a spec must
 // say itself (name, source, data, tasks) is empty.

@@ -34,7 +34,7 @@ func Expand(f *spec.File, o Options) (*Plan, error) {
 		Options: o,
 		plan: &Plan{
 			Experiment: f.Spec.Metadata.Name, SpecHash: f.Hash(), Numerics: o.Numerics,
-			Labels: f.Spec.Metadata.Labels, Comparisons: f.Spec.Comparisons,
+			Labels: f.Spec.Metadata.Labels, Cost: costOf(&f.Spec), Comparisons: f.Spec.Comparisons,
 			byKey: map[api.Key]*Item{},
 		},
 		prints: map[string]api.Key{},

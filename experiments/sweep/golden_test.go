@@ -22,7 +22,7 @@ func samePrint(d api.DataSet) (api.Key, error) {
 // an edit of a spec may move its lines (-rewrite).
 func TestGoldenKeys(t *testing.T) {
 	var b strings.Builder
-	for _, name := range []string{"testdata/base.yaml", "../specs/glomeruli.yaml", "../specs/paper.yaml", "../specs/quickstart.yaml"} {
+	for _, name := range []string{"testdata/base.yaml", "../specs/glomeruli.yaml", "testdata/paper.yaml", "../specs/quickstart.yaml"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

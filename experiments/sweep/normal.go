@@ -116,3 +116,12 @@ func synthetic(s *spec.Spec) *api.Synthetic {
 	out := *s.Data.Synthetic
 	return &out
 }
+
+// costOf is what a spec reckons with; nil for no price.
+func costOf(s *spec.Spec) *spec.Cost {
+	if !s.Cost.Rated() {
+		return nil
+	}
+	c := s.Cost
+	return &c
+}

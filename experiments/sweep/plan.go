@@ -20,6 +20,8 @@ type Plan struct {
 	Items      []*Item `json:"items"`
 	// Labels are the spec's, notes of its author.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Cost is what the spec reckons with; nil for no price.
+	Cost *spec.Cost `json:"cost,omitempty"`
 	// Comparisons are the pairs that the spec asks for; none: the baseline against all.
 	Comparisons []spec.Comparison `json:"comparisons,omitempty"`
 	// Notes say what of the spec decides nothing, a sentence each.

@@ -33,6 +33,7 @@ type Device struct {
 	lanes      [lanes]lane
 	functions  map[string]cu.Function
 	name       string
+	uuid       string // as NVML knows the card; empty if the driver does not say
 	class      string
 	sync       bool
 	times      *opTimes // of operations that run one by one
@@ -91,6 +92,9 @@ func (d *Device) open(n int) error {
 	if d.name, err = gpu.Name(); err != nil {
 		return err
 	}
+	if uuid, err := gpu.UUID(); err == nil {
+		d.uuid = "GPU-" + uuid.String()
+	}
 	major, minor, err := gpu.ComputeCapability()
 	if err != nil {
 		return err
@@ -135,6 +139,9 @@ func className(major, minor, version int) (string, error) {
 
 // Name is what the card calls itself.
 func (d *Device) Name() string { return d.name }
+
+// UUID is the card's, as GPU-… and as NVML knows it; empty if the driver does not say.
+func (d *Device) UUID() string { return d.uuid }
 
 // Class implements kernels.Device.
 func (d *Device) Class() string { return d.class }

@@ -141,6 +141,14 @@ type Timing struct {
 	Seconds      float64 `json:"seconds"`      // in the loop, over the attempts that ended or were interrupted; not those killed
 	StallSeconds float64 `json:"stallSeconds"` // of them, waiting for checkpoints
 	Saves        int     `json:"saves"`
+
+	// DeviceSeconds counts the seconds of every slot that trained, of a gang those of all its
+	// members; older records have none.
+	DeviceSeconds float64 `json:"deviceSeconds,omitempty"`
+	// Joules is what the counters of this machine say was used meanwhile, by whomever; nil
+	// where none can be read, or a part of the time none was, or a gang had other machines.
+	Joules *float64 `json:"joules,omitempty"`
+	Meter  string   `json:"meter,omitempty"` // where Joules comes from
 }
 
 // TimingRecord is the name of the side record.

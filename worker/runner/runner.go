@@ -16,6 +16,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
+	"g2c/internal/energy"
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/worker/gang"
@@ -45,6 +46,8 @@ type Runner struct {
 	Gang   gang.Gang
 	Began  func(generation uint64)
 	Resize func(slots int) ([]kernels.Device, error)
+	// Energy, if set, opens counters of energy: see train.Options.
+	Energy func(devices []kernels.Device) energy.Meter
 	// Packs, if set, has the data that lies in the store.
 	Packs *Packs
 	// Progress, if set, hears of every step.
@@ -71,7 +74,7 @@ func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 	defer debug.FreeOSMemory() // the next task is not to pay for this one
 	opt := train.Options{
 		Device: r.Device, Others: r.Others, Gang: r.Gang, Began: r.Began, Resize: r.Resize,
-		Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now,
+		Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now, Energy: r.Energy,
 	}
 	if r.Progress != nil {
 		opt.Progress = func(p train.Progress) { r.Progress(w, p) }

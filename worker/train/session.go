@@ -10,6 +10,7 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint"
+	"g2c/internal/energy"
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/model/results"
@@ -43,6 +44,9 @@ type Options struct {
 	Samples func(Samples)
 	// Warn, if set, hears of damage that was worked around.
 	Warn func(message string)
+	// Energy, if set, opens the counters of this machine and of devices that train: nil where
+	// none can be read.
+	Energy func(devices []kernels.Device) energy.Meter
 	// Now is the clock for durations, which stay outside checkpoints.
 	Now func() time.Time
 }
@@ -86,7 +90,7 @@ type session struct {
 	// scores are of checkpoints by step. The loop puts a new map there, and the saver's
 	// goroutine reads it.
 	scores  atomic.Pointer[map[int64]float64]
-	started time.Time
+	bill    *bill
 	before  results.Timing
 	steps   int64
 	epochs  int
@@ -101,7 +105,7 @@ func newSession(ctx context.Context, task api.Task, opt Options, newBundle func(
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	s := &session{ctx: ctx, opt: opt, task: task, key: task.Key().String(), started: opt.Now(), last: "none"}
+	s := &session{ctx: ctx, opt: opt, task: task, key: task.Key().String(), bill: newBill(opt), last: "none"}
 	s.saver = checkpoint.NewSaver(opt.Repo, [2]*bundle{newBundle(), newBundle()}, checkpoint.SaverOptions[*bundle]{
 		Snapshot: s.snapshot,
 		Saved:    s.saved,
@@ -235,11 +239,10 @@ func (s *session) savingFailed(err error) error {
 // timing is the cost so far, with what earlier attempts recorded.
 func (s *session) timing() results.Timing {
 	stats := s.saver.Stats()
-	return results.Timing{
-		Seconds:      s.before.Seconds + s.opt.Now().Sub(s.started).Seconds(),
-		StallSeconds: s.before.StallSeconds + stats.Stall.Seconds(),
-		Saves:        s.before.Saves + stats.Saves,
-	}
+	t := s.bill.total(s.before)
+	t.StallSeconds = s.before.StallSeconds + stats.Stall.Seconds()
+	t.Saves = s.before.Saves + stats.Saves
+	return t
 }
 
 // interrupted saves and returns ErrInterrupted if the context is done, after the
@@ -288,6 +291,7 @@ func (s *session) best(step int64) bool {
 }
 
 func (s *session) progress(step int64, epoch int, loss float64) {
+	s.bill.read()
 	if s.opt.Progress != nil {
 		s.opt.Progress(Progress{Step: step, Steps: s.steps, Epoch: epoch, Epochs: s.epochs, Samples: s.samples, Loss: loss})
 	}

@@ -77,6 +77,7 @@ func (f *finetuner) regroup() error {
 	if f.opt.Gang == nil {
 		share, err := alone(len(f.all()), f.f.Shards)
 		if err == nil {
+			f.bill.use(len(share.Slots[0]), f.all())
 			err = f.assemble(share)
 		}
 		return err
@@ -100,6 +101,11 @@ func (f *finetuner) regroup() error {
 		f.host.lent = nil
 		if err == nil {
 			f.watch = watch{}
+			here := f.all()
+			if len(m.Slots) > 1 {
+				here = nil
+			}
+			f.bill.use(sumOf(m.Slots), here)
 			if f.opt.Began != nil {
 				f.opt.Began(m.Generation)
 			}
@@ -109,6 +115,13 @@ func (f *finetuner) regroup() error {
 			return err
 		}
 	}
+}
+
+func sumOf(slots []int) (n int) {
+	for _, s := range slots {
+		n += s
+	}
+	return n
 }
 
 // unless is an error of a meeting that is not the end of the context, which says more.
