@@ -57,7 +57,7 @@ func (b *bill) use(slots int, devices []kernels.Device) {
 // charge adds what the slots have trained so far.
 func (b *bill) charge() {
 	now := b.now()
-	b.seconds += float64(b.slots) * now.Sub(b.since).Seconds()
+	b.seconds += float64(float64(b.slots) * now.Sub(b.since).Seconds())
 	b.since = now
 }
 
