@@ -187,6 +187,9 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 		if err == nil && task.Finetune.Augment {
 			err = s.plainJitter()
 		}
+		if err == nil {
+			err = s.putDropout(&safetensors.File{})
+		}
 		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, g2c.Pixels)
 	}
 	return nil, nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)

@@ -106,7 +106,28 @@ func (s *G2CStep) begin(weightsFile, batch *safetensors.File) error {
 	if err := s.putImages(batch, "x", g2c.X); err != nil {
 		return err
 	}
+	if err := s.putDropout(batch); err != nil {
+		return err
+	}
 	return s.putLabels(batch)
+}
+
+// putDropout has units multiplied by what the batch says, by 1 where it says nothing.
+func (s *G2CStep) putDropout(batch *safetensors.File) error {
+	shape, ok := s.state.Spec().Type(g2c.Dropout)
+	if !ok {
+		return nil
+	}
+	v := make([]float64, shape.Shape.Len())
+	for i := range v {
+		v[i] = 1
+	}
+	if t, ok := batch.Tensor("dropout"); ok {
+		if err := t.CopyReals(v, shape.Shape); err != nil {
+			return fmt.Errorf("batch: %w", err)
+		}
+	}
+	return s.state.PutF64(g2c.Dropout, v)
 }
 
 func (s *G2CStep) putLabels(batch *safetensors.File) error {

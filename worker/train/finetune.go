@@ -47,6 +47,10 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
 		HalfGradients: f.Gradients == api.BF16,
 	}
+	c.Adagrad, c.WeightDecay = f.Optimizer == api.OptimizerAdagrad, f.WeightDecay
+	if f.Baseline != "" && f.Baseline != api.BaselineNone {
+		c.Baseline = nn.Baseline(f.Baseline)
+	}
 	if f.Generator != nil {
 		c.Generator = GeneratorConfig(*f.Generator)
 	}
@@ -161,8 +165,8 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
 	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
 	f.placer = placer{
-		seed: f.f.Seed, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: f.f.Augment, flipV: f.f.Augment,
-		place: make([]int32, 4*c.Batch), jitter: make([]float32, 2*c.Batch),
+		seed: f.f.Seed, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: f.f.Augment || c.Baseline.Mirrors(), flipV: f.f.Augment,
+		place: make([]int32, 4*c.Batch), jitter: make([]float32, 2*c.Batch), dropout: make([]float32, c.Batch*c.Baseline.Dropped()),
 	}
 	f.fed, f.shuffled, f.log.Selected = -1, -1, -1
 	f.best = map[string][]float32{}
@@ -304,7 +308,8 @@ func (f *finetuner) feed(at int, t int64) error {
 		f.labels[i] = int32(classOf(f.f, f.train.Image(index(i)).Label))
 	}
 	f.placer.draw(t, batch)
-	in := trainingBatch{pixels: f.batch, place: f.placer.place, labels: f.labels}
+	f.placer.drawDropout(t, batch)
+	in := trainingBatch{pixels: f.batch, place: f.placer.place, labels: f.labels, dropout: f.placer.dropout}
 	if f.f.Augment {
 		f.placer.drawJitter(t, batch)
 		in.jitter = f.placer.jitter

@@ -93,11 +93,14 @@ type trainingBatch struct {
 	pixels        []uint8
 	place, labels []int32
 	jitter        []float32 // empty for none
+	dropout       []float32 // empty for none
 }
 
 // part is a run of so many equal shards.
 func (b trainingBatch) part(run api.Shards, shards int) trainingBatch {
-	return trainingBatch{part(b.pixels, run, shards), part(b.place, run, shards), part(b.labels, run, shards), part(b.jitter, run, shards)}
+	return trainingBatch{
+		part(b.pixels, run, shards), part(b.place, run, shards), part(b.labels, run, shards), part(b.jitter, run, shards), part(b.dropout, run, shards),
+	}
 }
 
 func part[T any](v []T, run api.Shards, shards int) []T {
@@ -343,6 +346,11 @@ func (one *slot) feed(j job) error {
 func (r *replica) feed(b trainingBatch) error {
 	if len(b.jitter) > 0 {
 		if err := r.state.PutF32(g2c.Jitter, b.jitter); err != nil {
+			return err
+		}
+	}
+	if len(b.dropout) > 0 {
+		if err := r.state.PutF32(g2c.Dropout, b.dropout); err != nil {
 			return err
 		}
 	}
