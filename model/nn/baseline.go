@@ -41,8 +41,11 @@ func (n Baseline) Logits(s *Scope, x, dropout *graph.Value, classes int) *graph.
 		return shallowCNN(s, x, classes)
 	case CIFAR10Quick:
 		return cifar10Quick(s, x, classes)
+	case AlexNet:
+		return alexNet(s, x, dropout, classes)
 	}
-	return alexNet(s, x, dropout, classes)
+	s.B.Fail("%s is no network", n)
+	return nil
 }
 
 // convFan is a convolution whose weights and biases both start as PyTorch's do.

@@ -165,6 +165,9 @@ func RunBench(d kernels.Device, task api.Task, steps int, shapes bool, now func(
 }
 
 func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
+	if err := hasSteps(task); err != nil {
+		return nil, nil, err
+	}
 	switch task.Kind {
 	case api.KindPretrain:
 		s, err := openGAN(d, task.Pretrain)

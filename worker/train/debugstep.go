@@ -227,6 +227,9 @@ type Debugger interface {
 // NewDebugger loads the step of a pretraining, or the joint step of a
 // fine-tuning, and gives the learning rate of its first epoch.
 func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
+	if err := hasSteps(task); err != nil {
+		return nil, 0, err
+	}
 	switch task.Kind {
 	case api.KindPretrain:
 		s, err := openGAN(d, task.Pretrain)
@@ -240,6 +243,9 @@ func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
 
 // Programs builds the programs of a task, in the order they run.
 func Programs(task api.Task) ([]*kernels.Program, error) {
+	if err := hasSteps(task); err != nil {
+		return nil, err
+	}
 	switch task.Kind {
 	case api.KindPretrain:
 		m, err := cyclegan.New(ganConfig(task.Pretrain))
@@ -259,4 +265,12 @@ func Programs(task api.Task) ([]*kernels.Program, error) {
 		return append(ps, m.EvalInput, m.Evaluate), nil
 	}
 	return nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
+}
+
+// hasSteps refuses what is not trained in steps.
+func hasSteps(task api.Task) error {
+	if task.Kind == api.KindFinetune && isForest(task.Finetune) {
+		return fault.New(fault.ErrSpec, "the baseline %s is no network: it has no training step", task.Finetune.Baseline)
+	}
+	return nil
 }

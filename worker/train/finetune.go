@@ -121,6 +121,9 @@ type finetuner struct {
 // gang it trains its part, and stores what is to be stored if it is the first.
 // It returns the manifest of its end.
 func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators []*safetensors.File, opt Options) (*checkpoint.Manifest, error) {
+	if isForest(task.Finetune) {
+		return growForest(ctx, task, set, opt)
+	}
 	f, err := newFinetuner(ctx, task, set, generators, opt)
 	if err != nil {
 		return nil, err
@@ -421,12 +424,7 @@ func (f *finetuner) judge() (metrics.Binary, error) {
 	if err != nil {
 		return metrics.Binary{}, err
 	}
-	samples := make([]metrics.Sample, len(v.p))
-	for i, p := range v.p {
-		im := f.validation.Image(i)
-		samples[i] = metrics.Sample{P: float64(p), Class: classOf(f.f, im.Label), Group: im.Group}
-	}
-	return metrics.Judge(samples), nil
+	return metrics.Judge(samplesOf(f.f, f.validation, v.p)), nil
 }
 
 // fill copies the state at a step boundary.
