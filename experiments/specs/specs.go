@@ -6,15 +6,17 @@ package specs
 
 import (
 	"embed"
+	"io/fs"
 	"slices"
 	"strings"
 )
 
-//go:embed *.yaml
+//go:embed *.yaml */*.yaml
 var files embed.FS
 
 // Lookup is the text of a built-in spec, by its name with or without .yaml; ok
-// says whether there is one.
+// says whether there is one. Specs that belong together have a name with a folder before
+// it: paper/table5.
 func Lookup(name string) (text []byte, ok bool) {
 	name = strings.TrimSuffix(name, ".yaml")
 	if !slices.Contains(Names(), name) {
@@ -39,13 +41,15 @@ func Head(text []byte) string {
 
 // Names are the built-in specs, sorted.
 func Names() []string {
-	entries, err := files.ReadDir(".")
+	var names []string
+	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, strings.TrimSuffix(path, ".yaml"))
+		}
+		return err
+	})
 	if err != nil {
 		panic("specs: the embedded folder cannot be read")
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
 	}
 	slices.Sort(names) // "a-b.yaml" comes before "a.yaml" in the folder
 	return names

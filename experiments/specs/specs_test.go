@@ -3,6 +3,7 @@ package specs
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -25,11 +26,11 @@ func plan(t *testing.T, name string) *sweep.Plan {
 	p, err := sweep.Expand(f, sweep.Options{Numerics: api.ClassCPU, Fingerprint: func(d api.DataSet) (api.Key, error) {
 		question, err := json.Marshal(d)
 		return sha256.Sum256(question), err
-	}})
+	}, Resolve: func(model string) (api.Key, error) { return sha256.Sum256([]byte(model)), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Experiment != name {
+	if p.Experiment != path.Base(name) {
 		t.Errorf("spec %s calls itself %s", name, p.Experiment)
 	}
 	return p
@@ -43,6 +44,9 @@ func TestBuiltInSpecs(t *testing.T) {
 		"glomeruli-folds": {3, 15, 15}, // 3 arms in 5 folds
 		"glomeruli-long":  {3, 1, 1},
 		"paper":           {3, 12, 12}, // 6 arms at 2 levels
+
+		"paper/table5":       {0, 6, 6}, // its generators come from paper's store
+		"paper/table5-small": {1, 5, 5},
 	}
 	for _, name := range Names() {
 		p := plan(t, name)
@@ -52,7 +56,7 @@ func TestBuiltInSpecs(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "paper", "quickstart"}) {
+	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "paper", "paper/table5", "paper/table5-small", "quickstart"}) {
 		t.Errorf("specs: %v", Names())
 	}
 }
