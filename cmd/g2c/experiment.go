@@ -74,8 +74,8 @@ func (s *specFile) deviceName(flag string) string { return cmp.Or(flag, string(s
 
 func specText(name string) (text []byte, builtIn bool, err error) {
 	text, err = readStart(name)
-	if os.IsNotExist(err) && filepath.Base(name) == name {
-		if embedded, ok := specs.Lookup(name); ok {
+	if _, e := os.Stat(name); err != nil && e != nil { // also where a file is called as the folder of a built-in one
+		if embedded, ok := specs.Lookup(filepath.ToSlash(name)); ok {
 			return embedded, true, nil
 		}
 	}

@@ -45,8 +45,9 @@ func TestBuiltInSpecs(t *testing.T) {
 		"glomeruli-long":  {3, 1, 1},
 		"paper":           {3, 12, 12}, // 6 arms at 2 levels
 
-		"paper/table5":       {0, 6, 6}, // its generators come from paper's store
-		"paper/table5-small": {1, 5, 5},
+		"paper/table5":          {0, 6, 6},   // its generators come from paper's store
+		"paper/table5-patients": {0, 20, 20}, // 5 arms in 4 folds
+		"paper/table5-small":    {1, 5, 5},
 	}
 	for _, name := range Names() {
 		p := plan(t, name)
@@ -56,7 +57,7 @@ func TestBuiltInSpecs(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "paper", "paper/table5", "paper/table5-small", "quickstart"}) {
+	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "paper", "paper/table5", "paper/table5-patients", "paper/table5-small", "quickstart"}) {
 		t.Errorf("specs: %v", Names())
 	}
 }
