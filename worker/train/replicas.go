@@ -349,16 +349,16 @@ func (r *replica) feed(b trainingBatch) error {
 			return err
 		}
 	}
-	if len(b.dropout) > 0 {
-		if err := r.state.PutF32(g2c.Dropout, b.dropout); err != nil {
-			return err
-		}
-	}
 	if err := r.state.PutU8(g2c.Pixels, b.pixels); err != nil {
 		return err
 	}
 	if err := r.state.PutI32(g2c.Place, b.place); err != nil {
 		return err
+	}
+	if len(b.dropout) > 0 { // read in the middle of a step: behind what the next one begins with
+		if err := r.state.PutF32(g2c.Dropout, b.dropout); err != nil {
+			return err
+		}
 	}
 	return r.state.PutI32(g2c.Labels, b.labels)
 }
