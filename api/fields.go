@@ -65,6 +65,20 @@ type Classifier struct {
 	Shared    bool   `json:"shared" f:"6" default:"true" doc:"the branches share weights"`
 }
 
+// Replacement is what stands in the classifier's place.
+type Replacement struct {
+	Baseline string `json:"baseline" f:"42" default:"none" was:"none" level:"8" rule:"one=none|fuzzy-histogram|shallow-cnn|cifar10-quick|alexnet" doc:"what the paper's classifier is compared with, in its place, on the source alone: a fuzzy colour histogram under a random forest, or one of three small networks; docs/baselines.md says what each is"`
+}
+
+// What stands in the classifier's place.
+const (
+	BaselineNone           = "none"            // nothing: the classifier itself
+	BaselineFuzzyHistogram = "fuzzy-histogram" // no network: it is grown, not trained in steps
+	BaselineShallowCNN     = "shallow-cnn"
+	BaselineCIFAR10Quick   = "cifar10-quick"
+	BaselineAlexNet        = "alexnet"
+)
+
 // CycleGAN are the hyper-parameters of a pretraining.
 type CycleGAN struct {
 	Epochs         int     `json:"epochs" f:"7" default:"200" rule:"min=1,max=1000000" unit:"epochs" doc:"of the larger of both sets of images"`
@@ -93,7 +107,15 @@ type Tuning struct {
 	DropEvery    int     `json:"dropEvery" f:"20" default:"5" rule:"min=1,max=1000000" unit:"epochs" doc:"after which the learning rate drops, again and again"`
 	DropBy       float64 `json:"dropBy" f:"21" default:"10" rule:"min=1" doc:"what the learning rate is divided by"`
 	Augment      bool    `json:"augment" f:"22" default:"false" doc:"flips and jitter of the training images; the paper augments the source alone: an arm sets it"`
+	Optimizer    string  `json:"optimizer" f:"40" default:"sgd" was:"sgd" level:"8" rule:"one=sgd|adagrad" doc:"gradient descent with momentum, or AdaGrad, which has no use for momentum"`
+	WeightDecay  float64 `json:"weightDecay" f:"41" default:"0" was:"0" level:"8" rule:"min=0" doc:"of every weight and bias that is trained, beside its gradient: L2"`
 }
+
+// The optimizers of a fine-tuning.
+const (
+	OptimizerSGD     = "sgd"
+	OptimizerAdagrad = "adagrad"
+)
 
 // kindNumbers are the kinds on the wire.
 var kindNumbers = map[Kind]uint64{KindPretrain: 1, KindFinetune: 2, KindEvaluate: 3}

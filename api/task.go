@@ -83,6 +83,7 @@ type Finetune struct {
 	Sums         `f:"23"`
 	Random       `f:"24"`
 	Data         Key `json:"data" f:"26"` // fingerprint of training and validation images of these labels
+	Replacement      // 42; 40 and 41 are Tuning's. With one the classifier's fields are the defaults
 }
 
 // Evaluate judges a fine-tuned model on the test, training and validation

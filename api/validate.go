@@ -134,6 +134,7 @@ func (f *Finetune) relations(c *check) {
 	c.that(len(f.Generators) == len(f.Stains), "%d generators for %d stains", len(f.Generators), len(f.Stains))
 	c.that(!slices.ContainsFunc(f.Generators, Key.IsZero), "a generator has no key")
 	c.that((f.Generator != nil) == (len(f.Stains) > 0), "generator fields belong to a task with stains, and to no other")
+	c.that(f.Baseline == BaselineNone || len(f.Stains) == 0, "baseline %s beside stains: it sees the source alone", f.Baseline)
 	c.classes(f)
 	c.that(f.FrozenEpochs <= f.Epochs, "frozenEpochs %d exceeds epochs %d", f.FrozenEpochs, f.Epochs)
 	c.that(f.FrozenEpochs == 0 || len(f.Stains) > 0, "frozenEpochs is %d without a generator", f.FrozenEpochs)

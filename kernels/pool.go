@@ -2,14 +2,36 @@ package kernels
 
 import "fmt"
 
-// Window is the geometry of a pooling window of K×K pixels.
-type Window struct{ K, Stride, Pad int }
+// Window is the geometry of a pooling window of K×K pixels. With Ceil the last window of an
+// axis may reach past the padding, as long as it begins before it: an axis of 32 under
+// windows of 3 at every second place has 16 of them in place of 15.
+// Source: torch's ceil_mode; Caffe's pooling layer, which knows no other.
+type Window struct {
+	K, Stride, Pad int
+	Ceil           bool
+}
 
 // String implements fmt.Stringer.
-func (o Window) String() string { return fmt.Sprintf("k=%d stride=%d pad=%d", o.K, o.Stride, o.Pad) }
+func (o Window) String() string {
+	if o.Ceil {
+		return fmt.Sprintf("k=%d stride=%d pad=%d ceil", o.K, o.Stride, o.Pad)
+	}
+	return fmt.Sprintf("k=%d stride=%d pad=%d", o.K, o.Stride, o.Pad)
+}
 
 // Out is the length of the output along an axis of length n.
-func (o Window) Out(n int) int { return (n+2*o.Pad-o.K)/o.Stride + 1 }
+func (o Window) Out(n int) int {
+	span := n + 2*o.Pad - o.K
+	out := span/o.Stride + 1
+	if o.Ceil && span%o.Stride != 0 && out*o.Stride < n+o.Pad {
+		out++
+	}
+	return out
+}
+
+// Span is the number of places of an axis of length n under window i, those in the padding
+// with them and those past it without: K, unless the window is a last one of Ceil.
+func (o Window) Span(i, n int) int { return min(o.K, n+2*o.Pad-i*o.Stride) }
 
 func (o Window) check(op string, x Type) error {
 	s := x.Shape
@@ -102,10 +124,10 @@ func (o MaxPoolGrad) Cost(in, out []Type) Cost { return perElement(1, in[0], in,
 
 // AvgPool is
 //
-//	y[n,p,q,c] = sum over the window of x[n,h,w,c], row by row, / (K*K)
+//	y[n,p,q,c] = sum over the window of x[n,h,w,c], row by row, / (Span(p,H)*Span(q,W))
 //
 // with zeros in the padding, which counts. x: (N,H,W,C); y: (N,P,Q,C).
-// Source: torch.nn.functional.avg_pool2d(count_include_pad=True).
+// Source: torch.nn.functional.avg_pool2d(count_include_pad=True); Caffe's AVE pooling.
 type AvgPool struct{ Window }
 
 // Name implements Op.
@@ -132,7 +154,8 @@ func (AvgPool) Halves(int) []int { return []int{0} }
 func (o AvgPool) Cost(in, out []Type) Cost { return perElement(int64(o.K*o.K), out[0], in, out) }
 
 // AvgPoolGrad is the gradient of AvgPool: dx[n,h,w,c] is the sum of dy[n,p,q,c]
-// over the windows that hold the pixel, in order, / (K*K).
+// over the windows that hold the pixel, in order, / (K*K). With Ceil, where windows
+// differ, each dy is divided by its own window's Span(p,H)*Span(q,W) before it is added.
 // dy: (N,P,Q,C); dx: (N,H,W,C).
 // Source: torch.nn.functional.avg_pool2d(count_include_pad=True).
 type AvgPoolGrad struct {

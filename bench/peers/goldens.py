@@ -252,8 +252,29 @@ def transposes():
     c.keep(y=y, dx=dx, dw=dw[None])
 
 
+def baselines():
+    """What the baselines of Table 5 need beside the rest: pooling as Caffe's, AdaGrad, weight decay."""
+    for k, stride, pad in ((3, 2, 0), (3, 2, 1), (2, 3, 0)):
+        c = Case(f"ceil pool {k} {stride} {pad}")
+        x = c(2, 8, 6, 4, grad=True)
+        y, arg = F.max_pool2d(nchw(x), k, stride, pad, ceil_mode=True, return_indices=True)
+        y, arg = nhwc(y), nhwc(arg)
+        avg = nhwc(F.avg_pool2d(nchw(x), k, stride, pad, ceil_mode=True))
+        dy = c(*y.shape)
+        c.keep(max=y, arg=arg.double(), dmax=grads(y, dy, x)[0], avg=avg, davg=grads(avg, dy, x)[0])
+    for name, make in (("adagrad", lambda w: torch.optim.Adagrad([w], 0.001, weight_decay=0.004)), ("sgd decay", lambda w: torch.optim.SGD([w], 0.01, 0.5, weight_decay=0.004))):
+        c = Case(name)
+        w, gs = c(9), [c(9) for _ in range(3)]
+        opt = make(w)
+        for g in gs:
+            w.grad = g
+            opt.step()
+        s = opt.state[w]
+        c.keep(w=w, s=s["sum"] if "sum" in s else s["momentum_buffer"])
+
+
 def write_ops(folder):
-    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts, transposes):
+    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts, transposes, baselines):
         f()
         save_file(Case.out, f"{folder}/{f.__name__}.safetensors")
         Case.out = {}

@@ -15,8 +15,8 @@ import (
 
 // newData is `g2c data`.
 func newData() *cobra.Command {
-	c := &cobra.Command{Use: "data", Short: "Look at, draw and split data: inspect, synth, split"}
-	c.AddCommand(newDataInspect(), newDataSynth(), newDataSplit())
+	c := &cobra.Command{Use: "data", Short: "Look at, draw, split and import data: inspect, synth, split, import"}
+	c.AddCommand(newDataInspect(), newDataSynth(), newDataSplit(), newDataImport())
 	asGroup(c)
 	return c
 }

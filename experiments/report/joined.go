@@ -106,7 +106,7 @@ func (j *Joined) table(p *paperTable) Table {
 	}
 	for _, r := range p.rows {
 		row := Row{Name: r.name, Paper: printed(r.cells), Ours: []Ours{}}
-		j.each(p.task, r.arms, func(o Ours, s *Summary) {
+		j.each(p.tasks, r.arms, func(o Ours, s *Summary) {
 			for _, c := range p.columns {
 				o.Cells = append(o.Cells, cellOf(c.of(s), c.times))
 			}
@@ -128,15 +128,15 @@ func printed(cells []float64) []metrics.Number {
 	return out
 }
 
-// each goes through the groups of a task that are of the first arm that any run has. What
+// each goes through the groups of some tasks that are of the first arm that any run has. What
 // several runs share comes once.
-func (j *Joined) each(task string, arms []string, do func(Ours, *Summary)) {
+func (j *Joined) each(tasks []string, arms []string, do func(Ours, *Summary)) {
 	var seen [][]string
 	for _, arm := range arms {
 		for i, d := range j.data {
 			for k := range d.Groups {
 				s := &d.Groups[k]
-				if s.Task != task || s.Arm != arm || slices.ContainsFunc(seen, func(o []string) bool { return slices.Equal(o, s.evaluations) }) {
+				if !slices.Contains(tasks, s.Task) || s.Arm != arm || slices.ContainsFunc(seen, func(o []string) bool { return slices.Equal(o, s.evaluations) }) {
 					continue
 				}
 				seen = append(seen, s.evaluations)

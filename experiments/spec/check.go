@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"g2c/api"
 	"g2c/internal/fault"
 )
 
@@ -21,7 +22,7 @@ var (
 func (v *Variant) check() error {
 	for _, check := range []func() error{
 		v.checkRequired, v.checkImages, v.checkSynthetic, v.checkSets, v.checkGroup,
-		v.checkTasks, v.checkStains, v.checkShards, v.checkNorms, v.checkRest,
+		v.checkTasks, v.checkStains, v.checkBaseline, v.checkShards, v.checkNorms, v.checkRest,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -173,6 +174,9 @@ func (s *Spec) GangMax() int {
 // variance would be zero, and its unbiased variance undefined.
 func (v *Variant) checkNorms() error {
 	f, c := &v.Spec.Finetune, &v.Spec.Model.Classifier
+	if v.Spec.Model.Baseline != api.BaselineNone {
+		return nil // none of them has a batch norm
+	}
 	branches := len(v.Stains) + 1
 	if !c.Shared {
 		branches = 1 // every branch has norms of its own
@@ -199,6 +203,20 @@ func DeepestNorm(size int, stem string, units int) int {
 		side = halve(side)
 	}
 	return side
+}
+
+// checkBaseline refuses generated stains beside what would not see them, and options that a
+// baseline has no part of.
+func (v *Variant) checkBaseline() error {
+	m := &v.Spec.Model
+	if m.Baseline == api.BaselineNone {
+		return nil
+	}
+	if len(v.Stains) > 0 {
+		return v.fail("model.baseline", "arm %s: the baseline %s sees the source alone, and the arm has the stains %s", v.Arm, m.Baseline, strings.Join(v.Stains, ", ")).
+			WithHint("give its arm stains: []")
+	}
+	return nil
 }
 
 func (v *Variant) checkRest() error {

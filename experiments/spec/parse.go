@@ -133,7 +133,7 @@ func (f *File) normalise(root *node) error {
 		if err != nil {
 			return err
 		}
-		a.normal = [2]*node{a.normalise(s, whole), a.normalise(s, hashed)}
+		a.normal = [2]*node{a.normalise(&f.Spec, s, whole), a.normalise(&f.Spec, s, hashed)}
 	}
 	for _, a := range f.axes {
 		if err := a.normalise(root); err != nil {

@@ -35,9 +35,9 @@ func parse(t testing.TB, text []byte, sets ...string) *File {
 func TestDefaults(t *testing.T) {
 	want := `metadata: {project: default, priority: 0}
 data: {size: 224, fit: resize, labelled: {validation: {fraction: 0.15, by: group}, folds: none, take: all, allowDuplicates: false}, seed: 0}
-model: {generator: {width: 64, blocks: 6, up: k4}, discriminator: {width: 64}, classifier: {width: 256, units: 3, hidden: 32, attention: true, stem: inception-v4, shared: true}}
+model: {generator: {width: 64, blocks: 6, up: k4}, discriminator: {width: 64}, classifier: {width: 256, units: 3, hidden: 32, attention: true, stem: inception-v4, shared: true}, baseline: none}
 pretrain: {epochs: 200, constantEpochs: 100, batch: 1, pool: 50, lambdaCycle: 10, lambdaIdentity: 0.5, load: 1.117, flip: true, lr: 0.0002, beta1: 0.5, beta2: 0.999}
-finetune: {epochs: 30, freezeEpochs: 5, batch: 16, shards: 4, select: last, gamma: 2, lr: 0.01, momentum: 0.5, dropEvery: 5, dropBy: 10, augment: false}
+finetune: {epochs: 30, freezeEpochs: 5, batch: 16, shards: 4, select: last, gamma: 2, lr: 0.01, momentum: 0.5, dropEvery: 5, dropBy: 10, augment: false, optimizer: sgd, weightDecay: 0}
 seed: 1
 precision: fp32
 gradients: fp32
@@ -328,6 +328,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(everything), "sweep.seeds=[1]")
 	f.Add([]byte("a: &x [*x]\n"), "a=b")
 	f.Add(base(f), "arms=[{name: A, stains: [HE], generators: {HE: x}}, {name: B, stains: [], data.paired: {}, finetune: {}}]")
+	f.Add(base(f), "arms=[{name: A, stains: [], finetune: {optimizer: adagrad}}, {name: B, stains: [], finetune.optimizer: sgd, model.baseline: none}]")
+	f.Add(append(base(f), "finetune.optimizer: adagrad\n"...), "arms=[{name: A, stains: [], finetune: {}}, {name: B, stains: [], finetune.optimizer: sgd}]")
 	f.Add(base(f), "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, blocks: 3, stains: [HE, MASSON, PASM]}], {a: PAS_H&E, b: PAS_ONLY}]")
 	f.Add(base(f), "data.labelled={folds: 3, take: 9, allowDuplicates: true, group.by: pattern}")
 	f.Add([]byte("? [a]\n: - |\n  b\n- 'c"), "=")

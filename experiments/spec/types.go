@@ -85,9 +85,10 @@ type Task struct {
 
 // Model is the shape of the networks.
 type Model struct {
-	Generator     api.Generator     `yaml:"generator"`
-	Discriminator api.Discriminator `yaml:"discriminator"`
-	Classifier    api.Classifier    `yaml:"classifier"`
+	Generator       api.Generator     `yaml:"generator"`
+	Discriminator   api.Discriminator `yaml:"discriminator"`
+	Classifier      api.Classifier    `yaml:"classifier"`
+	api.Replacement                   // baseline
 }
 
 // Checkpoint says how often state is saved and how much of it is kept.

@@ -121,24 +121,35 @@ func scalar(n *node) string {
 
 // normalise writes the arm in normal form: name, sorted stains, and every field
 // that it sets, by path, with the values that these have in the arm's spec s.
-func (a *arm) normalise(s *Spec, as form) *node {
+//
+// A field that is left out of what is hashed, because it is as it was before it was there,
+// is written as {} where the base has another value: there the arm says something.
+func (a *arm) normalise(base, s *Spec, as form) *node {
 	out := &node{kind: mappingNode}
 	out.put("name", Pos{}, textNode(a.name))
 	if a.stains != nil {
 		out.put("stains", Pos{}, textsNode(*a.stains))
 	}
-	paths, fields := a.edits.leafPaths(), fieldsIn(s, as)
+	paths, all, fields := a.edits.leafPaths(), fieldsIn(s, whole), fieldsIn(s, as)
 	values := map[string]string{}
 	for _, path := range paths {
 		values[path] = "{}" // emptied, unless fields follow
-		for _, f := range fields {
+		for _, f := range all {
 			if related(f.Path, path) {
 				delete(values, path)
 			}
 		}
 	}
+	set := func(f Field) bool {
+		return slices.ContainsFunc(paths, func(path string) bool { return related(f.Path, path) })
+	}
+	for _, f := range fieldsIn(base, as) {
+		if set(f) && slices.ContainsFunc(all, func(own Field) bool { return own.Path == f.Path }) {
+			values[f.Path] = "{}"
+		}
+	}
 	for _, f := range fields {
-		if slices.ContainsFunc(paths, func(path string) bool { return related(f.Path, path) }) {
+		if set(f) {
 			values[f.Path] = f.Value
 		}
 	}

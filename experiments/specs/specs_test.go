@@ -26,7 +26,7 @@ func plan(t *testing.T, name string) *sweep.Plan {
 	p, err := sweep.Expand(f, sweep.Options{Numerics: api.ClassCPU, Fingerprint: func(d api.DataSet) (api.Key, error) {
 		question, err := json.Marshal(d)
 		return sha256.Sum256(question), err
-	}})
+	}, Resolve: func(model string) (api.Key, error) { return sha256.Sum256([]byte(model)), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +48,9 @@ func TestBuiltInSpecs(t *testing.T) {
 		"paper/table3":          {3, 12, 12}, // 6 arms at 2 levels
 		"paper/table4":          {3, 12, 12},
 		"paper/ablations":       {9, 26, 26}, // 13 arms; 3 stains at 3 depths
+		"paper/table5":          {0, 6, 6},   // its generators are those of table 2
+		"paper/table5-patients": {0, 20, 20}, // 5 arms in 4 folds
+		"paper/table5-small":    {3, 5, 5},
 		"paper/table1-small":    {0, 2, 2},
 		"paper/table2-small":    {3, 6, 6},
 		"paper/table3-small":    {3, 12, 12},
@@ -98,6 +101,11 @@ func TestTablesShare(t *testing.T) {
 		}
 		return out
 	}
+	if shared := keys("paper/table5-small"); len(shared) != 13 {
+		t.Errorf("table 5 in small has %d tasks", len(shared))
+	} else if second := keys("paper/table2-small"); !second[keyOf(t, "paper/table5-small", "PAS_ALL+")] {
+		t.Error("table 5 in small does not share the network of table 2")
+	}
 	for _, end := range []string{"", "-small"} {
 		third := keys("paper/table3" + end)
 		for name, want := range map[string]int{"paper/table1": 0, "paper/table2": 0, "paper/table4": 0, "paper/ablations": 61 - 15} {
@@ -112,6 +120,18 @@ func TestTablesShare(t *testing.T) {
 			}
 		}
 	}
+}
+
+// keyOf is the key of an arm's fine-tuning.
+func keyOf(t *testing.T, name, arm string) api.Key {
+	t.Helper()
+	for _, item := range plan(t, name).Items {
+		if item.Task.Kind == api.KindFinetune && item.Uses[0].Arm == arm {
+			return item.Key
+		}
+	}
+	t.Fatalf("%s has no arm %s", name, arm)
+	return api.Key{}
 }
 
 func TestLookup(t *testing.T) {

@@ -193,7 +193,7 @@ func (e *expansion) finetune(r request, generators []api.Key, models []api.Stain
 	}
 	body := normalFinetune(r.variant, r.task, generators, print)
 	where.Generators = models
-	work := api.Work{Task: api.FinetuneTask(e.Numerics, body), Where: where, Gang: gang(s)}
+	work := api.Work{Task: api.FinetuneTask(e.Numerics, body), Where: where, Gang: gang(s, &body)}
 	_, err = e.request(r, work, r.named(api.KindFinetune))
 	return body, err
 }

@@ -48,6 +48,7 @@ var edits = map[string][]string{
 	"finetune.freezeEpochs":       {"finetune.freezeEpochs=3", "finetune.freezeEpochs=all"},
 	"generators.MASSON":           {"generators.MASSON=model-b"},
 	"device":                      {"device=cuda:0"},
+	"model.baseline":              nil, // it has no place beside stains: TestBaselines
 	"checkpoint.every":            {"checkpoint.every=7 steps"},
 	"tasks[1].name":               {secondTask("name: v, positive: [gs], negative: [nongs], given: t, positiveName: p, negativeName: n")},
 	"tasks[1].positive":           {secondTask("name: u, positive: [gs, x], negative: [nongs], given: t, positiveName: p, negativeName: n")},
@@ -257,6 +258,37 @@ func TestNormalForm(t *testing.T) {
 		b, _ := keys(t, append(slices.Clone(rich), pair[1])...)
 		if a != b {
 			t.Errorf("%s and %s differ", pair[0], pair[1])
+		}
+	}
+}
+
+// A baseline is another task than the classifier, and the classifier's shape is none of it;
+// one that is not trained in steps has nothing of the training either.
+func TestBaselines(t *testing.T) {
+	alone := func(edits ...string) api.Key {
+		k, _ := keys(t, slices.Concat(rich, []string{"arms=[{name: ALONE, stains: []}, {name: BOTH, stains: [HE, MASSON], model.baseline: none}]"}, edits)...)
+		return k.alone
+	}
+	seen := map[api.Key]string{alone(): "none"}
+	for _, baseline := range []string{api.BaselineFuzzyHistogram, api.BaselineShallowCNN, api.BaselineCIFAR10Quick, api.BaselineAlexNet} {
+		edit := "model.baseline=" + baseline
+		key := alone(edit)
+		if other, ok := seen[key]; ok {
+			t.Errorf("%s and %s are one task", baseline, other)
+		}
+		seen[key] = baseline
+		for _, of := range []string{"width=7", "units=2", "hidden=9", "attention=false", "stem=conv7", "shared=false"} {
+			if alone(edit, "model.classifier."+of) != key {
+				t.Errorf("%s: another classifier's %s makes another task", baseline, of)
+			}
+		}
+		for _, of := range []string{"finetune.epochs=9", "finetune.lr=0.5", "finetune.optimizer=adagrad", "finetune.weightDecay=0.004", "finetune.batch=32", "gradients=bf16"} {
+			if same := alone(edit, of) == key; same != (baseline == api.BaselineFuzzyHistogram) {
+				t.Errorf("%s: %s leaves the task as it is: %v", baseline, of, same)
+			}
+		}
+		if alone(edit, "seed=9") == key {
+			t.Errorf("%s: another seed is the same task", baseline)
 		}
 	}
 }

@@ -29,6 +29,10 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 		Positive: slices.Sorted(slices.Values(t.Positive)), PositiveName: positive,
 		Negative: slices.Sorted(slices.Values(t.Negative)), NegativeName: negative,
 		Classifier: s.Model.Classifier, Tuning: s.Finetune, Sums: s.Sums, Random: s.Random, Data: data,
+		Replacement: s.Model.Replacement,
+	}
+	if out.Baseline != api.BaselineNone {
+		replace(&out)
 	}
 	switch {
 	case len(v.Stains) == 0: // there is no generator to shape or to freeze
@@ -42,6 +46,18 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 	return out
 }
 
+// replace leaves out what a baseline has not: the classifier's shape and, where it is grown
+// and not trained in steps, every field of the training.
+func replace(f *api.Finetune) {
+	standard := spec.Default()
+	f.Classifier = standard.Model.Classifier
+	if f.Baseline != api.BaselineFuzzyHistogram {
+		return
+	}
+	f.Tuning, f.Sums, f.Precision = standard.Finetune, standard.Sums, standard.Precision
+	f.Shards = 1 // nobody grows it together
+}
+
 func normalEvaluate(t *spec.Task, model api.Finetune, given, data api.Key) api.Evaluate {
 	out := api.Evaluate{Model: model, Given: given, Data: data, Metrics: metrics.Version}
 	if t.PositiveName != model.PositiveName {
@@ -53,7 +69,10 @@ func normalEvaluate(t *spec.Task, model api.Finetune, given, data api.Key) api.E
 	return out
 }
 
-func gang(s *spec.Spec) api.Gang { return api.Gang{Min: s.Gang.Min, Max: s.GangMax()} }
+// gang is who trains a fine-tuning together: of one shard, one.
+func gang(s *spec.Spec, f *api.Finetune) api.Gang {
+	return api.Gang{Min: min(s.Gang.Min, f.Shards), Max: min(s.GangMax(), f.Shards)}
+}
 
 // labels are the labels of a task's images, sorted.
 func labels(t *spec.Task) []string {

@@ -1,6 +1,10 @@
 package cpu
 
-import "g2c/kernels"
+import (
+	"math"
+
+	"g2c/kernels"
+)
 
 // adam is, with a = hyper[0] and b = hyper[1],
 //
@@ -29,5 +33,34 @@ func (d *Device) sgd(op kernels.SGD, c call) func() {
 	w2, m2 := c.Out[0].F, c.Out[1].F
 	return d.eachRun(len(w), func(own *workspace, from, end int) {
 		d.pass.sgd.flat(own, w[from:end], m[from:end], g[from:end], w2[from:end], m2[from:end], momentum, hyper[:1])
+	})
+}
+
+// adagrad is, with lr = hyper[0],
+//
+//	s = s + g*g
+//	w = w - lr * (g / (sqrt(s) + Eps))
+func (d *Device) adagrad(op kernels.Adagrad, c call) func() {
+	eps := float32(op.Eps)
+	w, s, g, hyper := c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F
+	w2, s2 := c.Out[0].F, c.Out[1].F
+	return d.eachRun(len(w), func(_ *workspace, from, end int) {
+		lr := hyper[0]
+		for i := from; i < end; i++ {
+			sum := s[i] + float32(g[i]*g[i])
+			s2[i] = sum
+			w2[i] = w[i] - float32(lr*(g[i]/(float32(math.Sqrt(float64(sum)))+eps)))
+		}
+	})
+}
+
+// weightDecay is g = g + Rate*w.
+func (d *Device) weightDecay(op kernels.WeightDecay, c call) func() {
+	rate := float32(op.Rate)
+	g, w, g2 := c.In[0].F, c.In[1].F, c.Out[0].F
+	return d.eachRun(len(w), func(_ *workspace, from, end int) {
+		for i := from; i < end; i++ {
+			g2[i] = g[i] + float32(rate*w[i])
+		}
 	})
 }

@@ -128,11 +128,11 @@ func (d *Device) collect(w *workspace, windows int, place int32, to []float32) {
 	}
 }
 
-// avgPool is y[n,p,q,c] = sum over the window of x[n,h,w,c], row by row, / (K*K).
+// avgPool is y[n,p,q,c] = sum over the window of x[n,h,w,c], row by row, over the places
+// that count.
 func (d *Device) avgPool(op kernels.AvgPool, c call) func() {
 	x, y := c.In[0], c.Out[0]
 	o := poolingOf(op.Window, x.Shape(), y.Shape())
-	area := float32(op.K * op.K)
 	return d.eachRow(x.Shape()[0]*o.p, func(_ *workspace, i int) {
 		n, p := i/o.p, i%o.p
 		h0, h1 := o.span(p, o.h)
@@ -145,13 +145,13 @@ func (d *Device) avgPool(op kernels.AvgPool, c call) func() {
 					addTo(sum, x.F[o.input(n, h)+w*o.ch:])
 				}
 			}
-			divide(sum, sum, area)
+			divide(sum, sum, float32(o.Span(p, o.h)*o.Span(q, o.w)))
 		}
 	})
 }
 
 // avgPoolGrad is dx[n,h,w,c] = the sum of dy[n,p,q,c] over the windows that hold
-// the pixel, in order, / (K*K).
+// the pixel, in order, / (K*K); with Ceil each dy is divided by its own window's places.
 func (d *Device) avgPoolGrad(op kernels.AvgPoolGrad, c call) func() {
 	dy, dx := c.In[0], c.Out[0]
 	o := poolingOf(op.Window, dx.Shape(), dy.Shape())
@@ -165,12 +165,27 @@ func (d *Device) avgPoolGrad(op kernels.AvgPoolGrad, c call) func() {
 			clear(sum)
 			for p := p0; p < p1; p++ {
 				for q := q0; q < q1; q++ {
-					addTo(sum, dy.F[o.output(n, p)+q*o.ch:])
+					from := dy.F[o.output(n, p)+q*o.ch:]
+					if o.Ceil {
+						addParts(sum, from, float32(o.Span(p, o.h)*o.Span(q, o.w)))
+					} else {
+						addTo(sum, from)
+					}
 				}
 			}
-			divide(sum, sum, area)
+			if !o.Ceil {
+				divide(sum, sum, area)
+			}
 		}
 	})
+}
+
+// addParts adds from / by.
+func addParts(to, from []float32, by float32) {
+	from = from[:len(to)]
+	for i := range to {
+		to[i] += from[i] / by
+	}
 }
 
 // globalAvgPool is y[n,c] = mean of x[n,:,:,c].

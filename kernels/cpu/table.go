@@ -46,6 +46,8 @@ func (d *Device) table() map[string]host.Kernel[float32] {
 		"softmax":               prepared(d.softmax),
 		"adam":                  prepared(d.adam),
 		"sgd":                   prepared(d.sgd),
+		"adagrad":               prepared(d.adagrad),
+		"weight_decay":          prepared(d.weightDecay),
 		"pixels":                prepared(d.pixels),
 	}
 }

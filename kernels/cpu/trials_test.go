@@ -111,6 +111,8 @@ func otherTrials() []trial {
 		{op: kernels.AvgPoolGrad{Window: kernels.Window{K: 3, Stride: 2, Pad: 1}, H: 5, W: 7}, in: []kernels.Type{real(2, 3, 4, 3)}},
 		{op: kernels.AvgPoolGrad{Window: kernels.Window{K: 2, Stride: 3}, H: 5, W: 7}, in: []kernels.Type{real(2, 2, 2, 3)}},
 		{op: kernels.MaxPoolGrad{Window: kernels.Window{K: 5, Stride: 1}, H: 5, W: 5}, in: []kernels.Type{real(2, 1, 1, 27), kernels.Ints(2, 1, 1, 27)}, ints: 25},
+		{op: kernels.AvgPool{Window: kernels.Window{K: 3, Stride: 2, Ceil: true}}, in: []kernels.Type{real(2, 6, 8, 17)}},
+		{op: kernels.AvgPoolGrad{Window: kernels.Window{K: 3, Stride: 2, Ceil: true}, H: 6, W: 8}, in: []kernels.Type{real(2, 3, 4, 17)}},
 		{op: kernels.GlobalAvgPool{}, in: []kernels.Type{x}},
 		{op: kernels.GlobalAvgPoolGrad{H: 3, W: 5}, in: []kernels.Type{real(2, 3)}},
 		{op: kernels.Linear{}, in: []kernels.Type{real(5, 37), real(19, 37), real(19)}},
@@ -136,6 +138,8 @@ func otherTrials() []trial {
 		{op: kernels.FocalGrad{Gamma: 1.5, Scale: 0.25}, in: []kernels.Type{real(8, 4), kernels.Ints(8), real()}, ints: 4},
 		{op: kernels.Softmax{}, in: []kernels.Type{real(8, 4)}},
 		{op: kernels.SGD{Momentum: 0.9}, in: []kernels.Type{flat, flat, flat, real(1)}},
+		{op: kernels.Adagrad{Eps: 1e-10}, in: []kernels.Type{flat, flat, flat, real(1)}},
+		{op: kernels.WeightDecay{Rate: 0.004}, in: []kernels.Type{flat, flat}},
 		{op: kernels.Pixels{Size: 4}, in: []kernels.Type{kernels.Bytes(3, 5, 5, 3), kernels.Ints(3, 4)}, ints: 2},
 		{op: kernels.Pixels{Size: 4, Jitter: true}, in: []kernels.Type{kernels.Bytes(3, 5, 5, 3), kernels.Ints(3, 4), real(3, 2)}, ints: 2},
 	}

@@ -237,6 +237,8 @@ func init() {
 		"softmax":               kernel(softmax),
 		"adam":                  kernel(adam),
 		"sgd":                   kernel(sgd),
+		"adagrad":               kernel(adagrad),
+		"weight_decay":          kernel(weightDecay),
 		"pixels":                kernel(pixels),
 	}
 }

@@ -114,6 +114,24 @@ func sgd(b *builder, op kernels.SGD, c call) {
 	reals(a.Pointer(b.guard).Int(n), op.Momentum)
 }
 
+func adagrad(b *builder, op kernels.Adagrad, c call) {
+	n := c.out[0].Shape.Len()
+	a := b.elements("adagrad", n)
+	for _, t := range append(c.in[:4:4], c.out...) {
+		a.Pointer(t.at)
+	}
+	reals(a.Pointer(b.guard).Int(n), op.Eps)
+}
+
+func weightDecay(b *builder, op kernels.WeightDecay, c call) {
+	n := c.out[0].Shape.Len()
+	a := b.elements("weight_decay", n)
+	for _, t := range append(c.in[:2:2], c.out...) {
+		a.Pointer(t.at)
+	}
+	reals(a.Pointer(b.guard).Int(n), op.Rate)
+}
+
 func pixels(b *builder, op kernels.Pixels, c call) {
 	s := c.in[0].Shape
 	ints(b.elements("pixels", s[0]*op.Size*op.Size).Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.operand(2)).Pointer(c.out[0].at), s[0], s[1], op.Size)

@@ -15,7 +15,11 @@ func (b *builder) pool(name string, out kernels.Shape) *driver.Arguments {
 
 // pooling adds Pooling of src/pool.cu.
 func pooling(a *driver.Arguments, o kernels.Window, x, y kernels.Shape) {
-	a.Struct(o.K, o.Stride, o.Pad, x[1], x[2], y[1], y[2], x[3])
+	ceil := 0
+	if o.Ceil {
+		ceil = 1
+	}
+	a.Struct(o.K, o.Stride, o.Pad, ceil, x[1], x[2], y[1], y[2], x[3])
 }
 
 func maxPool(b *builder, op kernels.MaxPool, c call) {

@@ -213,3 +213,33 @@ func goldenPixels(t *testing.T, all *goldens) {
 	g.run(kernels.Pixels{Size: 4}, "plain", raw, place)
 	g.run(kernels.Pixels{Size: 4, Jitter: true}, "jittered", raw, place, jitter)
 }
+
+func goldenBaselines(t *testing.T, all *goldens) {
+	for _, w := range []kernels.Window{{K: 3, Stride: 2, Ceil: true}, {K: 3, Stride: 2, Pad: 1, Ceil: true}, {K: 2, Stride: 3, Ceil: true}} {
+		g := all.open(t, fmt.Sprintf("ceil pool %d %d %d", w.K, w.Stride, w.Pad))
+		x := g.draw(2, 8, 6, 4)
+		dy := g.draw(2, w.Out(8), w.Out(6), 4)
+		g.run(kernels.MaxPool{Window: w}, "max,arg", x)
+		arg := g.want("arg")
+		arg.Type.DType = kernels.I32
+		g.run(kernels.MaxPoolGrad{Window: w, H: 8, W: 6}, "dmax", dy, arg)
+		g.run(kernels.AvgPool{Window: w}, "avg", x)
+		g.run(kernels.AvgPoolGrad{Window: w, H: 8, W: 6}, "davg", dy)
+	}
+	for _, c := range []struct {
+		name string
+		op   kernels.Op
+		lr   float64
+	}{{"adagrad", kernels.Adagrad{Eps: 1e-10}, 0.001}, {"sgd decay", kernels.SGD{Momentum: 0.5}, 0.01}} {
+		g := all.open(t, c.name)
+		state := []tolerance.Tensor{g.draw(9), {Type: kernels.Real(9), V: make([]float64, 9)}}
+		for step := range 3 {
+			names := ","
+			if step == 2 {
+				names = "w,s"
+			}
+			decayed := g.run(kernels.WeightDecay{Rate: 0.004}, "", g.draw(9), state[0])
+			state = g.run(c.op, names, state[0], state[1], decayed[0], tolerance.Tensor{Type: kernels.Real(1), V: []float64{c.lr}})
+		}
+	}
+}

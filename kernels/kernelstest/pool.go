@@ -23,6 +23,13 @@ func poolCases(m *maker) {
 	}
 	poolCase(m, "", kernels.Window{K: 3, Stride: 2, Pad: 1}, m.reals(1, 1, 1, 2))
 	poolCase(m, "", kernels.Window{K: 3, Stride: 2, Pad: 1}, m.reals(1, 2, 1, 2))
+	// Windows that reach past the image.
+	for _, d := range [][]int{{1, 32, 32, 5}, {2, 8, 5, 17}, {1, 4, 6, 8}, {1, 3, 3, 1}} {
+		for _, w := range []kernels.Window{{K: 3, Stride: 2, Ceil: true}, {K: 3, Stride: 2, Pad: 1, Ceil: true}, {K: 2, Stride: 3, Ceil: true}, {K: 2, Stride: 2, Pad: 1, Ceil: true}} {
+			poolCase(m, "", w, m.reals(d...))
+			poolCase(m, "negative", w, m.offset(-5, d...))
+		}
+	}
 	// Rows at the bottom and right that no window reads.
 	poolCase(m, "", kernels.Window{K: 2, Stride: 3}, m.reals(1, 8, 7, 3))
 	for _, d := range [][]int{{1, 1, 1, 1}, {2, 3, 5, 7}, {1, 5, 13, 17}, {1, 16, 16, 64}, {3, 2, 2, 65}, {1, 65, 1, 3}} {

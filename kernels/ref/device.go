@@ -113,5 +113,7 @@ var table = map[string]host.Kernel[float64]{
 	"softmax":               kernel(softmax),
 	"adam":                  kernel(adam),
 	"sgd":                   kernel(sgd),
+	"adagrad":               kernel(adagrad),
+	"weight_decay":          kernel(weightDecay),
 	"pixels":                kernel(pixels),
 }

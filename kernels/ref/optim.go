@@ -23,3 +23,17 @@ func sgd(op kernels.SGD, in, out []tensor) {
 		out[1].F[i] = m
 	}
 }
+
+func adagrad(op kernels.Adagrad, in, out []tensor) {
+	for i, g := range in[2].F {
+		s := in[1].F[i] + float64(g*g)
+		out[0].F[i] = in[0].F[i] - float64(in[3].F[0]*(g/(math.Sqrt(s)+op.Eps)))
+		out[1].F[i] = s
+	}
+}
+
+func weightDecay(op kernels.WeightDecay, in, out []tensor) {
+	for i, w := range in[1].F {
+		out[0].F[i] = in[0].F[i] + float64(op.Rate*w)
+	}
+}

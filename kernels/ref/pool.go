@@ -64,7 +64,7 @@ func avgPool(op kernels.AvgPool, in, out []tensor) {
 	eachPixel(y.Shape(), func(i, n, p, q, c int) {
 		sum := 0.0
 		window(op.Window, xs, p, q, func(h, w int) { sum += x.F[at4(xs, n, h, w, c)] })
-		y.F[i] = sum / float64(op.K*op.K)
+		y.F[i] = sum / float64(op.Span(p, xs[1])*op.Span(q, xs[2]))
 	})
 }
 
@@ -74,7 +74,7 @@ func avgPoolGrad(op kernels.AvgPoolGrad, in, out []tensor) {
 	clear(dx.F)
 	eachPixel(dy.Shape(), func(i, n, p, q, c int) {
 		window(op.Window, xs, p, q, func(h, w int) {
-			dx.F[at4(xs, n, h, w, c)] += dy.F[i] / float64(op.K*op.K)
+			dx.F[at4(xs, n, h, w, c)] += dy.F[i] / float64(op.Span(p, xs[1])*op.Span(q, xs[2]))
 		})
 	})
 }

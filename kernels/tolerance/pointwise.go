@@ -91,6 +91,30 @@ func sgd(o kernels.Op, in, out []Tensor) ([][]float64, error) {
 	}, nil
 }
 
+// adagrad: what is lost of the sum of squares, where one underflows or cancels, is lost of
+// the divisor.
+func adagrad(o kernels.Op, in, out []Tensor) ([][]float64, error) {
+	op := o.(kernels.Adagrad)
+	w, g, lr := in[0].V, in[2].V, math.Abs(in[3].V[0])
+	off := func(i int) float64 { return 4*unit*(math.Abs(in[1].V[i])+g[i]*g[i]) + 4*tiny }
+	return [][]float64{
+		each(out[0], func(i int) float64 {
+			s := out[1].V[i]
+			low := math.Sqrt(math.Max(s-off(i), 0)) + op.Eps
+			lost := math.Abs(g[i]) * (1/low - 1/(math.Sqrt(s+off(i))+op.Eps))
+			return 4*unit*math.Abs(w[i]) + lr*(12*unit*math.Abs(g[i])/low+lost+2*tiny) + tiny
+		}),
+		each(out[1], off),
+	}, nil
+}
+
+func weightDecay(o kernels.Op, in, _ []Tensor) ([][]float64, error) {
+	op := o.(kernels.WeightDecay)
+	return [][]float64{each(in[0], func(i int) float64 {
+		return 4*unit*(math.Abs(in[0].V[i])+math.Abs(op.Rate*in[1].V[i])) + 2*tiny
+	})}, nil
+}
+
 // pixels: the saturation stretches what the earlier lines round.
 func pixels(o kernels.Op, in, out []Tensor) ([][]float64, error) {
 	op := o.(kernels.Pixels)

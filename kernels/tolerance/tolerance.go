@@ -102,6 +102,8 @@ var table = map[string]rule{
 	"batch_norm_infer":   batchNormInfer,
 	"adam":               adam,
 	"sgd":                sgd,
+	"adagrad":            adagrad,
+	"weight_decay":       weightDecay,
 	"pixels":             pixels,
 }
 

@@ -25,11 +25,14 @@ type Config struct {
 	Generators    int // M
 	Generator     nn.GeneratorConfig
 	Classifier    nn.ClassifierConfig
-	Gamma         float64 // focal loss
+	Baseline      nn.Baseline // in the classifier's place, without generators; empty for none
+	Gamma         float64     // focal loss
 	Momentum      float64
-	Jitter        bool // brightness and saturation in the input program
-	BF16          bool // mixed precision: see kernels/mixed
-	HalfGradients bool // every node of the gradients' sums over shards in bf16
+	Adagrad       bool    // in place of gradient descent: moments are sums of squares then
+	WeightDecay   float64 // 0 for none
+	Jitter        bool    // brightness and saturation in the input program
+	BF16          bool    // mixed precision: see kernels/mixed
+	HalfGradients bool    // every node of the gradients' sums over shards in bf16
 	// BucketBytes closes a gradient bucket; 0 keeps one.
 	BucketBytes int
 }
@@ -57,12 +60,13 @@ const runningMomentum = 0.1
 
 // Slots beside the parameters'.
 const (
-	Pixels     = "pixels" // (N,S,S,3) bytes
-	Place      = "place"  // (N,4): see kernels.Pixels
-	Jitter     = "jitter" // (N,2)
-	X          = "x"      // (N,S,S,3) in [0,1]
-	Labels     = "labels" // (N) classes
-	Hyper      = "hyper"  // (1): see kernels.SGD
+	Pixels     = "pixels"  // (N,S,S,3) bytes
+	Place      = "place"   // (N,4): see kernels.Pixels
+	Jitter     = "jitter"  // (N,2)
+	X          = "x"       // (N,S,S,3) in [0,1]
+	Labels     = "labels"  // (N) classes
+	Hyper      = "hyper"   // (1): see kernels.SGD
+	Dropout    = "dropout" // (N,units): what the baseline's units are multiplied by
 	Loss       = "loss/focal"
 	Prob       = "probabilities" // (N,classes) of the training batch
 	EvalPixels = "eval_pixels"   // (E,S,S,3) bytes
@@ -197,11 +201,18 @@ func (m *Model) branches(b *graph.Builder, x *graph.Value, infer bool) []*graph.
 func (m *Model) forward(b *graph.Builder, branches []*graph.Value, infer bool) (*graph.Value, []nn.Stats) {
 	s := nn.NewScope(b, &m.Catalog, ClassifierNet)
 	s.Infer, s.Weights = infer, nn.FanIn
+	if baseline := m.Config.Baseline; baseline != "" {
+		var dropout *graph.Value
+		if n := baseline.Dropped(); n > 0 && !infer {
+			dropout = b.Slot(Dropout, kernels.Real(branches[0].Shape()[0], n))
+		}
+		return baseline.Logits(s, branches[0], dropout, m.Config.Classifier.Classes), nil
+	}
 	logits := nn.Classifier(s, branches, m.Config.Classifier)
 	return logits, s.BatchStats()
 }
 
-// step compiles a training graph with SGD and the running statistics as its
+// step compiles a training graph with the optimizer and the running statistics as its
 // updates.
 func (m *Model) step(name string, t *trainGraph) (*kernels.Program, error) {
 	plan := graph.Plan{Name: name, BucketBytes: m.Config.BucketBytes}
@@ -219,19 +230,32 @@ func (m *Model) step(name string, t *trainGraph) (*kernels.Program, error) {
 			In: []string{s.Mean, s.Var, sums}, Out: []string{s.Mean, s.Var},
 		})
 	}
-	plan.Updates = append(plan.Updates, m.sgd(GroupClassifier, GroupClassifierMoment, GroupClassifierGrad))
+	plan.Updates = append(plan.Updates, m.optimize(GroupClassifier, GroupClassifierMoment, GroupClassifierGrad)...)
 	if joint {
-		plan.Updates = append(plan.Updates, m.sgd(GroupGenerators, GroupGeneratorsMoment, GroupGeneratorsGrad))
+		plan.Updates = append(plan.Updates, m.optimize(GroupGenerators, GroupGeneratorsMoment, GroupGeneratorsGrad)...)
 	}
 	return t.b.Compile(plan, m.State)
 }
 
-func (m *Model) sgd(weights, moments, grads string) graph.Update {
-	return graph.Update{
-		Op:  kernels.SGD{Momentum: m.Config.Momentum},
+// adagradEps is torch.optim.Adagrad's; Caffe's delta, 1e-8, differs where a weight has had next
+// to no gradient yet.
+const adagradEps = 1e-10
+
+// optimize is the optimizer of a group, behind the decay of its weights.
+func (m *Model) optimize(weights, moments, grads string) []graph.Update {
+	var updates []graph.Update
+	if rate := m.Config.WeightDecay; rate > 0 {
+		updates = append(updates, graph.Update{Op: kernels.WeightDecay{Rate: rate}, In: []string{grads, weights}, Out: []string{grads}})
+	}
+	var op kernels.Op = kernels.SGD{Momentum: m.Config.Momentum}
+	if m.Config.Adagrad {
+		op = kernels.Adagrad{Eps: adagradEps}
+	}
+	return append(updates, graph.Update{
+		Op:  op,
 		In:  []string{weights, moments, grads, Hyper},
 		Out: []string{weights, moments},
-	}
+	})
 }
 
 func (m *Model) isClassifier(name string) bool { return strings.HasPrefix(name, ClassifierNet+".") }

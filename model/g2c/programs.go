@@ -82,6 +82,9 @@ func (m *Model) slots(stats []nn.Stats) (*kernels.StateSpec, error) {
 	for i := range c.Generators {
 		reals.Slots = append(reals.Slots, kernels.Slot{Name: EvalImage + strconv.Itoa(i), Type: kernels.Real(c.EvalBatch, c.Size, c.Size, 3)})
 	}
+	if n := c.Baseline.Dropped(); n > 0 {
+		reals.Slots = append(reals.Slots, kernels.Slot{Name: Dropout, Type: kernels.Real(batch, n)})
+	}
 	ints := kernels.Group{Name: "integers", Slots: []kernels.Slot{
 		{Name: Place, Type: kernels.Ints(batch, 4)}, {Name: EvalPlace, Type: kernels.Ints(c.EvalBatch, 4)},
 		{Name: Labels, Type: kernels.Ints(batch)},

@@ -68,6 +68,9 @@ func fail(format string, a ...any) {
 	panic(buildError{fmt.Errorf("graph: "+format, a...)})
 }
 
+// Fail ends the building of a graph, whose error it becomes.
+func (b *Builder) Fail(format string, a ...any) { fail(format, a...) }
+
 // Build runs define on a new Builder for the given number of logical shards.
 func Build(shards int, define func(b *Builder)) (*Builder, error) {
 	return build(shards, nil, define)

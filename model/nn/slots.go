@@ -6,7 +6,7 @@ import "g2c/kernels"
 // plain name.
 const (
 	GradPrefix     = "grad/"
-	MomentPrefix   = "moment/"    // Adam's first moment, SGD's momentum
+	MomentPrefix   = "moment/"    // Adam's first moment, SGD's momentum, AdaGrad's sum of squares
 	VariancePrefix = "variance/"  // Adam's second moment
 	SumsPrefix     = "statistic/" // tree sums of batch statistics
 )

@@ -21,6 +21,9 @@ type Classifier struct {
 // NewClassifier loads a fine-tuned model: its task, what its classes are called, the
 // positive one first, and its weights as a checkpoint holds them.
 func NewClassifier(d kernels.Device, f *api.Finetune, classes [2]string, w *safetensors.File) (*Classifier, error) {
+	if f.Baseline == api.BaselineFuzzyHistogram {
+		return newForest(f, classes, w)
+	}
 	m, err := g2c.NewInference(train.ModelConfig(f))
 	if err != nil {
 		return nil, err
@@ -36,6 +39,24 @@ func NewClassifier(d kernels.Device, f *api.Finetune, classes [2]string, w *safe
 	return c, nil
 }
 
+// newForest is a model that no device runs.
+func newForest(f *api.Finetune, classes [2]string, w *safetensors.File) (*Classifier, error) {
+	forest, err := train.ReadForest(w)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{size: f.Size, batch: train.EvalBatch}
+	s.pixels = make([]uint8, s.batch*s.size*s.size*3)
+	c := &Classifier{session: s, classes: classes, prob: make([]float32, 2*s.batch)}
+	s.judge = func() {
+		for i := range s.batch {
+			p := forest.Positive(s.pixels[i*s.size*s.size*3:][:s.size*s.size*3])
+			c.prob[2*i], c.prob[2*i+1] = p, 1-p
+		}
+	}
+	return c, nil
+}
+
 // Classes are the names of the classes, the positive one first.
 func (c *Classifier) Classes() [2]string { return c.classes }
 
@@ -45,8 +66,10 @@ func (c *Classifier) Classes() [2]string { return c.classes }
 func (c *Classifier) Predict(ctx context.Context, sets ...*dataset.Set) ([][2]float32, error) {
 	var out [][2]float32
 	err := c.each(ctx, sets, func(at []place) error {
-		if err := c.state.GetF32(g2c.EvalProb, c.prob); err != nil {
-			return err
+		if c.judge == nil {
+			if err := c.state.GetF32(g2c.EvalProb, c.prob); err != nil {
+				return err
+			}
 		}
 		for i := range at {
 			out = append(out, [2]float32(c.prob[2*i:]))

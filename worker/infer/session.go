@@ -20,6 +20,7 @@ type session struct {
 	state       kernels.State
 	execs       []kernels.Exec
 	pixels      []uint8
+	judge       func() // of a model that no device runs: judges pixels in place of programs
 
 	// Progress, if set, hears after every batch how many images are done, of how many.
 	Progress func(done, total int)
@@ -54,7 +55,10 @@ func (s *session) Close() error {
 	for _, e := range s.execs {
 		errs = append(errs, e.Close())
 	}
-	return errors.Join(append(errs, s.state.Close())...)
+	if s.state != nil {
+		errs = append(errs, s.state.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Size is the side of the images that the model takes, in pixels.
@@ -86,13 +90,8 @@ func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []
 				return err
 			}
 		}
-		if err := s.state.PutU8(s.pixelSlot, s.pixels); err != nil {
+		if err := s.run(); err != nil {
 			return err
-		}
-		for _, e := range s.execs {
-			if err := e.Run(); err != nil {
-				return err
-			}
 		}
 		last := min(first+s.batch, len(all))
 		if err := done(all[first:last]); err != nil {
@@ -100,6 +99,23 @@ func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []
 		}
 		if s.Progress != nil {
 			s.Progress(last, len(all))
+		}
+	}
+	return nil
+}
+
+// run judges or translates the pixels of a batch.
+func (s *session) run() error {
+	if s.judge != nil {
+		s.judge()
+		return nil
+	}
+	if err := s.state.PutU8(s.pixelSlot, s.pixels); err != nil {
+		return err
+	}
+	for _, e := range s.execs {
+		if err := e.Run(); err != nil {
+			return err
 		}
 	}
 	return nil

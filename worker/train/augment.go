@@ -16,6 +16,7 @@ type placer struct {
 	place         []int32 // four a sample: see kernels.Pixels
 	jitterPurpose philox.Purpose
 	jitter        []float32 // two a sample
+	dropout       []float32 // what units are multiplied by, as many a sample; empty for none
 }
 
 func (p *placer) draw(t int64, batch int) {
@@ -48,6 +49,27 @@ func (p *placer) drawJitter(t int64, batch int) {
 		w := philox.Words(p.seed, p.jitterPurpose, [4]uint32{uint32(t), uint32(i), 0, 0})
 		p.jitter[2*i] = between(brightnessFrom, brightnessTo, w[0])
 		p.jitter[2*i+1] = between(saturationFrom, saturationTo, w[1])
+	}
+}
+
+// drawDropout draws which units of each image are dropped, every second one: those that stay
+// count twice. Unit u of the image at a place is word u mod 4 of the block (step, place,
+// u/4, 0), purpose Dropout.
+// Source: Krizhevsky et al. 2012, "dropout"; torch.nn.Dropout scales in training, as here.
+func (p *placer) drawDropout(t int64, batch int) {
+	units := len(p.dropout) / batch
+	for i := range batch {
+		to := p.dropout[i*units:][:units]
+		var w [4]uint32
+		for u := range to {
+			if u%4 == 0 {
+				w = philox.Words(p.seed, philox.Dropout, [4]uint32{uint32(t), uint32(i), uint32(u / 4), 0})
+			}
+			to[u] = 0
+			if philox.Uniform(w[u%4]) >= 0.5 {
+				to[u] = 2
+			}
+		}
 	}
 }
 

@@ -165,6 +165,9 @@ func RunBench(d kernels.Device, task api.Task, steps int, shapes bool, now func(
 }
 
 func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
+	if err := hasSteps(task); err != nil {
+		return nil, nil, err
+	}
 	switch task.Kind {
 	case api.KindPretrain:
 		s, err := openGAN(d, task.Pretrain)
@@ -186,6 +189,9 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 		}
 		if err == nil && task.Finetune.Augment {
 			err = s.plainJitter()
+		}
+		if err == nil {
+			err = s.putDropout(&safetensors.File{})
 		}
 		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, g2c.Pixels)
 	}

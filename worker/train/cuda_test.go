@@ -46,6 +46,7 @@ func TestCUDALockstep(t *testing.T) {
 		t.Run("joint", func(t *testing.T) {
 			lockstepJoint(t, d, half, nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Classes: 2}, 36)
 		})
+		t.Run("baseline", func(t *testing.T) { lockstepBaseline(t, d, half, nn.CIFAR10Quick) })
 	})
 }
 

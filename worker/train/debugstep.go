@@ -106,7 +106,28 @@ func (s *G2CStep) begin(weightsFile, batch *safetensors.File) error {
 	if err := s.putImages(batch, "x", g2c.X); err != nil {
 		return err
 	}
+	if err := s.putDropout(batch); err != nil {
+		return err
+	}
 	return s.putLabels(batch)
+}
+
+// putDropout has units multiplied by what the batch says, by 1 where it says nothing.
+func (s *G2CStep) putDropout(batch *safetensors.File) error {
+	shape, ok := s.state.Spec().Type(g2c.Dropout)
+	if !ok {
+		return nil
+	}
+	v := make([]float64, shape.Shape.Len())
+	for i := range v {
+		v[i] = 1
+	}
+	if t, ok := batch.Tensor("dropout"); ok {
+		if err := t.CopyReals(v, shape.Shape); err != nil {
+			return fmt.Errorf("batch: %w", err)
+		}
+	}
+	return s.state.PutF64(g2c.Dropout, v)
 }
 
 func (s *G2CStep) putLabels(batch *safetensors.File) error {
@@ -206,6 +227,9 @@ type Debugger interface {
 // NewDebugger loads the step of a pretraining, or the joint step of a
 // fine-tuning, and gives the learning rate of its first epoch.
 func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
+	if err := hasSteps(task); err != nil {
+		return nil, 0, err
+	}
 	switch task.Kind {
 	case api.KindPretrain:
 		s, err := openGAN(d, task.Pretrain)
@@ -219,6 +243,9 @@ func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
 
 // Programs builds the programs of a task, in the order they run.
 func Programs(task api.Task) ([]*kernels.Program, error) {
+	if err := hasSteps(task); err != nil {
+		return nil, err
+	}
 	switch task.Kind {
 	case api.KindPretrain:
 		m, err := cyclegan.New(ganConfig(task.Pretrain))
@@ -238,4 +265,12 @@ func Programs(task api.Task) ([]*kernels.Program, error) {
 		return append(ps, m.EvalInput, m.Evaluate), nil
 	}
 	return nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
+}
+
+// hasSteps refuses what is not trained in steps.
+func hasSteps(task api.Task) error {
+	if task.Kind == api.KindFinetune && isForest(task.Finetune) {
+		return fault.New(fault.ErrSpec, "the baseline %s is no network: it has no training step", task.Finetune.Baseline)
+	}
+	return nil
 }

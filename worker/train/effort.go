@@ -26,6 +26,10 @@ func EffortOf(task api.Task) (Effort, error) {
 		n := flops(m.Input, m.Generator, m.Discriminator)
 		return Effort{Step: n, Frozen: n}, nil
 	case api.KindFinetune:
+		if isForest(task.Finetune) {
+			e := forestEffort(task.Finetune)
+			return Effort{Step: e, Frozen: e}, nil
+		}
 		m, err := g2c.New(ModelConfig(task.Finetune))
 		if err != nil {
 			return Effort{}, err
@@ -37,6 +41,9 @@ func EffortOf(task api.Task) (Effort, error) {
 		}
 		return e, nil
 	}
+	if isForest(&task.Evaluate.Model) {
+		return Effort{Image: forestEffort(&task.Evaluate.Model)}, nil
+	}
 	c := ModelConfig(&task.Evaluate.Model)
 	m, err := g2c.NewEvaluation(c)
 	if err != nil {
@@ -44,6 +51,12 @@ func EffortOf(task api.Task) (Effort, error) {
 	}
 	return Effort{Image: flops(m.EvalInput, m.Evaluate) / int64(c.EvalBatch)}, nil
 }
+
+// forestEffort is a look at every pixel of an image. A forest that grows takes about as long
+// as such a look for each of the steps that a network would take.
+func forestEffort(f *api.Finetune) int64 { return int64(3 * f.Size * f.Size) }
+
+func isForest(f *api.Finetune) bool { return f.Baseline == api.BaselineFuzzyHistogram }
 
 func flops(programs ...*kernels.Program) (n int64) {
 	for _, p := range programs {

@@ -94,15 +94,12 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 			WithHint("plan the experiment again with this program")
 	}
 	f := &task.Evaluate.Model
-	step, err := openEvaluation(opt.Device, f)
+	model, closeModel, err := openJudging(opt, f, in.Weights)
 	if err != nil {
 		return nil, err
 	}
-	defer step.Close()
-	if err := step.SetWeights(in.Weights, nil); err != nil {
-		return nil, err
-	}
-	e := &evaluation{f: f, eval: newEvaluator(step), opt: opt}
+	defer closeModel()
+	e := &evaluation{f: f, eval: model, opt: opt}
 	names := task.Evaluate.ClassNames()
 	e.out = results.Evaluate{
 		PositiveName: names[0], NegativeName: names[1], Stains: f.Stains, Size: f.Size,
@@ -117,7 +114,7 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 // evaluation is one evaluation as it goes on.
 type evaluation struct {
 	f    *api.Finetune
-	eval *evaluator
+	eval judging
 	opt  Options
 	out  results.Evaluate
 }

@@ -47,6 +47,10 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
 		HalfGradients: f.Gradients == api.BF16,
 	}
+	c.Adagrad, c.WeightDecay = f.Optimizer == api.OptimizerAdagrad, f.WeightDecay
+	if f.Baseline != "" && f.Baseline != api.BaselineNone {
+		c.Baseline = nn.Baseline(f.Baseline)
+	}
 	if f.Generator != nil {
 		c.Generator = GeneratorConfig(*f.Generator)
 	}
@@ -117,6 +121,9 @@ type finetuner struct {
 // gang it trains its part, and stores what is to be stored if it is the first.
 // It returns the manifest of its end.
 func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators []*safetensors.File, opt Options) (*checkpoint.Manifest, error) {
+	if isForest(task.Finetune) {
+		return growForest(ctx, task, set, opt)
+	}
 	f, err := newFinetuner(ctx, task, set, generators, opt)
 	if err != nil {
 		return nil, err
@@ -161,8 +168,8 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
 	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
 	f.placer = placer{
-		seed: f.f.Seed, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: f.f.Augment, flipV: f.f.Augment,
-		place: make([]int32, 4*c.Batch), jitter: make([]float32, 2*c.Batch),
+		seed: f.f.Seed, purpose: philox.AugmentA, jitterPurpose: philox.Jitter, flipH: f.f.Augment || c.Baseline.Mirrors(), flipV: f.f.Augment,
+		place: make([]int32, 4*c.Batch), jitter: make([]float32, 2*c.Batch), dropout: make([]float32, c.Batch*c.Baseline.Dropped()),
 	}
 	f.fed, f.shuffled, f.log.Selected = -1, -1, -1
 	f.best = map[string][]float32{}
@@ -304,7 +311,8 @@ func (f *finetuner) feed(at int, t int64) error {
 		f.labels[i] = int32(classOf(f.f, f.train.Image(index(i)).Label))
 	}
 	f.placer.draw(t, batch)
-	in := trainingBatch{pixels: f.batch, place: f.placer.place, labels: f.labels}
+	f.placer.drawDropout(t, batch)
+	in := trainingBatch{pixels: f.batch, place: f.placer.place, labels: f.labels, dropout: f.placer.dropout}
 	if f.f.Augment {
 		f.placer.drawJitter(t, batch)
 		in.jitter = f.placer.jitter
@@ -416,12 +424,7 @@ func (f *finetuner) judge() (metrics.Binary, error) {
 	if err != nil {
 		return metrics.Binary{}, err
 	}
-	samples := make([]metrics.Sample, len(v.p))
-	for i, p := range v.p {
-		im := f.validation.Image(i)
-		samples[i] = metrics.Sample{P: float64(p), Class: classOf(f.f, im.Label), Group: im.Group}
-	}
-	return metrics.Judge(samples), nil
+	return metrics.Judge(samplesOf(f.f, f.validation, v.p)), nil
 }
 
 // fill copies the state at a step boundary.

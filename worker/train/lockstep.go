@@ -53,6 +53,9 @@ func lockstepPretrain(task api.Task, weights, batch *safetensors.File, follower 
 }
 
 func lockstepFinetune(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
+	if err := hasSteps(task); err != nil {
+		return nil, err
+	}
 	s, err := openG2C(ref.New(), task.Finetune)
 	if err != nil {
 		return nil, err

@@ -139,8 +139,38 @@ func parityJoint(size, n, shards int, up3 bool) parityCase {
 	}
 }
 
+// parityBaseline is a network of Table 5: with AdaGrad and weight decay, on the middle of the image
+// where it takes that, with units dropped where it has some.
+func parityBaseline(net nn.Baseline, size, n, shards int) parityCase {
+	c := parityJoint(size, n, shards, false)
+	c.name, c.lr = string(net), 0.001
+	c.open = func(d kernels.Device) (stepper, *nn.Catalog, error) {
+		m, err := g2c.New(g2c.Config{
+			Size: size, Batch: n, Shards: shards, EvalBatch: 1, Baseline: net, Classifier: nn.ClassifierConfig{Classes: 2},
+			Momentum: 0.5, Adagrad: net == nn.CIFAR10Quick, WeightDecay: 0.004,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		s, err := NewG2CStep(d, m)
+		return s, &m.Catalog, err
+	}
+	if units := net.Dropped(); units > 0 {
+		mask := drawn.Numbers(800000, n*units)
+		for i, v := range mask {
+			mask[i] = 0
+			if v >= 0 {
+				mask[i] = 2
+			}
+		}
+		c.batch = slices.Insert(c.batch, 0, safetensors.Float64("dropout", []int{n, units}, mask)) // by name
+	}
+	return c
+}
+
 func parityCases() []parityCase {
 	return []parityCase{
+		parityBaseline(nn.ShallowCNN, 64, 4, 2), parityBaseline(nn.CIFAR10Quick, 64, 4, 2), parityBaseline(nn.AlexNet, 64, 2, 1),
 		parityGAN(64, 1, false), parityGAN(72, 1, false), parityJoint(48, 2, 1, false), parityJoint(36, 4, 4, false),
 		parityGAN(64, 1, true), parityJoint(48, 2, 1, true),
 	}

@@ -93,11 +93,14 @@ type trainingBatch struct {
 	pixels        []uint8
 	place, labels []int32
 	jitter        []float32 // empty for none
+	dropout       []float32 // empty for none
 }
 
 // part is a run of so many equal shards.
 func (b trainingBatch) part(run api.Shards, shards int) trainingBatch {
-	return trainingBatch{part(b.pixels, run, shards), part(b.place, run, shards), part(b.labels, run, shards), part(b.jitter, run, shards)}
+	return trainingBatch{
+		part(b.pixels, run, shards), part(b.place, run, shards), part(b.labels, run, shards), part(b.jitter, run, shards), part(b.dropout, run, shards),
+	}
 }
 
 func part[T any](v []T, run api.Shards, shards int) []T {
@@ -351,6 +354,11 @@ func (r *replica) feed(b trainingBatch) error {
 	}
 	if err := r.state.PutI32(g2c.Place, b.place); err != nil {
 		return err
+	}
+	if len(b.dropout) > 0 { // read in the middle of a step: behind what the next one begins with
+		if err := r.state.PutF32(g2c.Dropout, b.dropout); err != nil {
+			return err
+		}
 	}
 	return r.state.PutI32(g2c.Labels, b.labels)
 }

@@ -5,6 +5,7 @@ import (
 
 	"g2c/api"
 	"g2c/kernels"
+	"g2c/model/fuzzy"
 	"g2c/model/g2c"
 )
 
@@ -19,7 +20,12 @@ const (
 // TimeStep times an optimizer step of a task, with generators that train, on images that
 // are drawn: of an evaluation it times an image. Nothing is stored.
 func TimeStep(d kernels.Device, task api.Task, now func() time.Time) (time.Duration, error) {
-	if task.Kind == api.KindEvaluate {
+	switch {
+	case task.Kind == api.KindFinetune && isForest(task.Finetune):
+		return timeHistogram(task.Finetune, now)
+	case task.Kind == api.KindEvaluate && isForest(&task.Evaluate.Model):
+		return timeHistogram(&task.Evaluate.Model, now)
+	case task.Kind == api.KindEvaluate:
 		return timeImage(d, &task.Evaluate.Model, now)
 	}
 	s, _, err := newBenchStep(d, task)
@@ -32,6 +38,18 @@ func TimeStep(d kernels.Device, task api.Task, now func() time.Time) (time.Durat
 			return err
 		}
 		return s.benchRun(int64(i + 1))
+	})
+}
+
+// timeHistogram times a fuzzy histogram, which is what a forest takes.
+func timeHistogram(f *api.Finetune, now func() time.Time) (time.Duration, error) {
+	h, pixels := fuzzy.Standard(), make([]uint8, f.Size*f.Size*3)
+	for i := range pixels {
+		pixels[i] = uint8(i * i)
+	}
+	return leastOf(now, func(int) error {
+		h.Features(pixels)
+		return nil
 	})
 }
 

@@ -21,6 +21,22 @@ KERNEL sgd(const float* w, const float* m, const float* __restrict__ g, const fl
   new_w[i] = w[i] - hyper[0] * m1;
 }
 
+// hyper: lr.
+KERNEL adagrad(const float* w, const float* s, const float* __restrict__ g, const float* __restrict__ hyper, float* new_w, float* new_s, const int* __restrict__ guard, int n, float eps) {
+  const int i = place();
+  if (i >= n || *guard) return;
+  const float d = g[i], s1 = s[i] + d * d;
+  new_s[i] = s1;
+  new_w[i] = w[i] - hyper[0] * __fdiv_rn(d, __fsqrt_rn(s1) + eps);
+}
+
+// g = g + rate*w, before an optimizer.
+KERNEL weight_decay(const float* g, const float* __restrict__ w, float* new_g, const int* __restrict__ guard, int n, float rate) {
+  const int i = place();
+  if (i >= n || *guard) return;
+  new_g[i] = g[i] + rate * w[i];
+}
+
 // trip sets the guard if a loss is not finite. Nothing but a new state clears it.
 KERNEL trip(const float* __restrict__ loss, int* guard, int n) {
   const int i = place();

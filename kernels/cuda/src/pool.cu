@@ -2,7 +2,10 @@
 #include "vec.cuh"
 
 struct Pooling {
-  int k, stride, pad, h, w, p, q, channels;
+  int k, stride, pad, ceil, h, w, p, q, channels;
+
+  // area is the number of places under window (p,q) that count: those past the padding do not.
+  __device__ __forceinline__ float area(int p, int q) const { return float(min(k, h + 2 * pad - p * stride) * min(k, w + 2 * pad - q * stride)); }
 };
 
 // Position is a pixel of an image of rows×columns, and V channels of it.
@@ -58,11 +61,11 @@ __device__ __forceinline__ int first_window(int i, const Pooling& o) {
   return from > 0 ? (from + o.stride - 1) / o.stride : 0;
 }
 
-// gather adds the gradients of all windows that hold a pixel: f(at, v) adds those of one.
+// windows adds the gradients of all windows that hold a pixel: f(at, p, q) adds those of one.
 template <int V, class F>
 __device__ __forceinline__ void windows(const Position<V>& i, const Pooling& o, const F& f) {
   for (int p = first_window(i.y, o); p < o.p && p * o.stride - o.pad <= i.y; p++)
-    for (int q = first_window(i.x, o); q < o.q && q * o.stride - o.pad <= i.x; q++) f(((size_t(i.sample) * o.p + p) * o.q + q) * o.channels + i.channel);
+    for (int q = first_window(i.x, o); q < o.q && q * o.stride - o.pad <= i.x; q++) f(((size_t(i.sample) * o.p + p) * o.q + q) * o.channels + i.channel, p, q);
 }
 
 template <class T, int V>
@@ -73,7 +76,7 @@ __device__ __forceinline__ void max_pool_grad_each(const T* __restrict__ dy, con
 #pragma unroll
   for (int j = 0; j < V; j++) sum.v[j] = 0;
   const int me = i.y * o.w + i.x;
-  windows(i, o, [&](size_t at) {
+  windows(i, o, [&](size_t at, int, int) {
     const auto d = Numbers<T, V>::load(dy + at);
 #pragma unroll
     for (int j = 0; j < V; j++)
@@ -100,8 +103,9 @@ __device__ __forceinline__ void avg_pool_each(const T* __restrict__ x, T* __rest
 #pragma unroll
       for (int j = 0; j < V; j++) sum.v[j] += v.v[j];
     }
+  const float area = o.area(i.y, i.x);
 #pragma unroll
-  for (int j = 0; j < V; j++) sum.v[j] = __fdiv_rn(sum.v[j], float(o.k * o.k));
+  for (int j = 0; j < V; j++) sum.v[j] = __fdiv_rn(sum.v[j], area);
   sum.store(y + i.at);
 }
 #define PARAMS(T) (const T* __restrict__ x, T* __restrict__ y, int n, Pooling o)
@@ -115,13 +119,15 @@ __device__ __forceinline__ void avg_pool_grad_each(const T* __restrict__ dy, T* 
   Numbers<T, V> sum;
 #pragma unroll
   for (int j = 0; j < V; j++) sum.v[j] = 0;
-  windows(i, o, [&](size_t at) {
+  windows(i, o, [&](size_t at, int p, int q) {
     const auto d = Numbers<T, V>::load(dy + at);
+    const float area = o.area(p, q);
 #pragma unroll
-    for (int j = 0; j < V; j++) sum.v[j] += d.v[j];
+    for (int j = 0; j < V; j++) sum.v[j] += o.ceil ? __fdiv_rn(d.v[j], area) : d.v[j];
   });
 #pragma unroll
-  for (int j = 0; j < V; j++) sum.v[j] = __fdiv_rn(sum.v[j], float(o.k * o.k));
+  for (int j = 0; j < V; j++)
+    if (!o.ceil) sum.v[j] = __fdiv_rn(sum.v[j], float(o.k * o.k));
   sum.store(dx + i.at);
 }
 #define PARAMS(T) (const T* __restrict__ dy, T* __restrict__ dx, int n, Pooling o)
