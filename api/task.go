@@ -18,6 +18,7 @@ const (
 	KindPretrain Kind = "pretrain" // one CycleGAN, source stain to one other
 	KindFinetune Kind = "finetune" // generators and classifier, jointly
 	KindEvaluate Kind = "evaluate" // a fine-tuned model on every split
+	KindStain    Kind = "stain"    // a stain made without training
 )
 
 // The values of the enumerated fields.
@@ -38,13 +39,14 @@ const (
 
 // Task is the canonical description of one task in normal form: every field is
 // filled in, lists of stains and labels are sorted, and what does not change the
-// numbers is left out. Exactly one of the three bodies is set.
+// numbers is left out. Exactly one of the bodies is set.
 type Task struct {
 	Kind     Kind      `json:"kind" f:"1"`
 	Numerics string    `json:"numerics" f:"2"` // numerics class
 	Pretrain *Pretrain `json:"pretrain,omitempty" f:"3"`
 	Finetune *Finetune `json:"finetune,omitempty" f:"4"`
 	Evaluate *Evaluate `json:"evaluate,omitempty" f:"5"`
+	Stain    *Stain    `json:"stain,omitempty" f:"7" was:"" level:"8"`
 }
 
 // Pretrain is the unpaired training of one CycleGAN between the source stain and
@@ -77,12 +79,13 @@ type Finetune struct {
 	Negative     []string   `json:"negative" f:"7"`
 	PositiveName string     `json:"positiveName" f:"8" rule:"text"` // the joined labels (JoinLabels); older tasks have what the user called the class
 	NegativeName string     `json:"negativeName" f:"9" rule:"text"`
-	Generator    *Generator `json:"generator,omitempty" f:"10"` // nil without stains
+	Generator    *Generator `json:"generator,omitempty" f:"10"` // nil without networks
 	Classifier   Classifier `json:"classifier" f:"11"`
-	Tuning                  // 12 to 22; FrozenEpochs at most Epochs, 0 without stains
+	Tuning                  // 12 to 22; FrozenEpochs at most Epochs, 0 without networks
 	Sums         `f:"23"`
 	Random       `f:"24"`
 	Data         Key `json:"data" f:"26"` // fingerprint of training and validation images of these labels
+	Branches     `f:"31"`
 }
 
 // Evaluate judges a fine-tuned model on the test, training and validation
@@ -158,6 +161,8 @@ func (t *Task) Data() Key {
 		return t.Finetune.Data
 	case t.Evaluate != nil:
 		return t.Evaluate.Data
+	case t.Stain != nil:
+		return t.Stain.Data
 	}
 	return Key{}
 }

@@ -82,7 +82,7 @@ func separate(pixels []uint8) (m Macenko, c [][2]float64, ok bool) {
 		slices.Sort(row)
 		m.Max[k] = percentile(row, highest)
 	}
-	return m, c, m.valid()
+	return m, c, m.Valid()
 }
 
 // directions are the two stains in a cloud of optical densities.
@@ -125,8 +125,8 @@ func concentrations(pixels []uint8, stains *[2][3]float64) [][2]float64 {
 	return c
 }
 
-// valid says whether an image may be mixed by these numbers.
-func (m *Macenko) valid() bool {
+// Valid says whether an image may be mixed by these numbers.
+func (m *Macenko) Valid() bool {
 	for k := range 2 {
 		if !(m.Max[k] >= leastMax && m.Max[k] <= 1000) {
 			return false

@@ -40,11 +40,11 @@ func moments(lab []float64) (r Reinhard, ok bool) {
 		}
 		r.Std[k] = math.Sqrt(squares / n)
 	}
-	return r, r.valid()
+	return r, r.Valid()
 }
 
-// valid says whether an image may be scaled by these numbers.
-func (r *Reinhard) valid() bool {
+// Valid says whether an image may be given this colour.
+func (r *Reinhard) Valid() bool {
 	for k := range 3 {
 		if !(r.Std[k] >= leastStd && r.Std[k] <= 1000 && math.Abs(r.Mean[k]) <= 1000) {
 			return false

@@ -21,6 +21,11 @@ type session struct {
 	execs       []kernels.Exec
 	pixels      []uint8
 
+	// Of a model with branches that have no network: what they see, and their numbers.
+	branches *train.Branches
+	given    train.GivenPixels
+	numbers  []int
+
 	// Progress, if set, hears after every batch how many images are done, of how many.
 	Progress func(done, total int)
 }
@@ -85,8 +90,14 @@ func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []
 			if err := sets[p.set].Read(s.pixels[i*image:][:image], p.image); err != nil {
 				return err
 			}
+			if err := s.branches.Read(s.given, sets[p.set], p.image, i); err != nil {
+				return err
+			}
 		}
 		if err := s.state.PutU8(s.pixelSlot, s.pixels); err != nil {
+			return err
+		}
+		if err := s.given.Put(s.state, s.pixelSlot, s.numbers); err != nil {
 			return err
 		}
 		for _, e := range s.execs {

@@ -112,6 +112,8 @@ func (r *Runner) byKind(ctx context.Context, w api.Work, opt train.Options) erro
 		return r.finetune(ctx, w, opt)
 	case api.KindEvaluate:
 		return r.evaluate(ctx, w, opt)
+	case api.KindStain:
+		return r.stain(ctx, w, opt)
 	}
 	return fmt.Errorf("runner: no kind of task %q", w.Task.Kind)
 }
@@ -166,6 +168,7 @@ func (r *Runner) finetune(ctx context.Context, w api.Work, opt train.Options) er
 			return fmt.Errorf("generator %s: %w", f.Stains[i], err)
 		}
 	}
+	opt.Truth = r.truth(ctx, d)
 	_, err = train.Finetune(ctx, w.Task, set, generators, opt)
 	return err
 }
@@ -190,6 +193,7 @@ func (r *Runner) evaluate(ctx context.Context, w api.Work, opt train.Options) er
 			return err
 		}
 	}
+	opt.Truth = r.truth(ctx, d)
 	_, err = train.Evaluate(ctx, w.Task, set, in, opt)
 	return err
 }

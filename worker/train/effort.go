@@ -37,6 +37,9 @@ func EffortOf(task api.Task) (Effort, error) {
 		}
 		return e, nil
 	}
+	if task.Kind == api.KindStain {
+		return Effort{}, nil // no device works on it
+	}
 	c := ModelConfig(&task.Evaluate.Model)
 	m, err := g2c.NewEvaluation(c)
 	if err != nil {

@@ -47,6 +47,7 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
 		HalfGradients: f.Gradients == api.BF16,
 	}
+	c.Given = f.Given()
 	if f.Generator != nil {
 		c.Generator = GeneratorConfig(*f.Generator)
 	}
@@ -88,8 +89,9 @@ type finetuner struct {
 	f          *api.Finetune
 	train      *dataset.Set
 	validation *dataset.Set        // empty for none
-	generators []*safetensors.File // that training starts from
-	whole      *g2c.Model          // of all shards: its state and names are those of any part's
+	generators []*safetensors.File // that training starts from, or what branches without a network need
+	branches   *Branches
+	whole      *g2c.Model // of all shards: its state and names are those of any part's
 	models     *models
 	devices    *replicas     // nil before the first meeting, and between two
 	step       *G2CStep      // of the first device
@@ -104,6 +106,7 @@ type finetuner struct {
 	best       map[string][]float32
 	placer     placer
 	batch      []uint8
+	given      GivenPixels // the batch, of branches without a network
 	labels     []int32
 	order      []int32
 	t          int64
@@ -157,7 +160,11 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	if f.whole, err = g2c.New(c); err != nil {
 		return nil, err
 	}
+	if f.branches, err = newBranches(f.f, func(i int) (*safetensors.File, string) { return at(generators, i), "" }, opt.Truth); err != nil {
+		return nil, err
+	}
 	f.models = newModels(c)
+	f.given = f.branches.NewGivenPixels(c.Batch * c.Size * c.Size * 3)
 	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
 	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
 	f.placer = placer{
@@ -200,6 +207,9 @@ func (f *finetuner) start() error {
 		return err
 	}
 	for i, file := range f.generators {
+		if !api.Network(f.f.Method(i)) {
+			continue
+		}
 		net := g2c.GeneratorNet(i)
 		rename := func(name string) string { return strings.TrimPrefix(name, net+".") }
 		if err := f.step.SetWeights(file, rename, net); err != nil {
@@ -304,7 +314,10 @@ func (f *finetuner) feed(at int, t int64) error {
 		f.labels[i] = int32(classOf(f.f, f.train.Image(index(i)).Label))
 	}
 	f.placer.draw(t, batch)
-	in := trainingBatch{pixels: f.batch, place: f.placer.place, labels: f.labels}
+	if err := f.branches.gather(f.given, f.train, index); err != nil {
+		return err
+	}
+	in := trainingBatch{pixels: f.batch, given: f.given, place: f.placer.place, labels: f.labels}
 	if f.f.Augment {
 		f.placer.drawJitter(t, batch)
 		in.jitter = f.placer.jitter
@@ -436,7 +449,8 @@ func (f *finetuner) fill(b *bundle) error {
 	return b.capture(f.step.state, &f.log)
 }
 
-// weights are the selected weights: all networks and running statistics.
+// weights are the selected weights: all networks and running statistics, and the numbers of
+// branches without a network.
 func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 	from := b.groups
 	if len(b.reals) > 0 {
@@ -459,7 +473,7 @@ func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 		}
 		out = append(out, ts...)
 	}
-	return out, nil
+	return append(out, f.branches.tensors...), nil
 }
 
 // nets are the parameters of the generators, or of the classifier.

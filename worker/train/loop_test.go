@@ -242,7 +242,7 @@ func TestNonFiniteProbabilityIsAnError(t *testing.T) {
 	if err := s.State().PutF32(g2c.GroupClassifier, weights); err != nil {
 		t.Fatal(err)
 	}
-	if err := newEvaluator(s).probabilitiesOf(set, 0, make([]float32, set.Len())); !errors.Is(err, fault.ErrTraining) {
+	if err := newEvaluator(s, nil).probabilitiesOf(set, 0, make([]float32, set.Len())); !errors.Is(err, fault.ErrTraining) {
 		t.Errorf("%v, want an error", err)
 	}
 }

@@ -39,6 +39,8 @@ type Options struct {
 	Resumed func(step int64)
 	// Epoch, if set, hears of every epoch as it ends.
 	Epoch func(Epoch)
+	// Truth, if set, gives the labelled images in another stain, for branches that see it.
+	Truth Truth
 	// Samples, if set, hears of the sample images of a pretraining as they are made.
 	Samples func(Samples)
 	// Warn, if set, hears of damage that was worked around.
