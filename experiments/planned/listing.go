@@ -79,7 +79,7 @@ type Task struct {
 // List lists a plan.
 func List(p *sweep.Plan, known Known) *Listing {
 	l := &Listing{Experiment: p.Experiment, SpecHash: p.SpecHash, NumericsClass: p.Numerics, Labels: p.Labels, Kinds: []Kind{}, Tasks: []Task{}}
-	for _, kind := range []api.Kind{api.KindPretrain, api.KindFinetune, api.KindEvaluate} {
+	for _, kind := range []api.Kind{api.KindPretrain, api.KindStain, api.KindFinetune, api.KindEvaluate} {
 		if tasks, requests := p.Count(kind); tasks > 0 {
 			l.Kinds = append(l.Kinds, Kind{Kind: kind, Tasks: tasks, Requests: requests})
 		}

@@ -210,8 +210,7 @@ func (v *Variant) checkRest() error {
 		return err
 	}
 	for _, stain := range slices.Sorted(maps.Keys(v.Spec.Generators)) {
-		path := "generators." + stain
-		if err := checkLocal(v.root.locate(path), path, v.Spec.Generators[stain]); err != nil {
+		if err := v.checkReady(stain); err != nil {
 			return err
 		}
 	}

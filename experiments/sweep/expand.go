@@ -64,7 +64,7 @@ type expansion struct {
 type request struct {
 	item    *Item
 	variant *spec.Variant
-	task    *spec.Task // nil of a pretraining
+	task    *spec.Task // nil of a pretraining, and of a stain
 	fold    int        // 0 for none
 	use     Use        // with the base name
 }
@@ -138,21 +138,25 @@ func (e *expansion) generators(v *spec.Variant) ([]api.Key, []api.StainModel, er
 	keys := []api.Key{}
 	var models []api.StainModel
 	for _, stain := range v.Stains {
-		model, ready := v.Spec.Generators[stain]
-		if !ready {
-			key, err := e.pretrain(v, stain)
+		ready, ok := v.Spec.Generators[stain]
+		if !ok || ready.Method != "" {
+			make := e.pretrain
+			if ok {
+				make = e.stain
+			}
+			key, err := make(v, stain)
 			if err != nil {
 				return nil, nil, err
 			}
 			keys = append(keys, key)
 			continue
 		}
-		key, err := e.resolve(model)
+		key, err := e.resolve(ready.Model)
 		if err != nil {
 			return nil, nil, fmt.Errorf("generators.%s: %w", stain, err)
 		}
 		keys = append(keys, key)
-		models = append(models, api.StainModel{Stain: stain, Model: model, Key: key})
+		models = append(models, api.StainModel{Stain: stain, Model: ready.Model, Key: key})
 	}
 	return keys, models, nil
 }

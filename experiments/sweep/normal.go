@@ -30,8 +30,9 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 		Negative: slices.Sorted(slices.Values(t.Negative)), NegativeName: negative,
 		Classifier: s.Model.Classifier, Tuning: s.Finetune, Sums: s.Sums, Random: s.Random, Data: data,
 	}
+	out.Methods = methods(v)
 	switch {
-	case len(v.Stains) == 0: // there is no generator to shape or to freeze
+	case out.Networks() == 0: // there is no generator to shape or to freeze
 		out.FrozenEpochs = 0
 		return out
 	case out.FrozenEpochs < 0 || out.FrozenEpochs > out.Epochs: // all, or more
