@@ -16,6 +16,7 @@ import (
 	"g2c/kernels"
 	"g2c/model/g2c"
 	"g2c/worker/infer"
+	"g2c/worker/train"
 )
 
 // storedExamples are the example patches of a run as the store holds them. What cannot be
@@ -92,7 +93,23 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 	if err != nil {
 		return nil, err
 	}
+	branches, err := train.NewBranches(f, weights, e.truth(ctx, f, &item.Work))
+	if err != nil {
+		return nil, err
+	}
 	for k := range f.Stains {
+		given, ok, err := branches.View(set, k)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			for i := range set.Len() {
+				if err := given.Read(out.Generated[(i*len(f.Stains)+k)*image:][:image], i); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
 		t, err := infer.NewTranslator(d, infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(k) + "."}, weights)
 		if err != nil {
 			return nil, err
@@ -106,4 +123,16 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 		}
 	}
 	return out, nil
+}
+
+// truth is the test images in another stain: of the built-in world alone.
+func (e *experiment) truth(ctx context.Context, f *api.Finetune, w *api.Work) train.Truth {
+	return func(stain string) (*dataset.Set, error) {
+		where := w.Where
+		if where.Synthetic == nil {
+			return nil, nil
+		}
+		where.Source = stain
+		return e.data.Labelled(ctx, f.Images(api.PartTest, where))
+	}
 }

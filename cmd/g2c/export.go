@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -96,6 +97,9 @@ func exported(c *cobra.Command, model string, e exporting) ([]byte, error) {
 		if tensors, err = foreign.Original(weights, g.Prefix, g.Shape); err != nil {
 			return nil, err
 		}
+	}
+	if e.format == "torch" { // a module's state has no place for the numbers of branches without a network
+		tensors = slices.DeleteFunc(slices.Clone(tensors), func(t safetensors.Tensor) bool { return t.DType == safetensors.F64 })
 	}
 	return encoded(tensors, e.format)
 }

@@ -122,6 +122,10 @@ func (m *storedModel) generator(to string) (g infer.Generator, fit string, err e
 	case i < 0:
 		return g, "", noStain(m, to, f.Stains)
 	}
+	if method := f.Method(i); !api.Network(method) {
+		return g, "", fault.New(fault.ErrSpec, "model %s has no generator to %s: that branch is made by the method %s", m, f.Stains[i], method).
+			WithHint("`g2c translate` runs generators")
+	}
 	return infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(i) + "."}, f.Fit, nil
 }
 
