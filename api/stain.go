@@ -50,6 +50,28 @@ func (s *Stain) validate(c *check) {
 	c.that(s.Method == MethodRandom || s.Seed == 0, "method %s draws nothing, and has the seed %d", s.Method, s.Seed)
 }
 
+// Normaliser gives the source's images the stain of the unlabelled ones, before anything
+// sees them.
+type Normaliser struct {
+	Method string `json:"method" f:"1" rule:"one=reinhard|macenko"`
+	Stain  Key    `json:"stain" f:"2"` // task that took the target: unlabelled images of the source
+}
+
+// NormaliseNone leaves images as they are.
+const NormaliseNone = "none"
+
+func (n *Normaliser) validate(c *check) {
+	c.that(n == nil || !n.Stain.IsZero(), "a normaliser has no target")
+}
+
+// inputs are the keys of a normaliser, none for nil.
+func (n *Normaliser) inputs() []Key {
+	if n == nil {
+		return nil
+	}
+	return []Key{n.Stain}
+}
+
 // Branches says how the branches of a fine-tuning are made.
 type Branches struct {
 	// Methods of the stains, in their order; "" is a generator that was trained. None at all

@@ -10,7 +10,29 @@ import (
 func madeTasks() []Task {
 	target := StainTask(ClassCPU, Stain{Origin: Origin{"PAS"}, Stain: "HE", View: View{224, FitResize}, Method: MethodReinhard, Data: fill(0xe5)})
 	drawn := StainTask(ClassCPU, Stain{Origin: Origin{"PAS"}, Stain: "PASM", View: View{224, FitResize}, Method: MethodRandom, Generator: &Generator{64, 6, UpK4}, Seed: 2})
-	return []Task{target, drawn, mixedTask()}
+	return []Task{target, drawn, mixedTask(), normalisedTask(), normalisedTuning()}
+}
+
+// normalisedTask is a pretraining whose source's images are normalised.
+func normalisedTask() Task {
+	t := pretrainTask()
+	t.Pretrain.Normaliser = &Normaliser{MethodMacenko, fill(0xf6)}
+	return t
+}
+
+func normalisedTuning() Task {
+	t := stainsTask()
+	t.Finetune.Normaliser = &Normaliser{MethodReinhard, fill(0xf7)}
+	return t
+}
+
+func TestNormalisersAreInputs(t *testing.T) {
+	if in := normalisedTask().Inputs(); !slices.Equal(in, []Key{fill(0xf6)}) {
+		t.Errorf("a pretraining reads %v", in)
+	}
+	if in := normalisedTuning().Inputs(); len(in) != 3 || in[2] != fill(0xf7) {
+		t.Errorf("a fine-tuning reads %v", in)
+	}
 }
 
 // mixedTask sees one stain by a formula and one by a trained generator.
@@ -47,6 +69,8 @@ func TestStainsAreRefused(t *testing.T) {
 		"is the source itself":       made(func(s *Stain) { s.Method, s.Data, s.Stain = MethodCopy, Key{}, "PAS" }),
 		"belongs to the method":      made(func(s *Stain) { s.Generator = &Generator{64, 6, UpK4} }),
 		"draws nothing":              made(func(s *Stain) { s.Seed = 1 }),
+		"normaliser has no target":   tuned(func(f *Finetune) { f.Normaliser = &Normaliser{Method: MethodReinhard} }),
+		"normaliser.method is":       tuned(func(f *Finetune) { f.Normaliser = &Normaliser{MethodCopy, fill(1)} }),
 		"1 methods for 2 stains":     tuned(func(f *Finetune) { f.Methods = f.Methods[:1] }),
 		"no method":                  tuned(func(f *Finetune) { f.Methods = []string{"x", ""} }),
 		"every branch is":            tuned(func(f *Finetune) { f.Methods = []string{"", ""} }),

@@ -59,7 +59,8 @@ type Pretrain struct {
 	Discriminator `f:"6"`
 	CycleGAN      // 7 to 17
 	Random        `f:"18"`
-	Data          Key `json:"data" f:"20"` // fingerprint of both unlabelled sets
+	Data          Key         `json:"data" f:"20"`                                  // fingerprint of both unlabelled sets
+	Normaliser    *Normaliser `json:"normaliser,omitempty" f:"32" was:"" level:"8"` // of A; nil for none
 }
 
 // LoadSide is the side in pixels to which images are resized before the random
@@ -86,6 +87,7 @@ type Finetune struct {
 	Random       `f:"24"`
 	Data         Key `json:"data" f:"26"` // fingerprint of training and validation images of these labels
 	Branches     `f:"31"`
+	Normaliser   *Normaliser `json:"normaliser,omitempty" f:"32" was:"" level:"8"` // nil for none
 }
 
 // Evaluate judges a fine-tuned model on the test, training and validation
@@ -169,11 +171,13 @@ func (t *Task) Data() Key {
 
 // Inputs are the keys of the tasks whose results this one reads: the generators
 // of a fine-tuning in the order of its stains; the model of an evaluation, then
-// the evaluation it is given, if any.
+// the evaluation it is given, if any. A normaliser's stain comes last.
 func (t Task) Inputs() []Key {
 	switch t.Kind {
+	case KindPretrain:
+		return t.Pretrain.Normaliser.inputs()
 	case KindFinetune:
-		return append([]Key(nil), t.Finetune.Generators...)
+		return append(append([]Key(nil), t.Finetune.Generators...), t.Finetune.Normaliser.inputs()...)
 	case KindEvaluate:
 		in := []Key{FinetuneTask(t.Numerics, t.Evaluate.Model).Key()}
 		if !t.Evaluate.Given.IsZero() {

@@ -121,6 +121,7 @@ func (p *Pretrain) validate(c *check) {
 	c.table(p)
 	c.that(p.Stain != p.Source, "stain %s is the source itself", p.Stain)
 	c.that(p.ConstantEpochs <= p.Epochs, "constantEpochs %d exceeds epochs %d", p.ConstantEpochs, p.Epochs)
+	p.Normaliser.validate(c)
 	c.data(p.Data)
 }
 
@@ -135,6 +136,7 @@ func (f *Finetune) relations(c *check) {
 	c.that(!slices.Contains(f.Stains, f.Source), "stain %s is the source itself", f.Source)
 	c.that(len(f.Generators) == len(f.Stains), "%d generators for %d stains", len(f.Generators), len(f.Stains))
 	c.that(!slices.ContainsFunc(f.Generators, Key.IsZero), "a generator has no key")
+	f.Normaliser.validate(c)
 	if f.methods(c); c.err != nil {
 		return
 	}

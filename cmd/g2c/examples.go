@@ -8,9 +8,11 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
 	"g2c/checkpoint/store"
 	"g2c/experiments/record"
 	"g2c/experiments/report"
+	"g2c/experiments/sweep"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/kernels"
@@ -71,6 +73,25 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 	if set.Len() != len(r.Names) {
 		return nil, fault.New(fault.ErrData, "%d of %d test images of %s are not there any more", len(r.Names)-set.Len(), len(r.Names), item.Name())
 	}
+	var weights *safetensors.File
+	if len(f.Stains) > 0 || f.Normaliser != nil {
+		model, err := modelOfKey(ctx, repo, item.Task.Inputs()[0].String(), []api.Kind{api.KindFinetune})
+		if err != nil {
+			return nil, err
+		}
+		if _, weights, err = model.weights(ctx); err != nil {
+			return nil, err
+		}
+		if set, err = train.Normalised(set, f.Normaliser, weights); err != nil {
+			return nil, err
+		}
+	}
+	return e.seen(ctx, d, r, item, set, weights)
+}
+
+// seen is images as a model sees them, in every stain.
+func (e *experiment) seen(ctx context.Context, d kernels.Device, r report.Request, item *sweep.Item, set *dataset.Set, weights *safetensors.File) (*report.Patches, error) {
+	f := &item.Task.Evaluate.Model
 	out := &report.Patches{Request: report.Request{Evaluation: r.Evaluation}, Size: f.Size, Stains: len(f.Stains)}
 	image := 3 * f.Size * f.Size
 	out.Generated = make([]uint8, set.Len()*len(f.Stains)*image)
@@ -84,14 +105,6 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 	}
 	if len(f.Stains) == 0 {
 		return out, nil
-	}
-	model, err := modelOfKey(ctx, repo, item.Task.Inputs()[0].String(), []api.Kind{api.KindFinetune})
-	if err != nil {
-		return nil, err
-	}
-	_, weights, err := model.weights(ctx)
-	if err != nil {
-		return nil, err
 	}
 	branches, err := train.NewBranches(f, weights, e.truth(ctx, f, &item.Work))
 	if err != nil {

@@ -108,7 +108,7 @@ func (m *storedModel) generator(to string) (g infer.Generator, fit string, err e
 		if to != "" && to != p.Stain {
 			return g, "", noStain(m, to, []string{p.Stain})
 		}
-		return infer.Generator{Shape: p.Generator, Size: p.Size}, p.Fit, nil
+		return infer.Generator{Shape: p.Generator, Size: p.Size, Normaliser: p.Normaliser}, p.Fit, nil
 	}
 	f := m.task.Finetune
 	i := slices.Index(f.Stains, to)
@@ -126,7 +126,7 @@ func (m *storedModel) generator(to string) (g infer.Generator, fit string, err e
 		return g, "", fault.New(fault.ErrSpec, "model %s has no generator to %s: that branch is made by the method %s", m, f.Stains[i], method).
 			WithHint("`g2c translate` runs generators")
 	}
-	return infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(i) + "."}, f.Fit, nil
+	return infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(i) + ".", Normaliser: f.Normaliser}, f.Fit, nil
 }
 
 func noStain(m *storedModel, to string, stains []string) error {

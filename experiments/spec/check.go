@@ -21,7 +21,7 @@ var (
 func (v *Variant) check() error {
 	for _, check := range []func() error{
 		v.checkRequired, v.checkImages, v.checkSynthetic, v.checkSets, v.checkGroup,
-		v.checkTasks, v.checkStains, v.checkShards, v.checkNorms, v.checkRest,
+		v.checkTasks, v.checkStains, v.checkShards, v.checkNorms, v.checkNormalise, v.checkRest,
 	} {
 		if err := check(); err != nil {
 			return err

@@ -81,3 +81,13 @@ func (v *Variant) checkReady(stain string) error {
 
 // needsTarget says whether a stain that is ready is made out of unlabelled images.
 func (r Ready) needsTarget() bool { return api.Targeted(r.Method) }
+
+// checkNormalise asks for the images whose stain the source's are given.
+func (v *Variant) checkNormalise() error {
+	d := &v.Spec.Data
+	if d.Normalise != api.NormaliseNone && d.Synthetic == nil && d.Unlabelled[d.Source] == nil {
+		return v.fail("data.normalise", "%s gives images the stain of the unlabelled ones of %s, and there are none", d.Normalise, d.Source).
+			WithHint("name some under data.unlabelled.%s; the labelled training folder can stand there as well", d.Source)
+	}
+	return nil
+}

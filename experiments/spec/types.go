@@ -51,6 +51,7 @@ type Data struct {
 	Unlabelled map[string]Paths `yaml:"unlabelled" key:"P" names:"STAIN" doc:"folders, globs or s3:// addresses of patches of a stain; the source stain too"`
 	Paired     map[string]Paths `yaml:"paired" key:"P" names:"STAIN" doc:"paired images of a stain; refused: this version trains on unpaired ones"`
 	Labelled   Labelled         `yaml:"labelled"`
+	Normalise  string           `yaml:"normalise" key:"PFE" default:"none" was:"none" rule:"one=none|reinhard|macenko" doc:"give the source's images the stain of its unlabelled ones, by Reinhard's method or Macenko's (docs/stains.md), before anything sees them"`
 	Seed       uint32           `yaml:"seed" key:"F" default:"0" doc:"of the split, the folds and what is taken"`
 }
 

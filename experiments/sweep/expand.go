@@ -178,7 +178,11 @@ func (e *expansion) pretrain(v *spec.Variant, stain string) (api.Key, error) {
 	if err != nil {
 		return api.Key{}, err
 	}
-	work := api.Work{Task: api.PretrainTask(e.Numerics, normalPretrain(s, stain, print)), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
+	body := normalPretrain(s, stain, print)
+	if body.Normaliser, err = e.normaliser(v); err != nil {
+		return api.Key{}, err
+	}
+	work := api.Work{Task: api.PretrainTask(e.Numerics, body), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
 	g := s.Model.Generator
 	return e.request(request{variant: v}, work, Use{
 		Name:   fmt.Sprintf("pretrain/%s/w%d/b%d/s%d", stain, g.Width, g.Blocks, s.Seed),
@@ -196,6 +200,9 @@ func (e *expansion) finetune(r request, generators []api.Key, models []api.Stain
 		return api.Finetune{}, err
 	}
 	body := normalFinetune(r.variant, r.task, generators, print)
+	if body.Normaliser, err = e.normaliser(r.variant); err != nil {
+		return api.Finetune{}, err
+	}
 	where.Generators = models
 	work := api.Work{Task: api.FinetuneTask(e.Numerics, body), Where: where, Gang: gang(s)}
 	_, err = e.request(r, work, r.named(api.KindFinetune))

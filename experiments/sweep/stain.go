@@ -9,10 +9,25 @@ import (
 	"g2c/experiments/spec"
 )
 
-// stain requests what makes a stain without training.
+// stain requests what makes a stain of a variant without training.
 func (e *expansion) stain(v *spec.Variant, stain string) (api.Key, error) {
+	return e.made(v, stain, v.Spec.Generators[stain].Method)
+}
+
+// normaliser requests the target that a variant's images are normalised to; nil for none.
+func (e *expansion) normaliser(v *spec.Variant) (*api.Normaliser, error) {
+	method := v.Spec.Data.Normalise
+	if method == api.NormaliseNone {
+		return nil, nil
+	}
+	key, err := e.made(v, v.Spec.Data.Source, method)
+	return &api.Normaliser{Method: method, Stain: key}, err
+}
+
+// made requests what a method makes of a stain.
+func (e *expansion) made(v *spec.Variant, stain, method string) (api.Key, error) {
 	s := &v.Spec
-	body := api.Stain{Origin: s.Data.Origin, Stain: stain, View: s.Data.View, Method: s.Generators[stain].Method}
+	body := api.Stain{Origin: s.Data.Origin, Stain: stain, View: s.Data.View, Method: method}
 	work := api.Work{Where: stainWhere(s, stain, body.Method), Gang: api.Gang{Min: 1, Max: 1}}
 	use := Use{Name: fmt.Sprintf("stain/%s/%s", stain, body.Method), Stains: []string{stain}}
 	switch {

@@ -30,12 +30,17 @@ func NewClassifier(d kernels.Device, f *api.Finetune, classes [2]string, w *safe
 	if err != nil {
 		return nil, err
 	}
+	normaliser, err := train.NewNormaliser(f.Normaliser, w)
+	if err != nil {
+		return nil, err
+	}
 	s, err := open(d, m.State, []*kernels.Program{m.EvalInput, m.Evaluate}, &m.Catalog, w, nil)
 	if err != nil {
 		return nil, err
 	}
 	s.size, s.batch, s.pixelSlot = m.Config.Size, m.Config.EvalBatch, g2c.EvalPixels
 	s.pixels = make([]uint8, s.batch*s.size*s.size*3)
+	s.normaliser = normaliser
 	s.branches, s.given, s.numbers = branches, branches.NewGivenPixels(len(s.pixels)), m.Config.Given
 	c := &Classifier{session: s, classes: classes}
 	c.prob = make([]float32, s.batch*m.Config.Classifier.Classes)

@@ -3,6 +3,7 @@ package infer
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
@@ -20,6 +21,8 @@ type session struct {
 	state       kernels.State
 	execs       []kernels.Exec
 	pixels      []uint8
+
+	normaliser *dataset.Painter // of the images as they are read; nil for none
 
 	// Of a model with branches that have no network: what they see, and their numbers.
 	branches *train.Branches
@@ -72,7 +75,13 @@ type place struct{ set, image int }
 // batch. done hears which images of each batch are new.
 func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []place) error) error {
 	var all []place
+	if s.normaliser != nil {
+		sets = slices.Clone(sets)
+	}
 	for k, set := range sets {
+		if s.normaliser != nil {
+			sets[k] = set.Painted(s.normaliser)
+		}
 		if set.Side() != s.size {
 			return fault.New(fault.ErrData, "images of %d pixels, the model takes %d", set.Side(), s.size)
 		}

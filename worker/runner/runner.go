@@ -148,6 +148,9 @@ func (r *Runner) pretrain(ctx context.Context, w api.Work, opt train.Options) er
 	if data.Probe, data.Truth, err = r.Data.Truth(ctx, d, p.Size); err != nil {
 		return err
 	}
+	if opt.Normaliser, err = r.normaliser(ctx, p.Normaliser); err != nil {
+		return err
+	}
 	_, err = train.Pretrain(ctx, w.Task, data, opt)
 	return err
 }
@@ -167,6 +170,9 @@ func (r *Runner) finetune(ctx context.Context, w api.Work, opt train.Options) er
 		if generators[i], err = r.weights(ctx, key); err != nil {
 			return fmt.Errorf("generator %s: %w", f.Stains[i], err)
 		}
+	}
+	if opt.Normaliser, err = r.normaliser(ctx, f.Normaliser); err != nil {
+		return err
 	}
 	opt.Truth = r.truth(ctx, d)
 	_, err = train.Finetune(ctx, w.Task, set, generators, opt)

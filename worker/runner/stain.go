@@ -2,8 +2,10 @@ package runner
 
 import (
 	"context"
+	"fmt"
 
 	"g2c/api"
+	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
 	"g2c/worker/train"
 )
@@ -36,4 +38,16 @@ func (r *Runner) truth(ctx context.Context, d api.DataSet) train.Truth {
 		d.Where.Source = stain
 		return r.Data.Labelled(ctx, d)
 	}
+}
+
+// normaliser reads what a normaliser needs; nil for none.
+func (r *Runner) normaliser(ctx context.Context, n *api.Normaliser) (*safetensors.File, error) {
+	if n == nil {
+		return nil, nil
+	}
+	f, err := r.weights(ctx, n.Stain)
+	if err != nil {
+		return nil, fmt.Errorf("normaliser: %w", err)
+	}
+	return f, nil
 }

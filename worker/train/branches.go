@@ -13,8 +13,9 @@ import (
 	"g2c/model/g2c"
 )
 
-// keepPainted is how many bytes of painted images a model keeps in memory, over all of its
-// branches: those of seven thousand images of 224 pixels.
+// keepPainted is how many bytes of painted images a training keeps in memory, over all of
+// its branches, and as many of normalised ones: those of seven thousand images of 224
+// pixels.
 const keepPainted = 1 << 30
 
 // Truth is the labelled images in another stain, by the names of the source's; nil where
@@ -34,13 +35,19 @@ type Branches struct {
 	views map[*dataset.Set][]*dataset.Set
 }
 
-// NewBranches makes those of a model out of its weights; truth may be nil.
+// maxViews is of how many sets a model remembers what its branches see: those of a training
+// and an evaluation have room, and whoever brings a set an image does not fill the memory.
+const maxViews = 64
+
+// NewBranches makes those of a model out of its weights, to see images once; truth may be
+// nil.
 func NewBranches(f *api.Finetune, weights *safetensors.File, truth Truth) (*Branches, error) {
-	return newBranches(f, func(i int) (*safetensors.File, string) { return weights, g2c.GeneratorNet(i) + "." }, truth)
+	return newBranches(f, func(i int) (*safetensors.File, string) { return weights, g2c.GeneratorNet(i) + "." }, truth, 0)
 }
 
-// newBranches makes them where the numbers of each stain lie in a file, under a prefix.
-func newBranches(f *api.Finetune, file func(i int) (*safetensors.File, string), truth Truth) (*Branches, error) {
+// newBranches makes them where the numbers of each stain lie in a file, under a prefix. They
+// keep so many bytes of what they have painted.
+func newBranches(f *api.Finetune, file func(i int) (*safetensors.File, string), truth Truth, keep int64) (*Branches, error) {
 	b := &Branches{given: f.Given(), views: map[*dataset.Set][]*dataset.Set{}}
 	for _, i := range b.given {
 		if f.Method(i) == api.MethodTruth {
@@ -56,7 +63,7 @@ func newBranches(f *api.Finetune, file func(i int) (*safetensors.File, string), 
 		if err != nil {
 			return nil, fmt.Errorf("branch %s: %w", f.Stains[i], err)
 		}
-		b.painters = append(b.painters, &dataset.Painter{Apply: p.apply, Keep: keepPainted / int64(len(b.given))})
+		b.painters = append(b.painters, &dataset.Painter{Apply: p.apply, Keep: keep / int64(len(b.given))})
 		b.truth = append(b.truth, nil)
 		b.tensors = append(b.tensors, named(g2c.GeneratorNet(i)+".", p.tensors)...)
 	}
@@ -100,6 +107,9 @@ func (b *Branches) of(set *dataset.Set) ([]*dataset.Set, error) {
 			return nil, err
 		}
 		views = append(views, view)
+	}
+	if len(b.views) >= maxViews {
+		clear(b.views)
 	}
 	b.views[set] = views
 	return views, nil

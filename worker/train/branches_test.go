@@ -210,7 +210,7 @@ func TestTruth(t *testing.T) {
 	if err != nil || asked != "A" {
 		t.Fatalf("%v, asked for %q", err, asked)
 	}
-	b, err := newBranches(task.Finetune, nil, opt.Truth)
+	b, err := newBranches(task.Finetune, nil, opt.Truth, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,4 +386,113 @@ func FuzzPainting(f *testing.F) {
 			}
 		}
 	})
+}
+
+// reinhard is the numbers of a target of tissue.
+func reinhard(t *testing.T) *safetensors.File {
+	t.Helper()
+	_, _, file := made(t, api.Stain{Stain: "PAS", Method: api.MethodReinhard, Data: api.Key{1}}, tissue(3, 33))
+	return file
+}
+
+// A training whose images are normalised sees those, as one on images that were normalised
+// before does, and its weights say how.
+func TestNormalisedTrainings(t *testing.T) {
+	d := device(t)
+	numbers := reinhard(t)
+	p, err := readPainting(api.MethodReinhard, numbers, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := func(set *dataset.Set) *dataset.Set { return set.Painted(&dataset.Painter{Apply: p.apply}) }
+	n := &api.Normaliser{Method: api.MethodReinhard, Stain: api.Key{5}}
+	t.Run("fine-tuning", func(t *testing.T) {
+		task, set, files := painted(t, d, api.MethodCopy, "")
+		opt := Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{}), Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 2}, Normaliser: numbers}
+		raw, err := Finetune(t.Context(), task, before(set), files, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		task.Finetune.Normaliser = n
+		got, err := Finetune(t.Context(), task, set, files, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameButNumbers(t, selectedOf(t, opt.Repo, got), selectedOf(t, opt.Repo, raw))
+		evaluation := api.EvaluateTask(d.Class(), api.Evaluate{Model: *task.Finetune, Data: api.Key{9}, Metrics: metrics.Version})
+		weights := selectedOf(t, opt.Repo, got)
+		m, err := Evaluate(t.Context(), evaluation, set, EvaluateInputs{Weights: weights}, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := ReadEvaluation(t.Context(), opt.Repo, evaluation.Key())
+		if err != nil || m == nil {
+			t.Fatal(err)
+		}
+		evaluation.Evaluate.Model.Normaliser = nil
+		if _, err = Evaluate(t.Context(), evaluation, before(set), EvaluateInputs{Weights: weights}, opt); err != nil {
+			t.Fatal(err)
+		}
+		second, err := ReadEvaluation(t.Context(), opt.Repo, evaluation.Key())
+		if err != nil || !slices.Equal(first.Predictions, second.Predictions) {
+			t.Errorf("normalised images are judged as %v, those normalised before as %v; %v", first.Predictions, second.Predictions, err)
+		}
+		opt.Normaliser = nil
+		if _, err := Finetune(t.Context(), task, set, files, opt); !errors.Is(err, fault.ErrData) {
+			t.Errorf("without the numbers: %v", err)
+		}
+	})
+	t.Run("pretraining", func(t *testing.T) {
+		task, data := gan(d, 1e-3)
+		base := data.A
+		var images []dataset.Image
+		var pixels [][]uint8
+		source := stained(noise(base.Len(), 64, 1), 9)
+		for i := range base.Len() {
+			images, pixels = append(images, base.Image(i)), append(pixels, enlarged(pixelsOf(source, i), 64, base.Side()))
+		}
+		data.A = dataset.New(base.Side(), images, pixels)
+		opt := Options{Device: d, Repo: openRepo(t, t.TempDir(), filestore.OSDisk{}), Checkpoint: api.Checkpoint{EveryEpochs: 1, Keep: 2}, Normaliser: numbers}
+		normal := data
+		normal.A = before(data.A)
+		raw, err := Pretrain(t.Context(), task, normal, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		task.Pretrain.Normaliser = n
+		got, err := Pretrain(t.Context(), task, data, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameButNumbers(t, selectedOf(t, opt.Repo, got), selectedOf(t, opt.Repo, raw))
+	})
+}
+
+// enlarged repeats the last pixels of rows and columns.
+func enlarged(p []uint8, from, to int) []uint8 {
+	var out []uint8
+	for y := range to {
+		for x := range to {
+			at := 3 * (min(y, from-1)*from + min(x, from-1))
+			out = append(out, p[at:at+3]...)
+		}
+	}
+	return out
+}
+
+// sameButNumbers holds a model's weights to another's, beside which a normaliser's numbers
+// lie.
+func sameButNumbers(t *testing.T, got, want *safetensors.File) {
+	t.Helper()
+	if len(got.Tensors) != len(want.Tensors)+2 {
+		t.Errorf("%d tensors, want %d and two of the normaliser", len(got.Tensors), len(want.Tensors))
+	}
+	for _, w := range want.Tensors {
+		if g, ok := got.Tensor(w.Name); !ok || !bytes.Equal(g.Data, w.Data) {
+			t.Errorf("%s differs", w.Name)
+		}
+	}
+	if p, err := NewNormaliser(&api.Normaliser{Method: api.MethodReinhard}, got); err != nil || p == nil {
+		t.Errorf("the weights do not normalise: %v", err)
+	}
 }

@@ -111,6 +111,9 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 	if err := step.SetWeights(in.Weights, nil); err != nil {
 		return nil, err
 	}
+	if set, err = Normalised(set, f.Normaliser, in.Weights); err != nil {
+		return nil, err
+	}
 	branches, err := NewBranches(f, in.Weights, opt.Truth)
 	if err != nil {
 		return nil, err

@@ -91,7 +91,8 @@ type finetuner struct {
 	validation *dataset.Set        // empty for none
 	generators []*safetensors.File // that training starts from, or what branches without a network need
 	branches   *Branches
-	whole      *g2c.Model // of all shards: its state and names are those of any part's
+	numbers    []safetensors.Tensor // of the normaliser, as weights hold them
+	whole      *g2c.Model           // of all shards: its state and names are those of any part's
 	models     *models
 	devices    *replicas     // nil before the first meeting, and between two
 	step       *G2CStep      // of the first device
@@ -142,7 +143,14 @@ func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators [
 
 func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generators []*safetensors.File, opt Options) (*finetuner, error) {
 	c := ModelConfig(task.Finetune)
-	f := &finetuner{f: task.Finetune, generators: generators, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
+	normaliser, numbers, err := newNormaliser(task.Finetune.Normaliser, opt.Normaliser, "", keepPainted)
+	if err != nil {
+		return nil, err
+	}
+	if normaliser != nil {
+		set = set.Painted(normaliser)
+	}
+	f := &finetuner{numbers: numbers, f: task.Finetune, generators: generators, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
 	if set.Side() != c.Size {
 		return nil, fault.New(fault.ErrData, "images of %d pixels, the task reads %d", set.Side(), c.Size)
 	}
@@ -153,14 +161,13 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
 	}
-	err := SameClass(opt.devices()...)
-	if err != nil {
+	if err := SameClass(opt.devices()...); err != nil {
 		return nil, err
 	}
 	if f.whole, err = g2c.New(c); err != nil {
 		return nil, err
 	}
-	if f.branches, err = newBranches(f.f, func(i int) (*safetensors.File, string) { return at(generators, i), "" }, opt.Truth); err != nil {
+	if f.branches, err = newBranches(f.f, func(i int) (*safetensors.File, string) { return at(generators, i), "" }, opt.Truth, keepPainted); err != nil {
 		return nil, err
 	}
 	f.models = newModels(c)
@@ -450,7 +457,7 @@ func (f *finetuner) fill(b *bundle) error {
 }
 
 // weights are the selected weights: all networks and running statistics, and the numbers of
-// branches without a network.
+// branches without a network and of the normaliser.
 func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 	from := b.groups
 	if len(b.reals) > 0 {
@@ -473,7 +480,7 @@ func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 		}
 		out = append(out, ts...)
 	}
-	return append(out, f.branches.tensors...), nil
+	return append(append(out, f.branches.tensors...), f.numbers...), nil
 }
 
 // nets are the parameters of the generators, or of the classifier.

@@ -1,10 +1,12 @@
 package train
 
 import (
+	"fmt"
 	"slices"
 
 	"g2c/api"
 	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/stain"
 )
@@ -85,4 +87,40 @@ func named(prefix string, all []safetensors.Tensor) (out []safetensors.Tensor) {
 		out = append(out, t)
 	}
 	return out
+}
+
+// normalisePrefix begins the names of a normaliser's numbers among a model's weights.
+const normalisePrefix = "normalise."
+
+// Normalised is a set whose images are normalised as a model wants them, by the numbers
+// among its weights.
+func Normalised(set *dataset.Set, n *api.Normaliser, weights *safetensors.File) (*dataset.Set, error) {
+	p, err := NewNormaliser(n, weights)
+	if err != nil || p == nil {
+		return set, err
+	}
+	return set.Painted(p), nil
+}
+
+// NewNormaliser is a model's normaliser, by the numbers among its weights, to see images
+// once; nil of a model without one.
+func NewNormaliser(n *api.Normaliser, weights *safetensors.File) (*dataset.Painter, error) {
+	p, _, err := newNormaliser(n, weights, normalisePrefix, 0)
+	return p, err
+}
+
+// newNormaliser is NewNormaliser where the names have another prefix, and the numbers as a
+// model's weights hold them. It keeps so many bytes of what it has painted.
+func newNormaliser(n *api.Normaliser, f *safetensors.File, prefix string, keep int64) (*dataset.Painter, []safetensors.Tensor, error) {
+	if n == nil {
+		return nil, nil, nil
+	}
+	if f == nil {
+		f = &safetensors.File{}
+	}
+	p, err := readPainting(n.Method, f, prefix)
+	if err != nil {
+		return nil, nil, fmt.Errorf("normaliser: %w", err)
+	}
+	return &dataset.Painter{Apply: p.apply, Keep: keep}, named(normalisePrefix, p.tensors), nil
 }
