@@ -92,7 +92,6 @@ type Tuning struct {
 	Momentum     float64 `json:"momentum" f:"19" default:"0.5" rule:"min=0,below=1" doc:"of gradient descent"`
 	DropEvery    int     `json:"dropEvery" f:"20" default:"5" rule:"min=1,max=1000000" unit:"epochs" doc:"after which the learning rate drops, again and again"`
 	DropBy       float64 `json:"dropBy" f:"21" default:"10" rule:"min=1" doc:"what the learning rate is divided by"`
-	Augment      bool    `json:"augment" f:"22" default:"false" doc:"flips and jitter of the training images; the paper augments the source alone: an arm sets it"`
 }
 
 // kindNumbers are the kinds on the wire.

@@ -10,13 +10,20 @@ import (
 func madeTasks() []Task {
 	target := StainTask(ClassCPU, Stain{Origin: Origin{"PAS"}, Stain: "HE", View: View{224, FitResize}, Method: MethodReinhard, Data: fill(0xe5)})
 	drawn := StainTask(ClassCPU, Stain{Origin: Origin{"PAS"}, Stain: "PASM", View: View{224, FitResize}, Method: MethodRandom, Generator: &Generator{64, 6, UpK4}, Seed: 2})
-	return []Task{target, drawn, mixedTask(), normalisedTask(), normalisedTuning()}
+	return []Task{target, drawn, mixedTask(), normalisedTask(), normalisedTuning(), jitteredTask()}
 }
 
 // normalisedTask is a pretraining whose source's images are normalised.
 func normalisedTask() Task {
 	t := pretrainTask()
 	t.Pretrain.Normaliser = &Normaliser{MethodMacenko, fill(0xf6)}
+	return t
+}
+
+// jitteredTask jitters stains.
+func jitteredTask() Task {
+	t := stainsTask()
+	t.Finetune.Augment, t.Finetune.JitterStains = true, true
 	return t
 }
 
@@ -71,6 +78,7 @@ func TestStainsAreRefused(t *testing.T) {
 		"draws nothing":              made(func(s *Stain) { s.Seed = 1 }),
 		"normaliser has no target":   tuned(func(f *Finetune) { f.Normaliser = &Normaliser{Method: MethodReinhard} }),
 		"normaliser.method is":       tuned(func(f *Finetune) { f.Normaliser = &Normaliser{MethodCopy, fill(1)} }),
+		"augmentation is off":        tuned(func(f *Finetune) { f.JitterStains = true }),
 		"1 methods for 2 stains":     tuned(func(f *Finetune) { f.Methods = f.Methods[:1] }),
 		"no method":                  tuned(func(f *Finetune) { f.Methods = []string{"x", ""} }),
 		"every branch is":            tuned(func(f *Finetune) { f.Methods = []string{"", ""} }),

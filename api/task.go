@@ -82,12 +82,14 @@ type Finetune struct {
 	NegativeName string     `json:"negativeName" f:"9" rule:"text"`
 	Generator    *Generator `json:"generator,omitempty" f:"10"` // nil without networks
 	Classifier   Classifier `json:"classifier" f:"11"`
-	Tuning                  // 12 to 22; FrozenEpochs at most Epochs, 0 without networks
+	Tuning                  // 12 to 21; FrozenEpochs at most Epochs, 0 without networks
+	Augment      bool       `json:"augment" f:"22"` // flips and jitter of the training images
 	Sums         `f:"23"`
 	Random       `f:"24"`
 	Data         Key `json:"data" f:"26"` // fingerprint of training and validation images of these labels
 	Branches     `f:"31"`
-	Normaliser   *Normaliser `json:"normaliser,omitempty" f:"32" was:"" level:"8"` // nil for none
+	JitterStains bool        `json:"jitterStains,omitempty" f:"33" was:"false" level:"8"` // the jitter is that of stains, in place of brightness and saturation
+	Normaliser   *Normaliser `json:"normaliser,omitempty" f:"32" was:"" level:"8"`        // nil for none
 }
 
 // Evaluate judges a fine-tuned model on the test, training and validation

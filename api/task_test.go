@@ -35,9 +35,10 @@ func aloneTask() Task {
 		Positive: []string{"gs", "ss"}, Negative: []string{"noa"}, PositiveName: "s", NegativeName: "noa",
 		Classifier: Classifier{256, 3, 32, true, StemInceptionV4, true},
 		Tuning: Tuning{
-			Epochs: 30, Batch: 16, Shards: 4, Select: SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Augment: true,
+			Epochs: 30, Batch: 16, Shards: 4, Select: SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10,
 		},
-		Sums: Sums{FP32}, Random: Random{1, FP32}, Data: fill(0xb2),
+		Augment: true,
+		Sums:    Sums{FP32}, Random: Random{1, FP32}, Data: fill(0xb2),
 	})
 }
 

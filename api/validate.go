@@ -137,6 +137,7 @@ func (f *Finetune) relations(c *check) {
 	c.that(len(f.Generators) == len(f.Stains), "%d generators for %d stains", len(f.Generators), len(f.Stains))
 	c.that(!slices.ContainsFunc(f.Generators, Key.IsZero), "a generator has no key")
 	f.Normaliser.validate(c)
+	c.that(f.Augment || !f.JitterStains, "stains are jittered, and augmentation is off")
 	if f.methods(c); c.err != nil {
 		return
 	}

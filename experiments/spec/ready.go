@@ -72,7 +72,7 @@ func (v *Variant) checkReady(stain string) error {
 		return v.fail(path, "truth is the real stain of synthetic tissue, and other tissue has none").
 			WithHint("with data.synthetic it is the ceiling that a generator can reach; without, compare with reinhard, macenko or copy")
 	}
-	if r.Method == api.MethodTruth && v.Spec.Finetune.Augment && slices.Contains(v.Stains, stain) {
+	if r.Method == api.MethodTruth && v.Spec.Finetune.Augment != AugmentOff && slices.Contains(v.Stains, stain) {
 		return v.fail(path, "arm %s: truth cannot be jittered, and finetune.augment is on", v.Arm).
 			WithHint("set finetune.augment: false for this arm: jitter would make another tissue of the source than of its real stain")
 	}

@@ -105,6 +105,8 @@ func TestRoundTripOfEdits(t *testing.T) {
 		{"sweep={data.labelled.take: [3, all]}", "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, data.labelled.take: all}]]"},
 		{"arms=[{name: A, stains: [HE], data.labelled.group: {}, data.labelled.columns: {}, data.labelled.folds: none}]", "data.labelled.folds=3"},
 		{"sweep={}", "sweep={checkpoint: [{keep: 3}, {every: 2 steps}], gang: [{max: 1}, {}]}"},
+		{"generators={HE: {method: reinhard}}", "sweep={generators.HE: [{method: copy}, ready]}"},
+		{"arms=[{name: A, stains: [HE, PASM]}]", "sweep={generators.PASM.method: [copy, macenko], finetune.augment: [false, hed], data.normalise: [none, macenko]}"},
 		{"arms=[{name: A}]", "sweep={}", "sweep={stains: [[], [PASM, HE]]}", "comparisons=[[{arm: A, stains: []}, {arm: A, stains: [PASM, HE]}]]"},
 	} {
 		f := parse(t, base(t), sets...)

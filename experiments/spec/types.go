@@ -23,7 +23,7 @@ type Spec struct {
 	Tasks       []Task           `yaml:"tasks" whole:"" doc:"one classifier each"`
 	Model       Model            `yaml:"model"`
 	Pretrain    api.CycleGAN     `yaml:"pretrain"`
-	Finetune    api.Tuning       `yaml:"finetune"`
+	Finetune    Tuning           `yaml:"finetune"`
 	Generators  map[string]Ready `yaml:"generators" key:"F" names:"STAIN" doc:"instead of pretraining: a finished model by a task's key, a name in the store, or a path; or {method: …}, a branch without training (docs/stains.md): reinhard or macenko, the source in the unlabelled images' colours; copy, the source again; random, a generator as it is drawn; truth, the real stain of synthetic tissue"`
 	api.Random                   // seed, precision
 	api.Sums                     // gradients
@@ -88,6 +88,12 @@ type Model struct {
 	Generator     api.Generator     `yaml:"generator"`
 	Discriminator api.Discriminator `yaml:"discriminator"`
 	Classifier    api.Classifier    `yaml:"classifier"`
+}
+
+// Tuning is a fine-tuning's hyper-parameters.
+type Tuning struct {
+	api.Tuning
+	Augment Augment `yaml:"augment" key:"F" default:"false" doc:"of the training images: true, flips and jitter of brightness and saturation; hed, flips and jitter of stains (docs/stains.md); the paper augments the source alone: an arm sets it"`
 }
 
 // Checkpoint says how often state is saved and how much of it is kept.

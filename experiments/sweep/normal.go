@@ -28,7 +28,8 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 		Origin: s.Data.Origin, Stains: v.Stains, Generators: generators, View: s.Data.View,
 		Positive: slices.Sorted(slices.Values(t.Positive)), PositiveName: positive,
 		Negative: slices.Sorted(slices.Values(t.Negative)), NegativeName: negative,
-		Classifier: s.Model.Classifier, Tuning: s.Finetune, Sums: s.Sums, Random: s.Random, Data: data,
+		Classifier: s.Model.Classifier, Tuning: s.Finetune.Tuning, Augment: s.Finetune.Augment != spec.AugmentOff,
+		JitterStains: s.Finetune.Augment == spec.AugmentStains, Sums: s.Sums, Random: s.Random, Data: data,
 	}
 	out.Methods = methods(v)
 	switch {

@@ -184,7 +184,7 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 				err = s.initialise(g2c.GeneratorNet(i), task.Finetune.Seed, uint32(i))
 			}
 		}
-		if err == nil && task.Finetune.Augment {
+		if err == nil && s.Model.Config.Jitter {
 			err = s.plainJitter()
 		}
 		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, s.inputs(g2c.Pixels)...)

@@ -44,7 +44,7 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 			Attention: f.Classifier.Attention, Conv7: f.Classifier.Stem == api.StemConv7,
 			Unshared: !f.Classifier.Shared, Classes: 2,
 		},
-		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
+		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment && !f.JitterStains, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
 		HalfGradients: f.Gradients == api.BF16,
 	}
 	c.Given = f.Given()
@@ -324,8 +324,11 @@ func (f *finetuner) feed(at int, t int64) error {
 	if err := f.branches.gather(f.given, f.train, index); err != nil {
 		return err
 	}
+	if f.f.JitterStains {
+		f.placer.jitterStains(t, f.f.Size, append([][]uint8{f.batch}, f.given...)...)
+	}
 	in := trainingBatch{pixels: f.batch, given: f.given, place: f.placer.place, labels: f.labels}
-	if f.f.Augment {
+	if f.whole.Config.Jitter {
 		f.placer.drawJitter(t, batch)
 		in.jitter = f.placer.jitter
 	}

@@ -307,8 +307,8 @@ func tuning(d kernels.Device, frozen int) (api.Task, *dataset.Set) {
 		View: api.View{Size: 64, Fit: api.FitResize}, Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p",
 		NegativeName: "n", Generator: &api.Generator{Width: 4, Blocks: 1, Up: api.UpK4},
 		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
-		Tuning:     api.Tuning{Epochs: 2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Augment: true},
-		Sums:       api.Sums{Gradients: api.FP32}, Random: api.Random{Seed: 1, Precision: api.FP32},
+		Tuning:     api.Tuning{Epochs: 2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10}, Augment: true,
+		Sums: api.Sums{Gradients: api.FP32}, Random: api.Random{Seed: 1, Precision: api.FP32},
 	})
 	base := noise(8, 64, 3)
 	images, pixels := make([]dataset.Image, base.Len()), make([][]uint8, base.Len())
