@@ -94,6 +94,10 @@ func exported(c *cobra.Command, model string, e exporting) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if g.given {
+			f := m.task.Finetune
+			return nil, fault.New(fault.ErrSpec, "model %s has no generator to %s: the method %s makes that stain", m, f.Stains[g.stain], f.Method(g.stain))
+		}
 		if tensors, err = foreign.Original(weights, g.Prefix, g.Shape); err != nil {
 			return nil, err
 		}
