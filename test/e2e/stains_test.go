@@ -31,9 +31,7 @@ func TestStainsWithoutTraining(t *testing.T) {
 	must(t, nil, "run", stains, "--store", store, "--cache", cache)
 	took := time.Since(begun)
 	want := hashes(t, store)
-	portable := t.TempDir()
-	must(t, []string{"G2C_CPU_ISA=portable"}, "run", stains, "--store", portable, "--cache", cache)
-	goldenBits(t, "testdata/stains.golden.json", map[string]map[string]string{"cpu-2": want, "cpu-portable-1": hashes(t, portable)})
+	goldenBits(t, "testdata/stains.golden.json", map[string]map[string]string{"cpu-2": want})
 	other := t.TempDir()
 	for _, part := range []time.Duration{2, 3} {
 		ctx, cancel := context.WithTimeout(t.Context(), took*part/5)
