@@ -106,7 +106,6 @@ type Tuning struct {
 	Momentum     float64 `json:"momentum" f:"19" default:"0.5" rule:"min=0,below=1" doc:"of gradient descent"`
 	DropEvery    int     `json:"dropEvery" f:"20" default:"5" rule:"min=1,max=1000000" unit:"epochs" doc:"after which the learning rate drops, again and again"`
 	DropBy       float64 `json:"dropBy" f:"21" default:"10" rule:"min=1" doc:"what the learning rate is divided by"`
-	Augment      bool    `json:"augment" f:"22" default:"false" doc:"flips and jitter of the training images; the paper augments the source alone: an arm sets it"`
 	Optimizer    string  `json:"optimizer" f:"40" default:"sgd" was:"sgd" level:"8" rule:"one=sgd|adagrad" doc:"gradient descent with momentum, or AdaGrad, which has no use for momentum"`
 	WeightDecay  float64 `json:"weightDecay" f:"41" default:"0" was:"0" level:"8" rule:"min=0" doc:"of every weight and bias that is trained, beside its gradient: L2"`
 }
@@ -118,7 +117,7 @@ const (
 )
 
 // kindNumbers are the kinds on the wire.
-var kindNumbers = map[Kind]uint64{KindPretrain: 1, KindFinetune: 2, KindEvaluate: 3}
+var kindNumbers = map[Kind]uint64{KindPretrain: 1, KindFinetune: 2, KindEvaluate: 3, KindStain: 5}
 
 // Number is the kind in the canonical encoding.
 func (k Kind) Number() uint64 { return kindNumbers[k] }

@@ -18,6 +18,7 @@ const (
 	KindPretrain Kind = "pretrain" // one CycleGAN, source stain to one other
 	KindFinetune Kind = "finetune" // generators and classifier, jointly
 	KindEvaluate Kind = "evaluate" // a fine-tuned model on every split
+	KindStain    Kind = "stain"    // a stain made without training
 )
 
 // The values of the enumerated fields.
@@ -38,13 +39,14 @@ const (
 
 // Task is the canonical description of one task in normal form: every field is
 // filled in, lists of stains and labels are sorted, and what does not change the
-// numbers is left out. Exactly one of the three bodies is set.
+// numbers is left out. Exactly one of the bodies is set.
 type Task struct {
 	Kind     Kind      `json:"kind" f:"1"`
 	Numerics string    `json:"numerics" f:"2"` // numerics class
 	Pretrain *Pretrain `json:"pretrain,omitempty" f:"3"`
 	Finetune *Finetune `json:"finetune,omitempty" f:"4"`
 	Evaluate *Evaluate `json:"evaluate,omitempty" f:"5"`
+	Stain    *Stain    `json:"stain,omitempty" f:"7" was:"" level:"8"`
 }
 
 // Pretrain is the unpaired training of one CycleGAN between the source stain and
@@ -57,7 +59,8 @@ type Pretrain struct {
 	Discriminator `f:"6"`
 	CycleGAN      // 7 to 17
 	Random        `f:"18"`
-	Data          Key `json:"data" f:"20"` // fingerprint of both unlabelled sets
+	Data          Key         `json:"data" f:"20"`                                  // fingerprint of both unlabelled sets
+	Normaliser    *Normaliser `json:"normaliser,omitempty" f:"32" was:"" level:"8"` // of A; nil for none
 }
 
 // LoadSide is the side in pixels to which images are resized before the random
@@ -77,13 +80,17 @@ type Finetune struct {
 	Negative     []string   `json:"negative" f:"7"`
 	PositiveName string     `json:"positiveName" f:"8" rule:"text"` // the joined labels (JoinLabels); older tasks have what the user called the class
 	NegativeName string     `json:"negativeName" f:"9" rule:"text"`
-	Generator    *Generator `json:"generator,omitempty" f:"10"` // nil without stains
+	Generator    *Generator `json:"generator,omitempty" f:"10"` // nil without networks
 	Classifier   Classifier `json:"classifier" f:"11"`
-	Tuning                  // 12 to 22; FrozenEpochs at most Epochs, 0 without stains
+	Tuning                  // 12 to 21; FrozenEpochs at most Epochs, 0 without networks
+	Augment      bool       `json:"augment" f:"22"` // flips and jitter of the training images
 	Sums         `f:"23"`
 	Random       `f:"24"`
 	Data         Key `json:"data" f:"26"` // fingerprint of training and validation images of these labels
 	Replacement      // 42; 40 and 41 are Tuning's. With one the classifier's fields are the defaults
+	Branches     `f:"31"`
+	JitterStains bool        `json:"jitterStains,omitempty" f:"33" was:"false" level:"8"` // the jitter is that of stains, in place of brightness and saturation
+	Normaliser   *Normaliser `json:"normaliser,omitempty" f:"32" was:"" level:"8"`        // nil for none
 }
 
 // Evaluate judges a fine-tuned model on the test, training and validation
@@ -159,17 +166,21 @@ func (t *Task) Data() Key {
 		return t.Finetune.Data
 	case t.Evaluate != nil:
 		return t.Evaluate.Data
+	case t.Stain != nil:
+		return t.Stain.Data
 	}
 	return Key{}
 }
 
 // Inputs are the keys of the tasks whose results this one reads: the generators
 // of a fine-tuning in the order of its stains; the model of an evaluation, then
-// the evaluation it is given, if any.
+// the evaluation it is given, if any. A normaliser's stain comes last.
 func (t Task) Inputs() []Key {
 	switch t.Kind {
+	case KindPretrain:
+		return t.Pretrain.Normaliser.inputs()
 	case KindFinetune:
-		return append([]Key(nil), t.Finetune.Generators...)
+		return append(append([]Key(nil), t.Finetune.Generators...), t.Finetune.Normaliser.inputs()...)
 	case KindEvaluate:
 		in := []Key{FinetuneTask(t.Numerics, t.Evaluate.Model).Key()}
 		if !t.Evaluate.Given.IsZero() {

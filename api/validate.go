@@ -88,7 +88,7 @@ func (c *check) data(key Key) { c.that(!key.IsZero(), "the data has no fingerpri
 func (t Task) Validate() error {
 	c := &check{err: CheckNumerics(t.Numerics)}
 	bodies := 0
-	for _, set := range []bool{t.Pretrain != nil, t.Finetune != nil, t.Evaluate != nil} {
+	for _, set := range []bool{t.Pretrain != nil, t.Finetune != nil, t.Evaluate != nil, t.Stain != nil} {
 		if set {
 			bodies++
 		}
@@ -102,6 +102,8 @@ func (t Task) Validate() error {
 		t.Finetune.validate(c)
 	case t.Kind == KindEvaluate && t.Evaluate != nil:
 		t.Evaluate.validate(c)
+	case t.Kind == KindStain && t.Stain != nil:
+		t.Stain.validate(c)
 	default:
 		c.that(false, "kind %q does not match the task's body", t.Kind)
 	}
@@ -119,6 +121,7 @@ func (p *Pretrain) validate(c *check) {
 	c.table(p)
 	c.that(p.Stain != p.Source, "stain %s is the source itself", p.Stain)
 	c.that(p.ConstantEpochs <= p.Epochs, "constantEpochs %d exceeds epochs %d", p.ConstantEpochs, p.Epochs)
+	p.Normaliser.validate(c)
 	c.data(p.Data)
 }
 
@@ -133,11 +136,16 @@ func (f *Finetune) relations(c *check) {
 	c.that(!slices.Contains(f.Stains, f.Source), "stain %s is the source itself", f.Source)
 	c.that(len(f.Generators) == len(f.Stains), "%d generators for %d stains", len(f.Generators), len(f.Stains))
 	c.that(!slices.ContainsFunc(f.Generators, Key.IsZero), "a generator has no key")
-	c.that((f.Generator != nil) == (len(f.Stains) > 0), "generator fields belong to a task with stains, and to no other")
 	c.that(f.Baseline == BaselineNone || len(f.Stains) == 0, "baseline %s beside stains: it sees the source alone", f.Baseline)
+	f.Normaliser.validate(c)
+	c.that(f.Augment || !f.JitterStains, "stains are jittered, and augmentation is off")
+	if f.methods(c); c.err != nil {
+		return
+	}
+	c.that((f.Generator != nil) == (f.Networks() > 0), "generator fields belong to a task with generators, and to no other")
 	c.classes(f)
 	c.that(f.FrozenEpochs <= f.Epochs, "frozenEpochs %d exceeds epochs %d", f.FrozenEpochs, f.Epochs)
-	c.that(f.FrozenEpochs == 0 || len(f.Stains) > 0, "frozenEpochs is %d without a generator", f.FrozenEpochs)
+	c.that(f.FrozenEpochs == 0 || f.Networks() > 0, "frozenEpochs is %d without a generator", f.FrozenEpochs)
 	c.that(f.Shards > 0 && f.Batch%f.Shards == 0, "shards %d do not divide batch %d", f.Shards, f.Batch)
 	c.data(f.Data)
 }

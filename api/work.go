@@ -206,12 +206,13 @@ const (
 	PartUnlabelled Part = "unlabelled" // source and one stain, for a pretraining
 	PartTraining   Part = "training"   // training and validation, for a fine-tuning
 	PartTest       Part = "test"       // for an evaluation
+	PartTarget     Part = "target"     // of one stain, for a stain that is made like it
 )
 
 // DataSet asks for a fingerprint: which images, seen how.
 type DataSet struct {
 	Part   Part     `json:"part"`
-	Stain  string   `json:"stain,omitempty"` // PartUnlabelled: the other stain
+	Stain  string   `json:"stain,omitempty"` // PartUnlabelled: the other stain; PartTarget: the only one
 	Side   int      `json:"side"`            // pixels after resizing; round(size × load) for PartUnlabelled
 	Exact  int      `json:"exact,omitempty"` // pixels that FitRefuse wants beside Side, 0 for those alone
 	Fit    string   `json:"fit"`

@@ -37,7 +37,10 @@ const (
 	Pretrain Kind = "pretrain"
 	Finetune Kind = "finetune"
 	Evaluate Kind = "evaluate"
+	Stain    Kind = "stain"
 )
+
+var kinds = []Kind{Pretrain, Finetune, Evaluate, Stain}
 
 // The payloads that have a meaning to this program; a manifest may name others.
 const (
@@ -179,7 +182,7 @@ func manifestError(format string, a ...any) error {
 
 func (m Manifest) validate() error {
 	switch {
-	case m.Kind != Pretrain && m.Kind != Finetune && m.Kind != Evaluate:
+	case !slices.Contains(kinds, m.Kind):
 		return fmt.Errorf("unknown kind %q", m.Kind)
 	case !isHash(m.Task):
 		return fmt.Errorf("task key %q is not a SHA-256 in lower-case hex", m.Task)

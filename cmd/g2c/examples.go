@@ -8,14 +8,17 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
 	"g2c/checkpoint/store"
 	"g2c/experiments/record"
 	"g2c/experiments/report"
+	"g2c/experiments/sweep"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/kernels"
 	"g2c/model/g2c"
 	"g2c/worker/infer"
+	"g2c/worker/train"
 )
 
 // storedExamples are the example patches of a run as the store holds them. What cannot be
@@ -70,6 +73,25 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 	if set.Len() != len(r.Names) {
 		return nil, fault.New(fault.ErrData, "%d of %d test images of %s are not there any more", len(r.Names)-set.Len(), len(r.Names), item.Name())
 	}
+	var weights *safetensors.File
+	if len(f.Stains) > 0 || f.Normaliser != nil {
+		model, err := modelOfKey(ctx, repo, item.Task.Inputs()[0].String(), []api.Kind{api.KindFinetune})
+		if err != nil {
+			return nil, err
+		}
+		if _, weights, err = model.weights(ctx); err != nil {
+			return nil, err
+		}
+		if set, err = train.Normalised(set, f.Normaliser, weights); err != nil {
+			return nil, err
+		}
+	}
+	return e.seen(ctx, d, r, item, set, weights)
+}
+
+// seen is images as a model sees them, in every stain.
+func (e *experiment) seen(ctx context.Context, d kernels.Device, r report.Request, item *sweep.Item, set *dataset.Set, weights *safetensors.File) (*report.Patches, error) {
+	f := &item.Task.Evaluate.Model
 	out := &report.Patches{Request: report.Request{Evaluation: r.Evaluation}, Size: f.Size, Stains: len(f.Stains)}
 	image := 3 * f.Size * f.Size
 	out.Generated = make([]uint8, set.Len()*len(f.Stains)*image)
@@ -84,15 +106,23 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 	if len(f.Stains) == 0 {
 		return out, nil
 	}
-	model, err := modelOfKey(ctx, repo, item.Task.Inputs()[0].String(), []api.Kind{api.KindFinetune})
-	if err != nil {
-		return nil, err
-	}
-	_, weights, err := model.weights(ctx)
+	branches, err := train.NewBranches(f, weights, e.truth(ctx, f, &item.Work))
 	if err != nil {
 		return nil, err
 	}
 	for k := range f.Stains {
+		given, ok, err := branches.View(set, k)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			for i := range set.Len() {
+				if err := given.Read(out.Generated[(i*len(f.Stains)+k)*image:][:image], i); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
 		t, err := infer.NewTranslator(d, infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(k) + "."}, weights)
 		if err != nil {
 			return nil, err
@@ -106,4 +136,16 @@ func (e *experiment) patches(ctx context.Context, repo *checkpoint.Repo, d kerne
 		}
 	}
 	return out, nil
+}
+
+// truth is the test images in another stain: of the built-in world alone.
+func (e *experiment) truth(ctx context.Context, f *api.Finetune, w *api.Work) train.Truth {
+	return func(stain string) (*dataset.Set, error) {
+		where := w.Where
+		if where.Synthetic == nil {
+			return nil, nil
+		}
+		where.Source = stain
+		return e.data.Labelled(ctx, f.Images(api.PartTest, where))
+	}
 }

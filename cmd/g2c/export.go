@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -93,9 +94,16 @@ func exported(c *cobra.Command, model string, e exporting) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if g.given {
+			f := m.task.Finetune
+			return nil, fault.New(fault.ErrSpec, "model %s has no generator to %s: the method %s makes that stain", m, f.Stains[g.stain], f.Method(g.stain))
+		}
 		if tensors, err = foreign.Original(weights, g.Prefix, g.Shape); err != nil {
 			return nil, err
 		}
+	}
+	if e.format == "torch" { // a module's state has no place for the numbers of branches without a network
+		tensors = slices.DeleteFunc(slices.Clone(tensors), func(t safetensors.Tensor) bool { return t.DType == safetensors.F64 })
 	}
 	return encoded(tensors, e.format)
 }

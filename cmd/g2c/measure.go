@@ -59,7 +59,7 @@ func (m *measuring) time(p *sweep.Plan, known *planned.Known) error {
 		}
 	}
 	for _, item := range p.Items {
-		if shape := planned.Shape(item.Task); !seen[shape] && known.State[item.Key] != planned.Done {
+		if shape := planned.Shape(item.Task); item.Task.Kind != api.KindStain && !seen[shape] && known.State[item.Key] != planned.Done {
 			seen[shape] = true
 			first = append(first, item)
 		}

@@ -152,8 +152,8 @@ func readsFiles(file *spec.File) bool {
 		if s.Data.Synthetic == nil {
 			return true
 		}
-		for _, model := range s.Generators {
-			if _, err := api.ParseKey(model); err != nil {
+		for _, ready := range s.Generators {
+			if _, err := api.ParseKey(ready.Model); ready.Model != "" && err != nil {
 				return true
 			}
 		}

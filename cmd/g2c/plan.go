@@ -217,6 +217,8 @@ func stepsOf(ctx context.Context, data *datasource.Opener, w *api.Work) (int64, 
 			return 0, err
 		}
 		return int64(f.Epochs) * int64(set.Split(dataset.Train).Len()/f.Batch), nil
+	case api.KindStain:
+		return 1, nil
 	}
 	set, err := labelled(ctx, data, w, api.PartTest, &w.Task.Evaluate.Model)
 	if err != nil {

@@ -233,6 +233,9 @@ func (b *studyBuilder) model(ctx context.Context, item *sweep.Item) (*storedMode
 // translator opens a model's generator to a stain.
 func (b *studyBuilder) translator(ctx context.Context, m *storedModel, stain string) (*infer.Translator, error) {
 	g, _, err := m.generator(stain)
+	if err == nil && g.given {
+		err = fault.New(fault.ErrSpec, "model %s has %s by a formula, and no generator", m, stain).WithHint("leave --arm out, or name one with generators")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +243,7 @@ func (b *studyBuilder) translator(ctx context.Context, m *storedModel, stain str
 	if err != nil {
 		return nil, err
 	}
-	t, err := infer.NewTranslator(b.device, g, weights)
+	t, err := infer.NewTranslator(b.device, g.Generator, weights)
 	if err == nil {
 		b.translators = append(b.translators, t)
 	}

@@ -190,6 +190,8 @@ func dataOf(w *api.Work) map[api.Key]api.DataSet {
 	case t.Evaluate != nil:
 		m := &t.Evaluate.Model
 		return map[api.Key]api.DataSet{t.Evaluate.Data: m.Images(api.PartTest, w.Where), m.Data: m.Images(api.PartTraining, w.Where)}
+	case t.Stain != nil && api.Targeted(t.Stain.Method):
+		return map[api.Key]api.DataSet{t.Stain.Data: t.Stain.Target(w.Where)}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
@@ -11,10 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"g2c/api"
+	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/model/g2c"
 	"g2c/worker/infer"
+	"g2c/worker/train"
 )
 
 // newTranslate is `g2c translate MODEL PATH... -o DIR`.
@@ -70,19 +73,13 @@ func translate(c *cobra.Command, model string, paths []string, to string, f *mod
 	if err != nil {
 		return err
 	}
-	device, err := openDevice(f.device)
+	run, end, err := m.translator(generator, weights, f.device)
 	if err != nil {
 		return err
 	}
-	defer device.Close()
-	t, err := infer.NewTranslator(device, generator, weights)
-	if err != nil {
-		return err
-	}
-	defer t.Close()
-	t.Progress = imagesOf("translating")
+	defer end()
 	done := []translated{}
-	err = t.Translate(ctx, func(g, i int, pixels []uint8) error {
+	err = run(ctx, func(g, i int, pixels []uint8) error {
 		done = append(done, translated{images[g].path(i), targets[g][i]})
 		return dataset.WriteMarkedPNG(targets[g][i], dataset.ToImage(generator.Size, pixels), imageMaker)
 	}, setsOf(images)...)
@@ -102,13 +99,76 @@ type translated struct {
 	Output string `json:"output"`
 }
 
-// generator is the model's generator to a stain; "" is its only one.
-func (m *storedModel) generator(to string) (g infer.Generator, fit string, err error) {
+// branchGenerator is what makes a stain of a model's: a generator, or a method without one.
+type branchGenerator struct {
+	infer.Generator
+	given bool // by a method: of the generator the size alone is set
+	stain int  // its number
+}
+
+// translating gives each image of sets in another stain to use: infer.Translator.Translate.
+type translating func(ctx context.Context, use func(set, i int, pixels []uint8) error, sets ...*dataset.Set) error
+
+// translator opens what makes a stain; end frees it.
+func (m *storedModel) translator(g branchGenerator, weights *safetensors.File, device string) (run translating, end func(), err error) {
+	if g.given {
+		run, err = m.painter(g.stain, weights)
+		return run, func() {}, err
+	}
+	d, err := openDevice(device)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := infer.NewTranslator(d, g.Generator, weights)
+	if err != nil {
+		d.Close()
+		return nil, nil, err
+	}
+	t.Progress = imagesOf("translating")
+	return t.Translate, func() { t.Close(); d.Close() }, nil
+}
+
+// painter translates to a stain that the model has by a method.
+func (m *storedModel) painter(stain int, weights *safetensors.File) (translating, error) {
+	f := m.task.Finetune
+	branches, err := train.NewBranches(f, weights, nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, use func(set, i int, pixels []uint8) error, sets ...*dataset.Set) error {
+		for g, set := range sets {
+			set, err := train.Normalised(set, f.Normaliser, weights)
+			if err != nil {
+				return err
+			}
+			view, _, err := branches.View(set, stain)
+			if err != nil {
+				return err
+			}
+			for i := range view.Len() {
+				if err := ctx.Err(); err != nil {
+					return fault.New(fault.ErrInterrupted, "stopped at image %d of %d: %w", i, view.Len(), err)
+				}
+				pixels, err := view.Pixels(i)
+				if err == nil {
+					err = use(g, i, pixels)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, nil
+}
+
+// generator is what makes a stain of the model's; "" is its only one.
+func (m *storedModel) generator(to string) (g branchGenerator, fit string, err error) {
 	if p := m.task.Pretrain; p != nil {
 		if to != "" && to != p.Stain {
 			return g, "", noStain(m, to, []string{p.Stain})
 		}
-		return infer.Generator{Shape: p.Generator, Size: p.Size}, p.Fit, nil
+		return branchGenerator{Generator: infer.Generator{Shape: p.Generator, Size: p.Size, Normaliser: p.Normaliser}}, p.Fit, nil
 	}
 	f := m.task.Finetune
 	i := slices.Index(f.Stains, to)
@@ -122,7 +182,10 @@ func (m *storedModel) generator(to string) (g infer.Generator, fit string, err e
 	case i < 0:
 		return g, "", noStain(m, to, f.Stains)
 	}
-	return infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(i) + "."}, f.Fit, nil
+	if !api.Network(f.Method(i)) {
+		return branchGenerator{Generator: infer.Generator{Size: f.Size}, given: true, stain: i}, f.Fit, nil
+	}
+	return branchGenerator{Generator: infer.Generator{Shape: *f.Generator, Size: f.Size, Prefix: g2c.GeneratorNet(i) + ".", Normaliser: f.Normaliser}}, f.Fit, nil
 }
 
 func noStain(m *storedModel, to string, stains []string) error {

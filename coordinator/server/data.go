@@ -114,6 +114,8 @@ func readBy(t *api.Task) []api.Key {
 		return []api.Key{t.Finetune.Data}
 	case t.Evaluate != nil:
 		return []api.Key{t.Evaluate.Data, t.Evaluate.Model.Data}
+	case t.Stain != nil && api.Targeted(t.Stain.Method):
+		return []api.Key{t.Stain.Data}
 	}
 	return nil
 }

@@ -305,6 +305,12 @@ func (o *Opener) Fingerprint(ctx context.Context, d api.DataSet) (api.Key, error
 	switch d.Part {
 	case api.PartUnlabelled:
 		return o.pairFingerprint(ctx, d)
+	case api.PartTarget:
+		set, err := o.Unlabelled(ctx, d, d.Stain)
+		if err != nil {
+			return api.Key{}, err
+		}
+		return api.ParseKey(set.Fingerprint())
 	case api.PartTraining, api.PartTest:
 		set, err := o.Labelled(ctx, d)
 		if err != nil {
@@ -347,6 +353,10 @@ func (o *Opener) pair(ctx context.Context, d api.DataSet) ([]*dataset.Set, error
 func (o *Opener) Sets(ctx context.Context, d api.DataSet) ([]*dataset.Set, error) {
 	if d.Part == api.PartUnlabelled {
 		return o.pair(ctx, d)
+	}
+	if d.Part == api.PartTarget {
+		set, err := o.Unlabelled(ctx, d, d.Stain)
+		return []*dataset.Set{set}, err
 	}
 	set, err := o.Labelled(ctx, d)
 	if err != nil {

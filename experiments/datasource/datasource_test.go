@@ -103,6 +103,25 @@ func TestPairsDependOnBothStainsAndTheSide(t *testing.T) {
 	}
 }
 
+// The target of a stain that is made is the images of that stain alone, and is the same
+// for those who ask for the set to pack it.
+func TestTargetsAreOneStain(t *testing.T) {
+	o := &Opener{}
+	he := api.DataSet{Part: api.PartTarget, Stain: "HE", Side: 64, Fit: api.FitResize, Where: onDisk(t)}
+	print := fingerprint(t, o, he)
+	sets, err := o.Sets(t.Context(), he)
+	if err != nil || len(sets) != 1 || dataset.PackFingerprint(sets...) != print.String() {
+		t.Errorf("%d sets, %v", len(sets), err)
+	}
+	pair := he
+	pair.Part = api.PartUnlabelled
+	pas := he
+	pas.Stain = "PAS"
+	if fingerprint(t, o, pair) == print || fingerprint(t, o, pas) == print {
+		t.Error("a pair, or another stain, has the target's fingerprint")
+	}
+}
+
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	where := onDisk(t)
 	o := &Opener{}

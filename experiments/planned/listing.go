@@ -88,7 +88,7 @@ type Task struct {
 // List lists a plan.
 func List(p *sweep.Plan, known Known) *Listing {
 	l := &Listing{Experiment: p.Experiment, SpecHash: p.SpecHash, NumericsClass: p.Numerics, Labels: p.Labels, Kinds: []Kind{}, Tasks: []Task{}}
-	for _, kind := range []api.Kind{api.KindPretrain, api.KindFinetune, api.KindEvaluate} {
+	for _, kind := range []api.Kind{api.KindPretrain, api.KindStain, api.KindFinetune, api.KindEvaluate} {
 		if tasks, requests := p.Count(kind); tasks > 0 {
 			l.Kinds = append(l.Kinds, Kind{Kind: kind, Tasks: tasks, Requests: requests})
 		}
@@ -191,7 +191,7 @@ func Shape(t api.Task) string {
 	switch t.Kind {
 	case api.KindPretrain:
 		p := *t.Pretrain
-		p.Source, p.Stain, p.Seed, p.Data = "", "", 0, api.Key{}
+		p.Source, p.Stain, p.Seed, p.Data, p.Normaliser = "", "", 0, api.Key{}, nil
 		p.Epochs, p.ConstantEpochs, p.LR, p.Beta1, p.Beta2 = 0, 0, 0, 0, 0
 		t.Pretrain = &p
 	case api.KindFinetune:
@@ -212,7 +212,7 @@ func Shape(t api.Task) string {
 // finetuneShape keeps the epochs, since a frozen one is quicker than another.
 func finetuneShape(f api.Finetune) api.Finetune {
 	f.Source, f.Seed, f.Data = "", 0, api.Key{}
-	f.Stains, f.Generators = make([]string, len(f.Stains)), nil
+	f.Stains, f.Generators, f.Normaliser = make([]string, len(f.Stains)), nil, nil
 	f.Positive, f.Negative, f.PositiveName, f.NegativeName = nil, nil, "", ""
 	f.Gamma, f.LR, f.Momentum, f.DropEvery, f.DropBy, f.Select = 0, 0, 0, 0, 0, ""
 	return f

@@ -75,6 +75,8 @@ func (c *collector) item(item *sweep.Item) error {
 		return c.pretrain(item, m)
 	case api.KindFinetune:
 		return c.finetune(item, m)
+	case api.KindStain:
+		return nil // what it makes is seen in the arms
 	}
 	return c.evaluate(item, m)
 }
@@ -203,7 +205,7 @@ func (c *collector) evaluate(item *sweep.Item, m *checkpoint.Manifest) error {
 	}
 	for _, use := range item.Uses {
 		c.data.Arms = append(c.data.Arms, Arm{
-			Task: use.Task, Arm: use.Arm, Stains: append([]string{}, use.Stains...), Blocks: use.Blocks, Seed: use.Seed,
+			Task: use.Task, Arm: use.Arm, Stains: append([]string{}, use.Stains...), Methods: made.Task.Finetune.Methods, Blocks: use.Blocks, Seed: use.Seed,
 			Name: modelName(made, use), Key: model, Inputs: keys(made.Task.Inputs()), WeightsSHA256: tuned.WeightsSHA256(),
 			Steps: tuned.Step, Seconds: seconds, Metrics: judged(&r), Width: use.Width, Options: options(use),
 			SelectedEpoch: tuning.Selected, Parameters: counts, Evaluation: item.Key, Given: c.given(item), LeftOut: r.Given,

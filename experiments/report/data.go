@@ -47,8 +47,9 @@ type Data struct {
 type Arm struct {
 	Task          string   `json:"task"` // of the spec
 	Arm           string   `json:"arm"`
-	Stains        []string `json:"stains"` // generated ones
-	Blocks        int      `json:"blocks"` // residual blocks of the generators
+	Stains        []string `json:"stains"`            // generated ones
+	Methods       []string `json:"methods,omitempty"` // how each is made; "" by a trained generator; none where all are
+	Blocks        int      `json:"blocks"`            // residual blocks of the generators
 	Seed          uint32   `json:"seed"`
 	Name          string   `json:"name"`          // of the fine-tuning
 	Key           api.Key  `json:"key"`           // of the fine-tuning

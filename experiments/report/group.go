@@ -14,6 +14,7 @@ import (
 type group struct {
 	task, arm, optionText string // options as a line of text
 	stains                []string
+	methods               []string // how each is made; none where trained generators make all
 	width, blocks         int
 	rows                  []*Arm // a seed each: of folds the folds together
 	folds                 int    // 0 for none
@@ -31,10 +32,10 @@ func (d *Data) group() {
 	at := map[string]*group{}
 	for i := range d.Arms {
 		a := &d.Arms[i]
-		id := fmt.Sprintf("%q %q %q %q %d %d", a.Task, a.Arm, a.Options, a.Stains, a.Width, a.Blocks)
+		id := fmt.Sprintf("%q %q %q %q %q %d %d", a.Task, a.Arm, a.Options, a.Stains, a.Methods, a.Width, a.Blocks)
 		g := at[id]
 		if g == nil {
-			g = &group{task: a.Task, arm: a.Arm, optionText: a.Options, stains: a.Stains, width: a.Width, blocks: a.Blocks}
+			g = &group{task: a.Task, arm: a.Arm, optionText: a.Options, stains: a.Stains, methods: a.Methods, width: a.Width, blocks: a.Blocks}
 			at[id] = g
 			d.groups = append(d.groups, g)
 		}

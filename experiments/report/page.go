@@ -280,7 +280,7 @@ func (d *Data) taskView(task string, f *figures, i int) taskView {
 func (d *Data) rowView(g *group) rowView {
 	s := g.summary()
 	v := rowView{
-		Summary: s, Label: strings.TrimSpace(g.label + " " + g.optionText), StainsText: orText(strings.Join(g.stains, " "), "–"), BlocksText: "–", Base: g.label == d.baseline,
+		Summary: s, Label: strings.TrimSpace(g.label + " " + g.optionText), StainsText: orText(g.stainWords(), "–"), BlocksText: "–", Base: g.label == d.baseline,
 		Delta: d.delta(g), RecallP: s.Recall[g.rows[0].positive], RecallN: s.Recall[g.rows[0].negative],
 		SeedsText: fmt.Sprint(len(g.rows)),
 	}

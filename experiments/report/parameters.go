@@ -47,6 +47,7 @@ func (c *collector) parameters(m *checkpoint.Manifest) (Parameters, error) {
 			n *= d
 		}
 		switch {
+		case t.DType == safetensors.F64: // the numbers of a method without a network
 		case strings.HasSuffix(t.Name, ".running_mean"), strings.HasSuffix(t.Name, ".running_var"):
 		case strings.HasPrefix(t.Name, g2c.GeneratorPrefix):
 			p.Generators += n

@@ -22,7 +22,7 @@ var (
 func (v *Variant) check() error {
 	for _, check := range []func() error{
 		v.checkRequired, v.checkImages, v.checkSynthetic, v.checkSets, v.checkGroup,
-		v.checkTasks, v.checkStains, v.checkBaseline, v.checkShards, v.checkNorms, v.checkRest,
+		v.checkTasks, v.checkStains, v.checkBaseline, v.checkShards, v.checkNorms, v.checkNormalise, v.checkRest,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -216,6 +216,9 @@ func (v *Variant) checkBaseline() error {
 		return v.fail("model.baseline", "arm %s: the baseline %s sees the source alone, and the arm has the stains %s", v.Arm, m.Baseline, strings.Join(v.Stains, ", ")).
 			WithHint("give its arm stains: []")
 	}
+	if m.Baseline == api.BaselineFuzzyHistogram && v.Spec.Data.Normalise != api.NormaliseNone {
+		return v.fail("data.normalise", "arm %s: %s counts the images' own colours", v.Arm, m.Baseline).WithHint("give its arm data.normalise: none")
+	}
 	return nil
 }
 
@@ -228,8 +231,7 @@ func (v *Variant) checkRest() error {
 		return err
 	}
 	for _, stain := range slices.Sorted(maps.Keys(v.Spec.Generators)) {
-		path := "generators." + stain
-		if err := checkLocal(v.root.locate(path), path, v.Spec.Generators[stain]); err != nil {
+		if err := v.checkReady(stain); err != nil {
 			return err
 		}
 	}

@@ -142,7 +142,12 @@ func (v *Variant) checkStains() error {
 			return v.at.fault("arm %s: there are no images of stain %s, and no generator", v.Arm, stain).
 				WithHint("data.unlabelled or generators must name it; %s", suggest(stain, known))
 		}
-		if _, ready := v.Spec.Generators[stain]; !ready && d.Synthetic == nil && d.Unlabelled[d.Source] == nil {
+		r, ready := v.Spec.Generators[stain]
+		if r.needsTarget() && d.Synthetic == nil && d.Unlabelled[stain] == nil {
+			return v.fail("generators."+stain, "the method %s takes the colours of unlabelled images of %s, and there are none", r.Method, stain).
+				WithHint("name some under data.unlabelled.%s", stain)
+		}
+		if !ready && d.Synthetic == nil && d.Unlabelled[d.Source] == nil {
 			return v.fail("data.unlabelled", "pretraining %s needs images of the source, %s", stain, d.Source).
 				WithHint("the labelled training folder can stand here as well")
 		}

@@ -34,7 +34,7 @@ func parse(t testing.TB, text []byte, sets ...string) *File {
 // The defaults are the contract's; this is its table once more.
 func TestDefaults(t *testing.T) {
 	want := `metadata: {project: default, priority: 0}
-data: {size: 224, fit: resize, labelled: {validation: {fraction: 0.15, by: group}, folds: none, take: all, allowDuplicates: false}, seed: 0}
+data: {size: 224, fit: resize, labelled: {validation: {fraction: 0.15, by: group}, folds: none, take: all, allowDuplicates: false}, normalise: none, seed: 0}
 model: {generator: {width: 64, blocks: 6, up: k4}, discriminator: {width: 64}, classifier: {width: 256, units: 3, hidden: 32, attention: true, stem: inception-v4, shared: true}, baseline: none}
 pretrain: {epochs: 200, constantEpochs: 100, batch: 1, pool: 50, lambdaCycle: 10, lambdaIdentity: 0.5, load: 1.117, flip: true, lr: 0.0002, beta1: 0.5, beta2: 0.999}
 finetune: {epochs: 30, freezeEpochs: 5, batch: 16, shards: 4, select: last, gamma: 2, lr: 0.01, momentum: 0.5, dropEvery: 5, dropBy: 10, augment: false, optimizer: sgd, weightDecay: 0}
@@ -106,6 +106,8 @@ func TestRoundTripOfEdits(t *testing.T) {
 		{"sweep={data.labelled.take: [3, all]}", "comparisons=[[PAS_ONLY, {arm: PAS_ALL+, data.labelled.take: all}]]"},
 		{"arms=[{name: A, stains: [HE], data.labelled.group: {}, data.labelled.columns: {}, data.labelled.folds: none}]", "data.labelled.folds=3"},
 		{"sweep={}", "sweep={checkpoint: [{keep: 3}, {every: 2 steps}], gang: [{max: 1}, {}]}"},
+		{"generators={HE: {method: reinhard}}", "sweep={generators.HE: [{method: copy}, ready]}"},
+		{"arms=[{name: A, stains: [HE, PASM]}]", "sweep={generators.PASM.method: [copy, macenko], finetune.augment: [false, hed], data.normalise: [none, macenko]}"},
 		{"arms=[{name: A}]", "sweep={}", "sweep={stains: [[], [PASM, HE]]}", "comparisons=[[{arm: A, stains: []}, {arm: A, stains: [PASM, HE]}]]"},
 	} {
 		f := parse(t, base(t), sets...)

@@ -16,24 +16,24 @@ import (
 // Spec is one complete spec: defaults filled in, an arm and a point of the sweep
 // applied.
 type Spec struct {
-	APIVersion  string            `yaml:"apiVersion" key:"" whole:"" default:"g2c/v1" rule:"one=g2c/v1" doc:"the version of the format; required"`
-	Kind        string            `yaml:"kind" key:"" whole:"" default:"Experiment" rule:"one=Experiment" doc:"what the file describes; required"`
-	Metadata    Metadata          `yaml:"metadata" key:"" whole:""`
-	Data        Data              `yaml:"data"`
-	Tasks       []Task            `yaml:"tasks" whole:"" doc:"one classifier each"`
-	Model       Model             `yaml:"model"`
-	Pretrain    api.CycleGAN      `yaml:"pretrain"`
-	Finetune    api.Tuning        `yaml:"finetune"`
-	Generators  map[string]string `yaml:"generators" key:"F" rule:"text" names:"STAIN" doc:"a finished model instead of pretraining: a task's key, a name in the store, or a path"`
-	api.Random                    // seed, precision
-	api.Sums                      // gradients
-	Device      Device            `yaml:"device" key:"" whole:"" default:"auto" doc:"where tasks run, unless --device says so; it decides the numerics class, which is in every key"`
-	Gang        api.Gang          `yaml:"gang" key:""`
-	Checkpoint  Checkpoint        `yaml:"checkpoint" key:""`
-	Watchdog    api.Watchdog      `yaml:"watchdog" key:""`
-	Store       string            `yaml:"store" key:"" whole:"" default:"runs/" doc:"directory or s3://BUCKET/PREFIX of checkpoints and reports, unless --store says so"`
-	Cost        Cost              `yaml:"cost" key:"" whole:""`
-	Comparisons []Comparison      `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
+	APIVersion  string           `yaml:"apiVersion" key:"" whole:"" default:"g2c/v1" rule:"one=g2c/v1" doc:"the version of the format; required"`
+	Kind        string           `yaml:"kind" key:"" whole:"" default:"Experiment" rule:"one=Experiment" doc:"what the file describes; required"`
+	Metadata    Metadata         `yaml:"metadata" key:"" whole:""`
+	Data        Data             `yaml:"data"`
+	Tasks       []Task           `yaml:"tasks" whole:"" doc:"one classifier each"`
+	Model       Model            `yaml:"model"`
+	Pretrain    api.CycleGAN     `yaml:"pretrain"`
+	Finetune    Tuning           `yaml:"finetune"`
+	Generators  map[string]Ready `yaml:"generators" key:"F" names:"STAIN" doc:"instead of pretraining: a finished model by a task's key, a name in the store, or a path; or {method: …}, a branch without training (docs/stains.md): reinhard or macenko, the source in the unlabelled images' colours; copy, the source again; random, a generator as it is drawn; truth, the real stain of synthetic tissue"`
+	api.Random                   // seed, precision
+	api.Sums                     // gradients
+	Device      Device           `yaml:"device" key:"" whole:"" default:"auto" doc:"where tasks run, unless --device says so; it decides the numerics class, which is in every key"`
+	Gang        api.Gang         `yaml:"gang" key:""`
+	Checkpoint  Checkpoint       `yaml:"checkpoint" key:""`
+	Watchdog    api.Watchdog     `yaml:"watchdog" key:""`
+	Store       string           `yaml:"store" key:"" whole:"" default:"runs/" doc:"directory or s3://BUCKET/PREFIX of checkpoints and reports, unless --store says so"`
+	Cost        Cost             `yaml:"cost" key:"" whole:""`
+	Comparisons []Comparison     `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
 }
 
 // Metadata names the experiment.
@@ -52,6 +52,7 @@ type Data struct {
 	Unlabelled map[string]Paths `yaml:"unlabelled" key:"P" names:"STAIN" doc:"folders, globs or s3:// addresses of patches of a stain; the source stain too"`
 	Paired     map[string]Paths `yaml:"paired" key:"P" names:"STAIN" doc:"paired images of a stain; refused: this version trains on unpaired ones"`
 	Labelled   Labelled         `yaml:"labelled"`
+	Normalise  string           `yaml:"normalise" key:"PFE" default:"none" was:"none" rule:"one=none|reinhard|macenko" doc:"give the source's images the stain of its unlabelled ones, by Reinhard's method or Macenko's (docs/stains.md), before anything sees them"`
 	Seed       uint32           `yaml:"seed" key:"F" default:"0" doc:"of the split, the folds and what is taken"`
 }
 
@@ -89,6 +90,12 @@ type Model struct {
 	Discriminator   api.Discriminator `yaml:"discriminator"`
 	Classifier      api.Classifier    `yaml:"classifier"`
 	api.Replacement                   // baseline
+}
+
+// Tuning is a fine-tuning's hyper-parameters.
+type Tuning struct {
+	api.Tuning
+	Augment Augment `yaml:"augment" key:"F" default:"false" doc:"of the training images: true, flips and jitter of brightness and saturation; hed, flips and jitter of stains (docs/stains.md); the paper augments the source alone: an arm sets it"`
 }
 
 // Checkpoint says how often state is saved and how much of it is kept.

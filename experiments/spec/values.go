@@ -186,3 +186,35 @@ func (d *Device) words() (kind, limits string) {
 }
 
 func (d *Device) schema() schema { return schema{"type": "string", "pattern": deviceForm.String()} }
+
+// Augment is false, true, or hed: jitter in stain space.
+type Augment string
+
+// The values of Augment.
+const (
+	AugmentOff    Augment = "false"
+	AugmentOn     Augment = "true"
+	AugmentStains Augment = "hed"
+)
+
+func (a *Augment) decode(n *node, path string) error {
+	plain := n.kind == scalarNode && !n.quoted && (n.text == string(AugmentOff) || n.text == string(AugmentOn))
+	if !plain && (n.kind != scalarNode || n.text != string(AugmentStains)) {
+		return n.pos.fault("%s: want true, false or hed, got %s", path, n.describe())
+	}
+	*a = Augment(n.text)
+	return nil
+}
+
+func (a *Augment) encode() *node {
+	if *a == AugmentStains {
+		return textNode(string(*a))
+	}
+	return plainNode(string(*a))
+}
+
+func (a *Augment) words() (kind, limits string) { return "true, false, or `hed`", "" }
+
+func (a *Augment) schema() schema {
+	return schema{"anyOf": []any{schema{"type": "boolean"}, schema{"const": string(AugmentStains)}}}
+}

@@ -64,7 +64,7 @@ type expansion struct {
 type request struct {
 	item    *Item
 	variant *spec.Variant
-	task    *spec.Task // nil of a pretraining
+	task    *spec.Task // nil of a pretraining, and of a stain
 	fold    int        // 0 for none
 	use     Use        // with the base name
 }
@@ -138,21 +138,25 @@ func (e *expansion) generators(v *spec.Variant) ([]api.Key, []api.StainModel, er
 	keys := []api.Key{}
 	var models []api.StainModel
 	for _, stain := range v.Stains {
-		model, ready := v.Spec.Generators[stain]
-		if !ready {
-			key, err := e.pretrain(v, stain)
+		ready, ok := v.Spec.Generators[stain]
+		if !ok || ready.Method != "" {
+			make := e.pretrain
+			if ok {
+				make = e.stain
+			}
+			key, err := make(v, stain)
 			if err != nil {
 				return nil, nil, err
 			}
 			keys = append(keys, key)
 			continue
 		}
-		key, err := e.resolve(model)
+		key, err := e.resolve(ready.Model)
 		if err != nil {
 			return nil, nil, fmt.Errorf("generators.%s: %w", stain, err)
 		}
 		keys = append(keys, key)
-		models = append(models, api.StainModel{Stain: stain, Model: model, Key: key})
+		models = append(models, api.StainModel{Stain: stain, Model: ready.Model, Key: key})
 	}
 	return keys, models, nil
 }
@@ -174,7 +178,11 @@ func (e *expansion) pretrain(v *spec.Variant, stain string) (api.Key, error) {
 	if err != nil {
 		return api.Key{}, err
 	}
-	work := api.Work{Task: api.PretrainTask(e.Numerics, normalPretrain(s, stain, print)), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
+	body := normalPretrain(s, stain, print)
+	if body.Normaliser, err = e.normaliser(v); err != nil {
+		return api.Key{}, err
+	}
+	work := api.Work{Task: api.PretrainTask(e.Numerics, body), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
 	g := s.Model.Generator
 	return e.request(request{variant: v}, work, Use{
 		Name:   fmt.Sprintf("pretrain/%s/w%d/b%d/s%d", stain, g.Width, g.Blocks, s.Seed),
@@ -192,6 +200,9 @@ func (e *expansion) finetune(r request, generators []api.Key, models []api.Stain
 		return api.Finetune{}, err
 	}
 	body := normalFinetune(r.variant, r.task, generators, print)
+	if body.Normaliser, err = e.normaliser(r.variant); err != nil {
+		return api.Finetune{}, err
+	}
 	where.Generators = models
 	work := api.Work{Task: api.FinetuneTask(e.Numerics, body), Where: where, Gang: gang(s, &body)}
 	_, err = e.request(r, work, r.named(api.KindFinetune))

@@ -97,11 +97,17 @@ func relevant(r *request) map[string]string {
 	kinds := map[api.Kind]string{api.KindPretrain: "P", api.KindFinetune: "PF", api.KindEvaluate: "PFE"}[r.item.Task.Kind]
 	out := map[string]string{}
 	for _, f := range spec.Fields(&r.variant.Spec) {
+		if t := r.item.Task.Stain; t != nil {
+			if makesStain(t, f.Path) {
+				out[f.Path] = f.Value
+			}
+			continue
+		}
 		if strings.ContainsAny(keysIn(&f, r.fold > 0), kinds) && !(alone(r) && onlyWithStains(f.Path)) {
 			out[f.Path] = f.Value
 		}
 	}
-	if r.item.Task.Kind != api.KindPretrain {
+	if r.task != nil {
 		out["stains"] = strings.Join(r.use.Stains, "+")
 	}
 	if r.fold > 0 {

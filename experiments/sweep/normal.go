@@ -28,14 +28,16 @@ func normalFinetune(v *spec.Variant, t *spec.Task, generators []api.Key, data ap
 		Origin: s.Data.Origin, Stains: v.Stains, Generators: generators, View: s.Data.View,
 		Positive: slices.Sorted(slices.Values(t.Positive)), PositiveName: positive,
 		Negative: slices.Sorted(slices.Values(t.Negative)), NegativeName: negative,
-		Classifier: s.Model.Classifier, Tuning: s.Finetune, Sums: s.Sums, Random: s.Random, Data: data,
+		Classifier: s.Model.Classifier, Tuning: s.Finetune.Tuning, Augment: s.Finetune.Augment != spec.AugmentOff,
+		JitterStains: s.Finetune.Augment == spec.AugmentStains, Sums: s.Sums, Random: s.Random, Data: data,
 		Replacement: s.Model.Replacement,
 	}
 	if out.Baseline != api.BaselineNone {
 		replace(&out)
 	}
+	out.Methods = methods(v)
 	switch {
-	case len(v.Stains) == 0: // there is no generator to shape or to freeze
+	case out.Networks() == 0: // there is no generator to shape or to freeze
 		out.FrozenEpochs = 0
 		return out
 	case out.FrozenEpochs < 0 || out.FrozenEpochs > out.Epochs: // all, or more
@@ -54,7 +56,8 @@ func replace(f *api.Finetune) {
 	if f.Baseline != api.BaselineFuzzyHistogram {
 		return
 	}
-	f.Tuning, f.Sums, f.Precision = standard.Finetune, standard.Sums, standard.Precision
+	f.Tuning, f.Sums, f.Precision = standard.Finetune.Tuning, standard.Sums, standard.Precision
+	f.Augment, f.JitterStains = false, false
 	f.Shards = 1 // nobody grows it together
 }
 

@@ -40,9 +40,9 @@ type Item struct {
 // Use is what one name of an item stands for.
 type Use struct {
 	Name   string   `json:"name"`           // unique; made of all the others, for people
-	Task   string   `json:"task,omitempty"` // of the spec; empty for a pretraining
+	Task   string   `json:"task,omitempty"` // of the spec; empty for a pretraining and for a stain
 	Arm    string   `json:"arm,omitempty"`
-	Stains []string `json:"stains"` // generated stains; of a pretraining, its one
+	Stains []string `json:"stains"` // generated stains; of a pretraining or a stain that is made, its one
 	Width  int      `json:"width"`  // of the generators
 	Blocks int      `json:"blocks"`
 	Seed   uint32   `json:"seed"`

@@ -50,6 +50,8 @@ type Set struct {
 	places []int32 // in what was loaded; nil: all
 	splits []Split // of all that was loaded; nil: as the images have them
 	lent   bool    // the pixels are those of a pool, which counts them
+
+	painters []*Painter // of pixels as they are read, in order
 }
 
 // loaded is images, what is known of their pixels, and where these lie.
@@ -90,7 +92,7 @@ func New(side int, images []Image, pixels [][]uint8) *Set {
 	return l.sorted()
 }
 
-// Join is the images of several sets of one side as one.
+// Join is the images of several sets of one side as one, as they were loaded.
 func Join(side int, sets ...*Set) *Set {
 	l := &loaded{side: side}
 	for _, s := range sets {
@@ -196,12 +198,19 @@ func (s *Set) Pixels(i int) ([]uint8, error) {
 // cache is checked, and where it fails the image is decoded again. Nothing is allocated
 // unless it is.
 func (s *Set) Read(to []uint8, i int) error {
-	p := s.place(i)
-	err := s.refs[p].Read(to)
+	if len(s.painters) > 0 {
+		return s.painted(to, s.place(i))
+	}
+	return s.loaded.read(to, s.place(i))
+}
+
+// read copies the pixels at a place.
+func (l *loaded) read(to []uint8, place int) error {
+	err := l.refs[place].Read(to)
 	if err == nil {
 		return nil
 	}
-	return s.again(to, p, err)
+	return l.again(to, place, err)
 }
 
 // Ref is where the pixels of image i lie: equal for images that share them.
@@ -261,7 +270,7 @@ func (s *Set) at(numbers []int) *Set {
 	for i, n := range numbers {
 		places[i] = int32(s.place(n))
 	}
-	return &Set{loaded: s.loaded, places: places, splits: s.splits, lent: s.lent}
+	return &Set{loaded: s.loaded, places: places, splits: s.splits, lent: s.lent, painters: s.painters}
 }
 
 // divided is the set whose images have other splits: those of images, which are all of s.
@@ -270,7 +279,7 @@ func (s *Set) divided(images []Image) *Set {
 	for i := range images {
 		splits[s.place(i)] = images[i].Split
 	}
-	return &Set{loaded: s.loaded, places: s.places, splits: splits, lent: s.lent}
+	return &Set{loaded: s.loaded, places: s.places, splits: splits, lent: s.lent, painters: s.painters}
 }
 
 // Split is the set of the images of one split, sharing what was loaded with s.

@@ -1,8 +1,6 @@
 package g2c
 
 import (
-	"strconv"
-
 	"g2c/kernels"
 	"g2c/model/graph"
 	"g2c/model/nn"
@@ -49,14 +47,12 @@ func (m *Model) inferenceSlots() (*kernels.StateSpec, error) {
 		{Name: graph.Seed, Type: kernels.Real()}, {Name: EvalX, Type: image},
 		{Name: EvalProb, Type: kernels.Real(c.EvalBatch, c.Classifier.Classes)},
 	}}
-	for i := range c.Generators {
-		reals.Slots = append(reals.Slots, kernels.Slot{Name: EvalImage + strconv.Itoa(i), Type: image})
-	}
+	reals.Slots = append(reals.Slots, c.evalSlots()...)
 	return kernels.NewStateSpec(
 		nn.Group(GroupGenerators, "", nn.ByNet(m.Catalog.Params, nets...)),
 		nn.Group(GroupClassifier, "", nn.ByNet(m.Catalog.Params, ClassifierNet)),
 		nn.Group(GroupRunning, "", m.Catalog.Running), reals,
 		kernels.Group{Name: "integers", Slots: []kernels.Slot{{Name: EvalPlace, Type: kernels.Ints(c.EvalBatch, 4)}}},
-		kernels.Group{Name: "bytes", Slots: []kernels.Slot{{Name: EvalPixels, Type: kernels.Bytes(c.EvalBatch, c.Size, c.Size, 3)}}},
+		kernels.Group{Name: "bytes", Slots: append([]kernels.Slot{{Name: EvalPixels, Type: kernels.Bytes(c.EvalBatch, c.Size, c.Size, 3)}}, c.byteSlots(EvalPixels, c.EvalBatch)...)},
 	)
 }

@@ -6,6 +6,7 @@
 package g2c
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,12 +18,13 @@ import (
 
 // Config is what the programs depend on.
 type Config struct {
-	Size          int // side of an image in pixels
-	Batch         int // global batch of a training step
-	Shards        int // logical shards of it
-	Own           int // of them, those that the programs compute, a divisor; 0 for all
-	EvalBatch     int // padded batch of evaluation
-	Generators    int // M
+	Size          int   // side of an image in pixels
+	Batch         int   // global batch of a training step
+	Shards        int   // logical shards of it
+	Own           int   // of them, those that the programs compute, a divisor; 0 for all
+	EvalBatch     int   // padded batch of evaluation
+	Generators    int   // M
+	Given         []int // of the M branches, those whose images are given, sorted: they have no network
 	Generator     nn.GeneratorConfig
 	Classifier    nn.ClassifierConfig
 	Baseline      nn.Baseline // in the classifier's place, without generators; empty for none
@@ -77,6 +79,10 @@ const (
 	EvalImage = "eval_image."
 )
 
+// GivenSlot is the slot of a branch whose images are given beside one of the source's:
+// Pixels, X, EvalPixels or EvalX.
+func GivenSlot(source string, branch int) string { return source + "." + strconv.Itoa(branch) }
+
 // GeneratorNet is the name of generator i: generators follow the sorted names of
 // their stains.
 func GeneratorNet(i int) string { return GeneratorPrefix + strconv.Itoa(i) }
@@ -86,7 +92,7 @@ type Model struct {
 	Config    Config
 	Catalog   nn.Catalog
 	State     *kernels.StateSpec
-	Input     *kernels.Program // pixels to X
+	Input     *kernels.Program // pixels to X, and to those that are given
 	Frozen    *kernels.Program // training step of the classifier alone
 	Joint     *kernels.Program // training step of everything; nil without generators
 	EvalInput *kernels.Program // pixels to EvalX
@@ -106,7 +112,7 @@ func New(c Config) (*Model, error) {
 	if m.Frozen, err = m.step("g2c_frozen", frozen); err != nil {
 		return nil, err
 	}
-	if c.Generators > 0 {
+	if c.networks() > 0 {
 		joint, err := m.trainGraph(nil, true)
 		if err != nil {
 			return nil, err
@@ -160,7 +166,7 @@ func (m *Model) trainGraph(whole *trainGraph, joint bool) (*trainGraph, error) {
 		b.HalfGradients = c.HalfGradients
 		x := b.Slot(X, kernels.Real(batch, c.Size, c.Size, 3))
 		labels := b.Slot(Labels, kernels.Ints(batch))
-		logits, stats := m.forward(b, m.branches(b, x, false), false)
+		logits, stats := m.forward(b, m.branches(b, x, X, false), false)
 		t.loss, t.prob = b.Focal(logits, labels, c.Gamma, c.Batch)
 		t.stats = stats
 	}
@@ -187,10 +193,21 @@ func (m *Model) trainGraph(whole *trainGraph, joint bool) (*trainGraph, error) {
 	return t, nil
 }
 
-// branches are the image and its translation by every generator.
-func (m *Model) branches(b *graph.Builder, x *graph.Value, infer bool) []*graph.Value {
+// given tells whether a branch's images are given.
+func (c *Config) given(branch int) bool { return slices.Contains(c.Given, branch) }
+
+// networks is the number of generators.
+func (c *Config) networks() int { return c.Generators - len(c.Given) }
+
+// branches are the image, which a slot holds, and what it is in every other stain: its
+// translation by a generator, or what is given.
+func (m *Model) branches(b *graph.Builder, x *graph.Value, slot string, infer bool) []*graph.Value {
 	xs := []*graph.Value{x}
 	for i := range m.Config.Generators {
+		if m.Config.given(i) {
+			xs = append(xs, b.Slot(GivenSlot(slot, i), kernels.Real(x.Shape()...)))
+			continue
+		}
 		s := nn.NewScope(b, &m.Catalog, GeneratorNet(i))
 		s.Infer = infer
 		xs = append(xs, nn.Generator(s, x, m.Config.Generator))

@@ -34,6 +34,8 @@ func variants() map[string]Config {
 	change("one shard", func(c *Config) { c.Shards = 1 })
 	change("no generators", func(c *Config) { c.Generators = 0 })
 	change("three generators", func(c *Config) { c.Generators = 3 })
+	change("made and given", func(c *Config) { c.Generators, c.Given = 3, []int{0, 2} })
+	change("given alone", func(c *Config) { c.Generators, c.Given = 2, []int{0, 1} })
 	change("unshared", func(c *Config) { c.Classifier.Unshared = true })
 	change("no attention", func(c *Config) { c.Classifier.Attention = false })
 	change("inception", func(c *Config) { c.Size, c.Classifier.Conv7, c.Classifier.Units = 64, false, 3 })
@@ -135,6 +137,36 @@ func TestSizes(t *testing.T) {
 		if in.Op.Name() == "instance_norm_grad" {
 			t.Fatalf("a frozen generator is differentiated: %s", frozen.Line(i))
 		}
+	}
+}
+
+// TestGivenBranches: what is given has slots of its own, is brought in as the source is, and
+// has no network; a model of nothing else has no joint step.
+func TestGivenBranches(t *testing.T) {
+	m := build(t, variants()["made and given"])
+	for _, slot := range []string{Pixels, X, EvalPixels, EvalX} {
+		source, _ := m.State.Type(slot)
+		for branch, want := range map[int]bool{0: true, 1: false, 2: true} {
+			got, ok := m.State.Type(GivenSlot(slot, branch))
+			if ok != want || ok && got.String() != source.String() {
+				t.Errorf("%s of branch %d is %v, %v", slot, branch, got, ok)
+			}
+		}
+	}
+	for _, p := range []*kernels.Program{m.Input, m.EvalInput} {
+		if len(p.Instrs) != 3 {
+			t.Errorf("%s has %d instructions, want one for each of the source and two branches", p.Name, len(p.Instrs))
+		}
+	}
+	nets := map[string]bool{}
+	for _, p := range m.Catalog.Params {
+		nets[p.Net] = true
+	}
+	if len(nets) != 2 || !nets[GeneratorNet(1)] || !nets[ClassifierNet] {
+		t.Errorf("the networks are %v", nets)
+	}
+	if build(t, variants()["given alone"]).Joint != nil {
+		t.Error("a model without generators has a joint step")
 	}
 }
 

@@ -7,6 +7,7 @@ package results
 import (
 	"fmt"
 
+	"g2c/internal/stain"
 	"g2c/model/metrics"
 )
 
@@ -120,6 +121,17 @@ type Prediction struct {
 // Sample is what metrics judges.
 func (p Prediction) Sample() metrics.Sample {
 	return metrics.Sample{P: p.P, Class: p.Class, Group: p.Group}
+}
+
+// Stain is the results of a stain that was made without training.
+type Stain struct {
+	Method string `json:"method"`
+	// Images are those of the target, and Pixels those that its numbers were taken from; 0
+	// of methods without a target.
+	Images   int             `json:"images,omitempty"`
+	Pixels   int             `json:"pixels,omitempty"`
+	Reinhard *stain.Reinhard `json:"reinhard,omitempty"`
+	Macenko  *stain.Macenko  `json:"macenko,omitempty"`
 }
 
 // Samples is the payload of sample images: a safetensors file of 8-bit tensors.

@@ -19,12 +19,21 @@ type Classifier struct {
 }
 
 // NewClassifier loads a fine-tuned model: its task, what its classes are called, the
-// positive one first, and its weights as a checkpoint holds them.
+// positive one first, and its weights as a checkpoint holds them. A model that sees the real
+// stain of synthetic tissue is refused: other images have none.
 func NewClassifier(d kernels.Device, f *api.Finetune, classes [2]string, w *safetensors.File) (*Classifier, error) {
 	if f.Baseline == api.BaselineFuzzyHistogram {
 		return newForest(f, classes, w)
 	}
 	m, err := g2c.NewInference(train.ModelConfig(f))
+	if err != nil {
+		return nil, err
+	}
+	branches, err := train.NewBranches(f, w, nil)
+	if err != nil {
+		return nil, err
+	}
+	normaliser, err := train.NewNormaliser(f.Normaliser, w)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +43,8 @@ func NewClassifier(d kernels.Device, f *api.Finetune, classes [2]string, w *safe
 	}
 	s.size, s.batch, s.pixelSlot = m.Config.Size, m.Config.EvalBatch, g2c.EvalPixels
 	s.pixels = make([]uint8, s.batch*s.size*s.size*3)
+	s.normaliser = normaliser
+	s.branches, s.given, s.numbers = branches, branches.NewGivenPixels(len(s.pixels)), m.Config.Given
 	c := &Classifier{session: s, classes: classes}
 	c.prob = make([]float32, s.batch*m.Config.Classifier.Classes)
 	return c, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"g2c/api"
@@ -217,5 +218,64 @@ func TestErrors(t *testing.T) {
 	}
 	if _, err := NewTranslator(d, Generator{Shape: *f.Generator, Size: side}, weights); !errors.Is(err, fault.ErrData) {
 		t.Errorf("missing tensors: %v", err)
+	}
+}
+
+// painted is a model whose images are normalised and one of whose stains is made by a method,
+// the numbers of both among its weights.
+func painted(t *testing.T) (*api.Finetune, *safetensors.File) {
+	t.Helper()
+	f := model()
+	f.Methods = []string{api.MethodReinhard, ""}
+	weights := drawn(t, f)
+	for prefix, mean := range map[string][]float64{"generators.0.": {50, 30, -20}, "normalise.": {70, 10, 5}} {
+		weights.Tensors = append(weights.Tensors,
+			safetensors.Float64(prefix+"reinhard.mean", []int{3}, mean), safetensors.Float64(prefix+"reinhard.std", []int{3}, []float64{12, 6, 7}))
+	}
+	slices.SortFunc(weights.Tensors, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
+	return f, weights
+}
+
+// A model's branch by a method is seen by whoever predicts, in any company, and its images
+// are normalised as they were for training: as if they had been before.
+func TestPredictionsByMethods(t *testing.T) {
+	f, weights := painted(t)
+	d := device(t)
+	predict := func(f *api.Finetune, sets ...*dataset.Set) [][2]float32 {
+		t.Helper()
+		c, err := NewClassifier(d, f, classes, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		p, err := c.Predict(t.Context(), sets...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	set := images(train.EvalBatch+3, side)
+	plain := predict(f, set)
+	if one := predict(f, alone(set, 17)); one[0] != plain[17] {
+		t.Errorf("%v alone, %v among others", one[0], plain[17])
+	}
+	copied := *f
+	copied.Methods = []string{api.MethodCopy, ""}
+	if slices.Equal(predict(&copied, set), plain) {
+		t.Error("the method does not matter")
+	}
+	n := *f
+	n.Normaliser = &api.Normaliser{Method: api.MethodReinhard, Stain: api.Key{1}}
+	before, err := train.Normalised(set, n.Normaliser, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := predict(&n, set), predict(f, before); !slices.Equal(got, want) || slices.Equal(got, plain) {
+		t.Errorf("normalised by the model %v, before it %v, not at all %v", got[0], want[0], plain[0])
+	}
+	truth := *f
+	truth.Methods = []string{api.MethodTruth, ""}
+	if _, err := NewClassifier(d, &truth, classes, weights); !errors.Is(err, fault.ErrSpec) {
+		t.Errorf("the real stain of any image: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package infer
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
@@ -21,6 +22,13 @@ type session struct {
 	execs       []kernels.Exec
 	pixels      []uint8
 	judge       func() // of a model that no device runs: judges pixels in place of programs
+
+	normaliser *dataset.Painter // of the images as they are read; nil for none
+
+	// Of a model with branches that have no network: what they see, and their numbers.
+	branches *train.Branches
+	given    train.GivenPixels
+	numbers  []int
 
 	// Progress, if set, hears after every batch how many images are done, of how many.
 	Progress func(done, total int)
@@ -71,7 +79,13 @@ type place struct{ set, image int }
 // batch. done hears which images of each batch are new.
 func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []place) error) error {
 	var all []place
+	if s.normaliser != nil {
+		sets = slices.Clone(sets)
+	}
 	for k, set := range sets {
+		if s.normaliser != nil {
+			sets[k] = set.Painted(s.normaliser)
+		}
 		if set.Side() != s.size {
 			return fault.New(fault.ErrData, "images of %d pixels, the model takes %d", set.Side(), s.size)
 		}
@@ -87,6 +101,9 @@ func (s *session) each(ctx context.Context, sets []*dataset.Set, done func(at []
 		for i := range s.batch {
 			p := all[min(first+i, len(all)-1)]
 			if err := sets[p.set].Read(s.pixels[i*image:][:image], p.image); err != nil {
+				return err
+			}
+			if err := s.branches.Read(s.given, sets[p.set], p.image, i); err != nil {
 				return err
 			}
 		}
@@ -111,6 +128,9 @@ func (s *session) run() error {
 		return nil
 	}
 	if err := s.state.PutU8(s.pixelSlot, s.pixels); err != nil {
+		return err
+	}
+	if err := s.given.Put(s.state, s.pixelSlot, s.numbers); err != nil {
 		return err
 	}
 	for _, e := range s.execs {

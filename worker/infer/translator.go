@@ -19,6 +19,8 @@ type Generator struct {
 	// Prefix stands before its tensors' names: "" in a file of its own,
 	// "generators.0." in a fine-tuned model.
 	Prefix string
+	// Normaliser is the model's, whose numbers lie beside the weights; nil for none.
+	Normaliser *api.Normaliser
 }
 
 // Translator is one generator.
@@ -37,11 +39,16 @@ func NewTranslator(d kernels.Device, g Generator, w *safetensors.File) (*Transla
 	if err != nil {
 		return nil, err
 	}
+	normaliser, err := train.NewNormaliser(g.Normaliser, w)
+	if err != nil {
+		return nil, err
+	}
 	rename := func(name string) string { return g.Prefix + strings.TrimPrefix(name, cyclegan.GAB+".") }
 	s, err := open(d, m.State, []*kernels.Program{m.Input, m.Translate}, &m.Catalog, w, rename)
 	if err != nil {
 		return nil, err
 	}
+	s.normaliser = normaliser
 	s.size, s.batch, s.pixelSlot = g.Size, translateBatch, cyclegan.PixelsA
 	s.pixels = make([]uint8, s.batch*s.size*s.size*3)
 	return &Translator{session: s, image: make([]float32, len(s.pixels))}, nil

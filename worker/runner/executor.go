@@ -84,7 +84,7 @@ func (e *Executor) progress(g *agent.Gang, out *agent.Output, w api.Work, p trai
 		note = fmt.Sprintf("epoch %d of %d", p.Epoch+1, p.Epochs)
 	}
 	out.Progress(agent.Progress{Step: p.Step, Steps: p.Steps, Note: note})
-	if w.Task.Kind != api.KindEvaluate {
+	if w.Task.Kind != api.KindEvaluate && w.Task.Kind != api.KindStain {
 		out.Point("loss", p.Step, p.Loss)
 	}
 }

@@ -68,6 +68,9 @@ func (p *Packs) For(ctx context.Context, w api.Work) (data Data, release func(),
 	case t.Pretrain != nil:
 		d.stains = []string{t.Pretrain.Source, t.Pretrain.Stain}
 		d.unlabelled = get(t.Pretrain.Data)
+	case t.Stain != nil && api.Targeted(t.Stain.Method):
+		d.stains = []string{t.Stain.Stain}
+		d.unlabelled = get(t.Stain.Data)
 	case t.Finetune != nil:
 		d.training = get(t.Finetune.Data)
 	case t.Evaluate != nil:
@@ -253,7 +256,7 @@ func (d *packed) Labelled(ctx context.Context, q api.DataSet) (*dataset.Set, err
 func (d *packed) Fingerprint(ctx context.Context, q api.DataSet) (api.Key, error) {
 	var sets []*dataset.Set
 	switch q.Part {
-	case api.PartUnlabelled:
+	case api.PartUnlabelled, api.PartTarget:
 		sets = d.unlabelled
 	case api.PartTraining:
 		sets = d.training

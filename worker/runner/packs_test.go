@@ -133,6 +133,37 @@ func TestPacksAreWhatFoldersAre(t *testing.T) {
 	}
 }
 
+// The target of a stain that is made comes from a pack, too.
+func TestATargetFromAPack(t *testing.T) {
+	dir := t.TempDir()
+	images(t, filepath.Join(dir, "HE"), 3, "x", "y")
+	store, err := filestore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := api.Where{Source: "PAS", Unlabelled: []api.StainPaths{{Stain: "HE", Paths: []string{filepath.Join(dir, "HE")}}}}
+	s := api.Stain{Origin: api.Origin{Source: "PAS"}, Stain: "HE", View: api.View{Size: 64, Fit: api.FitResize}, Method: api.MethodReinhard}
+	here := &datasource.Opener{}
+	s.Data = uploaded(t, store, here, s.Target(where))
+	want, err := here.Unlabelled(t.Context(), s.Target(where), "HE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packs := &Packs{Paths: nowhere{}, Store: store}
+	d, release, err := packs.For(t.Context(), api.Work{Task: api.StainTask(api.ClassCPU, s), Where: where})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	got, err := d.Unlabelled(t.Context(), s.Target(where), "HE")
+	if err != nil || got.Fingerprint() != want.Fingerprint() || got.Len() != 6 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if k, err := d.Fingerprint(t.Context(), s.Target(where)); err != nil || k != s.Data {
+		t.Errorf("fingerprint %s, %v", k, err)
+	}
+}
+
 // nowhere is a worker's host, which has no folders.
 type nowhere struct{ Data }
 

@@ -115,6 +115,8 @@ func (r *Runner) byKind(ctx context.Context, w api.Work, opt train.Options) erro
 		return r.finetune(ctx, w, opt)
 	case api.KindEvaluate:
 		return r.evaluate(ctx, w, opt)
+	case api.KindStain:
+		return r.stain(ctx, w, opt)
 	}
 	return fmt.Errorf("runner: no kind of task %q", w.Task.Kind)
 }
@@ -149,6 +151,9 @@ func (r *Runner) pretrain(ctx context.Context, w api.Work, opt train.Options) er
 	if data.Probe, data.Truth, err = r.Data.Truth(ctx, d, p.Size); err != nil {
 		return err
 	}
+	if opt.Normaliser, err = r.normaliser(ctx, p.Normaliser); err != nil {
+		return err
+	}
 	_, err = train.Pretrain(ctx, w.Task, data, opt)
 	return err
 }
@@ -169,6 +174,10 @@ func (r *Runner) finetune(ctx context.Context, w api.Work, opt train.Options) er
 			return fmt.Errorf("generator %s: %w", f.Stains[i], err)
 		}
 	}
+	if opt.Normaliser, err = r.normaliser(ctx, f.Normaliser); err != nil {
+		return err
+	}
+	opt.Truth = r.truth(ctx, d)
 	_, err = train.Finetune(ctx, w.Task, set, generators, opt)
 	return err
 }
@@ -193,6 +202,7 @@ func (r *Runner) evaluate(ctx context.Context, w api.Work, opt train.Options) er
 			return err
 		}
 	}
+	opt.Truth = r.truth(ctx, d)
 	_, err = train.Evaluate(ctx, w.Task, set, in, opt)
 	return err
 }

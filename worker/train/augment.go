@@ -1,8 +1,12 @@
 package train
 
 import (
+	"runtime"
+	"sync"
+
 	"g2c/internal/dataset"
 	"g2c/internal/philox"
+	"g2c/internal/stain"
 )
 
 // placer draws where crops are taken and which way they are flipped: word 0 is
@@ -71,6 +75,44 @@ func (p *placer) drawDropout(t int64, batch int) {
 			}
 		}
 	}
+}
+
+// stainsRange is the range of jitter in stain space: of the factors about 1, and of what is
+// added to the decadic optical densities about 0.
+// Source: Tellez et al. 2018, HED-light.
+const stainsRange = 0.05
+
+// stains is the jitter of an image's stains: of purpose Jitter, words 0 to 2 of the block
+// (step, place, 0, 0) are the factors of haematoxylin, eosin and DAB, word 3 and words 0
+// and 1 of the block (step, place, 1, 0) what is added to them.
+func (p *placer) stains(t int64, place int) stain.Jitter {
+	a := philox.Words(p.seed, p.jitterPurpose, [4]uint32{uint32(t), uint32(place), 0, 0})
+	b := philox.Words(p.seed, p.jitterPurpose, [4]uint32{uint32(t), uint32(place), 1, 0})
+	draw := func(w uint32) float64 { return float64(between(-stainsRange, stainsRange, w)) }
+	return stain.Jitter{Scale: [3]float64{draw(a[0]), draw(a[1]), draw(a[2])}, Shift: [3]float64{draw(a[3]), draw(b[0]), draw(b[1])}}
+}
+
+// jitterStains jitters the images of batches, those of one place alike, on all processors.
+func (p *placer) jitterStains(t int64, size int, batches ...[]uint8) {
+	image := size * size * 3
+	var workers sync.WaitGroup
+	places := make(chan int)
+	for range min(runtime.GOMAXPROCS(0), len(batches[0])/image) {
+		workers.Go(func() {
+			for place := range places {
+				j := p.stains(t, place)
+				for _, b := range batches {
+					pixels := b[place*image:][:image]
+					j.Apply(pixels, pixels)
+				}
+			}
+		})
+	}
+	for place := range len(batches[0]) / image {
+		places <- place
+	}
+	close(places)
+	workers.Wait()
 }
 
 func between(from, to float32, w uint32) float32 {

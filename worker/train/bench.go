@@ -183,17 +183,17 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 		}
 		err = s.Initialise(task.Finetune.Seed)
 		for i := range s.Model.Config.Generators {
-			if err == nil {
+			if err == nil && api.Network(task.Finetune.Method(i)) {
 				err = s.initialise(g2c.GeneratorNet(i), task.Finetune.Seed, uint32(i))
 			}
 		}
-		if err == nil && task.Finetune.Augment {
+		if err == nil && s.Model.Config.Jitter {
 			err = s.plainJitter()
 		}
 		if err == nil {
 			err = s.putDropout(&safetensors.File{})
 		}
-		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, g2c.Pixels)
+		return s, &Bench{Samples: task.Finetune.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, s.inputs(g2c.Pixels)...)
 	}
 	return nil, nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
 }

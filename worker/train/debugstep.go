@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"g2c/api"
 	"g2c/checkpoint/safetensors"
@@ -81,7 +82,9 @@ func (s *G2CStep) DebugStep(weightsFile, batch *safetensors.File, steps int, lr 
 	}
 	nets := []string{g2c.ClassifierNet}
 	for i := range s.Model.Config.Generators {
-		nets = append(nets, g2c.GeneratorNet(i))
+		if !slices.Contains(s.Model.Config.Given, i) {
+			nets = append(nets, g2c.GeneratorNet(i))
+		}
 	}
 	var out []safetensors.Tensor
 	for k := range steps {
@@ -108,6 +111,12 @@ func (s *G2CStep) begin(weightsFile, batch *safetensors.File) error {
 	}
 	if err := s.putDropout(batch); err != nil {
 		return err
+	}
+	for _, i := range s.Model.Config.Given { // what a formula makes of the batch is no part of a step
+		slot := g2c.GivenSlot(g2c.X, i)
+		if err := s.putImages(batch, g2c.GivenSlot("x", i), slot); err != nil {
+			return err
+		}
 	}
 	return s.putLabels(batch)
 }

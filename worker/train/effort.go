@@ -41,6 +41,9 @@ func EffortOf(task api.Task) (Effort, error) {
 		}
 		return e, nil
 	}
+	if task.Kind == api.KindStain {
+		return Effort{}, nil // no device works on it
+	}
 	if isForest(&task.Evaluate.Model) {
 		return Effort{Image: forestEffort(&task.Evaluate.Model)}, nil
 	}

@@ -18,26 +18,35 @@ import (
 
 // evaluator runs a model in evaluation mode over sets, in padded batches.
 type evaluator struct {
-	step   *G2CStep
-	pixels []uint8
-	place  []int32
-	prob   []float32
+	step     *G2CStep
+	branches *Branches // without a network; nil for none
+	pixels   []uint8
+	given    GivenPixels
+	place    []int32
+	prob     []float32
 }
 
-func newEvaluator(s *G2CStep) *evaluator {
+func newEvaluator(s *G2CStep, b *Branches) *evaluator {
 	c := s.Model.Config
 	return &evaluator{
-		step: s, pixels: make([]uint8, c.EvalBatch*c.Size*c.Size*3), place: make([]int32, 4*c.EvalBatch),
+		step: s, branches: b, given: b.NewGivenPixels(c.EvalBatch * c.Size * c.Size * 3), pixels: make([]uint8, c.EvalBatch*c.Size*c.Size*3), place: make([]int32, 4*c.EvalBatch),
 		prob: make([]float32, c.EvalBatch*c.Classifier.Classes),
 	}
 }
 
 // run evaluates one batch from an index on; the last image fills it up.
 func (e *evaluator) run(set *dataset.Set, from int) error {
-	if err := gather(e.pixels, set, func(i int) int { return min(from+i, set.Len()-1) }); err != nil {
+	index := func(i int) int { return min(from+i, set.Len()-1) }
+	if err := gather(e.pixels, set, index); err != nil {
+		return err
+	}
+	if err := e.branches.gather(e.given, set, index); err != nil {
 		return err
 	}
 	s := e.step.state
+	if err := e.given.Put(s, g2c.EvalPixels, e.step.Model.Config.Given); err != nil {
+		return err
+	}
 	if err := s.PutU8(g2c.EvalPixels, e.pixels); err != nil {
 		return err
 	}
@@ -99,6 +108,9 @@ func Evaluate(ctx context.Context, task api.Task, set *dataset.Set, in EvaluateI
 		return nil, err
 	}
 	defer closeModel()
+	if set, err = Normalised(set, f.Normaliser, in.Weights); err != nil {
+		return nil, err
+	}
 	e := &evaluation{f: f, eval: model, opt: opt}
 	names := task.Evaluate.ClassNames()
 	e.out = results.Evaluate{

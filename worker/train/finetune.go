@@ -44,13 +44,14 @@ func ModelConfig(f *api.Finetune) g2c.Config {
 			Attention: f.Classifier.Attention, Conv7: f.Classifier.Stem == api.StemConv7,
 			Unshared: !f.Classifier.Shared, Classes: 2,
 		},
-		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
+		Gamma: f.Gamma, Momentum: f.Momentum, Jitter: f.Augment && !f.JitterStains, BucketBytes: bucketBytes, BF16: f.Precision == api.BF16,
 		HalfGradients: f.Gradients == api.BF16,
 	}
 	c.Adagrad, c.WeightDecay = f.Optimizer == api.OptimizerAdagrad, f.WeightDecay
 	if f.Baseline != "" && f.Baseline != api.BaselineNone {
 		c.Baseline = nn.Baseline(f.Baseline)
 	}
+	c.Given = f.Given()
 	if f.Generator != nil {
 		c.Generator = GeneratorConfig(*f.Generator)
 	}
@@ -92,8 +93,10 @@ type finetuner struct {
 	f          *api.Finetune
 	train      *dataset.Set
 	validation *dataset.Set        // empty for none
-	generators []*safetensors.File // that training starts from
-	whole      *g2c.Model          // of all shards: its state and names are those of any part's
+	generators []*safetensors.File // that training starts from, or what branches without a network need
+	branches   *Branches
+	numbers    []safetensors.Tensor // of the normaliser, as weights hold them
+	whole      *g2c.Model           // of all shards: its state and names are those of any part's
 	models     *models
 	devices    *replicas     // nil before the first meeting, and between two
 	step       *G2CStep      // of the first device
@@ -108,6 +111,7 @@ type finetuner struct {
 	best       map[string][]float32
 	placer     placer
 	batch      []uint8
+	given      GivenPixels // the batch, of branches without a network
 	labels     []int32
 	order      []int32
 	t          int64
@@ -146,7 +150,14 @@ func Finetune(ctx context.Context, task api.Task, set *dataset.Set, generators [
 
 func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generators []*safetensors.File, opt Options) (*finetuner, error) {
 	c := ModelConfig(task.Finetune)
-	f := &finetuner{f: task.Finetune, generators: generators, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
+	normaliser, numbers, err := newNormaliser(task.Finetune.Normaliser, opt.Normaliser, "", keepPainted)
+	if err != nil {
+		return nil, err
+	}
+	if normaliser != nil {
+		set = set.Painted(normaliser)
+	}
+	f := &finetuner{numbers: numbers, f: task.Finetune, generators: generators, train: set.Split(dataset.Train), validation: set.Split(dataset.Validation)}
 	if set.Side() != c.Size {
 		return nil, fault.New(fault.ErrData, "images of %d pixels, the task reads %d", set.Side(), c.Size)
 	}
@@ -157,14 +168,17 @@ func newFinetuner(ctx context.Context, task api.Task, set *dataset.Set, generato
 	if f.f.Select == api.SelectBest && f.validation.Len() == 0 {
 		return nil, fault.New(fault.ErrSpec, "finetune.select is best, and there are no validation images")
 	}
-	err := SameClass(opt.devices()...)
-	if err != nil {
+	if err := SameClass(opt.devices()...); err != nil {
 		return nil, err
 	}
 	if f.whole, err = g2c.New(c); err != nil {
 		return nil, err
 	}
+	if f.branches, err = newBranches(f.f, func(i int) (*safetensors.File, string) { return at(generators, i), "" }, opt.Truth, keepPainted); err != nil {
+		return nil, err
+	}
 	f.models = newModels(c)
+	f.given = f.branches.NewGivenPixels(c.Batch * c.Size * c.Size * 3)
 	f.batch = make([]uint8, c.Batch*c.Size*c.Size*3)
 	f.labels, f.order = make([]int32, c.Batch), make([]int32, f.train.Len())
 	f.placer = placer{
@@ -207,6 +221,9 @@ func (f *finetuner) start() error {
 		return err
 	}
 	for i, file := range f.generators {
+		if !api.Network(f.f.Method(i)) {
+			continue
+		}
 		net := g2c.GeneratorNet(i)
 		rename := func(name string) string { return strings.TrimPrefix(name, net+".") }
 		if err := f.step.SetWeights(file, rename, net); err != nil {
@@ -312,8 +329,14 @@ func (f *finetuner) feed(at int, t int64) error {
 	}
 	f.placer.draw(t, batch)
 	f.placer.drawDropout(t, batch)
-	in := trainingBatch{pixels: f.batch, place: f.placer.place, labels: f.labels, dropout: f.placer.dropout}
-	if f.f.Augment {
+	if err := f.branches.gather(f.given, f.train, index); err != nil {
+		return err
+	}
+	if f.f.JitterStains {
+		f.placer.jitterStains(t, f.f.Size, append([][]uint8{f.batch}, f.given...)...)
+	}
+	in := trainingBatch{pixels: f.batch, given: f.given, place: f.placer.place, labels: f.labels, dropout: f.placer.dropout}
+	if f.whole.Config.Jitter {
 		f.placer.drawJitter(t, batch)
 		in.jitter = f.placer.jitter
 	}
@@ -439,7 +462,8 @@ func (f *finetuner) fill(b *bundle) error {
 	return b.capture(f.step.state, &f.log)
 }
 
-// weights are the selected weights: all networks and running statistics.
+// weights are the selected weights: all networks and running statistics, and the numbers of
+// branches without a network and of the normaliser.
 func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 	from := b.groups
 	if len(b.reals) > 0 {
@@ -462,7 +486,7 @@ func (f *finetuner) weights(b *bundle) ([]safetensors.Tensor, error) {
 		}
 		out = append(out, ts...)
 	}
-	return out, nil
+	return append(append(out, f.branches.tensors...), f.numbers...), nil
 }
 
 // nets are the parameters of the generators, or of the classifier.

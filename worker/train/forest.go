@@ -45,7 +45,12 @@ func openJudging(opt Options, f *api.Finetune, weights *safetensors.File) (judgi
 		step.Close()
 		return nil, nil, err
 	}
-	return newEvaluator(step), step.Close, nil
+	branches, err := NewBranches(f, weights, opt.Truth)
+	if err != nil {
+		step.Close()
+		return nil, nil, err
+	}
+	return newEvaluator(step, branches), step.Close, nil
 }
 
 // Forest is a grown fuzzy histogram with its random forest.

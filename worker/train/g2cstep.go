@@ -70,6 +70,15 @@ func openEvaluation(d kernels.Device, f *api.Finetune) (*G2CStep, error) {
 	return NewG2CStep(d, m)
 }
 
+// inputs are a slot of the source's images and those of branches without a network.
+func (s *G2CStep) inputs(source string) []string {
+	slots := []string{source}
+	for _, i := range s.Model.Config.Given {
+		slots = append(slots, g2c.GivenSlot(source, i))
+	}
+	return slots
+}
+
 // Initialise draws the classifier's weights.
 func (s *G2CStep) Initialise(seed uint32) error {
 	return s.initialise(g2c.ClassifierNet, seed, nn.NetClassifier)

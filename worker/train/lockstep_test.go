@@ -58,11 +58,11 @@ func lockstepGAN(t *testing.T, device kernels.Device, half bool) {
 	follow(t, s.step, device, m.Generator, m.Discriminator, m.Samples, m.Generator)
 }
 
-// lockstepJoint follows a fine-tuning step over two shards, and evaluation. Its generators
-// go up by 3×3, those of lockstepGAN by 4×4.
+// lockstepJoint follows a fine-tuning step over two shards, and evaluation. Its generator
+// goes up by 3×3, those of lockstepGAN by 4×4; a second branch is given.
 func lockstepJoint(t *testing.T, device kernels.Device, half bool, classifier nn.ClassifierConfig, size int) {
 	m, err := g2c.New(g2c.Config{
-		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 1, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1, Up3: true},
+		Size: size, Batch: 2, Shards: 2, EvalBatch: 2, Generators: 2, Given: []int{1}, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1, Up3: true},
 		Classifier: classifier, Gamma: 2, Momentum: 0.5, BF16: half,
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func lockstepJoint(t *testing.T, device kernels.Device, half bool, classifier nn
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, slot := range []string{g2c.X, g2c.EvalX} {
+	for i, slot := range []string{g2c.X, g2c.EvalX, g2c.GivenSlot(g2c.X, 1), g2c.GivenSlot(g2c.EvalX, 1)} {
 		f := &safetensors.File{Tensors: []safetensors.Tensor{parityImages(slot, i, 2, size)}}
 		if err := s.putImages(f, slot, slot); err != nil {
 			t.Fatal(err)

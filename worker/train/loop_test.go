@@ -242,7 +242,7 @@ func TestNonFiniteProbabilityIsAnError(t *testing.T) {
 	if err := s.State().PutF32(g2c.GroupClassifier, weights); err != nil {
 		t.Fatal(err)
 	}
-	if err := newEvaluator(s).probabilitiesOf(set, 0, make([]float32, set.Len())); !errors.Is(err, fault.ErrTraining) {
+	if err := newEvaluator(s, nil).probabilitiesOf(set, 0, make([]float32, set.Len())); !errors.Is(err, fault.ErrTraining) {
 		t.Errorf("%v, want an error", err)
 	}
 }
@@ -306,8 +306,8 @@ func tuning(d kernels.Device, frozen int) (api.Task, *dataset.Set) {
 		Origin: api.Origin{Source: "PAS"}, Stains: []string{"HE"}, Generators: []api.Key{{1}},
 		View: api.View{Size: 64, Fit: api.FitResize}, Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p",
 		NegativeName: "n", Generator: &api.Generator{Width: 4, Blocks: 1, Up: api.UpK4},
-		Classifier:  api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
-		Tuning:      api.Tuning{Epochs: 2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Optimizer: api.OptimizerSGD, Augment: true},
+		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
+		Tuning:     api.Tuning{Epochs: 2, FrozenEpochs: frozen, Batch: 4, Shards: 2, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Optimizer: api.OptimizerSGD}, Augment: true,
 		Replacement: api.Replacement{Baseline: api.BaselineNone},
 		Sums:        api.Sums{Gradients: api.FP32}, Random: api.Random{Seed: 1, Precision: api.FP32},
 	})

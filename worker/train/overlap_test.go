@@ -49,7 +49,7 @@ func BenchmarkOverlap(b *testing.B) {
 	gang := make([]*process, 2)
 	for i := range gang {
 		share := Share{Slots: slots, Self: i, Exchange: allreduce.Config{Session: session}, Links: func() ([]allreduce.Link, error) { return links[i], nil }}
-		r, err := openReplicas([]kernels.Device{cpuOf(b)}, newModels(ModelConfig(f)), share)
+		r, err := openReplicas([]kernels.Device{cpuOf(b)}, newModels(ModelConfig(f)), nil, share)
 		if err != nil {
 			b.Fatal(err)
 		}

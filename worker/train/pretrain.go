@@ -53,6 +53,7 @@ type pretrainer struct {
 	t            int64   // steps done
 	fed          int64   // the step whose batch is on the device, -1 for none
 	perEpoch     int
+	numbers      []safetensors.Tensor // of the normaliser, as weights hold them
 }
 
 // domain is one side's way into the step.
@@ -94,6 +95,16 @@ func Pretrain(ctx context.Context, task api.Task, data PretrainData, opt Options
 
 func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Options) (*pretrainer, error) {
 	c := ganConfig(task.Pretrain)
+	normaliser, numbers, err := newNormaliser(task.Pretrain.Normaliser, opt.Normaliser, "", keepPainted)
+	if err != nil {
+		return nil, err
+	}
+	if normaliser != nil {
+		data.A = data.A.Painted(normaliser)
+		if data.Probe != nil {
+			data.Probe = data.Probe.Painted(normaliser)
+		}
+	}
 	for _, d := range []*dataset.Set{data.A, data.B} {
 		if d.Side() != c.Load {
 			return nil, fault.New(fault.ErrData, "images of %d pixels, the task reads %d", d.Side(), c.Load)
@@ -109,7 +120,8 @@ func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Op
 	seed := task.Pretrain.Seed
 	image := c.Size * c.Size * 3
 	p := &pretrainer{
-		p: task.Pretrain, data: data, step: step,
+		numbers: numbers,
+		p:       task.Pretrain, data: data, step: step,
 		poolA:    newImagePool(seed, philox.PoolA, task.Pretrain.Pool, image),
 		poolB:    newImagePool(seed, philox.PoolB, task.Pretrain.Pool, image),
 		fake:     make([]float32, c.Batch*image),
@@ -350,7 +362,8 @@ func (p *pretrainer) fill(b *bundle) error {
 // weights are the forward generator's, named as the generator alone names them.
 func (p *pretrainer) weights(b *bundle) ([]safetensors.Tensor, error) {
 	params := nn.ByNet(p.step.catalog.Params, cyclegan.GAB)
-	return b.exportGroup(b.groups, cyclegan.GroupG, params, func(name string) string { return name[len(cyclegan.GAB)+1:] })
+	out, err := b.exportGroup(b.groups, cyclegan.GroupG, params, func(name string) string { return name[len(cyclegan.GAB)+1:] })
+	return append(out, p.numbers...), err
 }
 
 // finish judges the generator and saves the end.

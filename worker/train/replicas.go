@@ -91,6 +91,7 @@ type job struct {
 // trainingBatch is what a step reads.
 type trainingBatch struct {
 	pixels        []uint8
+	given         GivenPixels // of branches without a network
 	place, labels []int32
 	jitter        []float32 // empty for none
 	dropout       []float32 // empty for none
@@ -99,7 +100,7 @@ type trainingBatch struct {
 // part is a run of so many equal shards.
 func (b trainingBatch) part(run api.Shards, shards int) trainingBatch {
 	return trainingBatch{
-		part(b.pixels, run, shards), part(b.place, run, shards), part(b.labels, run, shards), part(b.jitter, run, shards), part(b.dropout, run, shards),
+		part(b.pixels, run, shards), b.given.part(run, shards), part(b.place, run, shards), part(b.labels, run, shards), part(b.jitter, run, shards), part(b.dropout, run, shards),
 	}
 }
 
@@ -121,7 +122,7 @@ func SameClass(devices ...kernels.Device) error {
 // openReplicas loads a fine-tuning's programs on devices, one for each slot of the share:
 // any more are left out. Then it joins the gang. The first replica of each evaluates too, and groups of the very first's state
 // are saved.
-func openReplicas(devices []kernels.Device, programs *models, share Share, saved ...string) (*replicas, error) {
+func openReplicas(devices []kernels.Device, programs *models, branches *Branches, share Share, saved ...string) (*replicas, error) {
 	if err := SameClass(devices...); err != nil {
 		return nil, err
 	}
@@ -141,7 +142,7 @@ func openReplicas(devices []kernels.Device, programs *models, share Share, saved
 			one.replicas = append(one.replicas, &replica{G2CStep: s, run: run})
 			r.all = append(r.all, one.replicas[len(one.replicas)-1])
 		}
-		one.eval = newEvaluator(one.replicas[0].G2CStep)
+		one.eval = newEvaluator(one.replicas[0].G2CStep, branches)
 		r.slots = append(r.slots, one)
 	}
 	if err := r.join(share); err != nil {
@@ -350,6 +351,9 @@ func (r *replica) feed(b trainingBatch) error {
 		}
 	}
 	if err := r.state.PutU8(g2c.Pixels, b.pixels); err != nil {
+		return err
+	}
+	if err := b.given.Put(r.state, g2c.Pixels, r.Model.Config.Given); err != nil {
 		return err
 	}
 	if err := r.state.PutI32(g2c.Place, b.place); err != nil {

@@ -84,7 +84,7 @@ func openShared(t *testing.T, devices []kernels.Device, f *api.Finetune) *replic
 func openPart(devices []kernels.Device, f *api.Finetune, share Share) (*replicas, error) {
 	c := ModelConfig(f)
 	c.BucketBytes = 4096
-	r, err := openReplicas(devices, newModels(c), share)
+	r, err := openReplicas(devices, newModels(c), nil, share)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"g2c/api"
 	"g2c/checkpoint"
+	"g2c/checkpoint/safetensors"
 	"g2c/internal/energy"
 	"g2c/internal/fault"
 	"g2c/kernels"
@@ -40,6 +41,11 @@ type Options struct {
 	Resumed func(step int64)
 	// Epoch, if set, hears of every epoch as it ends.
 	Epoch func(Epoch)
+	// Normaliser is what the normaliser of a pretraining or a fine-tuning needs: the weights
+	// of its stain's task.
+	Normaliser *safetensors.File
+	// Truth, if set, gives the labelled images in another stain, for branches that see it.
+	Truth Truth
 	// Samples, if set, hears of the sample images of a pretraining as they are made.
 	Samples func(Samples)
 	// Warn, if set, hears of damage that was worked around.

@@ -60,7 +60,7 @@ func timeImage(d kernels.Device, f *api.Finetune, now func() time.Time) (time.Du
 		return 0, err
 	}
 	defer s.Close()
-	if err := s.randomImages(s.Initialise(f.Seed), g2c.EvalPixels); err != nil {
+	if err := s.randomImages(s.Initialise(f.Seed), s.inputs(g2c.EvalPixels)...); err != nil {
 		return 0, err
 	}
 	least, err := leastOf(now, func(int) error {

@@ -286,7 +286,7 @@ func (f *finetuner) assemble(share Share) error {
 	if err != nil {
 		return err
 	}
-	if f.devices, err = openReplicas(f.all(), f.models, share, finetuneGroups...); err != nil {
+	if f.devices, err = openReplicas(f.all(), f.models, f.branches, share, finetuneGroups...); err != nil {
 		return err
 	}
 	f.step = f.devices.first()

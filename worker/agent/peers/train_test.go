@@ -27,8 +27,8 @@ func tuning(class string, epochs int) (api.Task, *dataset.Set) {
 	task := api.FinetuneTask(class, api.Finetune{
 		Origin: api.Origin{Source: "PAS"}, View: api.View{Size: side, Fit: api.FitResize},
 		Positive: []string{"p"}, Negative: []string{"n"}, PositiveName: "p", NegativeName: "n",
-		Classifier:  api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
-		Tuning:      api.Tuning{Epochs: epochs, FrozenEpochs: 0, Batch: 8, Shards: 4, Select: api.SelectBest, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Optimizer: api.OptimizerSGD, Augment: true},
+		Classifier: api.Classifier{Width: 8, Units: 1, Hidden: 4, Attention: true, Stem: api.StemInceptionV4, Shared: true},
+		Tuning:     api.Tuning{Epochs: epochs, FrozenEpochs: 0, Batch: 8, Shards: 4, Select: api.SelectBest, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 5, DropBy: 10, Optimizer: api.OptimizerSGD}, Augment: true,
 		Replacement: api.Replacement{Baseline: api.BaselineNone},
 		Sums:        api.Sums{Gradients: api.FP32}, Random: api.Random{Seed: 1, Precision: api.FP32},
 	})
