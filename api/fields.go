@@ -96,7 +96,7 @@ type Tuning struct {
 }
 
 // kindNumbers are the kinds on the wire.
-var kindNumbers = map[Kind]uint64{KindPretrain: 1, KindFinetune: 2, KindEvaluate: 3}
+var kindNumbers = map[Kind]uint64{KindPretrain: 1, KindFinetune: 2, KindEvaluate: 3, KindPaired: 4}
 
 // Number is the kind in the canonical encoding.
 func (k Kind) Number() uint64 { return kindNumbers[k] }

@@ -18,6 +18,7 @@ const (
 	KindPretrain Kind = "pretrain" // one CycleGAN, source stain to one other
 	KindFinetune Kind = "finetune" // generators and classifier, jointly
 	KindEvaluate Kind = "evaluate" // a fine-tuned model on every split
+	KindPaired   Kind = "paired"   // one pix2pix, source stain to one other
 )
 
 // The values of the enumerated fields.
@@ -38,13 +39,14 @@ const (
 
 // Task is the canonical description of one task in normal form: every field is
 // filled in, lists of stains and labels are sorted, and what does not change the
-// numbers is left out. Exactly one of the three bodies is set.
+// numbers is left out. Exactly one of the bodies is set.
 type Task struct {
 	Kind     Kind      `json:"kind" f:"1"`
 	Numerics string    `json:"numerics" f:"2"` // numerics class
 	Pretrain *Pretrain `json:"pretrain,omitempty" f:"3"`
 	Finetune *Finetune `json:"finetune,omitempty" f:"4"`
 	Evaluate *Evaluate `json:"evaluate,omitempty" f:"5"`
+	Paired   *Paired   `json:"paired,omitempty" f:"6" was:"" level:"8"`
 }
 
 // Pretrain is the unpaired training of one CycleGAN between the source stain and
@@ -158,6 +160,8 @@ func (t *Task) Data() Key {
 		return t.Finetune.Data
 	case t.Evaluate != nil:
 		return t.Evaluate.Data
+	case t.Paired != nil:
+		return t.Paired.Data
 	}
 	return Key{}
 }

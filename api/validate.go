@@ -88,7 +88,7 @@ func (c *check) data(key Key) { c.that(!key.IsZero(), "the data has no fingerpri
 func (t Task) Validate() error {
 	c := &check{err: CheckNumerics(t.Numerics)}
 	bodies := 0
-	for _, set := range []bool{t.Pretrain != nil, t.Finetune != nil, t.Evaluate != nil} {
+	for _, set := range []bool{t.Pretrain != nil, t.Finetune != nil, t.Evaluate != nil, t.Paired != nil} {
 		if set {
 			bodies++
 		}
@@ -102,6 +102,8 @@ func (t Task) Validate() error {
 		t.Finetune.validate(c)
 	case t.Kind == KindEvaluate && t.Evaluate != nil:
 		t.Evaluate.validate(c)
+	case t.Kind == KindPaired && t.Paired != nil:
+		t.Paired.validate(c)
 	default:
 		c.that(false, "kind %q does not match the task's body", t.Kind)
 	}

@@ -127,7 +127,8 @@ type Where struct {
 	Synthetic  *Synthetic   `json:"synthetic,omitempty" f:"2"`  // in place of the two below
 	Unlabelled []StainPaths `json:"unlabelled,omitempty" f:"3"` // sorted by stain
 	Labelled   *Labelled    `json:"labelled,omitempty" f:"4"`
-	Generators []StainModel `json:"generators,omitempty" f:"5"` // pretrained generators, sorted by stain
+	Generators []StainModel `json:"generators,omitempty" f:"5"`              // pretrained generators, sorted by stain
+	Paired     []string     `json:"paired,omitempty" f:"6" was:"" level:"8"` // a table of pairs, or the folders of their sources and targets
 }
 
 // Synthetic are the parameters of the built-in kidney world.
@@ -206,13 +207,15 @@ const (
 	PartUnlabelled Part = "unlabelled" // source and one stain, for a pretraining
 	PartTraining   Part = "training"   // training and validation, for a fine-tuning
 	PartTest       Part = "test"       // for an evaluation
+	PartPaired     Part = "paired"     // pairs of source and one stain, for a paired training
 )
 
 // DataSet asks for a fingerprint: which images, seen how.
 type DataSet struct {
 	Part   Part     `json:"part"`
-	Stain  string   `json:"stain,omitempty"` // PartUnlabelled: the other stain
-	Side   int      `json:"side"`            // pixels after resizing; round(size × load) for PartUnlabelled
+	Stain  string   `json:"stain,omitempty"` // PartUnlabelled, PartPaired: the other stain
+	Side   int      `json:"side"`            // pixels after resizing; round(size × load) for PartUnlabelled, and for the training pairs of PartPaired
+	Seen   int      `json:"seen,omitempty"`  // PartPaired: pixels of the pairs that are held out
 	Exact  int      `json:"exact,omitempty"` // pixels that FitRefuse wants beside Side, 0 for those alone
 	Fit    string   `json:"fit"`
 	Labels []string `json:"labels,omitempty"` // sorted; only images of these enter. Splits are drawn over all classes of the set before
