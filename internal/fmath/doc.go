@@ -1,5 +1,5 @@
 // Package fmath holds the elementary functions whose bits reach results: Exp,
-// Log, Log1p, Tanh, Sigmoid, Sin and Cos in float64. The standard library's
+// Log, Log1p, Tanh, Sigmoid, Sin, Cos, Atan and Atan2 in float64. The standard library's
 // switch on CPU features and its compiler may fuse x*y+z, so their last bit
 // depends on the machine; these are plain Go in which every product is rounded
 // on its own (the explicit float64 conversions), and so give the same bits

@@ -30,6 +30,7 @@ var functions = []struct {
 		func(r *rand.Rand) float64 { return mixed(r, 1e300) }, 1.1},
 	{"Tanh", Tanh, bigTanh, func(r *rand.Rand) float64 { return mixed(r, 20) }, 2},
 	{"Sigmoid", Sigmoid, bigSigmoid, func(r *rand.Rand) float64 { return mixed(r, 700) }, 2},
+	{"Atan", Atan, bigAtan, func(r *rand.Rand) float64 { return mixed(r, 1e300) }, 1},
 }
 
 // mixed draws from (-limit, limit): half evenly near zero, a quarter with even
@@ -85,7 +86,7 @@ func TestAccuracy(t *testing.T) {
 }
 
 func TestAgreesWithStandardLibrary(t *testing.T) {
-	std := map[string]func(float64) float64{"Exp": math.Exp, "Log": math.Log, "Log1p": math.Log1p, "Tanh": math.Tanh,
+	std := map[string]func(float64) float64{"Exp": math.Exp, "Log": math.Log, "Log1p": math.Log1p, "Tanh": math.Tanh, "Atan": math.Atan,
 		"Sin": math.Sin, "Cos": math.Cos, "Sigmoid": func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }}
 	for _, fn := range functions {
 		r := rand.New(rand.NewPCG(3, 4))
@@ -121,6 +122,7 @@ func TestEdges(t *testing.T) {
 		{"Sigmoid", Sigmoid, nan, nan}, {"Sigmoid", Sigmoid, inf, 1}, {"Sigmoid", Sigmoid, -inf, 0}, {"Sigmoid", Sigmoid, 0, 0.5},
 		{"Sin", Sin, nan, nan}, {"Sin", Sin, inf, nan}, {"Sin", Sin, -inf, nan}, {"Sin", Sin, negZero, negZero}, {"Sin", Sin, tiny, tiny},
 		{"Cos", Cos, nan, nan}, {"Cos", Cos, inf, nan}, {"Cos", Cos, -inf, nan}, {"Cos", Cos, 0, 1}, {"Cos", Cos, tiny, 1},
+		{"Atan", Atan, nan, nan}, {"Atan", Atan, inf, math.Pi / 2}, {"Atan", Atan, -inf, -math.Pi / 2}, {"Atan", Atan, negZero, negZero}, {"Atan", Atan, tiny, tiny},
 	} {
 		if got := c.f(c.x); math.Float64bits(got) != math.Float64bits(c.want) && !(math.IsNaN(got) && math.IsNaN(c.want)) {
 			t.Errorf("%s(%g) = %g, want %g", c.name, c.x, got, c.want)
@@ -177,5 +179,26 @@ func TestGolden(t *testing.T) {
 		if i >= len(wantLines) || line != wantLines[i] {
 			t.Fatalf("line %d: got %q, want %q", i+1, line, wantLines[min(i, len(wantLines)-1)])
 		}
+	}
+}
+
+// TestAtan2 holds the angle of points in every quadrant and on the axes to the standard
+// library's.
+func TestAtan2(t *testing.T) {
+	at := []float64{0, math.Copysign(0, -1), 1, -1, 0.3, -0.3, 1e-9, -7e8, 41, -2.5}
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 100 {
+		at = append(at, mixed(r, 1e100))
+	}
+	for _, y := range at {
+		for _, x := range at {
+			got, want := Atan2(y, x), math.Atan2(y, x)
+			if !(math.Abs(got-want) <= 4*0x1p-53*math.Abs(want)) || math.Signbit(got) != math.Signbit(want) {
+				t.Fatalf("Atan2(%g, %g) = %g, math says %g", y, x, got, want)
+			}
+		}
+	}
+	if got := Atan2(math.NaN(), 1); !math.IsNaN(got) {
+		t.Errorf("Atan2(NaN, 1) = %g", got)
 	}
 }

@@ -101,3 +101,23 @@ func bigSigmoid(x float64) *big.Float {
 	e := bigExp(newFloat(-x))
 	return newFloat(0).Quo(newFloat(1), e.Add(e, newFloat(1)))
 }
+
+// bigAtan halves the angle a few times and sums the series: atan(x) = 2 atan(x/(1+sqrt(1+x²))).
+func bigAtan(x float64) *big.Float {
+	const halvings = 10
+	r := newFloat(x)
+	for range halvings {
+		root := newFloat(0).Mul(r, r)
+		root.Add(root, newFloat(1)).Sqrt(root)
+		r.Quo(r, root.Add(root, newFloat(1)))
+	}
+	square := newFloat(0).Mul(r, r)
+	square.Neg(square)
+	power := newFloat(0).Set(r)
+	sum := newFloat(0).Set(r)
+	for k := 1; power.Sign() != 0 && power.MantExp(nil) > sum.MantExp(nil)-300; k++ {
+		power.Mul(power, square)
+		sum.Add(sum, newFloat(0).Quo(power, newFloat(float64(2*k+1))))
+	}
+	return sum.SetMantExp(sum, halvings)
+}
