@@ -37,6 +37,7 @@ const (
 	Pretrain Kind = "pretrain"
 	Finetune Kind = "finetune"
 	Evaluate Kind = "evaluate"
+	Paired   Kind = "paired"
 )
 
 // The payloads that have a meaning to this program; a manifest may name others.
@@ -179,7 +180,7 @@ func manifestError(format string, a ...any) error {
 
 func (m Manifest) validate() error {
 	switch {
-	case m.Kind != Pretrain && m.Kind != Finetune && m.Kind != Evaluate:
+	case m.Kind != Pretrain && m.Kind != Finetune && m.Kind != Evaluate && m.Kind != Paired:
 		return fmt.Errorf("unknown kind %q", m.Kind)
 	case !isHash(m.Task):
 		return fmt.Errorf("task key %q is not a SHA-256 in lower-case hex", m.Task)

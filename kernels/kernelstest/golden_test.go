@@ -145,6 +145,7 @@ func TestPyTorch(t *testing.T) {
 	goldenPixels(t, all)
 	goldenCasts(t, all)
 	goldenTransposes(t, all)
+	goldenEntropies(t, all)
 	for name := range all.tensors {
 		if !all.used[name] {
 			t.Errorf("nothing is held to %s", name)
