@@ -127,8 +127,9 @@ type Where struct {
 	Synthetic  *Synthetic   `json:"synthetic,omitempty" f:"2"`  // in place of the two below
 	Unlabelled []StainPaths `json:"unlabelled,omitempty" f:"3"` // sorted by stain
 	Labelled   *Labelled    `json:"labelled,omitempty" f:"4"`
-	Generators []StainModel `json:"generators,omitempty" f:"5"`              // pretrained generators, sorted by stain
-	Paired     []string     `json:"paired,omitempty" f:"6" was:"" level:"8"` // a table of pairs, or the folders of their sources and targets
+	Generators []StainModel `json:"generators,omitempty" f:"5"`                 // pretrained generators, sorted by stain
+	Paired     []string     `json:"paired,omitempty" f:"6" was:"" level:"8"`    // a table of pairs, or the folders of their sources and targets
+	HeldSlide  string       `json:"heldSlide,omitempty" f:"7" was:"" level:"8"` // of pairs: the slide that is held out; empty: as the table or the folders say
 }
 
 // Synthetic are the parameters of the built-in kidney world.

@@ -22,6 +22,7 @@ func fullWork() Work {
 			},
 			Generators: []StainModel{{Stain: "HE", Model: "abcd", Key: fill(7)}},
 			Paired:     []string{"pairs.csv"},
+			HeldSlide:  "s3",
 		},
 		Gang: Gang{1, 4}, Checkpoint: Checkpoint{EveryEpochs: 1, EverySteps: 2, Keep: 3, KeepBest: true}, Watchdog: Watchdog{600, 1800},
 		Priority: -5, Project: "demo", Experiment: "e1",

@@ -116,6 +116,8 @@ func (e *experiment) task(ctx context.Context, w *api.Work) error {
 	switch t := &w.Task; {
 	case t.Pretrain != nil:
 		return e.pair(ctx, w)
+	case t.Paired != nil:
+		return e.pairs(ctx, w)
 	case t.Evaluate != nil:
 		return e.labelled(ctx, t.Evaluate.Model.Images(api.PartTest, w.Where))
 	case t.Finetune != nil:

@@ -22,7 +22,7 @@ type Spec struct {
 	Data        Data              `yaml:"data"`
 	Tasks       []Task            `yaml:"tasks" whole:"" doc:"one classifier each"`
 	Model       Model             `yaml:"model"`
-	Pretrain    api.CycleGAN      `yaml:"pretrain"`
+	Pretrain    Pretraining       `yaml:"pretrain"`
 	Finetune    api.Tuning        `yaml:"finetune"`
 	Generators  map[string]string `yaml:"generators" key:"F" rule:"text" names:"STAIN" doc:"a finished model instead of pretraining: a task's key, a name in the store, or a path"`
 	api.Random                    // seed, precision
@@ -33,6 +33,13 @@ type Spec struct {
 	Watchdog    api.Watchdog      `yaml:"watchdog" key:""`
 	Store       string            `yaml:"store" key:"" whole:"" default:"runs/" doc:"directory or s3://BUCKET/PREFIX of checkpoints and reports, unless --store says so"`
 	Comparisons []Comparison      `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
+}
+
+// Pretraining is how generators are trained: without pairs or, of stains that have some,
+// on these. Pairs leave pool, lambdaCycle and lambdaIdentity alone.
+type Pretraining struct {
+	api.CycleGAN
+	api.L1
 }
 
 // Metadata names the experiment.
@@ -49,7 +56,8 @@ type Data struct {
 	api.View                    // size, fit
 	Synthetic  *api.Synthetic   `yaml:"synthetic" key:"PFE" doc:"the built-in kidney world in place of images"` // nil: off
 	Unlabelled map[string]Paths `yaml:"unlabelled" key:"P" names:"STAIN" doc:"folders, globs or s3:// addresses of patches of a stain; the source stain too"`
-	Paired     map[string]Paths `yaml:"paired" key:"P" names:"STAIN" doc:"paired images of a stain; refused: this version trains on unpaired ones"`
+	Paired     map[string]Paths `yaml:"paired" key:"P" names:"STAIN" doc:"of a stain, images of the same tissue in both stains, on which pix2pix is trained in place of a CycleGAN: a CSV of the columns source, target, split (train or test) and slide, or two folders of equal names"`
+	HeldSlide  string           `yaml:"heldSlide" key:"P" was:"" rule:"label" doc:"of paired images: the slide whose pairs are held out, in place of what the column split says; a sweep over it leaves out one slide after another"`
 	Labelled   Labelled         `yaml:"labelled"`
 	Seed       uint32           `yaml:"seed" key:"F" default:"0" doc:"of the split, the folds and what is taken"`
 }

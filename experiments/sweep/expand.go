@@ -140,7 +140,11 @@ func (e *expansion) generators(v *spec.Variant) ([]api.Key, []api.StainModel, er
 	for _, stain := range v.Stains {
 		model, ready := v.Spec.Generators[stain]
 		if !ready {
-			key, err := e.pretrain(v, stain)
+			train := e.pretrain
+			if v.Spec.Data.Paired[stain] != nil {
+				train = e.paired
+			}
+			key, err := train(v, stain)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -175,11 +179,28 @@ func (e *expansion) pretrain(v *spec.Variant, stain string) (api.Key, error) {
 		return api.Key{}, err
 	}
 	work := api.Work{Task: api.PretrainTask(e.Numerics, normalPretrain(s, stain, print)), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
+	return e.request(request{variant: v}, work, generatorUse(api.KindPretrain, s, stain))
+}
+
+// paired requests the training of a generator on pairs, in place of a pretraining.
+func (e *expansion) paired(v *spec.Variant, stain string) (api.Key, error) {
+	s := &v.Spec
+	where := pairedWhere(s, stain)
+	print, err := e.fingerprint(api.Pairs(s.Data.View, stain, s.Pretrain.Load, where))
+	if err != nil {
+		return api.Key{}, err
+	}
+	work := api.Work{Task: api.PairedTask(e.Numerics, normalPaired(s, stain, print)), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
+	return e.request(request{variant: v}, work, generatorUse(api.KindPaired, s, stain))
+}
+
+// generatorUse is what a task that trains a generator is called, but for the options.
+func generatorUse(kind api.Kind, s *spec.Spec, stain string) Use {
 	g := s.Model.Generator
-	return e.request(request{variant: v}, work, Use{
-		Name:   fmt.Sprintf("pretrain/%s/w%d/b%d/s%d", stain, g.Width, g.Blocks, s.Seed),
+	return Use{
+		Name:   fmt.Sprintf("%s/%s/w%d/b%d/s%d", kind, stain, g.Width, g.Blocks, s.Seed),
 		Stains: []string{stain}, Width: g.Width, Blocks: g.Blocks, Seed: s.Seed,
-	})
+	}
 }
 
 func (e *expansion) finetune(r request, generators []api.Key, models []api.StainModel) (api.Finetune, error) {

@@ -25,6 +25,14 @@ func (p *Pairs) Sets() []*Set {
 	return append(p.Train[:len(p.Train):len(p.Train)], p.Test[:]...)
 }
 
+// HeapBytes is how much memory the pixels take, as Set has it.
+func (p *Pairs) HeapBytes() (n int64) {
+	for _, s := range p.Sets() {
+		n += s.HeapBytes()
+	}
+	return n
+}
+
 // PairsOf are the pairs of a pack's sets.
 func PairsOf(sets []*Set) (*Pairs, error) {
 	p := &Pairs{}
@@ -58,6 +66,12 @@ func matched(a, b *Set) error {
 	return nil
 }
 
+// PairSource says where pairs lie.
+type PairSource struct {
+	Paths []string // a table, or the folders of sources and targets
+	Held  string   // the slide that is held out; empty: as the table or the folders say
+}
+
 // roles name the sides of a pair.
 var roles = [2]string{"source", "target"}
 
@@ -68,14 +82,17 @@ var roles = [2]string{"source", "target"}
 // A table has the columns source, target and, if wanted, split (train or test) and slide.
 // Folders that hold train/ and test/ are split by them; what lies in val/ or validation/ is
 // left out; others are all train.
-func LoadPairs(ctx context.Context, paths []string, train, test Options) (*Pairs, *Report, error) {
+func LoadPairs(ctx context.Context, src PairSource, train, test Options) (*Pairs, *Report, error) {
 	r := &Report{Grouping: Ungrouped}
 	l := &pairLister{find: finder{ctx: ctx, files: train.Remote}, r: r}
-	files, err := l.list(paths)
-	if err != nil {
-		return nil, r, err
+	files, err := l.list(src.Paths)
+	if err == nil {
+		err = l.check(files)
 	}
-	if err := l.check(files); err != nil {
+	if err == nil && src.Held != "" {
+		err = holdOut(files, NFC(src.Held))
+	}
+	if err != nil {
 		return nil, r, err
 	}
 	p := &Pairs{}
@@ -216,6 +233,29 @@ func (l *pairLister) check(files [2][]file) error {
 		if g := files[1][k]; f.real == g.real {
 			return fault.New(fault.ErrData, "image %s is its own target (%s)", Show(f.path), g.named()).WithHint("name the image of the other stain")
 		}
+	}
+	return nil
+}
+
+// holdOut holds out the pairs of one slide, and trains on all others.
+func holdOut(files [2][]file, slide string) error {
+	slides, held := map[string]bool{}, 0
+	for k := range files[0] {
+		s := files[0][k].image.Slide
+		if s == "" {
+			return fault.New(fault.ErrData, "data.heldSlide is %s, and nothing says of which slide %s is", Show(slide), Show(files[0][k].path)).
+				WithHint("a table of pairs says it in the column slide")
+		}
+		slides[s] = true
+		split := Train
+		if s == slide {
+			split = Test
+			held++
+		}
+		files[0][k].image.Split, files[1][k].image.Split = split, split
+	}
+	if held == 0 {
+		return fault.New(fault.ErrData, "no pair is of the slide %s that data.heldSlide holds out; there are %s", Show(slide), listed(sortedKeys(slides)))
 	}
 	return nil
 }

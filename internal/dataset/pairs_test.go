@@ -12,7 +12,7 @@ import (
 // openPairs loads pairs of files of 8 pixels: those of training at 6, those held out at 4.
 func openPairs(t *testing.T, paths ...string) (*Pairs, *Report, error) {
 	t.Helper()
-	return LoadPairs(t.Context(), paths, Options{Side: 6, Fit: Enlarge}, Options{Side: 4, Fit: Enlarge})
+	return LoadPairs(t.Context(), PairSource{Paths: paths}, Options{Side: 6, Fit: Enlarge}, Options{Side: 4, Fit: Enlarge})
 }
 
 // twoFolders writes sources and targets of equal names and different pixels.
@@ -206,11 +206,37 @@ func TestSkippedPairs(t *testing.T) {
 	a, b := twoFolders(t, t.TempDir(), "1.png", "2.png", "3.png")
 	write(t, filepath.Join(b, "2.png"), []byte("no image"))
 	opt := Options{Side: 6, Fit: Enlarge, SkipBad: true}
-	p, r, err := LoadPairs(t.Context(), []string{a, b}, opt, opt)
+	p, r, err := LoadPairs(t.Context(), PairSource{Paths: []string{a, b}}, opt, opt)
 	if err != nil || strings.Join(names(p.Train[0]), " ") != "1.png 3.png" || strings.Join(names(p.Train[1]), " ") != "1.png 3.png" {
 		t.Fatal(p, err)
 	}
 	if len(r.Skipped) != 1 || !strings.Contains(r.Verdict.Text(), "2.png") {
 		t.Error(r.Verdict.Text())
 	}
+}
+
+// A slide that is held out is so whatever the table says, and each slide is other data.
+func TestHeldSlide(t *testing.T) {
+	dir := t.TempDir()
+	twoFolders(t, dir, "1.png", "2.png", "3.png")
+	table := pairTable(t, dir, "source,target,slide,split\nhe/1.png,pas/1.png,x,test\nhe/2.png,pas/2.png,y,train\nhe/3.png,pas/3.png,y,train\n")
+	opt := Options{Side: 6, Fit: Enlarge}
+	prints := map[string]bool{}
+	for slide, want := range map[string]string{"x": "he/1.png", "y": "he/2.png he/3.png"} {
+		p, _, err := LoadPairs(t.Context(), PairSource{[]string{table}, slide}, opt, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(names(p.Test[0]), " "); got != want || p.Train[1].Len()+p.Test[1].Len() != 3 {
+			t.Errorf("slide %s: held out are %s", slide, got)
+		}
+		prints[PackFingerprint(p.Sets()...)] = true
+	}
+	if len(prints) != 2 {
+		t.Error("two slides held out are one fingerprint")
+	}
+	_, _, err := LoadPairs(t.Context(), PairSource{[]string{table}, "z"}, opt, opt)
+	wantData(t, err, "slide z", "x", "y")
+	_, _, err = LoadPairs(t.Context(), PairSource{[]string{filepath.Join(dir, "he"), filepath.Join(dir, "pas")}, "z"}, opt, opt)
+	wantData(t, err, "of which slide", "1.png")
 }
