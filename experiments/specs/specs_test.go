@@ -37,22 +37,23 @@ func plan(t *testing.T, name string) *sweep.Plan {
 
 // Every built-in spec expands, to as many tasks as its comment promises.
 func TestBuiltInSpecs(t *testing.T) {
-	want := map[string][3]int{ // pretrain, finetune, evaluate
-		"quickstart":      {1, 2, 2},
-		"glomeruli":       {9, 9, 9},   // 3 seeds
-		"glomeruli-folds": {3, 15, 15}, // 3 arms in 5 folds
-		"glomeruli-long":  {3, 1, 1},
-		"paper":           {3, 12, 12}, // 6 arms at 2 levels
+	want := map[string][4]int{ // pretrain, finetune, evaluate, paired
+		"quickstart":      {1, 2, 2, 0},
+		"glomeruli":       {9, 9, 9, 0},   // 3 seeds
+		"glomeruli-folds": {3, 15, 15, 0}, // 3 arms in 5 folds
+		"glomeruli-long":  {3, 1, 1, 0},
+		"paper":           {3, 12, 12, 0}, // 6 arms at 2 levels
+		"pairs":           {0, 0, 0, 5},   // 5 slides
 	}
 	for _, name := range Names() {
 		p := plan(t, name)
-		for i, kind := range []api.Kind{api.KindPretrain, api.KindFinetune, api.KindEvaluate} {
+		for i, kind := range []api.Kind{api.KindPretrain, api.KindFinetune, api.KindEvaluate, api.KindPaired} {
 			if items, _ := p.Count(kind); items != want[name][i] {
 				t.Errorf("%s: %d tasks to %s, want %d", name, items, kind, want[name][i])
 			}
 		}
 	}
-	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "paper", "quickstart"}) {
+	if !slices.Equal(Names(), []string{"glomeruli", "glomeruli-folds", "glomeruli-long", "pairs", "paper", "quickstart"}) {
 		t.Errorf("specs: %v", Names())
 	}
 }
