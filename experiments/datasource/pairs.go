@@ -51,6 +51,11 @@ func (e *experiment) pairs(ctx context.Context, w *api.Work) error {
 	read := Read{Name: pairsName(d), Report: e.opener.report(asked)}
 	if err == nil {
 		read.Set = p.Train[0]
+		// What a generator was trained on is no test of a classifier behind it.
+		if of := question("pairs of", d.Where.Paired); !e.stains[of] {
+			e.stains[of] = true
+			e.unlabelled = append(e.unlabelled, Unlabelled{d.Where.Source, p.Train[0]})
+		}
 	}
 	if read.Report != nil {
 		read.Verdict = read.Report.Verdict
