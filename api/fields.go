@@ -117,7 +117,7 @@ const (
 )
 
 // kindNumbers are the kinds on the wire.
-var kindNumbers = map[Kind]uint64{KindPretrain: 1, KindFinetune: 2, KindEvaluate: 3, KindStain: 5}
+var kindNumbers = map[Kind]uint64{KindPretrain: 1, KindFinetune: 2, KindEvaluate: 3, KindPaired: 4, KindStain: 5}
 
 // Number is the kind in the canonical encoding.
 func (k Kind) Number() uint64 { return kindNumbers[k] }

@@ -39,7 +39,7 @@ func TestEveryFieldHasANumber(t *testing.T) {
 			}
 		})
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[Pretrain](), reflect.TypeFor[Finetune](), reflect.TypeFor[Evaluate](), reflect.TypeFor[Where](), reflect.TypeFor[Labelled](), reflect.TypeFor[Validation](), reflect.TypeFor[Watchdog]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[Pretrain](), reflect.TypeFor[Finetune](), reflect.TypeFor[Evaluate](), reflect.TypeFor[Paired](), reflect.TypeFor[Where](), reflect.TypeFor[Labelled](), reflect.TypeFor[Validation](), reflect.TypeFor[Watchdog]()} {
 		if !seen[of] {
 			t.Errorf("%s was not looked at", of)
 		}

@@ -19,6 +19,7 @@ const (
 	KindFinetune Kind = "finetune" // generators and classifier, jointly
 	KindEvaluate Kind = "evaluate" // a fine-tuned model on every split
 	KindStain    Kind = "stain"    // a stain made without training
+	KindPaired   Kind = "paired"   // one pix2pix, source stain to one other
 )
 
 // The values of the enumerated fields.
@@ -46,6 +47,7 @@ type Task struct {
 	Pretrain *Pretrain `json:"pretrain,omitempty" f:"3"`
 	Finetune *Finetune `json:"finetune,omitempty" f:"4"`
 	Evaluate *Evaluate `json:"evaluate,omitempty" f:"5"`
+	Paired   *Paired   `json:"paired,omitempty" f:"6" was:"" level:"8"`
 	Stain    *Stain    `json:"stain,omitempty" f:"7" was:"" level:"8"`
 }
 
@@ -168,6 +170,8 @@ func (t *Task) Data() Key {
 		return t.Evaluate.Data
 	case t.Stain != nil:
 		return t.Stain.Data
+	case t.Paired != nil:
+		return t.Paired.Data
 	}
 	return Key{}
 }

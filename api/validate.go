@@ -88,7 +88,7 @@ func (c *check) data(key Key) { c.that(!key.IsZero(), "the data has no fingerpri
 func (t Task) Validate() error {
 	c := &check{err: CheckNumerics(t.Numerics)}
 	bodies := 0
-	for _, set := range []bool{t.Pretrain != nil, t.Finetune != nil, t.Evaluate != nil, t.Stain != nil} {
+	for _, set := range []bool{t.Pretrain != nil, t.Finetune != nil, t.Evaluate != nil, t.Paired != nil, t.Stain != nil} {
 		if set {
 			bodies++
 		}
@@ -104,6 +104,8 @@ func (t Task) Validate() error {
 		t.Evaluate.validate(c)
 	case t.Kind == KindStain && t.Stain != nil:
 		t.Stain.validate(c)
+	case t.Kind == KindPaired && t.Paired != nil:
+		t.Paired.validate(c)
 	default:
 		c.that(false, "kind %q does not match the task's body", t.Kind)
 	}

@@ -127,7 +127,9 @@ type Where struct {
 	Synthetic  *Synthetic   `json:"synthetic,omitempty" f:"2"`  // in place of the two below
 	Unlabelled []StainPaths `json:"unlabelled,omitempty" f:"3"` // sorted by stain
 	Labelled   *Labelled    `json:"labelled,omitempty" f:"4"`
-	Generators []StainModel `json:"generators,omitempty" f:"5"` // pretrained generators, sorted by stain
+	Generators []StainModel `json:"generators,omitempty" f:"5"`                 // pretrained generators, sorted by stain
+	Paired     []string     `json:"paired,omitempty" f:"6" was:"" level:"8"`    // a table of pairs, or the folders of their sources and targets
+	HeldSlide  string       `json:"heldSlide,omitempty" f:"7" was:"" level:"8"` // of pairs: the slide that is held out; empty: as the table or the folders say
 }
 
 // Synthetic are the parameters of the built-in kidney world.
@@ -207,13 +209,15 @@ const (
 	PartTraining   Part = "training"   // training and validation, for a fine-tuning
 	PartTest       Part = "test"       // for an evaluation
 	PartTarget     Part = "target"     // of one stain, for a stain that is made like it
+	PartPaired     Part = "paired"     // pairs of source and one stain, for a paired training
 )
 
 // DataSet asks for a fingerprint: which images, seen how.
 type DataSet struct {
 	Part   Part     `json:"part"`
-	Stain  string   `json:"stain,omitempty"` // PartUnlabelled: the other stain; PartTarget: the only one
-	Side   int      `json:"side"`            // pixels after resizing; round(size × load) for PartUnlabelled
+	Stain  string   `json:"stain,omitempty"` // PartUnlabelled, PartPaired: the other stain; PartTarget: the only one
+	Side   int      `json:"side"`            // pixels after resizing; round(size × load) for PartUnlabelled, and for the training pairs of PartPaired
+	Seen   int      `json:"seen,omitempty"`  // PartPaired: pixels of the pairs that are held out
 	Exact  int      `json:"exact,omitempty"` // pixels that FitRefuse wants beside Side, 0 for those alone
 	Fit    string   `json:"fit"`
 	Labels []string `json:"labels,omitempty"` // sorted; only images of these enter. Splits are drawn over all classes of the set before

@@ -21,6 +21,8 @@ func fullWork() Work {
 				By: GroupByColumn, AllowDuplicates: true, Folds: 5, Fold: 2, Take: 300, Seed: 9, Named: true,
 			},
 			Generators: []StainModel{{Stain: "HE", Model: "abcd", Key: fill(7)}},
+			Paired:     []string{"pairs.csv"},
+			HeldSlide:  "s3",
 		},
 		Gang: Gang{1, 4}, Checkpoint: Checkpoint{EveryEpochs: 1, EverySteps: 2, Keep: 3, KeepBest: true}, Watchdog: Watchdog{600, 1800},
 		Priority: -5, Project: "demo", Experiment: "e1",
@@ -65,6 +67,8 @@ func TestLevels(t *testing.T) {
 		"its seed":          {labelled(func(l *Labelled) { l.Seed = 3 }), LevelTrust},
 		"enlarged images":   {enlarged(), LevelEnlarge},
 		"gradients in bf16": {rounded(), LevelGangs},
+		"a paired task":     {Work{Task: pairedTask()}, LevelBaselines},
+		"pairs":             {Work{Task: aloneTask(), Where: Where{Paired: []string{"p"}}}, LevelBaselines},
 		"a watchdog":        {Work{Task: aloneTask(), Watchdog: Watchdog{Start: 1}}, LevelWishes},
 	} {
 		if got := c.work.Level(); got != c.want {

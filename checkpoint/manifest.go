@@ -38,9 +38,10 @@ const (
 	Finetune Kind = "finetune"
 	Evaluate Kind = "evaluate"
 	Stain    Kind = "stain"
+	Paired   Kind = "paired"
 )
 
-var kinds = []Kind{Pretrain, Finetune, Evaluate, Stain}
+var kinds = []Kind{Pretrain, Finetune, Evaluate, Stain, Paired}
 
 // The payloads that have a meaning to this program; a manifest may name others.
 const (

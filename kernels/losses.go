@@ -73,6 +73,68 @@ func (o MSEGrad) Cost(in, out []Type) Cost { return perElement(2, in[0], in, out
 // Overwrites implements InPlace.
 func (MSEGrad) Overwrites() [][2]int { return [][2]int{{0, 0}} }
 
+// BCE is the binary cross-entropy of logits, the loss of the original GAN, per shard:
+//
+//	l[v] = Scale * sum over the elements p of shard v of
+//	       max(p, 0) - Target*p + log(1 + exp(-|p|))
+//
+// p: (N,...); l: (V). Scale as in MSE. Each term in float64 (internal/fmath), step by
+// step as written; sums: Lanes.
+// Source: Goodfellow et al. 2014; torch.nn.functional.binary_cross_entropy_with_logits.
+type BCE struct {
+	Segments
+	Target, Scale float64
+}
+
+// Name implements Op.
+func (BCE) Name() string { return "bce" }
+
+// Attrs implements Op.
+func (o BCE) Attrs() string {
+	return fmt.Sprintf("target=%g scale=%g %v", o.Target, o.Scale, o.Segments)
+}
+
+// Infer implements Op: operand p.
+func (o BCE) Infer(in []Type) ([]Type, error) {
+	if err := want("bce", in, -1); err != nil {
+		return nil, err
+	}
+	return o.partials("bce", in[0])
+}
+
+// Cost implements Op.
+func (o BCE) Cost(in, out []Type) Cost { return perElement(6, in[0], in, out) }
+
+// Term is the loss of one logit, part of BCE's contract.
+func (o BCE) Term(p float64) float64 {
+	return max(p, 0) - float64(o.Target*p) + fmath.Log(1+fmath.Exp(-math.Abs(p)))
+}
+
+// BCEGrad is dp = g * Scale * (sigmoid(p) - Target), the difference in float64 and then
+// rounded. p: (N,...), g: scalar; dp like p.
+// Source: torch.nn.functional.binary_cross_entropy_with_logits.
+type BCEGrad struct{ Target, Scale float64 }
+
+// Name implements Op.
+func (BCEGrad) Name() string { return "bce_grad" }
+
+// Attrs implements Op.
+func (o BCEGrad) Attrs() string { return fmt.Sprintf("target=%g scale=%g", o.Target, o.Scale) }
+
+// Infer implements Op: operands p, g.
+func (o BCEGrad) Infer(in []Type) ([]Type, error) {
+	if err := want("bce_grad", in, -1, 0); err != nil {
+		return nil, err
+	}
+	return in[:1], nil
+}
+
+// Cost implements Op.
+func (o BCEGrad) Cost(in, out []Type) Cost { return perElement(4, in[0], in, out) }
+
+// Overwrites implements InPlace.
+func (BCEGrad) Overwrites() [][2]int { return [][2]int{{0, 0}} }
+
 // L1 is the mean absolute difference, per shard:
 //
 //	l[v] = Scale * sum over the elements of shard v of |a - b|

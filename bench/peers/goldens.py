@@ -273,19 +273,29 @@ def baselines():
         c.keep(w=w, s=s["sum"] if "sum" in s else s["momentum_buffer"])
 
 
+def entropies():
+    c = Case("cross-entropy")  # two shards of two samples
+    p = (32 * c(4, 3, 2, 2)).requires_grad_()
+    for target in (0, 1):
+        each = F.binary_cross_entropy_with_logits(p, torch.full_like(p, target), reduction="none") / p.numel()
+        c.keep(**{f"bce{target}": torch.stack([each[:2].sum(), each[2:].sum()]), f"dbce{target}": grads(each.sum(), torch.tensor(0.75), p)[0]})
+
+
 def write_ops(folder):
-    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts, transposes, baselines):
+    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts, transposes, baselines, entropies):
         f()
         save_file(Case.out, f"{folder}/{f.__name__}.safetensors")
         Case.out = {}
 
 
-STEPS = {  # name: arguments of the twin; where the name says k3, of the twin that goes up as the original does (original.py)
+STEPS = {  # name: arguments of the twin; where the name says k3, of the twin that goes up as the original does (original.py); of pix2pix.py
     "cyclegan-64": "--what cyclegan --size 64 --width 4 --blocks 1 --batch 1",
     "cyclegan-72": "--what cyclegan --size 72 --width 4 --blocks 1 --batch 1",
     "joint-1": "--what g2c --size 48 --width 4 --blocks 1 --batch 2 --m 2 --classifier-width 8 --shards 1",
     "joint-4": "--what g2c --size 36 --width 4 --blocks 1 --batch 4 --m 2 --classifier-width 8 --shards 4",
     "cyclegan-k3-64": "--what cyclegan --size 64 --width 4 --blocks 1 --batch 1",
+    "pix2pix-64": "--size 64 --width 4 --blocks 1 --batch 1",
+    "pix2pix-44": "--size 44 --width 4 --blocks 1 --batch 2",
     "joint-k3-1": "--what g2c --size 48 --width 4 --blocks 1 --batch 2 --m 2 --classifier-width 8 --shards 1",
 }
 
@@ -313,8 +323,13 @@ def image(u, seed):
 
 def write_steps(twin, folder):
     for name, arguments in STEPS.items():
+        here = os.path.dirname(os.path.abspath(__file__))
         with tempfile.TemporaryDirectory() as tmp:
-            program = [f"{os.path.dirname(os.path.abspath(__file__))}/original.py", "twin", twin] if "k3" in name else [twin]
+            program = [twin]
+            if "k3" in name:
+                program = [f"{here}/original.py", "twin", twin]
+            elif "pix2pix" in name:
+                program = [f"{here}/pix2pix.py", twin]
             run = lambda *more: subprocess.run([sys.executable, *program, *arguments.split(), *more], check=True)
             run("--dump", f"{tmp}/shapes", "--steps", "0")
             os.makedirs(f"{tmp}/in")

@@ -39,7 +39,7 @@ type debugFlags struct {
 }
 
 func (f *debugFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.task, "task", "pretrain", "pretrain or finetune (the first of its kind), a task's name or key")
+	c.Flags().StringVar(&f.task, "task", "pretrain", "pretrain, paired or finetune (the first of its kind), a task's name or key")
 	addSpecDevice(c, &f.device, "auto, cpu, cuda, cuda:1 or ref")
 	addSets(c, &f.sets)
 	c.Flags().IntVar(&f.steps, "steps", 3, "training steps")
@@ -80,7 +80,7 @@ everything is float64.
 func (f *debugFlags) debugTask(c *cobra.Command, file *specFile, class string) (api.Task, error) {
 	var plan *sweep.Plan
 	var err error
-	if f.task == string(api.KindPretrain) || f.task == string(api.KindFinetune) || strings.Contains(f.task, "/") {
+	if f.task == string(api.KindPretrain) || f.task == string(api.KindPaired) || f.task == string(api.KindFinetune) || strings.Contains(f.task, "/") {
 		none := func(api.DataSet) (api.Key, error) { return sha256.Sum256([]byte("no data")), nil }
 		if plan, err = sweep.Expand(file.File, sweep.Options{Numerics: class, Fingerprint: none}); err != nil {
 			return api.Task{}, err

@@ -117,7 +117,7 @@ func (f *debugFlags) bench(device kernels.Device, task api.Task) (*benchInfo, er
 
 // isBF16 says whether a task computes in mixed precision.
 func isBF16(t api.Task) bool {
-	return t.Pretrain != nil && t.Pretrain.Precision == api.BF16 || t.Finetune != nil && t.Finetune.Precision == api.BF16
+	return t.Pretrain != nil && t.Pretrain.Precision == api.BF16 || t.Paired != nil && t.Paired.Precision == api.BF16 || t.Finetune != nil && t.Finetune.Precision == api.BF16
 }
 
 func ms(d time.Duration) float64 { return 1000 * d.Seconds() }

@@ -80,7 +80,7 @@ func exported(c *cobra.Command, model string, e exporting) ([]byte, error) {
 	case e.to != "" && e.names == "g2c":
 		return nil, fault.New(fault.ErrSpec, "--to chooses a generator, and without --names cyclegan the whole model is written")
 	}
-	m, err := findModel(c.Context(), e.store, model, api.KindPretrain, api.KindFinetune)
+	m, err := findModel(c.Context(), e.store, model, api.KindPretrain, api.KindPaired, api.KindFinetune)
 	if err != nil {
 		return nil, err
 	}

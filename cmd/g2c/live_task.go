@@ -85,7 +85,7 @@ func (t *taskLog) Epoch(e train.Epoch) {
 func (t *taskLog) Samples(s train.Samples) { t.live.drawn.Go(func() { t.draw(s) }) }
 
 func (t *taskLog) draw(s train.Samples) {
-	p := t.work.Task.Pretrain
+	p, _ := t.work.Task.Translator() // which tasks with samples train
 	sheet := report.LiveSheet(p.Source, p.Stain, s.Size, s.Images)
 	t.live.mu.Lock()
 	defer t.live.mu.Unlock()

@@ -248,7 +248,7 @@ func modelOfStore(ctx context.Context, dir string, kinds []api.Kind) (*storedMod
 // String is the model for people: the beginning of its key, and what it is.
 func (m *storedModel) String() string {
 	key := m.manifest.Task[:12]
-	if p := m.task.Pretrain; p != nil {
+	if p, ok := m.task.Translator(); ok {
 		return fmt.Sprintf("%s (%s to %s, %s, seed %d)", key, p.Source, p.Stain, shapeWords(p.Generator), p.Seed)
 	}
 	if f := m.task.Finetune; f != nil {

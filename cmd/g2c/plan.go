@@ -210,6 +210,13 @@ func stepsOf(ctx context.Context, data *datasource.Opener, w *api.Work) (int64, 
 			n = max(n, set.Len())
 		}
 		return int64(p.Epochs) * int64(n/p.Batch), nil
+	case api.KindPaired:
+		p := w.Task.Paired
+		pairs, err := data.Pairs(ctx, p.Pairs(w.Where))
+		if err != nil {
+			return 0, err
+		}
+		return int64(p.Epochs) * int64(pairs.Train[0].Len()/p.Batch), nil
 	case api.KindFinetune:
 		f := w.Task.Finetune
 		set, err := labelled(ctx, data, w, api.PartTraining, f)

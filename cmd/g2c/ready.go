@@ -22,14 +22,17 @@ func resolveKey(ctx context.Context, repo *checkpoint.Repo, model string) (api.K
 	return m.task.Key(), nil
 }
 
+// generatorKinds are the kinds of tasks that train a generator alone.
+var generatorKinds = []api.Kind{api.KindPretrain, api.KindPaired}
+
 func readyGenerator(ctx context.Context, repo *checkpoint.Repo, model string) (*storedModel, error) {
 	if _, err := os.Stat(model); err == nil {
-		return findModel(ctx, "", model, api.KindPretrain)
+		return findModel(ctx, "", model, generatorKinds...)
 	}
 	if repo == nil {
 		return nil, fault.New(fault.ErrNotFound, "there is no store to find model %s in, and no file of that name", model)
 	}
-	return modelOfText(ctx, repo, model, []api.Kind{api.KindPretrain})
+	return modelOfText(ctx, repo, model, generatorKinds)
 }
 
 // bringModels copies pretrained generators that lie elsewhere into the experiment's
@@ -65,7 +68,8 @@ func (e *experiment) bringModels(ctx context.Context, repo *checkpoint.Repo) err
 }
 
 func fitsSpec(m *storedModel, item *sweep.Item, stain string) error {
-	got, want := m.task.Pretrain.Generator, *item.Task.Finetune.Generator
+	trained, _ := m.task.Translator() // which a ready generator is
+	got, want := trained.Generator, *item.Task.Finetune.Generator
 	if got == want {
 		return nil
 	}

@@ -185,6 +185,8 @@ func dataOf(w *api.Work) map[api.Key]api.DataSet {
 	switch t := &w.Task; {
 	case t.Pretrain != nil:
 		return map[api.Key]api.DataSet{t.Pretrain.Data: t.Pretrain.Pair(w.Where)}
+	case t.Paired != nil:
+		return map[api.Key]api.DataSet{t.Paired.Data: t.Paired.Pairs(w.Where)}
 	case t.Finetune != nil:
 		return map[api.Key]api.DataSet{t.Finetune.Data: t.Finetune.Images(api.PartTraining, w.Where)}
 	case t.Evaluate != nil:

@@ -135,9 +135,35 @@ func (d summary) generators() {
 		return
 	}
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "generator\tcycle L1\tcycle SSIM\tkey")
-	for _, g := range d.Generators {
+	for i, g := range d.Generators {
+		if g.Pairs != nil {
+			continue
+		}
+		if i == 0 || d.Generators[i-1].Pairs != nil {
+			fmt.Fprintln(w, "generator\tcycle L1\tcycle SSIM\tkey")
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", g.Name, shown(g.Metrics.CycleL1), shown(g.Metrics.CycleSSIM), d.keys[g.Key])
+	}
+	w.Flush()
+	d.paired()
+}
+
+// paired prints a line for each generator that was trained on pairs: how alike its
+// translations are to the targets, and beside that the source and its colours changed.
+func (d summary) paired() {
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	head := "generator\tSSIM\tsource\tReinhard\tPSNR\tsource\tReinhard\tn\tkey"
+	for _, g := range d.Generators {
+		p := g.Pairs
+		if p == nil {
+			continue
+		}
+		if head != "" {
+			fmt.Fprintln(w, head)
+			head = ""
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d %s\t%s\n", g.Name, shown(p.Model.SSIM), shown(p.Source.SSIM), shown(p.Reinhard.SSIM),
+			shown(p.Model.PSNR), shown(p.Source.PSNR), shown(p.Reinhard.PSNR), p.Images, p.Split, d.keys[g.Key])
 	}
 	w.Flush()
 }

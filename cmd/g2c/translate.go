@@ -50,7 +50,7 @@ Images of earlier translations are replaced; other files only with --force.
 
 func translate(c *cobra.Command, model string, paths []string, to string, f *modelFlags) error {
 	ctx := c.Context()
-	m, err := findModel(ctx, f.store, model, api.KindPretrain, api.KindFinetune)
+	m, err := findModel(ctx, f.store, model, api.KindPretrain, api.KindPaired, api.KindFinetune)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (m *storedModel) painter(stain int, weights *safetensors.File) (translating
 
 // generator is what makes a stain of the model's; "" is its only one.
 func (m *storedModel) generator(to string) (g branchGenerator, fit string, err error) {
-	if p := m.task.Pretrain; p != nil {
+	if p, ok := m.task.Translator(); ok {
 		if to != "" && to != p.Stain {
 			return g, "", noStain(m, to, []string{p.Stain})
 		}

@@ -110,6 +110,8 @@ func readBy(t *api.Task) []api.Key {
 	switch {
 	case t.Pretrain != nil:
 		return []api.Key{t.Pretrain.Data}
+	case t.Paired != nil:
+		return []api.Key{t.Paired.Data}
 	case t.Finetune != nil:
 		return []api.Key{t.Finetune.Data}
 	case t.Evaluate != nil:

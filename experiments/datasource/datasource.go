@@ -41,6 +41,7 @@ type Opener struct {
 	once  sync.Once
 	sets  *lru.Cache[string, *dataset.Set] // by question
 	pools *lru.Cache[string, *pool]        // by question without what a division is
+	pairs *lru.Cache[string, *dataset.Pairs]
 
 	showing sync.Mutex // one call of Progress at a time
 
@@ -68,6 +69,7 @@ func (o *Opener) open() {
 		}
 		o.sets = &lru.Cache[string, *dataset.Set]{Size: (*dataset.Set).HeapBytes, Keep: keep, Least: minKept}
 		o.pools = &lru.Cache[string, *pool]{Size: func(p *pool) int64 { return p.HeapBytes() }, Keep: keep, Least: 1}
+		o.pairs = &lru.Cache[string, *dataset.Pairs]{Size: (*dataset.Pairs).HeapBytes, Keep: keep, Least: 1}
 		o.found = map[string]*dataset.Report{}
 	})
 }
@@ -311,6 +313,12 @@ func (o *Opener) Fingerprint(ctx context.Context, d api.DataSet) (api.Key, error
 			return api.Key{}, err
 		}
 		return api.ParseKey(set.Fingerprint())
+	case api.PartPaired:
+		p, err := o.Pairs(ctx, d)
+		if err != nil {
+			return api.Key{}, err
+		}
+		return api.ParseKey(dataset.PackFingerprint(p.Sets()...))
 	case api.PartTraining, api.PartTest:
 		set, err := o.Labelled(ctx, d)
 		if err != nil {
@@ -351,10 +359,16 @@ func (o *Opener) pair(ctx context.Context, d api.DataSet) ([]*dataset.Set, error
 // Sets is the part of the data that a question names, as what is packed for hosts
 // that cannot open it: its fingerprint is Fingerprint's.
 func (o *Opener) Sets(ctx context.Context, d api.DataSet) ([]*dataset.Set, error) {
-	if d.Part == api.PartUnlabelled {
+	switch d.Part {
+	case api.PartUnlabelled:
 		return o.pair(ctx, d)
-	}
-	if d.Part == api.PartTarget {
+	case api.PartPaired:
+		p, err := o.Pairs(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		return p.Sets(), nil
+	case api.PartTarget:
 		set, err := o.Unlabelled(ctx, d, d.Stain)
 		return []*dataset.Set{set}, err
 	}

@@ -118,6 +118,8 @@ func (e *experiment) task(ctx context.Context, w *api.Work) error {
 		return e.pair(ctx, w)
 	case t.Stain != nil && api.Targeted(t.Stain.Method):
 		return e.stain(ctx, t.Stain.Target(w.Where), t.Stain.Stain)
+	case t.Paired != nil:
+		return e.pairs(ctx, w)
 	case t.Evaluate != nil:
 		return e.labelled(ctx, t.Evaluate.Model.Images(api.PartTest, w.Where))
 	case t.Finetune != nil:

@@ -88,7 +88,7 @@ type Task struct {
 // List lists a plan.
 func List(p *sweep.Plan, known Known) *Listing {
 	l := &Listing{Experiment: p.Experiment, SpecHash: p.SpecHash, NumericsClass: p.Numerics, Labels: p.Labels, Kinds: []Kind{}, Tasks: []Task{}}
-	for _, kind := range []api.Kind{api.KindPretrain, api.KindStain, api.KindFinetune, api.KindEvaluate} {
+	for _, kind := range []api.Kind{api.KindPretrain, api.KindPaired, api.KindStain, api.KindFinetune, api.KindEvaluate} {
 		if tasks, requests := p.Count(kind); tasks > 0 {
 			l.Kinds = append(l.Kinds, Kind{Kind: kind, Tasks: tasks, Requests: requests})
 		}
@@ -194,6 +194,11 @@ func Shape(t api.Task) string {
 		p.Source, p.Stain, p.Seed, p.Data, p.Normaliser = "", "", 0, api.Key{}, nil
 		p.Epochs, p.ConstantEpochs, p.LR, p.Beta1, p.Beta2 = 0, 0, 0, 0, 0
 		t.Pretrain = &p
+	case api.KindPaired:
+		p := *t.Paired
+		p.Source, p.Stain, p.Seed, p.Data = "", "", 0, api.Key{}
+		p.Epochs, p.ConstantEpochs, p.LR, p.Beta1, p.Beta2, p.LambdaL1 = 0, 0, 0, 0, 0, 0
+		t.Paired = &p
 	case api.KindFinetune:
 		f := finetuneShape(*t.Finetune)
 		t.Finetune = &f

@@ -73,6 +73,8 @@ func (c *collector) item(item *sweep.Item) error {
 	switch item.Task.Kind {
 	case api.KindPretrain:
 		return c.pretrain(item, m)
+	case api.KindPaired:
+		return c.paired(item, m)
 	case api.KindFinetune:
 		return c.finetune(item, m)
 	case api.KindStain:
@@ -130,7 +132,7 @@ func (c *collector) pretrain(item *sweep.Item, m *checkpoint.Manifest) error {
 	if err := c.results(m, &r); err != nil {
 		return err
 	}
-	if err := checkPretrain(&r); err != nil {
+	if err := checkLosses(r.Losses, r.Epochs); err != nil {
 		return damaged(m, checkpoint.Results, "%w", err)
 	}
 	seconds, err := c.seconds(item.Key)
@@ -148,13 +150,44 @@ func (c *collector) pretrain(item *sweep.Item, m *checkpoint.Manifest) error {
 			},
 		})
 	}
-	s, err := c.showcase(m, t.Size, r.Shown)
+	return c.show(item, m, t.Size, r.Shown, results.ShowKinds)
+}
+
+// show keeps the sample images of the generator that was collected last.
+func (c *collector) show(item *sweep.Item, m *checkpoint.Manifest, size int, shown []int, kinds []string) error {
+	s, err := c.showcase(m, size, shown, kinds)
 	if err != nil || s == nil {
 		return err
 	}
 	s.generator = len(c.data.Generators) - len(item.Uses)
 	c.data.samples = append(c.data.samples, *s)
 	return nil
+}
+
+// paired collects a generator that was trained on pairs.
+func (c *collector) paired(item *sweep.Item, m *checkpoint.Manifest) error {
+	var r results.Paired
+	if err := c.results(m, &r); err != nil {
+		return err
+	}
+	if err := checkLosses(r.Losses, r.Epochs); err != nil {
+		return damaged(m, checkpoint.Results, "%w", err)
+	}
+	seconds, err := c.seconds(item.Key)
+	if err != nil {
+		return err
+	}
+	t := item.Task.Paired
+	none := metrics.Undefined()
+	for i, use := range item.Uses {
+		c.data.Generators = append(c.data.Generators, Generator{
+			Stain: t.Stain, Width: use.Width, Blocks: use.Blocks, Seed: use.Seed, Name: item.Names[i], Key: item.Key,
+			WeightsSHA256: m.WeightsSHA256(), Steps: m.Step, Seconds: seconds, source: t.Source, losses: r.Losses, epochs: r.Epochs,
+			Metrics: GeneratorMetrics{CycleL1: none, CycleSSIM: none, ColourDistance: none, Images: r.Metrics.Images},
+			Pairs:   &r.Metrics, options: options(use),
+		})
+	}
+	return c.show(item, m, t.Size, r.Shown, results.PairKinds)
 }
 
 func (c *collector) finetune(item *sweep.Item, m *checkpoint.Manifest) error {
@@ -227,11 +260,11 @@ func judgeAnew(r *results.Evaluate) {
 	}
 }
 
-// checkPretrain holds results against what the report indexes by.
-func checkPretrain(r *results.Pretrain) error {
-	for _, e := range r.Epochs {
-		if len(e.Losses) != len(r.Losses) {
-			return fmt.Errorf("epoch %d has %d losses, want %d", e.Epoch, len(e.Losses), len(r.Losses))
+// checkLosses holds results against what the report indexes by.
+func checkLosses(losses []string, epochs []results.PretrainEpoch) error {
+	for _, e := range epochs {
+		if len(e.Losses) != len(losses) {
+			return fmt.Errorf("epoch %d has %d losses, want %d", e.Epoch, len(e.Losses), len(losses))
 		}
 	}
 	return nil

@@ -63,6 +63,9 @@ type GeneratorContrast struct {
 	Same  bool             `json:"same"` // it is the same task
 	A     GeneratorMetrics `json:"a"`
 	B     GeneratorMetrics `json:"b"`
+	// Of generators that were trained on pairs, and judged on them.
+	PairsA *results.Pairs `json:"pairsA,omitempty"`
+	PairsB *results.Pairs `json:"pairsB,omitempty"`
 }
 
 // Contrasted puts two runs side by side: what was collected of each under its id, and how
@@ -224,7 +227,7 @@ func (c *Contrast) contrastGenerators(a, b *Data) {
 		g := &a.Generators[i]
 		var near []*Generator
 		for k := range b.Generators {
-			if o := &b.Generators[k]; o.Stain == g.Stain && o.Seed == g.Seed {
+			if o := &b.Generators[k]; o.Stain == g.Stain && o.Seed == g.Seed && (o.Pairs == nil) == (g.Pairs == nil) {
 				near = append(near, o)
 			}
 		}
@@ -236,7 +239,7 @@ func (c *Contrast) contrastGenerators(a, b *Data) {
 			continue
 		}
 		o := near[at]
-		c.Generators = append(c.Generators, GeneratorContrast{Stain: g.Stain, Seed: g.Seed, Same: g.Key == o.Key, A: g.Metrics, B: o.Metrics})
+		c.Generators = append(c.Generators, GeneratorContrast{PairsA: g.Pairs, PairsB: o.Pairs, Stain: g.Stain, Seed: g.Seed, Same: g.Key == o.Key, A: g.Metrics, B: o.Metrics})
 		if f, ok := contrastLosses(g, o, c.A.ID, c.B.ID); ok {
 			c.figures = append(c.figures, f)
 		}

@@ -66,7 +66,7 @@ func contrastLosses(a, b *Generator, idA, idB string) (Figure, bool) {
 
 // returns says whether a loss is of an image that comes back: cycle and identity.
 func returns(loss string) bool {
-	return strings.Contains(loss, "cycle") || strings.Contains(loss, "identity")
+	return strings.Contains(loss, "cycle") || strings.Contains(loss, "identity") || loss == "l1"
 }
 
 // sideStyle is that of line k of a run.

@@ -36,7 +36,11 @@ func (d *Data) lossFigures() (first, later []Figure) {
 }
 
 func (g *Generator) lossFigure() Figure {
-	left, right := newPanel("adversarial", "epoch", "mean loss"), newPanel("cycle and identity (weighted)", "epoch", "mean loss")
+	back := "cycle and identity (weighted)"
+	if g.Pairs != nil {
+		back = "L1 (weighted)"
+	}
+	left, right := newPanel("adversarial", "epoch", "mean loss"), newPanel(back, "epoch", "mean loss")
 	var keys []key
 	for k, name := range g.losses {
 		x, y := make([]float64, len(g.epochs)), make([]float64, len(g.epochs))

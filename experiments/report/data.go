@@ -126,7 +126,7 @@ func (s Split) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(s))
 }
 
-// Generator is a finished pretraining.
+// Generator is a finished pretraining, or training on pairs.
 type Generator struct {
 	Stain         string           `json:"stain"`
 	Width         int              `json:"width"`
@@ -134,15 +134,17 @@ type Generator struct {
 	Seed          uint32           `json:"seed"`
 	Name          string           `json:"name"`
 	Key           api.Key          `json:"key"`
-	WeightsSHA256 string           `json:"weightsSHA256"` // of the forward generator
-	Metrics       GeneratorMetrics `json:"metrics"`
+	WeightsSHA256 string           `json:"weightsSHA256"`   // of the forward generator
+	Metrics       GeneratorMetrics `json:"metrics"`         // undefined of one that was trained on pairs
+	Pairs         *results.Pairs   `json:"pairs,omitempty"` // of one that was trained on pairs
 
 	Steps   int64    `json:"steps"`
 	Seconds *float64 `json:"seconds"`
 
-	source string // stain
-	losses []string
-	epochs []results.PretrainEpoch
+	source  string // stain
+	options string // what tells it from others, of one that was trained on pairs
+	losses  []string
+	epochs  []results.PretrainEpoch
 }
 
 // GeneratorMetrics judges a forward generator; see results.Generator.
@@ -176,7 +178,7 @@ type tuning struct {
 }
 
 // showcase is the sample images of a generator: for each epoch and kind of
-// results.ShowKinds the images in a row, RGB, size×size each.
+// results.ShowKinds, or of results.PairKinds, the images in a row, RGB, size×size each.
 type showcase struct {
 	generator int // index in Data.Generators
 	size      int

@@ -83,5 +83,9 @@ func (f *figures) all() []Figure {
 
 // shape is what generators that differ in the seed have in common.
 func (g *Generator) shape() string {
-	return fmt.Sprintf("%s w%d b%d", g.Stain, g.Width, g.Blocks)
+	shape := fmt.Sprintf("%s w%d b%d", g.Stain, g.Width, g.Blocks)
+	if g.Pairs != nil { // other pairs are held out of each
+		shape += " paired " + g.options
+	}
+	return shape
 }

@@ -185,14 +185,19 @@ func epochCurves(p *plot.Plot, ended []live.Line) (keys []key) {
 const liveTile = 128
 
 // LiveSheet is the sample images of an epoch of a pretraining as a PNG file: the source
-// stain, its translation and what comes back, then the same from the other stain. images are
+// stain, its translation and what comes back, then the same from the other stain; of pairs the
+// source, its translation and the target. images are
 // by results.ShowKinds, RGB, side×side×3 bytes each; large ones are made smaller.
 func LiveSheet(source, stain string, side int, images map[string][]uint8) []byte {
 	s := sheet{size: side / shrink(side), heads: []string{source, "→ " + stain, "and back", stain, "→ " + source, "and back"}}
+	kinds := []string{"real_A", "fake_B", "cycle_A", "real_B", "fake_A", "cycle_B"}
+	if images["cycle_A"] == nil { // pairs
+		s.heads, kinds = []string{source, "→ " + stain, stain}, results.PairKinds
+	}
 	one := 3 * side * side
 	for i := range len(images["real_A"]) / one {
 		var row [][]uint8
-		for _, kind := range []string{"real_A", "fake_B", "cycle_A", "real_B", "fake_A", "cycle_B"} {
+		for _, kind := range kinds {
 			var tile []uint8
 			if all := images[kind]; len(all) >= (i+1)*one {
 				tile = smaller(all[i*one:][:one], side, shrink(side))

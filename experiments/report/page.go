@@ -27,7 +27,7 @@ var words = template.FuncMap{
 	"style": func() template.CSS { return template.CSS("\n" + styleText) },
 	"fixed": fixed, "spread": spreadText, "interval": intervalText, "p": pText, "short": short, "seconds": secondsText,
 	"percent": func(v float64) string { return fmt.Sprintf("%.2f", v) }, "join": strings.Join, "number": shownNumber,
-	"signed": signedText, "decibels": decibelsText, "epoch": func(e int) int { return e + 1 },
+	"signed": signedText, "decibels": decibelsText, "decibel": func(n metrics.Number) string { return decibelsText(&n) }, "epoch": func(e int) int { return e + 1 },
 	"plus": func(n metrics.Number) string { return signedText(spread{Mean: n, SD: metrics.Undefined()}) },
 	"pair": func(n [2]int) string { return fmt.Sprintf("%d / %d", n[0], n[1]) }, "share": shareText,
 	"level": func(v float64) string {
@@ -45,7 +45,8 @@ type page struct {
 	Baseline    string
 	Ready       []string
 	Tasks       []taskView
-	Generators  []Generator
+	Generators  []Generator // trained without pairs
+	Paired      []Generator
 	Truth       bool // some generator was judged against the truth
 	Losses      []pageFigure
 	MoreLosses  []pageFigure
@@ -150,11 +151,12 @@ func (d *Data) HTML() ([]byte, error) { return d.html(d.draw()) }
 func (d *Data) html(f *figures) ([]byte, error) {
 	v := page{
 		Data: d, Done: d.items - len(d.Unfinished), All: d.items, Shared: d.shared,
-		Baseline: d.baseline, Ready: d.ready, Generators: byStain(d.Generators),
+		Baseline: d.baseline, Ready: d.ready,
 		Losses: onPages(f.losses), MoreLosses: onPages(f.moreLosses), Tuning: onPages(f.tuning), Sheets: onPages(f.sheets[:f.sheetsShown]), LeftSheets: len(f.sheets) - f.sheetsShown,
 		WidthShown:  d.varies(func(g *group) any { return g.width }),
 		BlocksShown: d.varies(func(g *group) any { return g.blocks }),
 	}
+	v.Paired, v.Generators = paired(byStain(d.Generators))
 	for _, g := range d.Generators {
 		v.Truth = v.Truth || g.Metrics.SSIM != nil || g.Metrics.PSNR != nil
 	}

@@ -125,6 +125,9 @@ func (s *showcase) of(epoch int, kind string, image int) []uint8 {
 // first image of each stain as training went on.
 func (d *Data) sheets(s *showcase) []Figure {
 	g := &d.Generators[s.generator]
+	if g.Pairs != nil {
+		return d.pairSheets(s)
+	}
 	base := "figures/images-" + fileName(strings.TrimPrefix(g.Name, "pretrain/"))
 	last := s.epochs[len(s.epochs)-1]
 	end := sheet{size: s.size, heads: []string{

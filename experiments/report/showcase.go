@@ -22,15 +22,15 @@ func (c *collector) samples(m *checkpoint.Manifest) (*safetensors.File, error) {
 	return f, nil
 }
 
-// showcase reads the sample images of a pretraining; nil if it kept none.
-func (c *collector) showcase(m *checkpoint.Manifest, size int, shown []int) (*showcase, error) {
+// showcase reads the sample images of a generator, of some kinds; nil if it kept none.
+func (c *collector) showcase(m *checkpoint.Manifest, size int, shown []int, kinds []string) (*showcase, error) {
 	f, err := c.samples(m)
 	if err != nil || f == nil || len(shown) == 0 {
 		return nil, err
 	}
 	s := &showcase{size: size, epochs: shown, pixels: map[string][]uint8{}}
 	for _, epoch := range shown {
-		for _, kind := range results.ShowKinds {
+		for _, kind := range kinds {
 			name := results.ShowName(epoch, kind)
 			v, err := pixels(m, f, name)
 			if err != nil {

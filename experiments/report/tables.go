@@ -25,7 +25,8 @@ func (d *Data) JSON() ([]byte, error) {
 
 // columns of results.csv. A row with kind "arm" is one arm, seed and split; its
 // recalls and counts are of the classes as `positive` and `negative` name them.
-// A row with kind "generator" is one pretraining. What does not apply, or is
+// A row with kind "generator" is one pretraining, or training on pairs: its SSIM and PSNR are
+// those of the pairs. What does not apply, or is
 // undefined, is empty.
 var columns = []string{
 	"kind", "task", "arm", "stains", "width", "blocks", "options", "seed", "split", "name", "key", "inputs", "weightsSHA256", "steps", "seconds",
@@ -33,6 +34,7 @@ var columns = []string{
 	"positive", "negative", "recallPositive", "recallNegative", "truePositive", "falseNegative", "falsePositive", "trueNegative", "gap",
 	"cycleL1", "cycleSSIM", "colourDistance", "ssim", "psnr",
 	"fold", "precision", "recallPositiveLow", "recallPositiveHigh", "recallNegativeLow", "recallNegativeHigh", "groupsPositive", "groupsNegative", "gapGiven", "leftOut",
+	"sourceSSIM", "sourcePSNR", "reinhardSSIM", "reinhardPSNR",
 }
 
 // CSV is results.csv.
@@ -113,6 +115,12 @@ func generatorRow(g *Generator) []string {
 	}
 	if g.Metrics.PSNR != nil {
 		cells["psnr"] = number(*g.Metrics.PSNR)
+	}
+	if p := g.Pairs; p != nil {
+		cells["split"], cells["options"] = p.Split, g.options
+		cells["ssim"], cells["psnr"] = number(p.Model.SSIM), number(p.Model.PSNR)
+		cells["sourceSSIM"], cells["sourcePSNR"] = number(p.Source.SSIM), number(p.Source.PSNR)
+		cells["reinhardSSIM"], cells["reinhardPSNR"] = number(p.Reinhard.SSIM), number(p.Reinhard.PSNR)
 	}
 	return flat(cells)
 }

@@ -63,10 +63,21 @@ func (v *Variant) has(key string) string {
 	return ""
 }
 
+// checkImages refuses pairs that nobody could train on.
 func (v *Variant) checkImages() error {
-	if v.Spec.Data.Paired != nil {
-		return v.fail("data.paired", "training on paired stains (pix2pix) is not available in this version").
-			WithHint("give the images under data.unlabelled: CycleGAN needs no pairs")
+	d := &v.Spec.Data
+	for _, stain := range slices.Sorted(maps.Keys(d.Paired)) {
+		path := "data.paired." + stain
+		if stain == d.Source {
+			return v.fail(path, "%s is the source: pairs are of it and of another stain", stain)
+		}
+		if n := len(d.Paired[stain]); n > 2 {
+			return v.fail(path, "%d paths are no pairs", n).
+				WithHint("name a CSV of the columns source, target, split and slide, or two folders: of sources and of targets")
+		}
+	}
+	if d.HeldSlide != "" && len(d.Paired) == 0 {
+		return v.fail("data.heldSlide", "a slide is held out of paired images, and there are none").WithHint("data.paired names them")
 	}
 	return nil
 }
@@ -112,7 +123,7 @@ func (v *Variant) besideSynthetic() string {
 		if heeded[f.Path] {
 			continue
 		}
-		for _, section := range []string{"data.unlabelled.", "data.labelled.", "data.seed"} {
+		for _, section := range []string{"data.unlabelled.", "data.paired.", "data.labelled.", "data.seed"} {
 			if strings.HasPrefix(f.Path, section) && f.Value != defaults[f.Path] {
 				return f.Path
 			}

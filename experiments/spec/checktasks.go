@@ -125,6 +125,9 @@ func (v *Variant) checkStains() error {
 		for stain := range d.Unlabelled {
 			known = append(known, stain)
 		}
+		for stain := range d.Paired {
+			known = append(known, stain)
+		}
 	}
 	for stain := range v.Spec.Generators {
 		if stain == d.Source {
@@ -140,14 +143,14 @@ func (v *Variant) checkStains() error {
 		}
 		if !slices.Contains(known, stain) {
 			return v.at.fault("arm %s: there are no images of stain %s, and no generator", v.Arm, stain).
-				WithHint("data.unlabelled or generators must name it; %s", suggest(stain, known))
+				WithHint("data.unlabelled, data.paired or generators must name it; %s", suggest(stain, known))
 		}
 		r, ready := v.Spec.Generators[stain]
 		if r.needsTarget() && d.Synthetic == nil && d.Unlabelled[stain] == nil {
 			return v.fail("generators."+stain, "the method %s takes the colours of unlabelled images of %s, and there are none", r.Method, stain).
 				WithHint("name some under data.unlabelled.%s", stain)
 		}
-		if !ready && d.Synthetic == nil && d.Unlabelled[d.Source] == nil {
+		if !ready && d.Synthetic == nil && d.Unlabelled[d.Source] == nil && d.Paired[stain] == nil {
 			return v.fail("data.unlabelled", "pretraining %s needs images of the source, %s", stain, d.Source).
 				WithHint("the labelled training folder can stand here as well")
 		}

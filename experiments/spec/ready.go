@@ -89,5 +89,11 @@ func (v *Variant) checkNormalise() error {
 		return v.fail("data.normalise", "%s gives images the stain of the unlabelled ones of %s, and there are none", d.Normalise, d.Source).
 			WithHint("name some under data.unlabelled.%s; the labelled training folder can stand there as well", d.Source)
 	}
+	for _, stain := range v.Stains {
+		if _, ready := v.Spec.Generators[stain]; d.Normalise != api.NormaliseNone && d.Paired[stain] != nil && !ready {
+			return v.fail("data.normalise", "arm %s: pairs of %s are trained on as they are, and %s would show their generator other images", v.Arm, stain, d.Normalise).
+				WithHint("normalise the pairs' source images before, or leave data.normalise out")
+		}
+	}
 	return nil
 }

@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 	want := `metadata: {project: default, priority: 0}
 data: {size: 224, fit: resize, labelled: {validation: {fraction: 0.15, by: group}, folds: none, take: all, allowDuplicates: false}, normalise: none, seed: 0}
 model: {generator: {width: 64, blocks: 6, up: k4}, discriminator: {width: 64}, classifier: {width: 256, units: 3, hidden: 32, attention: true, stem: inception-v4, shared: true}, baseline: none}
-pretrain: {epochs: 200, constantEpochs: 100, batch: 1, pool: 50, lambdaCycle: 10, lambdaIdentity: 0.5, load: 1.117, flip: true, lr: 0.0002, beta1: 0.5, beta2: 0.999}
+pretrain: {epochs: 200, constantEpochs: 100, batch: 1, pool: 50, lambdaCycle: 10, lambdaIdentity: 0.5, load: 1.117, flip: true, lr: 0.0002, beta1: 0.5, beta2: 0.999, lambdaL1: 100}
 finetune: {epochs: 30, freezeEpochs: 5, batch: 16, shards: 4, select: last, gamma: 2, lr: 0.01, momentum: 0.5, dropEvery: 5, dropBy: 10, augment: false, optimizer: sgd, weightDecay: 0}
 seed: 1
 precision: fp32

@@ -22,7 +22,7 @@ type Spec struct {
 	Data        Data             `yaml:"data"`
 	Tasks       []Task           `yaml:"tasks" whole:"" doc:"one classifier each"`
 	Model       Model            `yaml:"model"`
-	Pretrain    api.CycleGAN     `yaml:"pretrain"`
+	Pretrain    Pretraining      `yaml:"pretrain"`
 	Finetune    Tuning           `yaml:"finetune"`
 	Generators  map[string]Ready `yaml:"generators" key:"F" names:"STAIN" doc:"instead of pretraining: a finished model by a task's key, a name in the store, or a path; or {method: …}, a branch without training (docs/stains.md): reinhard or macenko, the source in the unlabelled images' colours; copy, the source again; random, a generator as it is drawn; truth, the real stain of synthetic tissue"`
 	api.Random                   // seed, precision
@@ -34,6 +34,13 @@ type Spec struct {
 	Store       string           `yaml:"store" key:"" whole:"" default:"runs/" doc:"directory or s3://BUCKET/PREFIX of checkpoints and reports, unless --store says so"`
 	Cost        Cost             `yaml:"cost" key:"" whole:""`
 	Comparisons []Comparison     `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
+}
+
+// Pretraining is how generators are trained: without pairs or, of stains that have some,
+// on these. Pairs leave pool, lambdaCycle and lambdaIdentity alone.
+type Pretraining struct {
+	api.CycleGAN
+	api.L1
 }
 
 // Metadata names the experiment.
@@ -50,7 +57,8 @@ type Data struct {
 	api.View                    // size, fit
 	Synthetic  *api.Synthetic   `yaml:"synthetic" key:"PFE" doc:"the built-in kidney world in place of images"` // nil: off
 	Unlabelled map[string]Paths `yaml:"unlabelled" key:"P" names:"STAIN" doc:"folders, globs or s3:// addresses of patches of a stain; the source stain too"`
-	Paired     map[string]Paths `yaml:"paired" key:"P" names:"STAIN" doc:"paired images of a stain; refused: this version trains on unpaired ones"`
+	Paired     map[string]Paths `yaml:"paired" key:"P" names:"STAIN" doc:"of a stain, images of the same tissue in both stains, on which pix2pix is trained in place of a CycleGAN: a CSV of the columns source, target, split (train or test) and slide, or two folders of equal names"`
+	HeldSlide  string           `yaml:"heldSlide" key:"P" was:"" rule:"label" doc:"of paired images: the slide whose pairs are held out, in place of what the column split says; a sweep over it leaves out one slide after another"`
 	Labelled   Labelled         `yaml:"labelled"`
 	Normalise  string           `yaml:"normalise" key:"PFE" default:"none" was:"none" rule:"one=none|reinhard|macenko" doc:"give the source's images the stain of its unlabelled ones, by Reinhard's method or Macenko's (docs/stains.md), before anything sees them"`
 	Seed       uint32           `yaml:"seed" key:"F" default:"0" doc:"of the split, the folds and what is taken"`

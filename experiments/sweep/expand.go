@@ -141,8 +141,11 @@ func (e *expansion) generators(v *spec.Variant) ([]api.Key, []api.StainModel, er
 		ready, ok := v.Spec.Generators[stain]
 		if !ok || ready.Method != "" {
 			make := e.pretrain
-			if ok {
+			switch {
+			case ok:
 				make = e.stain
+			case v.Spec.Data.Paired[stain] != nil:
+				make = e.paired
 			}
 			key, err := make(v, stain)
 			if err != nil {
@@ -183,11 +186,28 @@ func (e *expansion) pretrain(v *spec.Variant, stain string) (api.Key, error) {
 		return api.Key{}, err
 	}
 	work := api.Work{Task: api.PretrainTask(e.Numerics, body), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
+	return e.request(request{variant: v}, work, generatorUse(api.KindPretrain, s, stain))
+}
+
+// paired requests the training of a generator on pairs, in place of a pretraining.
+func (e *expansion) paired(v *spec.Variant, stain string) (api.Key, error) {
+	s := &v.Spec
+	where := pairedWhere(s, stain)
+	print, err := e.fingerprint(api.Pairs(s.Data.View, stain, s.Pretrain.Load, where))
+	if err != nil {
+		return api.Key{}, err
+	}
+	work := api.Work{Task: api.PairedTask(e.Numerics, normalPaired(s, stain, print)), Where: where, Gang: api.Gang{Min: 1, Max: 1}}
+	return e.request(request{variant: v}, work, generatorUse(api.KindPaired, s, stain))
+}
+
+// generatorUse is what a task that trains a generator is called, but for the options.
+func generatorUse(kind api.Kind, s *spec.Spec, stain string) Use {
 	g := s.Model.Generator
-	return e.request(request{variant: v}, work, Use{
-		Name:   fmt.Sprintf("pretrain/%s/w%d/b%d/s%d", stain, g.Width, g.Blocks, s.Seed),
+	return Use{
+		Name:   fmt.Sprintf("%s/%s/w%d/b%d/s%d", kind, stain, g.Width, g.Blocks, s.Seed),
 		Stains: []string{stain}, Width: g.Width, Blocks: g.Blocks, Seed: s.Seed,
-	})
+	}
 }
 
 func (e *expansion) finetune(r request, generators []api.Key, models []api.StainModel) (api.Finetune, error) {

@@ -31,6 +31,11 @@ func (e *expansion) notes(f *spec.File) []string {
 			out = append(out, fmt.Sprintf("data.unlabelled.%s: no arm generates %s", stain, stain))
 		}
 	}
+	for _, stain := range slices.Sorted(maps.Keys(f.Spec.Data.Paired)) {
+		if !used[stain] {
+			out = append(out, fmt.Sprintf("data.paired.%s: no arm generates %s", stain, stain))
+		}
+	}
 	l := &f.Spec.Data.Labelled
 	if l.Group.By != "" && l.Group.Pattern == "" {
 		out = append(out, "data.labelled.group.by decides between a pattern and a column, and there is no pattern")

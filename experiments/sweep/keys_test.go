@@ -39,6 +39,7 @@ var edits = map[string][]string{
 	"data.unlabelled.HE":          {"data.unlabelled.HE=[data/stains/HE,more]"},
 	"data.unlabelled.MASSON":      nil, // of another pretraining
 	"data.unlabelled.PASM":        nil,
+	"pretrain.lambdaL1":           nil, // of pairs: TestPairedFieldsEnterTheirKeys
 	"data.labelled.train":         {"data.labelled.train=elsewhere"},
 	"data.labelled.test":          {"data.labelled.test=elsewhere"},
 	"data.labelled.validation":    {"data.labelled.validation.fraction=0.2", "data.labelled.validation=none", "data.labelled.validation=folder"},
@@ -121,7 +122,7 @@ func keys(t *testing.T, edits ...string) (keysOf, []spec.Field) {
 		}
 		second := use.Task != f.Spec.Tasks[0].Name
 		switch {
-		case item.Task.Kind == api.KindPretrain && use.Stains[0] == "HE":
+		case (item.Task.Kind == api.KindPretrain || item.Task.Kind == api.KindPaired) && use.Stains[0] == "HE":
 			k.pretrain = item.Key
 		case item.Task.Kind == api.KindFinetune && second && use.Arm == "ALONE":
 			k.alone = item.Key
@@ -195,6 +196,43 @@ func TestEveryFieldEntersItsKeysInFolds(t *testing.T) {
 	}
 }
 
+// On pairs, too, a field changes the keys that its row says: of a paired training those
+// that pix2pix has, and no others.
+func TestPairedFieldsEnterTheirKeys(t *testing.T) {
+	base := append(slices.Clone(rich), "data.paired={HE: [he, pas]}", "data.heldSlide=s1")
+	before, fields := keys(t, base...)
+	if unpaired, _ := keys(t, rich...); unpaired.pretrain == before.pretrain {
+		t.Fatal("pairs make no other task")
+	}
+	own := map[string][]string{
+		"data.paired.HE": {"data.paired.HE=other.csv"}, "pretrain.lambdaL1": {"pretrain.lambdaL1=50"},
+		"data.unlabelled.HE": {"data.unlabelled.HE=elsewhere"}, "data.unlabelled.PAS": {"data.unlabelled.PAS=elsewhere"},
+		"data.normalise": {}, // refused beside pairs
+	}
+	seen := map[string]bool{}
+	for _, f := range fields {
+		if !strings.Contains(f.Key, "P") {
+			continue
+		}
+		list, ok := own[f.Path]
+		if !ok {
+			list = toggles(t, base, f)
+		}
+		for _, edit := range list {
+			seen[f.Path] = true
+			after, _ := keys(t, append(slices.Clone(base), edit)...)
+			if got, want := after.pretrain != before.pretrain, !otherTraining(api.KindPaired, f.Path); got != want {
+				t.Errorf("%s: the key of the paired training changes: %v, want %v", edit, got, want)
+			}
+		}
+	}
+	for _, path := range []string{"data.paired.HE", "data.heldSlide", "pretrain.lambdaL1", "pretrain.epochs", "pretrain.pool", "pretrain.lambdaCycle", "pretrain.lambdaIdentity", "data.size", "seed"} {
+		if !seen[path] {
+			t.Errorf("%s was not tried", path)
+		}
+	}
+}
+
 // compareKeys holds what an edit changed to the keys that its field enters.
 func compareKeys(t *testing.T, edit, key string, before, after keysOf) {
 	t.Helper()
@@ -223,7 +261,7 @@ func checkCoverage(t *testing.T, seen map[string]bool) {
 	t.Helper()
 	for _, r := range spec.Table() {
 		path := strings.NewReplacer(".STAIN", ".MASSON", ".NAME", ".team", "tasks[]", "tasks[1]", "comparisons[]", "comparisons[0]").Replace(r.Path)
-		if !seen[path] && !strings.HasPrefix(path, "data.paired") { // which is refused
+		if !seen[path] && !strings.HasPrefix(path, "data.paired") && path != "data.heldSlide" { // TestPairedFieldsEnterTheirKeys
 			t.Errorf("%s was not tried", r.Path)
 		}
 	}

@@ -94,7 +94,7 @@ func alone(r *request) bool { return len(r.use.Stains) == 0 }
 // relevant are the fields that a request's key depends on, by path, with what else tells
 // requests of one name apart.
 func relevant(r *request) map[string]string {
-	kinds := map[api.Kind]string{api.KindPretrain: "P", api.KindFinetune: "PF", api.KindEvaluate: "PFE"}[r.item.Task.Kind]
+	kinds := map[api.Kind]string{api.KindPretrain: "P", api.KindPaired: "P", api.KindFinetune: "PF", api.KindEvaluate: "PFE"}[r.item.Task.Kind]
 	out := map[string]string{}
 	for _, f := range spec.Fields(&r.variant.Spec) {
 		if t := r.item.Task.Stain; t != nil {
@@ -103,7 +103,7 @@ func relevant(r *request) map[string]string {
 			}
 			continue
 		}
-		if strings.ContainsAny(keysIn(&f, r.fold > 0), kinds) && !(alone(r) && onlyWithStains(f.Path)) {
+		if strings.ContainsAny(keysIn(&f, r.fold > 0), kinds) && !(alone(r) && onlyWithStains(f.Path)) && !otherTraining(r.item.Task.Kind, f.Path) {
 			out[f.Path] = f.Value
 		}
 	}
@@ -128,8 +128,20 @@ func keysIn(f *spec.Field, folds bool) string {
 // onlyWithStains says whether a field decides nothing where there are no stains.
 func onlyWithStains(path string) bool {
 	return path == "finetune.freezeEpochs" || slices.ContainsFunc(
-		[]string{"pretrain.", "model.generator.", "model.discriminator.", "data.unlabelled.", "generators."},
+		[]string{"pretrain.", "model.generator.", "model.discriminator.", "data.unlabelled.", "data.paired.", "data.heldSlide", "generators."},
 		func(section string) bool { return strings.HasPrefix(path, section) })
+}
+
+// otherTraining says whether a field decides nothing for one of the two ways to train a
+// generator: with pairs or without.
+func otherTraining(kind api.Kind, path string) bool {
+	switch kind {
+	case api.KindPretrain:
+		return path == "pretrain.lambdaL1" || path == "data.heldSlide" || strings.HasPrefix(path, "data.paired.")
+	case api.KindPaired:
+		return path == "pretrain.pool" || path == "pretrain.lambdaCycle" || path == "pretrain.lambdaIdentity" || strings.HasPrefix(path, "data.unlabelled.")
+	}
+	return false
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_.+&-]{1,40}$`)

@@ -15,9 +15,19 @@ func normalPretrain(s *spec.Spec, stain string, data api.Key) api.Pretrain {
 	out := api.Pretrain{
 		Origin: s.Data.Origin, Stain: stain, View: s.Data.View,
 		Generator: s.Model.Generator, Discriminator: s.Model.Discriminator,
-		CycleGAN: s.Pretrain, Random: s.Random, Data: data,
+		CycleGAN: s.Pretrain.CycleGAN, Random: s.Random, Data: data,
 	}
 	out.ConstantEpochs = min(out.ConstantEpochs, out.Epochs) // more is the same: no decay
+	return out
+}
+
+func normalPaired(s *spec.Spec, stain string, data api.Key) api.Paired {
+	out := api.Paired{
+		Origin: s.Data.Origin, Stain: stain, View: s.Data.View,
+		Generator: s.Model.Generator, Discriminator: s.Model.Discriminator,
+		Pix2Pix: s.Pretrain.Of(), L1: s.Pretrain.L1, Random: s.Random, Data: data,
+	}
+	out.ConstantEpochs = min(out.ConstantEpochs, out.Epochs) // as a pretraining's
 	return out
 }
 
@@ -92,6 +102,11 @@ func pairWhere(s *spec.Spec, stain string) api.Where {
 		w.Unlabelled = append(w.Unlabelled, api.StainPaths{Stain: name, Paths: s.Data.Unlabelled[name]})
 	}
 	return w
+}
+
+// pairedWhere says where the pairs of a paired training are.
+func pairedWhere(s *spec.Spec, stain string) api.Where {
+	return api.Where{Source: s.Data.Source, Paired: s.Data.Paired[stain], HeldSlide: s.Data.HeldSlide}
 }
 
 // labelledWhere says where the labelled images of the given parts are, and

@@ -59,7 +59,13 @@ type Option struct {
 }
 
 // String is path=value, as names show it: long values by a hash.
-func (o Option) String() string { return o.Path + "=" + shown(o.Value) }
+func (o Option) String() string {
+	value := o.Value
+	if o.Path == "data.heldSlide" { // text of digits, which YAML puts in quotes
+		value = strings.Trim(value, "'")
+	}
+	return o.Path + "=" + shown(value)
+}
 
 // Picks says whether a selector of a comparison chooses a use. An option that no two uses
 // of its name differ in chooses all of them.

@@ -53,6 +53,12 @@ func (c Columns) find(header []string) (at [4]int, err error) {
 	return at, err
 }
 
+// fit says whether a header has a path and a label.
+func (c Columns) fit(header []string) bool {
+	at, _ := c.find(header)
+	return at[0] >= 0 && at[1] >= 0
+}
+
 // distinct refuses one column in two roles: patients that are labels or paths would put
 // on one side of a split what is none's, or keep nothing together. A patient may have one
 // slide, so those two may be one column.
@@ -180,7 +186,7 @@ func parseTable(data []byte, columns Columns) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	c, header, err := openCells(text, columns)
+	c, header, err := openCells(text, columns.fit)
 	if errors.Is(err, io.EOF) {
 		return table{}, errors.New("it is empty")
 	}
@@ -329,7 +335,7 @@ func tableFiles(path string, columns Columns, find *finder) ([]file, table, erro
 	files := make([]file, len(t.rows))
 	seen := map[string]int{}
 	for i, x := range t.rows {
-		if remote.Is(path) || find.files != nil && remote.Is(x.path) {
+		if find.remote(path, x.path) {
 			files[i], err = find.tableRow(path, x)
 		} else {
 			files[i], err = localRow(path, dir, x, find)
@@ -345,6 +351,11 @@ func tableFiles(path string, columns Columns, find *finder) ([]file, table, erro
 		files[i].where = fmt.Sprintf("line %d of %s", x.line, Show(path))
 	}
 	return files, t, nil
+}
+
+// remote tells whether a path in a table is to be read from another machine.
+func (f *finder) remote(table, path string) bool {
+	return remote.Is(table) || f.files != nil && remote.Is(path)
 }
 
 // localRow is the image of a row of a table of this machine.

@@ -63,7 +63,7 @@ type cells struct {
 
 // openCells finds the separator: the one that a first line sep=… names, else the first
 // that gives a header with the wanted columns, else the one that gives most cells.
-func openCells(text []byte, columns Columns) (*cells, []string, error) {
+func openCells(text []byte, fits func(header []string) bool) (*cells, []string, error) {
 	tried, skipped := separators, 0
 	line, rest, _ := bytes.Cut(text, []byte{'\n'})
 	if first := strings.Trim(string(line), `"`); len(first) > 4 && strings.EqualFold(first[:4], "sep=") {
@@ -87,7 +87,7 @@ func openCells(text []byte, columns Columns) (*cells, []string, error) {
 			}
 			continue
 		}
-		if at, _ := columns.find(header); at[0] >= 0 && at[1] >= 0 {
+		if fits(header) {
 			return c, header, nil
 		}
 		if len(header) > len(widest) {

@@ -16,11 +16,12 @@ import (
 	"g2c/internal/shard"
 )
 
-// A pack is one or two sets for hosts that do not have the images: a shard (package
+// A pack is one to four sets for hosts that do not have the images: a shard (package
 // shard) each, one behind the other, with its images in the order of the fingerprint.
 
-// maxPackSets is two: the patches of two stains.
-const maxPackSets = 2
+// maxPackSets is four: of two stains the pairs of training, and those held out. Unpaired
+// patches are two sets, of which a pack of an older program is at the most.
+const maxPackSets = 4
 
 // entries describe a set's images in a shard.
 func (s *Set) entries() []shard.Entry {
@@ -51,8 +52,8 @@ func PackBytes(sets ...*Set) (n int64) {
 	return n
 }
 
-// PackFingerprint is the fingerprint of a pack of sets: of one its own, of two the
-// SHA-256 of both.
+// PackFingerprint is the fingerprint of a pack of sets: of one its own, of several the
+// SHA-256 of all.
 func PackFingerprint(sets ...*Set) string {
 	var prints []string
 	for _, s := range sets {

@@ -109,7 +109,7 @@ func cellsOf(data []byte) (header []string, rows [][]string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c, header, err := openCells(text, Columns{})
+	c, header, err := openCells(text, Columns{}.fit)
 	if errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("it is empty")
 	}

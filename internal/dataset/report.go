@@ -51,11 +51,14 @@ type SizeCount struct {
 func (r *Report) count(e *shard.Entry, side int) {
 	w, h, kind := int(e.Width), int(e.Height), Kind(e.Kind)
 	r.Images++
+	if r.places == nil {
+		r.places = map[[2]int]int{}
+		for i, s := range r.Sizes { // counted before
+			r.places[[2]int{s.W, s.H}] = i
+		}
+	}
 	i, ok := r.places[[2]int{w, h}]
 	if !ok {
-		if r.places == nil {
-			r.places = map[[2]int]int{}
-		}
 		i = len(r.Sizes)
 		r.places[[2]int{w, h}] = i
 		r.Sizes = append(r.Sizes, SizeCount{W: w, H: h})

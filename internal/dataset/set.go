@@ -67,12 +67,13 @@ type sums struct {
 	hash   [sha256.Size]byte
 	crc    uint32
 	colour [3]uint32
+	size   [2]uint32 // width and height of the file in pixels; zeros where unknown
 }
 
 // add adds an image; newSorted puts them in order.
 func (l *loaded) add(im Image, e *shard.Entry, r pixelcache.Ref) {
 	l.images, l.refs = append(l.images, im), append(l.refs, r)
-	l.sums = append(l.sums, sums{e.Sum, e.CRC, e.Colour})
+	l.sums = append(l.sums, sums{e.Sum, e.CRC, e.Colour, [2]uint32{e.Width, e.Height}})
 }
 
 // New makes a set of pixels in memory, each side*side*3 bytes (rows, columns,

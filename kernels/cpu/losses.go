@@ -60,6 +60,30 @@ func (d *Device) mseGrad(op kernels.MSEGrad, c call) func() {
 	})
 }
 
+// bce is l[v] = Scale * sum over the elements p of shard v of
+// max(p, 0) - Target*p + log(1 + exp(-|p|)).
+func (d *Device) bce(op kernels.BCE, c call) func() {
+	p := c.In[0].F
+	return d.laneSum(c, op.Segments, op.Scale, func(lanes *[kernels.Lanes]float64, from, end int) {
+		for i, v := range p[from:end] {
+			lanes[i%kernels.Lanes] += op.Term(float64(v))
+		}
+	})
+}
+
+// bceGrad is dp = g * Scale * (sigmoid(p) - Target).
+func (d *Device) bceGrad(op kernels.BCEGrad, c call) func() {
+	p, g, dp := c.In[0].F, c.In[1].F, c.Out[0].F
+	scale := float32(op.Scale)
+	return d.eachRun(len(p), func(_ *workspace, from, end int) {
+		f := g[0] * scale
+		to := dp[from:end]
+		for i, v := range p[from:end] {
+			to[i] = f * float32(fmath.Sigmoid(float64(v))-op.Target)
+		}
+	})
+}
+
 // l1 is l[v] = Scale * sum over the elements of shard v of |a - b|.
 func (d *Device) l1(op kernels.L1, c call) func() {
 	a, b := c.In[0].F, c.In[1].F

@@ -40,6 +40,8 @@ func (d *Device) table() map[string]host.Kernel[float32] {
 		"mse":                   prepared(d.mse),
 		"mse_grad":              prepared(d.mseGrad),
 		"l1":                    prepared(d.l1),
+		"bce":                   prepared(d.bce),
+		"bce_grad":              prepared(d.bceGrad),
 		"l1_grad":               prepared(d.l1Grad),
 		"focal":                 prepared(d.focal),
 		"focal_grad":            prepared(d.focalGrad),

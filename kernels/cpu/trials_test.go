@@ -132,6 +132,8 @@ func otherTrials() []trial {
 		{op: kernels.Copy{}, in: []kernels.Type{flat}},
 		{op: kernels.MSE{Segments: seg, Target: 1, Scale: 0.5}, in: []kernels.Type{real(8, 5, 7, 1)}},
 		{op: kernels.MSEGrad{Target: 1, Scale: 0.5}, in: []kernels.Type{flat, real()}},
+		{op: kernels.BCE{Segments: seg, Target: 1, Scale: 0.5}, in: []kernels.Type{real(8, 5, 7, 1)}},
+		{op: kernels.BCEGrad{Target: 1, Scale: 0.5}, in: []kernels.Type{flat, real()}},
 		{op: kernels.L1{Segments: seg, Scale: 10}, in: []kernels.Type{real(8, 5, 7, 3), real(8, 5, 7, 3)}},
 		{op: kernels.L1Grad{Scale: 10}, in: []kernels.Type{flat, flat, real()}},
 		{op: kernels.Focal{Segments: seg, Gamma: 2, Scale: 0.25}, in: []kernels.Type{real(8, 4), kernels.Ints(8)}, ints: 4},

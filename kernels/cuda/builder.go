@@ -231,6 +231,8 @@ func init() {
 		"mse":                   kernel(mse),
 		"mse_grad":              kernel(mseGrad),
 		"l1":                    kernel(l1),
+		"bce":                   kernel(bce),
+		"bce_grad":              kernel(bceGrad),
 		"l1_grad":               kernel(l1Grad),
 		"focal":                 kernel(focal),
 		"focal_grad":            kernel(focalGrad),

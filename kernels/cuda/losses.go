@@ -12,6 +12,7 @@ import (
 const (
 	squares   = 0
 	distances = 1
+	logits    = 2
 )
 
 // lossPiece is the elements of a block: kLossPiece of src/losses.cu.
@@ -30,6 +31,16 @@ func (b *builder) pieceLoss(c call, seg kernels.Segments, what int, target, scal
 
 func mse(b *builder, op kernels.MSE, c call) {
 	b.pieceLoss(c, op.Segments, squares, op.Target, op.Scale)
+}
+
+func bce(b *builder, op kernels.BCE, c call) {
+	b.pieceLoss(c, op.Segments, logits, op.Target, op.Scale)
+}
+
+func bceGrad(b *builder, op kernels.BCEGrad, c call) {
+	n := c.out[0].Shape.Len()
+	a := b.elements("bce_grad", n).Pointer(c.in[0].at).Pointer(c.in[1].at).Pointer(c.out[0].at).Int(n)
+	reals(a, op.Scale).Double(op.Target)
 }
 
 func l1(b *builder, op kernels.L1, c call) { b.pieceLoss(c, op.Segments, distances, 0, op.Scale) }

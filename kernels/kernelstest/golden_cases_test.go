@@ -158,6 +158,16 @@ func goldenLosses(t *testing.T, all *goldens) {
 	}
 }
 
+func goldenEntropies(t *testing.T, all *goldens) {
+	g := all.open(t, "cross-entropy")
+	p := affine(g.draw(4, 3, 2, 2), 32, 0)
+	const scale = 1.0 / 48
+	for _, target := range []float64{0, 1} {
+		g.run(kernels.BCE{Segments: kernels.Segments{Groups: 1, Shards: 2}, Target: target, Scale: scale}, fmt.Sprintf("bce%g", target), p)
+		g.run(kernels.BCEGrad{Target: target, Scale: scale}, fmt.Sprintf("dbce%g", target), p, fixedScalar(0.75))
+	}
+}
+
 func goldenOptimizers(t *testing.T, all *goldens) {
 	g := all.open(t, "adam")
 	zero := func() tolerance.Tensor { return tolerance.Tensor{Type: kernels.Real(9), V: make([]float64, 9)} }

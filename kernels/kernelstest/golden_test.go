@@ -146,6 +146,7 @@ func TestPyTorch(t *testing.T) {
 	goldenCasts(t, all)
 	goldenTransposes(t, all)
 	goldenBaselines(t, all)
+	goldenEntropies(t, all)
 	for name := range all.tensors {
 		if !all.used[name] {
 			t.Errorf("nothing is held to %s", name)

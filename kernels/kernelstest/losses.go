@@ -13,18 +13,23 @@ func lossesCases(m *maker) {
 		for _, target := range []float64{0, 1} {
 			m.add("", kernels.MSE{Segments: whole, Target: target, Scale: 0.125}, m.reals(d...))
 			m.add("", kernels.MSEGrad{Target: target, Scale: 0.125}, m.reals(d...), g())
+			m.add("", kernels.BCE{Segments: whole, Target: target, Scale: 0.125}, m.scaled(4, d...))
+			m.add("", kernels.BCEGrad{Target: target, Scale: 0.125}, m.scaled(4, d...), g())
 		}
 		m.add("", kernels.L1{Segments: whole, Scale: 0.3}, m.reals(d...), m.reals(d...))
 		m.add("", kernels.L1Grad{Scale: 0.3}, m.reals(d...), m.reals(d...), g())
 	}
 	arrangements(func(seg kernels.Segments, n int) {
 		m.add("", kernels.MSE{Segments: seg, Target: 1, Scale: 1.0 / 64}, m.reals(n, 3, 3, 1))
+		m.add("", kernels.BCE{Segments: seg, Target: 1, Scale: 1.0 / 64}, m.scaled(4, n, 3, 3, 1))
 		m.add("", kernels.L1{Segments: seg, Scale: 1.0 / 64}, m.reals(n, 3, 2, 3), m.reals(n, 3, 2, 3))
 		m.add("", kernels.Focal{Segments: seg, Gamma: 2, Scale: 0.5}, m.scaled(3, n, 2), m.ints(2, n))
 	})
 	for _, f := range m.hostile() {
 		m.add(f.name, kernels.MSE{Segments: whole, Scale: 0.125}, f.draw(2, 35))
 		m.add(f.name, kernels.MSEGrad{Target: 1, Scale: 0.125}, f.draw(2, 35), g())
+		m.add(f.name, kernels.BCE{Segments: whole, Target: 1, Scale: 0.125}, f.draw(2, 35))
+		m.add(f.name, kernels.BCEGrad{Target: 1, Scale: 0.125}, f.draw(2, 35), g())
 		m.add(f.name, kernels.L1{Segments: whole, Scale: 0.3}, f.draw(2, 35), f.draw(2, 35))
 		m.add(f.name, kernels.L1Grad{Scale: 0.3}, f.draw(2, 35), f.draw(2, 35), g())
 	}
@@ -35,6 +40,14 @@ func lossesCases(m *maker) {
 	two := kernels.Segments{Groups: 1, Shards: 2}
 	m.add("nan", kernels.MSE{Segments: two, Scale: 1}, with(m.reals(2, 5), nan, 7))
 	m.add("nan", kernels.MSEGrad{Scale: 1}, with(m.reals(2, 5), nan, 7), g())
+	m.add("nan", kernels.BCE{Segments: two, Scale: 1}, with(m.reals(2, 5), nan, 7))
+	m.add("nan", kernels.BCEGrad{Scale: 1}, with(m.reals(2, 5), nan, 7), g())
+	certain := fixed([]float64{90, -90, 800, -800, 0, 17, -17, 1e-30})
+	certain.Type = kernels.Real(2, 4)
+	for _, target := range []float64{0, 1} { // certain and right, certain and wrong
+		m.add("certain", kernels.BCE{Segments: two, Target: target, Scale: 1}, certain)
+		m.add("certain", kernels.BCEGrad{Target: target, Scale: 1}, certain, g())
+	}
 	m.add("nan", kernels.L1{Segments: two, Scale: 1}, with(m.reals(2, 5), nan, 7), m.reals(2, 5))
 	m.add("nan", kernels.L1Grad{Scale: 1}, with(m.reals(2, 5), nan, 7), m.reals(2, 5), g())
 	focalCases(m, g)

@@ -107,6 +107,8 @@ var table = map[string]host.Kernel[float64]{
 	"mse":                   kernel(mse),
 	"mse_grad":              kernel(mseGrad),
 	"l1":                    kernel(l1),
+	"bce":                   kernel(bce),
+	"bce_grad":              kernel(bceGrad),
 	"l1_grad":               kernel(l1Grad),
 	"focal":                 kernel(focal),
 	"focal_grad":            kernel(focalGrad),

@@ -33,6 +33,16 @@ func mseGrad(op kernels.MSEGrad, in, out []tensor) {
 	}
 }
 
+func bce(op kernels.BCE, in, out []tensor) {
+	shardSums(op.Segments, op.Scale, in[0], out[0], func(i int) float64 { return op.Term(in[0].F[i]) })
+}
+
+func bceGrad(op kernels.BCEGrad, in, out []tensor) {
+	for i, p := range in[0].F {
+		out[0].F[i] = in[1].F[0] * op.Scale * (fmath.Sigmoid(p) - op.Target)
+	}
+}
+
 func l1(op kernels.L1, in, out []tensor) {
 	shardSums(op.Segments, op.Scale, in[0], out[0], func(i int) float64 {
 		return math.Abs(in[0].F[i] - in[1].F[i])

@@ -43,6 +43,16 @@ func largest(v []float64) float64 {
 	return top
 }
 
+// bce: a logit and its product with the target cancel.
+func bce(o kernels.Op, in, out []Tensor) ([][]float64, error) {
+	op := o.(kernels.BCE)
+	n := len(in[0].V) / op.Shards
+	top := largest(in[0].V)
+	return [][]float64{each(out[0], func(i int) float64 {
+		return 8*unit*math.Abs(out[0].V[i]) + wide*top*math.Abs(op.Scale)*float64(n) + tiny
+	})}, nil
+}
+
 func focal(o kernels.Op, in, out []Tensor) ([][]float64, error) {
 	op := o.(kernels.Focal)
 	n := len(in[1].V) / op.Shards

@@ -90,6 +90,8 @@ var table = map[string]rule{
 	"mse_grad":   relative,
 	"l1":         relative,
 	"l1_grad":    relative,
+	"bce":        bce,
+	"bce_grad":   relative,
 	"softmax":    relative,
 
 	"activation_grad":    activationGrad,

@@ -12,6 +12,17 @@ func (b *Builder) MSE(p *Value, target, weight float64) *Value {
 	return b.TreeSum(b.one(k, []bool{true}, rule, p))
 }
 
+// BCE is weight times the mean over the batch of the binary cross-entropy of logits p and
+// one target: a scalar.
+func (b *Builder) BCE(p *Value, target, weight float64) *Value {
+	scale := weight / float64(p.Shape().Len())
+	k := kernels.BCE{Segments: b.segments(1), Target: target, Scale: scale}
+	rule := func(g Gradient) []*Value {
+		return []*Value{b.one(kernels.BCEGrad{Target: target, Scale: scale}, nil, nil, g.In[0], g.D)}
+	}
+	return b.TreeSum(b.one(k, []bool{true}, rule, p))
+}
+
 // L1 is weight times the mean over the batch of |x - data|: a scalar. data has no
 // gradient.
 func (b *Builder) L1(x, data *Value, weight float64) *Value {

@@ -70,6 +70,8 @@ func losses(shards int) []probe {
 	n := 2 * shards
 	ps := []probe{
 		{"mse", shards, func(in *inputs) *Value { return in.MSE(in.act("x", n, 2, 2, 1), 1, 3) }},
+		{"bce", shards, func(in *inputs) *Value { return in.BCE(in.act("x", n, 2, 2, 1), 1, 3) }},
+		{"bce of fakes", shards, func(in *inputs) *Value { return in.BCE(in.act("x", n, 2, 2, 1), 0, 0.5) }},
 		{"l1", shards, func(in *inputs) *Value { return in.L1(in.act("x", n, 2, 2, 2), in.data("y", n, 2, 2, 2), 5) }},
 	}
 	for _, gamma := range []float64{0, 1, 2, 2.5} {

@@ -63,22 +63,43 @@ const (
 // each channel alone. H and W are at least 11.
 // Source: Wang et al. 2004, with its constants.
 func SSIM(a, b []float32, h, w int) float64 {
-	taps := gaussian()
-	total, count := 0.0, 0
+	total := 0.0
 	for c := range 3 {
-		x, y := channel(a, c), channel(b, c)
-		mx, my := blur(x, h, w, taps), blur(y, h, w, taps)
-		xx, yy, xy := blur(product(x, x), h, w, taps), blur(product(y, y), h, w, taps), blur(product(x, y), h, w, taps)
-		for i := range mx {
-			vx, vy := xx[i]-float64(mx[i]*mx[i]), yy[i]-float64(my[i]*my[i])
-			cov := xy[i] - float64(mx[i]*my[i])
-			luminance := (float64(2*mx[i]*my[i]) + ssimC1) / (float64(mx[i]*mx[i]) + float64(my[i]*my[i]) + ssimC1)
-			structure := (float64(2*cov) + ssimC2) / (vx + vy + ssimC2)
-			total += float64(luminance * structure)
-			count++
-		}
+		total = similarity(total, channel(a, c), channel(b, c), h, w)
 	}
-	return total / float64(count)
+	return total / float64(3*(h-ssimWindow+1)*(w-ssimWindow+1))
+}
+
+// GreySSIM is SSIM of the grey images, 0.299 R + 0.587 G + 0.114 B: the measure as it was
+// published, and what skimage.metrics.structural_similarity gives of them with
+// gaussian_weights=True, use_sample_covariance=False and data_range=1.
+func GreySSIM(a, b []float32, h, w int) float64 {
+	return similarity(0, grey(a), grey(b), h, w) / float64((h-ssimWindow+1)*(w-ssimWindow+1))
+}
+
+// grey is an (H,W,3) image without its colour.
+func grey(im []float32) []float64 {
+	out := make([]float64, len(im)/3)
+	for i := range out {
+		p := im[3*i:][:3]
+		out[i] = float64(0.299*float64(p[0])) + float64(0.587*float64(p[1])) + float64(0.114*float64(p[2]))
+	}
+	return out
+}
+
+// similarity adds the similarity at all places of the window to a total.
+func similarity(total float64, x, y []float64, h, w int) float64 {
+	taps := gaussian()
+	mx, my := blur(x, h, w, taps), blur(y, h, w, taps)
+	xx, yy, xy := blur(product(x, x), h, w, taps), blur(product(y, y), h, w, taps), blur(product(x, y), h, w, taps)
+	for i := range mx {
+		vx, vy := xx[i]-float64(mx[i]*mx[i]), yy[i]-float64(my[i]*my[i])
+		cov := xy[i] - float64(mx[i]*my[i])
+		luminance := (float64(2*mx[i]*my[i]) + ssimC1) / (float64(mx[i]*mx[i]) + float64(my[i]*my[i]) + ssimC1)
+		structure := (float64(2*cov) + ssimC2) / (vx + vy + ssimC2)
+		total += float64(luminance * structure)
+	}
+	return total
 }
 
 func gaussian() [ssimWindow]float64 {

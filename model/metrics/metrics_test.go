@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"g2c/internal/drawn"
 )
 
 func near(got, want, tolerance float64) bool { return math.Abs(got-want) <= tolerance }
@@ -167,5 +169,29 @@ func TestPixelDifferences(t *testing.T) {
 	}
 	if got := ColourDistance([3]float64{0, 0, 0}, [3]float64{2, 3, 6}); got != 7 {
 		t.Errorf("distance %g", got)
+	}
+}
+
+// GreySSIM is scikit-image's: structural_similarity of version 0.26 with
+// gaussian_weights=True, sigma=1.5, use_sample_covariance=False and data_range=1, on the
+// grey images.
+func TestGreySSIM(t *testing.T) {
+	const h, w = 13, 15
+	image := func(seed int) []float32 {
+		out := make([]float32, h*w*3)
+		for i, v := range drawn.Numbers(seed, len(out)) {
+			out[i] = float32((v + 1) / 2)
+		}
+		return out
+	}
+	a, b := image(1), image(2)
+	for i := range b {
+		b[i] = float32(float64(a[i])*0.5 + float64(b[i])*0.5)
+	}
+	if got, want := GreySSIM(a, b, h, w), 0.6170447554609091; !near(got, want, 1e-9) {
+		t.Errorf("SSIM %.16g, scikit-image has %.16g", got, want)
+	}
+	if got := GreySSIM(a, a, h, w); !near(got, 1, 1e-12) {
+		t.Errorf("SSIM of an image with itself is %g", got)
 	}
 }

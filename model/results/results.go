@@ -38,6 +38,30 @@ type Generator struct {
 	PSNR *metrics.Number `json:"psnr,omitempty"` // decibels
 }
 
+// Paired is the payload checkpoint.Results of a paired training.
+type Paired struct {
+	Losses  []string        `json:"losses"` // names
+	Epochs  []PretrainEpoch `json:"epochs"`
+	Shown   []int           `json:"shown"` // epochs with images in the payload Samples
+	Metrics Pairs           `json:"metrics"`
+}
+
+// Pairs judges a generator on pairs that it was not trained on, by means over images; what
+// needs no network stands beside it.
+type Pairs struct {
+	Split    string   `json:"split"` // test; train where no pair is held out
+	Images   int      `json:"images"`
+	Model    Likeness `json:"model"`
+	Source   Likeness `json:"source"`   // the source images as they are
+	Reinhard Likeness `json:"reinhard"` // in the colours of the training targets; undefined where these have none
+}
+
+// Likeness is how much images are like their targets.
+type Likeness struct {
+	SSIM metrics.Number `json:"ssim"` // of grey images: metrics.GreySSIM
+	PSNR metrics.Number `json:"psnr"` // decibels; undefined of images that are equal
+}
+
 // Finetune is the payload checkpoint.Results of a fine-tuning.
 type Finetune struct {
 	Epochs   []FinetuneEpoch `json:"epochs"`
@@ -144,6 +168,10 @@ const ShowImages = 3
 // (images,S,S,3): the real images, their translations, what comes back, and the
 // identity images. A is the source stain.
 var ShowKinds = []string{"real_A", "fake_B", "cycle_A", "identity_A", "real_B", "fake_A", "cycle_B", "identity_B"}
+
+// PairKinds are the sample images of one epoch of a paired training: source, translation and
+// target.
+var PairKinds = []string{"real_A", "fake_B", "real_B"}
 
 // ShowName is the name of an epoch's sample images; the tensor is flat.
 func ShowName(epoch int, kind string) string { return fmt.Sprintf("epoch.%d.%s", epoch, kind) }

@@ -71,6 +71,8 @@ func (p *Packs) For(ctx context.Context, w api.Work) (data Data, release func(),
 	case t.Stain != nil && api.Targeted(t.Stain.Method):
 		d.stains = []string{t.Stain.Stain}
 		d.unlabelled = get(t.Stain.Data)
+	case t.Paired != nil:
+		d.paired = get(t.Paired.Data)
 	case t.Finetune != nil:
 		d.training = get(t.Finetune.Data)
 	case t.Evaluate != nil:
@@ -230,8 +232,8 @@ func (p *Packs) fetch(ctx context.Context, k api.Key, read func(io.Reader) (prin
 // packed is the data of one task, as far as it lies in packs.
 type packed struct {
 	Data
-	stains                     []string // of unlabelled
-	unlabelled, training, test []*dataset.Set
+	stains                             []string // of unlabelled
+	unlabelled, paired, training, test []*dataset.Set
 }
 
 // Unlabelled implements Data.
@@ -242,6 +244,14 @@ func (d *packed) Unlabelled(ctx context.Context, q api.DataSet, stain string) (*
 		}
 	}
 	return d.Data.Unlabelled(ctx, q, stain)
+}
+
+// Pairs implements Data.
+func (d *packed) Pairs(ctx context.Context, q api.DataSet) (*dataset.Pairs, error) {
+	if len(d.paired) == 0 {
+		return d.Data.Pairs(ctx, q)
+	}
+	return dataset.PairsOf(d.paired)
 }
 
 // Labelled implements Data: of all splits that the task reads.
@@ -258,6 +268,8 @@ func (d *packed) Fingerprint(ctx context.Context, q api.DataSet) (api.Key, error
 	switch q.Part {
 	case api.PartUnlabelled, api.PartTarget:
 		sets = d.unlabelled
+	case api.PartPaired:
+		sets = d.paired
 	case api.PartTraining:
 		sets = d.training
 	case api.PartTest:

@@ -167,8 +167,49 @@ func TestATargetFromAPack(t *testing.T) {
 // nowhere is a worker's host, which has no folders.
 type nowhere struct{ Data }
 
+func (nowhere) Pairs(context.Context, api.DataSet) (*dataset.Pairs, error) {
+	return nil, fault.ErrNotFound
+}
+
 func (nowhere) Labelled(context.Context, api.DataSet) (*dataset.Set, error) {
 	return nil, fault.New(fault.ErrNotFound, "no folders here")
+}
+
+// Pairs come out of a pack as they went in, for a worker that has no folders.
+func TestPairsInPacks(t *testing.T) {
+	dir := t.TempDir()
+	for i, stain := range []string{"pas", "he"} {
+		images(t, filepath.Join(dir, stain), 1+i, "train", "test")
+	}
+	store, err := filestore.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := api.Paired{Stain: "HE", View: api.View{Size: 32, Fit: api.FitResize}, Pix2Pix: api.Pix2Pix{Load: 1.25}}
+	where := api.Where{Source: "PAS", Paired: []string{filepath.Join(dir, "pas"), filepath.Join(dir, "he")}}
+	q, here := task.Pairs(where), &datasource.Opener{}
+	task.Data = uploaded(t, store, here, q)
+	want, err := here.Pairs(t.Context(), q)
+	if err != nil || want.Train[0].Side() != 40 || want.Test[1].Side() != 32 {
+		t.Fatal(want, err)
+	}
+	d, release, err := (&Packs{Paths: nowhere{}, Store: store}).For(t.Context(), api.Work{Task: api.PairedTask(api.ClassCPU, task), Where: where})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	got, err := d.Pairs(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range got.Sets() {
+		if s.Len() != 3 || s.Fingerprint() != want.Sets()[i].Fingerprint() {
+			t.Errorf("set %d has %d images and the fingerprint %.12s", i, s.Len(), s.Fingerprint())
+		}
+	}
+	if k, err := d.Fingerprint(t.Context(), q); err != nil || k != task.Data {
+		t.Errorf("fingerprint %s, %v", k, err)
+	}
 }
 
 // slowStore is a store whose answers wait.

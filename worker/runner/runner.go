@@ -28,6 +28,7 @@ type Data interface {
 	Unlabelled(ctx context.Context, d api.DataSet, stain string) (*dataset.Set, error)
 	Truth(ctx context.Context, d api.DataSet, size int) (probe, truth *dataset.Set, err error)
 	Labelled(ctx context.Context, d api.DataSet) (*dataset.Set, error)
+	Pairs(ctx context.Context, d api.DataSet) (*dataset.Pairs, error)
 	Fingerprint(ctx context.Context, d api.DataSet) (api.Key, error)
 }
 
@@ -117,6 +118,8 @@ func (r *Runner) byKind(ctx context.Context, w api.Work, opt train.Options) erro
 		return r.evaluate(ctx, w, opt)
 	case api.KindStain:
 		return r.stain(ctx, w, opt)
+	case api.KindPaired:
+		return r.paired(ctx, w, opt)
 	}
 	return fmt.Errorf("runner: no kind of task %q", w.Task.Kind)
 }
@@ -155,6 +158,20 @@ func (r *Runner) pretrain(ctx context.Context, w api.Work, opt train.Options) er
 		return err
 	}
 	_, err = train.Pretrain(ctx, w.Task, data, opt)
+	return err
+}
+
+func (r *Runner) paired(ctx context.Context, w api.Work, opt train.Options) error {
+	p := w.Task.Paired
+	d := p.Pairs(w.Where)
+	if err := r.check(ctx, d, p.Data); err != nil {
+		return err
+	}
+	pairs, err := r.Data.Pairs(ctx, d)
+	if err != nil {
+		return err
+	}
+	_, err = train.TrainPaired(ctx, w.Task, train.PairedData{Train: pairs.Train, Test: pairs.Test}, opt)
 	return err
 }
 

@@ -176,6 +176,13 @@ func newBenchStep(d kernels.Device, task api.Task) (benchStep, *Bench, error) {
 		}
 		err = s.Initialise(task.Pretrain.Seed)
 		return s, &Bench{Samples: task.Pretrain.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, cyclegan.PixelsA, cyclegan.PixelsB)
+	case api.KindPaired:
+		s, err := openPair(d, task.Paired)
+		if err != nil {
+			return nil, nil, err
+		}
+		err = s.Initialise(task.Paired.Seed)
+		return s, &Bench{Samples: task.Paired.Batch, StateBytes: stateBytes(s.Model.State)}, s.randomImages(err, pairSlots[:]...)
 	case api.KindFinetune:
 		s, err := openG2C(d, task.Finetune)
 		if err != nil {

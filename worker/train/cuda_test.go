@@ -43,6 +43,7 @@ func TestCUDALockstep(t *testing.T) {
 	d := openGPU(t)
 	precisions(t, func(t *testing.T, half bool) {
 		t.Run("gan", func(t *testing.T) { lockstepGAN(t, d, half) })
+		t.Run("pix2pix", func(t *testing.T) { lockstepPair(t, d, half) })
 		t.Run("joint", func(t *testing.T) {
 			lockstepJoint(t, d, half, nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Classes: 2}, 36)
 		})

@@ -12,6 +12,7 @@ import (
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
 	"g2c/model/nn"
+	"g2c/model/pix2pix"
 )
 
 // DebugStep runs steps training steps on one batch from given weights, with
@@ -246,6 +247,9 @@ func NewDebugger(d kernels.Device, task api.Task) (Debugger, float64, error) {
 	case api.KindFinetune:
 		s, err := openG2C(d, task.Finetune)
 		return s, task.Finetune.LR, err
+	case api.KindPaired:
+		s, err := openPair(d, task.Paired)
+		return s, task.Paired.LR, err
 	}
 	return nil, 0, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
 }
@@ -272,6 +276,12 @@ func Programs(task api.Task) ([]*kernels.Program, error) {
 			ps = append(ps, m.Joint)
 		}
 		return append(ps, m.EvalInput, m.Evaluate), nil
+	case api.KindPaired:
+		m, err := pix2pix.New(pairConfig(task.Paired))
+		if err != nil {
+			return nil, err
+		}
+		return pairPrograms(m), nil
 	}
 	return nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
 }

@@ -1,6 +1,6 @@
-// Package train holds the two training loops of the paper as straight lines:
+// Package train holds the training loops as straight lines: the paper's two,
 // pretraining a CycleGAN for a stain pair, and fine-tuning generators and
-// classifier together; and evaluation. A loop is given a device, data and a task;
+// classifier together; pix2pix on pairs of images; and evaluation. A loop is given a device, data and a task;
 // it reports progress and hands snapshots to a checkpoint writer. It decides
 // nothing about where it runs.
 //

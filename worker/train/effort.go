@@ -5,6 +5,7 @@ import (
 	"g2c/kernels"
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
+	"g2c/model/pix2pix"
 )
 
 // Effort is what a task takes, in floating-point operations by the contracts: for guesses
@@ -24,6 +25,13 @@ func EffortOf(task api.Task) (Effort, error) {
 			return Effort{}, err
 		}
 		n := flops(m.Input, m.Generator, m.Discriminator)
+		return Effort{Step: n, Frozen: n}, nil
+	case api.KindPaired:
+		m, err := pix2pix.New(pairConfig(task.Paired))
+		if err != nil {
+			return Effort{}, err
+		}
+		n := flops(m.Input, m.Discriminator, m.Generator)
 		return Effort{Step: n, Frozen: n}, nil
 	case api.KindFinetune:
 		if isForest(task.Finetune) {

@@ -9,6 +9,7 @@ import (
 	"g2c/kernels/ref"
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
+	"g2c/model/pix2pix"
 )
 
 // Lockstep runs one training step of a task from given weights and batch on the
@@ -20,6 +21,8 @@ func Lockstep(task api.Task, weights, batch *safetensors.File, follower kernels.
 		return lockstepPretrain(task, weights, batch, follower)
 	case api.KindFinetune:
 		return lockstepFinetune(task, weights, batch, follower)
+	case api.KindPaired:
+		return lockstepPaired(task, weights, batch, follower)
 	}
 	return nil, fault.New(fault.ErrSpec, "a task of kind %s has no training step", task.Kind)
 }
@@ -50,6 +53,32 @@ func lockstepPretrain(task api.Task, weights, batch *safetensors.File, follower 
 	}
 	d, err := lockstep.Run(s.Model.Discriminator, s.state, follower, exactly)
 	return []*lockstep.Report{g, d}, err
+}
+
+func lockstepPaired(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {
+	s, err := openPair(ref.New(), task.Paired)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if err := s.begin(weights, batch); err != nil {
+		return nil, err
+	}
+	var all []*lockstep.Report
+	for _, x := range []struct {
+		p    *kernels.Program
+		slot string
+	}{{s.Model.Discriminator, pix2pix.HyperD}, {s.Model.Generator, pix2pix.HyperG}} {
+		if err := s.setAdam(x.slot, task.Paired.LR, 1); err != nil {
+			return nil, err
+		}
+		r, err := lockstep.Run(x.p, s.state, follower, exactly)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 func lockstepFinetune(task api.Task, weights, batch *safetensors.File, follower kernels.Device) ([]*lockstep.Report, error) {

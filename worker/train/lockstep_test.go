@@ -10,6 +10,7 @@ import (
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
 	"g2c/model/nn"
+	"g2c/model/pix2pix"
 )
 
 // follow runs programs of a step in lockstep, one after another, on ref's state.
@@ -58,6 +59,33 @@ func lockstepGAN(t *testing.T, device kernels.Device, half bool) {
 	follow(t, s.step, device, m.Generator, m.Discriminator, m.Samples, m.Generator)
 }
 
+// lockstepPair follows both steps of pix2pix.
+func lockstepPair(t *testing.T, device kernels.Device, half bool) {
+	m, err := pix2pix.New(pix2pix.Config{
+		Size: 28, Load: 28, Batch: 2, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
+		LambdaL1: 100, Beta1: 0.5, Beta2: 0.999, BF16: half,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewPairStep(ref.New(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, slot := range []string{pix2pix.A, pix2pix.B} {
+		f := &safetensors.File{Tensors: []safetensors.Tensor{parityImages(slot, i, 2, 28)}}
+		if err := s.putImages(f, slot, slot); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, slot := range []string{pix2pix.HyperG, pix2pix.HyperD} {
+		if err := s.setAdam(slot, 2e-4, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follow(t, s.step, device, m.Discriminator, m.Generator, m.Samples)
+}
+
 // lockstepJoint follows a fine-tuning step over two shards, and evaluation. Its generator
 // goes up by 3×3, those of lockstepGAN by 4×4; a second branch is given.
 func lockstepJoint(t *testing.T, device kernels.Device, half bool, classifier nn.ClassifierConfig, size int) {
@@ -100,6 +128,10 @@ func TestLockstepOnCPU(t *testing.T) {
 		t.Parallel()
 		lockstepGAN(t, device(t), false)
 	})
+	t.Run("pix2pix", func(t *testing.T) {
+		t.Parallel()
+		lockstepPair(t, device(t), false)
+	})
 	t.Run("joint", func(t *testing.T) {
 		t.Parallel()
 		lockstepJoint(t, device(t), false, nn.ClassifierConfig{Width: 8, Units: 1, Hidden: 4, Attention: true, Classes: 2}, 36)
@@ -113,6 +145,10 @@ func TestLockstep(t *testing.T) {
 		t.Run("cyclegan", func(t *testing.T) {
 			t.Parallel()
 			lockstepGAN(t, ref.New(), half)
+		})
+		t.Run("pix2pix", func(t *testing.T) {
+			t.Parallel()
+			lockstepPair(t, ref.New(), half)
 		})
 		t.Run("joint", func(t *testing.T) {
 			t.Parallel()

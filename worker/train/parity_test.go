@@ -16,6 +16,7 @@ import (
 	"g2c/model/cyclegan"
 	"g2c/model/g2c"
 	"g2c/model/nn"
+	"g2c/model/pix2pix"
 )
 
 // The goldens are three steps of the PyTorch twin in float64, written by
@@ -168,11 +169,31 @@ func parityBaseline(net nn.Baseline, size, n, shards int) parityCase {
 	return c
 }
 
+func parityPair(size, n int) parityCase {
+	return parityCase{
+		name: fmt.Sprintf("pix2pix-%d", size),
+		open: func(d kernels.Device) (stepper, *nn.Catalog, error) {
+			m, err := pix2pix.New(pix2pix.Config{
+				Size: size, Load: size, Batch: n, Generator: nn.GeneratorConfig{Width: 4, Blocks: 1}, DiscriminatorWidth: 4,
+				LambdaL1: 100, Beta1: 0.5, Beta2: 0.999,
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+			s, err := NewPairStep(d, m)
+			return s, &m.Catalog, err
+		},
+		batch: []safetensors.Tensor{parityImages("A", 0, n, size), parityImages("B", 1, n, size)},
+		lr:    2e-4,
+	}
+}
+
 func parityCases() []parityCase {
 	return []parityCase{
 		parityBaseline(nn.ShallowCNN, 64, 4, 2), parityBaseline(nn.CIFAR10Quick, 64, 4, 2), parityBaseline(nn.AlexNet, 64, 2, 1),
 		parityGAN(64, 1, false), parityGAN(72, 1, false), parityJoint(48, 2, 1, false), parityJoint(36, 4, 4, false),
 		parityGAN(64, 1, true), parityJoint(48, 2, 1, true),
+		parityPair(64, 1), parityPair(44, 2),
 	}
 }
 

@@ -225,8 +225,12 @@ func (p *pretrainer) train() error {
 // learningRate is constant, then falls linearly towards zero.
 // Source: spec, "Time and randomness"; CycleGAN, networks.py, lambda_rule.
 func (p *pretrainer) learningRate(epoch int) float64 {
-	c, n := p.p.ConstantEpochs, p.p.Epochs
-	return p.p.LR * (1 - float64(max(0, epoch+1-c))/float64(n-c+1))
+	return decayed(p.p.LR, epoch, p.p.ConstantEpochs, p.p.Epochs)
+}
+
+// decayed is a learning rate that is constant for some epochs of all, then falls.
+func decayed(lr float64, epoch, constant, epochs int) float64 {
+	return lr * (1 - float64(max(0, epoch+1-constant))/float64(epochs-constant+1))
 }
 
 // one is one step: both batches in, generators, pools, discriminators. The next batch

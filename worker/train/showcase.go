@@ -29,9 +29,12 @@ func newShowcase(epochs int, p *pretrainer) *showcase {
 
 // due reports whether an epoch is shown: the first, the last, and others evenly
 // between.
-func (s *showcase) due(epoch int) bool {
-	every := (s.epochs + showEpochs - 1) / showEpochs
-	return epoch == 0 || epoch+1 == s.epochs || (epoch+1)%every == 0
+func (s *showcase) due(epoch int) bool { return showDue(epoch, s.epochs) }
+
+// showDue is due for any number of epochs.
+func showDue(epoch, epochs int) bool {
+	every := (epochs + showEpochs - 1) / showEpochs
+	return epoch == 0 || epoch+1 == epochs || (epoch+1)%every == 0
 }
 
 // capture runs the generators on the fixed images.

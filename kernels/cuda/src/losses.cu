@@ -1,8 +1,8 @@
 // losses.cu: losses with one value a shard, in double, and their gradients.
 #include "fmath.cuh"
 
-// What is summed: (p - target)^2, or |a - b|.
-enum Loss { kMSE, kL1 };
+// What is summed: (p - target)^2, |a - b|, or the cross-entropy of a logit and its target.
+enum Loss { kMSE, kL1, kBCE };
 
 constexpr int kLossDeep = 16, kLossPiece = kThreads * kLossDeep;  // elements of a thread, of a block
 
@@ -28,6 +28,9 @@ KERNEL loss_pieces(const float* __restrict__ a, const float* __restrict__ b, dou
     if (loss == kMSE) {
       const double e = double(a[first + i]) - target;
       s += e * e;
+    } else if (loss == kBCE) {
+      const double p = a[first + i];
+      s += (p > 0 ? p : 0) - target * p + fmath::log(1 + fmath::exp(-fabs(p)));
     } else {
       s += fabs(double(a[first + i]) - double(b[first + i]));
     }
@@ -47,6 +50,11 @@ KERNEL add_losses(const double* __restrict__ part, float* __restrict__ l, int pi
 KERNEL mse_grad(const float* p, const float* __restrict__ g, float* dp, int n, float scale, float target) {
   const int i = place();
   if (i < n) dp[i] = g[0] * scale * (p[i] - target);
+}
+
+KERNEL bce_grad(const float* p, const float* __restrict__ g, float* dp, int n, float scale, double target) {
+  const int i = place();
+  if (i < n) dp[i] = g[0] * scale * float(fmath::sigmoid(double(p[i])) - target);
 }
 
 KERNEL l1_grad(const float* a, const float* __restrict__ b, const float* __restrict__ g, float* da, int n, float scale) {

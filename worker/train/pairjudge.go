@@ -1,0 +1,180 @@
+package train
+
+import (
+	"g2c/checkpoint/safetensors"
+	"g2c/internal/dataset"
+	"g2c/internal/stain"
+	"g2c/model/metrics"
+	"g2c/model/pix2pix"
+	"g2c/model/results"
+)
+
+// judged are the pairs that are shown and judged: those held out, whole; where there are
+// none those of training, the middle of each, and at most judgeImages.
+func (p *pairer) judged() (pairs [2]*dataset.Set, split string, n int) {
+	if p.data.Test[0] != nil {
+		return p.data.Test, string(dataset.Test), p.data.Test[0].Len()
+	}
+	return p.data.Train, string(dataset.Train), min(judgeImages, p.data.Train[0].Len())
+}
+
+// judge compares translations with the targets, and with them what needs no network: the
+// sources as they are, and in the training targets' colours.
+func (p *pairer) judge() (results.Pairs, error) {
+	pairs, split, n := p.judged()
+	m := results.Pairs{Split: split, Images: n}
+	reinhard, ok, err := p.reinhard()
+	if err != nil {
+		return m, err
+	}
+	size := p.p.Size
+	image := size * size * 3
+	fakes := make([]float32, p.p.Batch*image)
+	var model, source, colour likeness
+	for from := 0; from < n; from += p.p.Batch {
+		real, err := p.translate(pairs[0], from, fakes)
+		if err != nil {
+			return m, err
+		}
+		for i := 0; i < p.p.Batch && from+i < n; i++ {
+			x, target := real[i*image:][:image], make([]float32, image)
+			if err := centreImage(target, pairs[1], from+i, size); err != nil {
+				return m, err
+			}
+			// As they would be written: generated images are compared as bytes, as all others are.
+			model.add(fromBytes(ToBytes(fakes[i*image:][:image])), target, size)
+			source.add(x, target, size)
+			if ok {
+				pixels := ToBytes(x)
+				reinhard.Apply(pixels, pixels)
+				colour.add(fromBytes(pixels), target, size)
+			}
+		}
+	}
+	m.Model, m.Source, m.Reinhard = model.mean(), source.mean(), colour.mean()
+	return m, nil
+}
+
+// reinhard is the colours of the training targets; false where they have none.
+func (p *pairer) reinhard() (stain.Reinhard, bool, error) {
+	targets := p.data.Train[1]
+	pixels, err := stain.Sample(targets.Len(), targets.Side()*targets.Side(), targets.Pixels)
+	if err != nil {
+		return stain.Reinhard{}, false, err
+	}
+	r, ok := stain.FitReinhard(pixels)
+	return r, ok, nil
+}
+
+// likeness is how much images are like their targets, summed up.
+type likeness struct {
+	ssim, psnr float64
+	n          int
+}
+
+func (l *likeness) add(x, target []float32, size int) {
+	l.ssim += metrics.GreySSIM(x, target, size, size)
+	l.psnr += metrics.PSNR(x, target)
+	l.n++
+}
+
+// mean is over images; undefined without any, and of equal ones.
+func (l *likeness) mean() results.Likeness {
+	if l.n == 0 {
+		return results.Likeness{SSIM: metrics.Undefined(), PSNR: metrics.Undefined()}
+	}
+	return results.Likeness{SSIM: metrics.Number(l.ssim / float64(l.n)), PSNR: metrics.Number(l.psnr / float64(l.n))}
+}
+
+// fromBytes is pixels in [0,1].
+func fromBytes(pixels []uint8) []float32 {
+	out := make([]float32, len(pixels))
+	for i, v := range pixels {
+		out[i] = float32(v) / 255
+	}
+	return out
+}
+
+// translate runs the sample program on the middles of a batch of images from an index on, and
+// gives them and their translations.
+func (p *pairer) translate(set *dataset.Set, from int, fakes []float32) (real []float32, err error) {
+	image := p.p.Size * p.p.Size * 3
+	real = make([]float32, p.p.Batch*image)
+	for i := range p.p.Batch {
+		if err := centreImage(real[i*image:][:image], set, min(from+i, set.Len()-1), p.p.Size); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.step.state.PutF32(pix2pix.A, real); err != nil {
+		return nil, err
+	}
+	if err := p.step.sample.Run(); err != nil {
+		return nil, err
+	}
+	return real, p.step.state.GetF32(pix2pix.Sample, fakes)
+}
+
+// pairShow keeps sample images of a fixed few pairs as training goes on.
+type pairShow struct {
+	p      *pairer
+	images map[string][]uint8
+}
+
+// capture translates the fixed images.
+func (s *pairShow) capture(epoch int) error {
+	pairs, _, n := s.p.judged()
+	n = min(results.ShowImages, n)
+	size := s.p.p.Size
+	image := size * size * 3
+	fakes, target := make([]float32, s.p.p.Batch*image), make([]float32, image)
+	add := func(kind string, pixels []float32) {
+		name := results.ShowName(epoch, kind)
+		s.images[name] = append(s.images[name], ToBytes(pixels)...)
+	}
+	for from := 0; from < n; from += s.p.p.Batch {
+		real, err := s.p.translate(pairs[0], from, fakes)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < s.p.p.Batch && from+i < n; i++ {
+			if err := centreImage(target, pairs[1], from+i, size); err != nil {
+				return err
+			}
+			add("real_A", real[i*image:][:image])
+			add("fake_B", fakes[i*image:][:image])
+			add("real_B", target)
+		}
+	}
+	return nil
+}
+
+// tell hands on what was captured.
+func (s *pairShow) tell(epoch int) {
+	if s.p.opt.Samples == nil {
+		return
+	}
+	out := Samples{Epoch: epoch, Size: s.p.p.Size, Images: map[string][]uint8{}}
+	for _, kind := range results.PairKinds {
+		out.Images[kind] = s.images[results.ShowName(epoch, kind)]
+	}
+	s.p.opt.Samples(out)
+}
+
+func (s *pairShow) fill(b *bundle) {
+	for name, v := range s.images {
+		b.pixels(name, v)
+	}
+}
+
+func (s *pairShow) restore(f *safetensors.File, shown []int) error {
+	for _, epoch := range shown {
+		for _, kind := range results.PairKinds {
+			v, err := bytesOf(f, bytesPrefix+results.ShowName(epoch, kind))
+			if err != nil {
+				return err
+			}
+			s.images[results.ShowName(epoch, kind)] = append([]uint8(nil), v...)
+		}
+	}
+	return nil
+}
