@@ -13,6 +13,7 @@ func TestCommandsOfTheDocsExist(t *testing.T) {
 	checkPage(t, "../../docs/cluster.md", 30)
 	checkPage(t, "../../docs/kubernetes.md", 2)
 	checkPage(t, "../../docs/tutorial.md", 8)
+	checkPage(t, "../../docs/paper.md", 7)
 	checkPage(t, "../../docs/weights.md", 7)
 }
 
