@@ -74,13 +74,13 @@ CUDA_VENV    := $(BUILD)/cuda/venv
 CUDA_STUB    := $(BUILD)/cuda/lib/libcuda.a
 # The environment that builds with the tag gpu need.
 CUDA_ENV      = CUDA_INCLUDE=$$($(CUDA_VENV)/bin/python -c 'import nvidia.cuda_runtime as m; print(m.__path__[0])')/include; \
-	export CUDA_INCLUDE CGO_CFLAGS=-I$$CUDA_INCLUDE CGO_LDFLAGS=-L$(CURDIR)/$(dir $(CUDA_STUB))
+	export CUDA_INCLUDE CGO_CFLAGS="-I$$CUDA_INCLUDE -Wno-deprecated-declarations" CGO_LDFLAGS=-L$(CURDIR)/$(dir $(CUDA_STUB))
 
 .PHONY: test-cuda
 test-cuda: kernels $(CUDA_STUB) ## run the tests of the CUDA code, on an emulated driver
 	@mkdir -p $(BUILD)
-	$(CUDA_ENV); $(GO) vet -tags gpu ./cmd/... ./worker/... ./kernels/... ./test/cuda && \
-	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 40m ./kernels/emu/... ./kernels/cuda/... && \
+	$(CUDA_ENV); $(GO) vet -tags gpu ./cmd/... ./internal/energy ./worker/... ./kernels/... ./test/cuda && \
+	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda.json -- -tags gpu -timeout 40m ./internal/energy ./kernels/emu/... ./kernels/cuda/... && \
 	$(GOTESTSUM) --format pkgname-and-test-fails --jsonfile $(BUILD)/test-cuda-steps.json -- -tags gpu -timeout 40m -run CUDA ./worker/train ./test/cuda
 	git diff --exit-code -- kernels/cuda/README.md
 

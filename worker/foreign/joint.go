@@ -56,8 +56,8 @@ func (d *dict) finetune(o Options) (*api.Finetune, error) {
 		Origin: api.Origin{Source: o.Source}, Stains: append([]string{}, o.Stains...), Generators: []api.Key{},
 		View: api.View{Size: o.Size, Fit: api.FitResize}, Positive: []string{o.PositiveName},
 		Negative: []string{o.NegativeName}, PositiveName: o.PositiveName, NegativeName: o.NegativeName,
-		Tuning: api.Tuning{Epochs: 1, Batch: 1, Shards: 1, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 1, DropBy: 1},
-		Sums:   api.Sums{Gradients: api.FP32}, Random: api.Random{Precision: api.FP32},
+		Tuning: api.Tuning{Epochs: 1, Batch: 1, Shards: 1, Select: api.SelectLast, Gamma: 2, LR: 0.01, Momentum: 0.5, DropEvery: 1, DropBy: 1, Optimizer: api.OptimizerSGD}, Replacement: api.Replacement{Baseline: api.BaselineNone},
+		Sums: api.Sums{Gradients: api.FP32}, Random: api.Random{Precision: api.FP32},
 	}
 	if generators > 0 {
 		shape := twinShape(d, g2c.GeneratorNet(0)+".")
