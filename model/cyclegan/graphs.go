@@ -6,14 +6,6 @@ import (
 	"g2c/model/nn"
 )
 
-// stepGraph is a step before differentiation.
-type stepGraph struct {
-	b       *graph.Builder
-	nets    []string // whose parameters are trained
-	total   *graph.Value
-	outputs []graph.Output
-}
-
 // one is the number of shards: pretraining is one shard whatever the batch.
 const one = 1
 
@@ -34,19 +26,19 @@ func (m *Model) net(b *graph.Builder, name string, infer bool) func(*graph.Value
 	}
 }
 
-func (m *Model) graphs() (g, d *stepGraph, err error) {
-	g = &stepGraph{nets: []string{GAB, GBA}}
-	if g.b, err = graph.Build(one, func(b *graph.Builder) { m.generatorGraph(b, g) }); err != nil {
+func (m *Model) graphs() (g, d *nn.Step, err error) {
+	g, d = &nn.Step{}, &nn.Step{}
+	if g.Builder, err = graph.Build(one, func(b *graph.Builder) { m.generatorGraph(b, g) }); err != nil {
 		return nil, nil, err
 	}
-	d = &stepGraph{nets: []string{DA, DB}}
-	d.b, err = graph.Build(one, func(b *graph.Builder) { m.discriminatorGraph(b, d) })
+	d.Builder, err = graph.Build(one, func(b *graph.Builder) { m.discriminatorGraph(b, d) })
+	g.Params, d.Params = nn.ByNet(m.Catalog.Params, GAB, GBA), nn.ByNet(m.Catalog.Params, DA, DB)
 	return g, d, err
 }
 
 // generatorGraph: both GAN losses, both cycles, both identities. Cycle and
 // identity are measured on [-1,1], twice the distance on [0,1].
-func (m *Model) generatorGraph(b *graph.Builder, g *stepGraph) {
+func (m *Model) generatorGraph(b *graph.Builder, g *nn.Step) {
 	c := m.Config
 	x, y := m.image(b, A), m.image(b, B)
 	ab, ba := m.net(b, GAB, false), m.net(b, GBA, false)
@@ -61,24 +53,24 @@ func (m *Model) generatorGraph(b *graph.Builder, g *stepGraph) {
 		names = GeneratorLosses
 	}
 	for i, l := range losses {
-		g.outputs = append(g.outputs, graph.Output{Slot: LossPrefix + names[i], Value: l})
+		g.Outputs = append(g.Outputs, graph.Output{Slot: LossPrefix + names[i], Value: l})
 	}
-	g.outputs = append(g.outputs, graph.Output{Slot: FakeA, Value: fakeA}, graph.Output{Slot: FakeB, Value: fakeB})
-	g.total = b.Add(losses...)
+	g.Outputs = append(g.Outputs, graph.Output{Slot: FakeA, Value: fakeA}, graph.Output{Slot: FakeB, Value: fakeB})
+	g.Total = b.Add(losses...)
 }
 
 // discriminatorGraph: for each stain half the loss on a real and half on a pooled
 // image.
-func (m *Model) discriminatorGraph(b *graph.Builder, d *stepGraph) {
+func (m *Model) discriminatorGraph(b *graph.Builder, d *nn.Step) {
 	side := func(net, real, pooled string) *graph.Value {
 		f := m.net(b, net, false)
 		return b.Add(b.MSE(f(m.image(b, real)), 1, 0.5), b.MSE(f(m.image(b, pooled)), 0, 0.5))
 	}
 	losses := []*graph.Value{side(DA, A, PoolA), side(DB, B, PoolB)}
 	for i, l := range losses {
-		d.outputs = append(d.outputs, graph.Output{Slot: LossPrefix + DiscriminatorLosses[i], Value: l})
+		d.Outputs = append(d.Outputs, graph.Output{Slot: LossPrefix + DiscriminatorLosses[i], Value: l})
 	}
-	d.total = b.Add(losses...)
+	d.Total = b.Add(losses...)
 }
 
 // samples shows what the generators do, without training.

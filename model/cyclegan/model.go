@@ -5,11 +5,8 @@
 package cyclegan
 
 import (
-	"fmt"
-
 	"g2c/kernels"
 	"g2c/kernels/mixed"
-	"g2c/model/graph"
 	"g2c/model/nn"
 )
 
@@ -90,7 +87,11 @@ type Model struct {
 	Samples       *kernels.Program // fake, cycle and identity images of A and B
 }
 
-const adamEps = 1e-8
+// What Adam trains, and where.
+var (
+	adamG = nn.Adam{Weights: GroupG, Grads: GroupGGrad, Moments: GroupGMoment, Variances: GroupGVariance, Hyper: HyperG}
+	adamD = nn.Adam{Weights: GroupD, Grads: GroupDGrad, Moments: GroupDMoment, Variances: GroupDVariance, Hyper: HyperD}
+)
 
 // New builds the programs.
 func New(c Config) (*Model, error) {
@@ -99,13 +100,13 @@ func New(c Config) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.State, err = m.slots(); err != nil {
+	if m.State, err = m.slots(g.Params, d.Params); err != nil {
 		return nil, err
 	}
-	if m.Generator, err = m.step("cyclegan_generator", g, GroupG, GroupGGrad, GroupGMoment, GroupGVariance, HyperG); err != nil {
+	if m.Generator, err = adamG.Compile("cyclegan_generator", g, c.Beta1, c.Beta2, m.State); err != nil {
 		return nil, err
 	}
-	if m.Discriminator, err = m.step("cyclegan_discriminator", d, GroupD, GroupDGrad, GroupDMoment, GroupDVariance, HyperD); err != nil {
+	if m.Discriminator, err = adamD.Compile("cyclegan_discriminator", d, c.Beta1, c.Beta2, m.State); err != nil {
 		return nil, err
 	}
 	if m.Samples, err = m.samples(); err != nil {
@@ -116,39 +117,4 @@ func New(c Config) (*Model, error) {
 	}
 	m.State, err = mixed.Programs(m.State, &m.Input, &m.Generator, &m.Discriminator, &m.Samples)
 	return m, err
-}
-
-// step differentiates a graph and compiles it with Adam as its update.
-func (m *Model) step(name string, s *stepGraph, weights, grads, moments, variances, hyper string) (*kernels.Program, error) {
-	params := s.b.Params()
-	params = byNets(params, s.nets, m.Catalog.Params)
-	ds, err := s.b.Differentiate(s.total, params)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	outputs := s.outputs
-	for i, p := range params {
-		outputs = append(outputs, graph.Output{Slot: nn.GradPrefix + p.Name, Value: ds[i]})
-	}
-	adam := graph.Update{
-		Op:  kernels.Adam{Beta1: m.Config.Beta1, Beta2: m.Config.Beta2, Eps: adamEps},
-		In:  []string{weights, moments, variances, grads, hyper},
-		Out: []string{weights, moments, variances},
-	}
-	return s.b.Compile(graph.Plan{Name: name, Outputs: outputs, Updates: []graph.Update{adam}}, m.State)
-}
-
-// byNets picks the graph's parameters that belong to nets.
-func byNets(params []*graph.Param, nets []string, catalog []nn.Param) []*graph.Param {
-	mine := map[string]bool{}
-	for _, p := range nn.ByNet(catalog, nets...) {
-		mine[p.Name] = true
-	}
-	var out []*graph.Param
-	for _, p := range params {
-		if mine[p.Name] {
-			out = append(out, p)
-		}
-	}
-	return out
 }

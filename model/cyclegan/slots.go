@@ -7,16 +7,9 @@ import (
 )
 
 // slots lists everything that outlives a step.
-func (m *Model) slots() (*kernels.StateSpec, error) {
+func (m *Model) slots(g, d []nn.Param) (*kernels.StateSpec, error) {
 	c := m.Config
-	g := nn.ByNet(m.Catalog.Params, GAB, GBA)
-	d := nn.ByNet(m.Catalog.Params, DA, DB)
-	groups := []kernels.Group{
-		nn.Group(GroupG, "", g), nn.Group(GroupGGrad, nn.GradPrefix, g),
-		nn.Group(GroupGMoment, nn.MomentPrefix, g), nn.Group(GroupGVariance, nn.VariancePrefix, g),
-		nn.Group(GroupD, "", d), nn.Group(GroupDGrad, nn.GradPrefix, d),
-		nn.Group(GroupDMoment, nn.MomentPrefix, d), nn.Group(GroupDVariance, nn.VariancePrefix, d),
-	}
+	groups := append(adamG.Groups(g), adamD.Groups(d)...)
 	image := kernels.Real(c.Batch, c.Size, c.Size, 3)
 	images := kernels.Group{Name: "images"}
 	for _, n := range []string{A, B, FakeA, FakeB, PoolA, PoolB, SampleA, SampleB, CycleA, CycleB, IdentityA, IdentityB} {

@@ -6,17 +6,9 @@ import (
 	"g2c/model/nn"
 )
 
-// stepGraph is a step before differentiation.
-type stepGraph struct {
-	b       *graph.Builder
-	net     string // whose parameters are trained
-	total   *graph.Value
-	outputs []graph.Output
-}
-
-// loss adds a loss to the total and has it written to its slot.
-func (s *stepGraph) loss(name string, l *graph.Value) *graph.Value {
-	s.outputs = append(s.outputs, graph.Output{Slot: LossPrefix + name, Value: l})
+// loss has a loss of a step written to its slot.
+func loss(s *nn.Step, name string, l *graph.Value) *graph.Value {
+	s.Outputs = append(s.Outputs, graph.Output{Slot: LossPrefix + name, Value: l})
 	return l
 }
 
@@ -40,22 +32,22 @@ func (m *Model) judge(b *graph.Builder, x, y *graph.Value) *graph.Value {
 
 // generatorGraph: the fake beside its source is to pass for real, and to be the target. L1
 // is measured on [-1,1], twice the distance on [0,1].
-func (m *Model) generatorGraph(b *graph.Builder, g *stepGraph) {
+func (m *Model) generatorGraph(b *graph.Builder, g *nn.Step) {
 	x, y := m.image(b, A), m.image(b, B)
 	fake := m.translate(b, x, false)
-	g.total = b.Add(
-		g.loss(GeneratorLosses[0], b.BCE(m.judge(b, x, fake), 1, 1)),
-		g.loss(GeneratorLosses[1], b.L1(fake, y, 2*m.Config.LambdaL1)),
+	g.Total = b.Add(
+		loss(g, GeneratorLosses[0], b.BCE(m.judge(b, x, fake), 1, 1)),
+		loss(g, GeneratorLosses[1], b.L1(fake, y, 2*m.Config.LambdaL1)),
 	)
 }
 
 // discriminatorGraph: half the loss on the real pair and half on the fake one.
-func (m *Model) discriminatorGraph(b *graph.Builder, d *stepGraph) {
+func (m *Model) discriminatorGraph(b *graph.Builder, d *nn.Step) {
 	x, y := m.image(b, A), m.image(b, B)
 	fake := m.translate(b, x, true)
-	d.total = b.Add(
-		d.loss(DiscriminatorLosses[0], b.BCE(m.judge(b, x, y), 1, 0.5)),
-		d.loss(DiscriminatorLosses[1], b.BCE(m.judge(b, x, fake), 0, 0.5)),
+	d.Total = b.Add(
+		loss(d, DiscriminatorLosses[0], b.BCE(m.judge(b, x, y), 1, 0.5)),
+		loss(d, DiscriminatorLosses[1], b.BCE(m.judge(b, x, fake), 0, 0.5)),
 	)
 }
 

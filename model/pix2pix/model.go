@@ -16,8 +16,6 @@
 package pix2pix
 
 import (
-	"fmt"
-
 	"g2c/kernels"
 	"g2c/kernels/mixed"
 	"g2c/model/cyclegan"
@@ -88,29 +86,34 @@ type Model struct {
 	Samples       *kernels.Program // the fakes of A
 }
 
-const (
-	adamEps = 1e-8
-	one     = 1 // shard, whatever the batch
+// one is the number of shards, whatever the batch.
+const one = 1
+
+// What Adam trains, and where.
+var (
+	adamG = nn.Adam{Weights: GroupG, Grads: GroupGGrad, Moments: GroupGMoment, Variances: GroupGVariance, Hyper: HyperG}
+	adamD = nn.Adam{Weights: GroupD, Grads: GroupDGrad, Moments: GroupDMoment, Variances: GroupDVariance, Hyper: HyperD}
 )
 
 // New builds the programs.
 func New(c Config) (*Model, error) {
 	m := &Model{Config: c}
-	g, d := &stepGraph{net: GAB}, &stepGraph{net: D}
+	g, d := &nn.Step{}, &nn.Step{}
 	var err error
-	if g.b, err = graph.Build(one, func(b *graph.Builder) { m.generatorGraph(b, g) }); err != nil {
+	if g.Builder, err = graph.Build(one, func(b *graph.Builder) { m.generatorGraph(b, g) }); err != nil {
 		return nil, err
 	}
-	if d.b, err = graph.Build(one, func(b *graph.Builder) { m.discriminatorGraph(b, d) }); err != nil {
+	if d.Builder, err = graph.Build(one, func(b *graph.Builder) { m.discriminatorGraph(b, d) }); err != nil {
 		return nil, err
 	}
-	if m.State, err = m.slots(); err != nil {
+	g.Params, d.Params = nn.ByNet(m.Catalog.Params, GAB), nn.ByNet(m.Catalog.Params, D)
+	if m.State, err = m.slots(g.Params, d.Params); err != nil {
 		return nil, err
 	}
-	if m.Discriminator, err = m.step("pix2pix_discriminator", d, GroupD, GroupDGrad, GroupDMoment, GroupDVariance, HyperD); err != nil {
+	if m.Discriminator, err = adamD.Compile("pix2pix_discriminator", d, c.Beta1, c.Beta2, m.State); err != nil {
 		return nil, err
 	}
-	if m.Generator, err = m.step("pix2pix_generator", g, GroupG, GroupGGrad, GroupGMoment, GroupGVariance, HyperG); err != nil {
+	if m.Generator, err = adamG.Compile("pix2pix_generator", g, c.Beta1, c.Beta2, m.State); err != nil {
 		return nil, err
 	}
 	if m.Samples, err = m.samples(); err != nil {
@@ -123,44 +126,10 @@ func New(c Config) (*Model, error) {
 	return m, err
 }
 
-// step differentiates a graph and compiles it with Adam as its update.
-func (m *Model) step(name string, s *stepGraph, weights, grads, moments, variances, hyper string) (*kernels.Program, error) {
-	var params []*graph.Param
-	mine := map[string]bool{}
-	for _, p := range nn.ByNet(m.Catalog.Params, s.net) {
-		mine[p.Name] = true
-	}
-	for _, p := range s.b.Params() {
-		if mine[p.Name] {
-			params = append(params, p)
-		}
-	}
-	ds, err := s.b.Differentiate(s.total, params)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	outputs := s.outputs
-	for i, p := range params {
-		outputs = append(outputs, graph.Output{Slot: nn.GradPrefix + p.Name, Value: ds[i]})
-	}
-	adam := graph.Update{
-		Op:  kernels.Adam{Beta1: m.Config.Beta1, Beta2: m.Config.Beta2, Eps: adamEps},
-		In:  []string{weights, moments, variances, grads, hyper},
-		Out: []string{weights, moments, variances},
-	}
-	return s.b.Compile(graph.Plan{Name: name, Outputs: outputs, Updates: []graph.Update{adam}}, m.State)
-}
-
 // slots lists everything that outlives a step.
-func (m *Model) slots() (*kernels.StateSpec, error) {
+func (m *Model) slots(g, d []nn.Param) (*kernels.StateSpec, error) {
 	c := m.Config
-	g, d := nn.ByNet(m.Catalog.Params, GAB), nn.ByNet(m.Catalog.Params, D)
-	groups := []kernels.Group{
-		nn.Group(GroupG, "", g), nn.Group(GroupGGrad, nn.GradPrefix, g),
-		nn.Group(GroupGMoment, nn.MomentPrefix, g), nn.Group(GroupGVariance, nn.VariancePrefix, g),
-		nn.Group(GroupD, "", d), nn.Group(GroupDGrad, nn.GradPrefix, d),
-		nn.Group(GroupDMoment, nn.MomentPrefix, d), nn.Group(GroupDVariance, nn.VariancePrefix, d),
-	}
+	groups := append(adamG.Groups(g), adamD.Groups(d)...)
 	image := kernels.Real(c.Batch, c.Size, c.Size, 3)
 	images := kernels.Group{Name: "images"}
 	for _, n := range []string{A, B, Sample} {
