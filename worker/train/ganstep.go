@@ -1,8 +1,6 @@
 package train
 
 import (
-	"math"
-
 	"g2c/api"
 	"g2c/kernels"
 	"g2c/model/cyclegan"
@@ -11,11 +9,8 @@ import (
 
 // GANStep runs CycleGAN steps on a device.
 type GANStep struct {
-	*step
-	Model                                   *cyclegan.Model
-	input, generator, discriminator, sample kernels.Exec
-	hyper64                                 [2]float64
-	gen, dis                                *training
+	adversarial
+	Model *cyclegan.Model
 }
 
 // GANLosses names the losses of a CycleGAN step in the order Losses gives them.
@@ -33,7 +28,7 @@ func NewGANStep(d kernels.Device, m *cyclegan.Model) (*GANStep, error) { return 
 // newGANStep is NewGANStep where groups of the state are copied for checkpoints.
 func newGANStep(d kernels.Device, m *cyclegan.Model, saved []string) (*GANStep, error) {
 	base, err := newStep(d, m.State, &m.Catalog, copies(m.State, saved), m.Input, m.Generator, m.Discriminator, m.Samples)
-	s := &GANStep{step: base, Model: m}
+	s := &GANStep{adversarial{step: base, beta1: m.Config.Beta1, beta2: m.Config.Beta2}, m}
 	if err == nil {
 		err = s.loadAll(
 			loading{&s.input, m.Input}, loading{&s.generator, m.Generator},
@@ -43,12 +38,7 @@ func newGANStep(d kernels.Device, m *cyclegan.Model, saved []string) (*GANStep, 
 	if err != nil {
 		return nil, noRoom(err, d, copies(m.State, saved), m.Config.Batch, 1, ganPrograms(m.Config))
 	}
-	var slots []string
-	for _, n := range GANLosses(m.Config) {
-		slots = append(slots, cyclegan.LossPrefix+n)
-	}
-	cut := len(slots) - len(cyclegan.DiscriminatorLosses)
-	s.gen, s.dis = newTraining(s.generator, slots[:cut]...), newTraining(s.discriminator, slots[cut:]...)
+	s.watch(cyclegan.LossPrefix, GANLosses(m.Config), len(cyclegan.DiscriminatorLosses))
 	return s, nil
 }
 
@@ -111,28 +101,4 @@ func (s *GANStep) queueDiscriminator(lr float64, t int64) error {
 		return err
 	}
 	return s.queue(s.dis, t-1)
-}
-
-// Losses appends the losses of the last step.
-func (s *GANStep) Losses(to []float64) []float64 {
-	return append(append(to, s.gen.losses...), s.dis.losses...)
-}
-
-// setAdam writes Adam's two factors for step t: see kernels.Adam.
-func (s *GANStep) setAdam(slot string, lr float64, t int64) error {
-	c := s.Model.Config
-	s.hyper64 = [2]float64{lr / (1 - power(c.Beta1, t)), math.Sqrt(1 - power(c.Beta2, t))}
-	return s.state.PutF64(slot, s.hyper64[:])
-}
-
-// power is x^n by squaring: the same bits everywhere.
-func power(x float64, n int64) float64 {
-	r := 1.0
-	for ; n > 0; n >>= 1 {
-		if n&1 == 1 {
-			r *= x
-		}
-		x *= x
-	}
-	return r
 }

@@ -10,9 +10,15 @@ import (
 // judgeImages bounds the images that a generator is judged on.
 const judgeImages = 32
 
-// judge measures the generators on the probe, and against the truth if there is
+// judge is the results of the pretraining.
+func (p *pretrainer) judge() (any, error) {
+	m, err := p.measure()
+	return results.Pretrain{Losses: p.log.Names, Epochs: p.log.Epochs, Shown: p.log.Shown, Metrics: m}, err
+}
+
+// measure measures the generators on the probe, and against the truth if there is
 // one.
-func (p *pretrainer) judge() (results.Generator, error) {
+func (p *pretrainer) measure() (results.Generator, error) {
 	set, size := p.probe(), p.p.Size
 	n := min(judgeImages, set.Len())
 	m := results.Generator{Images: n}
@@ -56,23 +62,29 @@ func (p *pretrainer) judge() (results.Generator, error) {
 // translate runs the sample program on images from an index on and gives them,
 // their translations and what comes back.
 func (p *pretrainer) translate(set *dataset.Set, from int, fake, back []float32) (real []float32, err error) {
-	image := p.p.Size * p.p.Size * 3
-	real = make([]float32, p.p.Batch*image)
-	for i := range p.p.Batch {
-		if err := centreImage(real[i*image:][:image], set, min(from+i, set.Len()-1), p.p.Size); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.step.state.PutF32(cyclegan.A, real); err != nil {
-		return nil, err
-	}
-	if err := p.step.sample.Run(); err != nil {
-		return nil, err
-	}
-	if err := p.step.state.GetF32(cyclegan.SampleB, fake); err != nil {
+	if real, err = p.generate(set, from, p.p.Size, fake); err != nil {
 		return nil, err
 	}
 	return real, p.step.state.GetF32(cyclegan.CycleA, back)
+}
+
+// generate runs the sample program on the middles of a batch of images from an index on, and
+// gives them and what the forward generator makes of them.
+func (g *ganTraining) generate(set *dataset.Set, from, size int, fake []float32) (real []float32, err error) {
+	image := size * size * 3
+	real = make([]float32, len(fake))
+	for i := range len(fake) / image {
+		if err := centreImage(real[i*image:][:image], set, min(from+i, set.Len()-1), size); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.on.state.PutF32(cyclegan.A, real); err != nil {
+		return nil, err
+	}
+	if err := g.on.sample.Run(); err != nil {
+		return nil, err
+	}
+	return real, g.on.state.GetF32(cyclegan.SampleB, fake)
 }
 
 // centreImage is the middle of an image of a set, in [0,1].

@@ -225,7 +225,7 @@ func TestPairsAreCutAlike(t *testing.T) {
 	a, b, first := make([]float32, n), make([]float32, n), make([]float32, n)
 	differ := false
 	for at := range 4 {
-		if err := p.feed(at, int64(at)); err != nil {
+		if err := p.feed(0, at, int64(at)); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.step.input.Run(); err != nil {

@@ -1,11 +1,9 @@
 package train
 
 import (
-	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
 	"g2c/internal/stain"
 	"g2c/model/metrics"
-	"g2c/model/pix2pix"
 	"g2c/model/results"
 )
 
@@ -18,9 +16,15 @@ func (p *pairer) judged() (pairs [2]*dataset.Set, split string, n int) {
 	return p.data.Train, string(dataset.Train), min(judgeImages, p.data.Train[0].Len())
 }
 
-// judge compares translations with the targets, and with them what needs no network: the
+// judge is the results of the paired training.
+func (p *pairer) judge() (any, error) {
+	m, err := p.measure()
+	return results.Paired{Losses: p.log.Names, Epochs: p.log.Epochs, Shown: p.log.Shown, Metrics: m}, err
+}
+
+// measure compares translations with the targets, and with them what needs no network: the
 // sources as they are, and in the training targets' colours.
-func (p *pairer) judge() (results.Pairs, error) {
+func (p *pairer) measure() (results.Pairs, error) {
 	pairs, split, n := p.judged()
 	m := results.Pairs{Split: split, Images: n}
 	reinhard, ok, err := p.reinhard()
@@ -32,7 +36,7 @@ func (p *pairer) judge() (results.Pairs, error) {
 	fakes := make([]float32, p.p.Batch*image)
 	var model, source, colour likeness
 	for from := 0; from < n; from += p.p.Batch {
-		real, err := p.translate(pairs[0], from, fakes)
+		real, err := p.generate(pairs[0], from, size, fakes)
 		if err != nil {
 			return m, err
 		}
@@ -95,85 +99,25 @@ func fromBytes(pixels []uint8) []float32 {
 	return out
 }
 
-// translate runs the sample program on the middles of a batch of images from an index on, and
-// gives them and their translations.
-func (p *pairer) translate(set *dataset.Set, from int, fakes []float32) (real []float32, err error) {
-	image := p.p.Size * p.p.Size * 3
-	real = make([]float32, p.p.Batch*image)
-	for i := range p.p.Batch {
-		if err := centreImage(real[i*image:][:image], set, min(from+i, set.Len()-1), p.p.Size); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.step.state.PutF32(pix2pix.A, real); err != nil {
-		return nil, err
-	}
-	if err := p.step.sample.Run(); err != nil {
-		return nil, err
-	}
-	return real, p.step.state.GetF32(pix2pix.Sample, fakes)
-}
-
-// pairShow keeps sample images of a fixed few pairs as training goes on.
-type pairShow struct {
-	p      *pairer
-	images map[string][]uint8
-}
-
 // capture translates the fixed images.
-func (s *pairShow) capture(epoch int) error {
-	pairs, _, n := s.p.judged()
+func (p *pairer) capture(epoch int) error {
+	pairs, _, n := p.judged()
 	n = min(results.ShowImages, n)
-	size := s.p.p.Size
+	size := p.p.Size
 	image := size * size * 3
-	fakes, target := make([]float32, s.p.p.Batch*image), make([]float32, image)
-	add := func(kind string, pixels []float32) {
-		name := results.ShowName(epoch, kind)
-		s.images[name] = append(s.images[name], ToBytes(pixels)...)
-	}
-	for from := 0; from < n; from += s.p.p.Batch {
-		real, err := s.p.translate(pairs[0], from, fakes)
+	fakes, target := make([]float32, p.p.Batch*image), make([]float32, image)
+	for from := 0; from < n; from += p.p.Batch {
+		real, err := p.generate(pairs[0], from, size, fakes)
 		if err != nil {
 			return err
 		}
-		for i := 0; i < s.p.p.Batch && from+i < n; i++ {
+		for i := 0; i < p.p.Batch && from+i < n; i++ {
 			if err := centreImage(target, pairs[1], from+i, size); err != nil {
 				return err
 			}
-			add("real_A", real[i*image:][:image])
-			add("fake_B", fakes[i*image:][:image])
-			add("real_B", target)
-		}
-	}
-	return nil
-}
-
-// tell hands on what was captured.
-func (s *pairShow) tell(epoch int) {
-	if s.p.opt.Samples == nil {
-		return
-	}
-	out := Samples{Epoch: epoch, Size: s.p.p.Size, Images: map[string][]uint8{}}
-	for _, kind := range results.PairKinds {
-		out.Images[kind] = s.images[results.ShowName(epoch, kind)]
-	}
-	s.p.opt.Samples(out)
-}
-
-func (s *pairShow) fill(b *bundle) {
-	for name, v := range s.images {
-		b.pixels(name, v)
-	}
-}
-
-func (s *pairShow) restore(f *safetensors.File, shown []int) error {
-	for _, epoch := range shown {
-		for _, kind := range results.PairKinds {
-			v, err := bytesOf(f, bytesPrefix+results.ShowName(epoch, kind))
-			if err != nil {
-				return err
-			}
-			s.images[results.ShowName(epoch, kind)] = append([]uint8(nil), v...)
+			p.images.add(epoch, "real_A", real[i*image:][:image])
+			p.images.add(epoch, "fake_B", fakes[i*image:][:image])
+			p.images.add(epoch, "real_B", target)
 		}
 	}
 	return nil

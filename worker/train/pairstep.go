@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"math"
 
 	"g2c/api"
 	"g2c/checkpoint/safetensors"
@@ -13,21 +12,12 @@ import (
 
 // PairStep runs pix2pix steps on a device.
 type PairStep struct {
-	*step
-	Model                                   *pix2pix.Model
-	input, discriminator, generator, sample kernels.Exec
-	hyper64                                 [2]float64
-	dis, gen                                *training
+	adversarial
+	Model *pix2pix.Model
 }
 
 // pairLosses names the losses of a pix2pix step in the order Losses gives them.
 var pairLosses = append(append([]string(nil), pix2pix.GeneratorLosses...), pix2pix.DiscriminatorLosses...)
-
-// pairGroups are the groups of slots that training goes on from.
-var pairGroups = []string{
-	pix2pix.GroupG, pix2pix.GroupGMoment, pix2pix.GroupGVariance,
-	pix2pix.GroupD, pix2pix.GroupDMoment, pix2pix.GroupDVariance,
-}
 
 // pairConfig is the configuration of a task's programs.
 func pairConfig(p *api.Paired) pix2pix.Config {
@@ -46,7 +36,7 @@ func NewPairStep(d kernels.Device, m *pix2pix.Model) (*PairStep, error) {
 // newPairStep is NewPairStep where groups of the state are copied for checkpoints.
 func newPairStep(d kernels.Device, m *pix2pix.Model, saved []string) (*PairStep, error) {
 	base, err := newStep(d, m.State, &m.Catalog, copies(m.State, saved), pairPrograms(m)...)
-	s := &PairStep{step: base, Model: m}
+	s := &PairStep{adversarial{step: base, beta1: m.Config.Beta1, beta2: m.Config.Beta2}, m}
 	if err == nil {
 		err = s.loadAll(
 			loading{&s.input, m.Input}, loading{&s.discriminator, m.Discriminator},
@@ -64,12 +54,7 @@ func newPairStep(d kernels.Device, m *pix2pix.Model, saved []string) (*PairStep,
 			return m.State, pairPrograms(m), nil
 		})
 	}
-	slots := make([]string, len(pairLosses))
-	for i, n := range pairLosses {
-		slots[i] = pix2pix.LossPrefix + n
-	}
-	cut := len(pix2pix.GeneratorLosses)
-	s.gen, s.dis = newTraining(s.generator, slots[:cut]...), newTraining(s.discriminator, slots[cut:]...)
+	s.watch(pix2pix.LossPrefix, pairLosses, len(pix2pix.DiscriminatorLosses))
 	return s, nil
 }
 
@@ -115,18 +100,6 @@ func (s *PairStep) Train(lr float64, t int64) error {
 		return err
 	}
 	return s.settle()
-}
-
-// Losses appends the losses of the last step.
-func (s *PairStep) Losses(to []float64) []float64 {
-	return append(append(to, s.gen.losses...), s.dis.losses...)
-}
-
-// setAdam writes Adam's two factors for step t: see kernels.Adam.
-func (s *PairStep) setAdam(slot string, lr float64, t int64) error {
-	c := s.Model.Config
-	s.hyper64 = [2]float64{lr / (1 - power(c.Beta1, t)), math.Sqrt(1 - power(c.Beta2, t))}
-	return s.state.PutF64(slot, s.hyper64[:])
 }
 
 // DebugStep is GANStep.DebugStep for a paired step.
@@ -181,5 +154,5 @@ func (s *PairStep) benchRest() error {
 	}
 	return s.benchSave(func(b *bundle) ([]safetensors.Tensor, error) {
 		return b.exportGroup(b.groups, pix2pix.GroupG, nn.ByNet(s.catalog.Params, pix2pix.GAB), func(n string) string { return n })
-	}, pairGroups...)
+	}, pretrainGroups...)
 }

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 
 	"g2c/api"
 	"g2c/checkpoint"
@@ -11,7 +10,6 @@ import (
 	"g2c/internal/fault"
 	"g2c/internal/philox"
 	"g2c/model/cyclegan"
-	"g2c/model/nn"
 	"g2c/model/results"
 )
 
@@ -24,36 +22,16 @@ type PretrainData struct {
 	Probe, Truth *dataset.Set
 }
 
-// pretrainLog is what has happened so far; it is part of the resume state.
-type pretrainLog struct {
-	Names  []string                `json:"names"` // of the losses
-	Epochs []results.PretrainEpoch `json:"epochs"`
-	Sums   []float64               `json:"sums"` // of the losses of the epoch so far
-	Shown  []int                   `json:"shown"`
-}
-
-// pretrainGroups are the groups of slots that training goes on from.
-var pretrainGroups = []string{
-	cyclegan.GroupG, cyclegan.GroupGMoment, cyclegan.GroupGVariance,
-	cyclegan.GroupD, cyclegan.GroupDMoment, cyclegan.GroupDVariance,
-}
-
 // pretrainer is the state of one pretraining.
 type pretrainer struct {
-	*session
+	ganTraining
 	p            *api.Pretrain
 	data         PretrainData
 	step         *GANStep
-	log          pretrainLog
 	poolA, poolB *imagePool
 	a, b         domain
 	fake         []float32
-	show         *showcase
-	order        []int32 // of A's images in the epoch
-	t            int64   // steps done
-	fed          int64   // the step whose batch is on the device, -1 for none
-	perEpoch     int
-	numbers      []safetensors.Tensor // of the normaliser, as weights hold them
+	pixel        []float32 // of sample images
 }
 
 // domain is one side's way into the step.
@@ -82,15 +60,7 @@ func Pretrain(ctx context.Context, task api.Task, data PretrainData, opt Options
 		return nil, err
 	}
 	defer p.step.Close()
-	m, err := p.resumeOrStart()
-	if err == nil && m == nil {
-		err = p.train()
-	}
-	if err := p.close(err); err != nil {
-		return nil, err
-	}
-	m, _, err = opt.Repo.Final(context.WithoutCancel(ctx), p.key, checkpoint.Present)
-	return m, err
+	return p.run(ctx, p.step.Initialise)
 }
 
 func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Options) (*pretrainer, error) {
@@ -120,28 +90,19 @@ func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Op
 	seed := task.Pretrain.Seed
 	image := c.Size * c.Size * 3
 	p := &pretrainer{
-		numbers: numbers,
-		p:       task.Pretrain, data: data, step: step,
-		poolA:    newImagePool(seed, philox.PoolA, task.Pretrain.Pool, image),
-		poolB:    newImagePool(seed, philox.PoolB, task.Pretrain.Pool, image),
-		fake:     make([]float32, c.Batch*image),
-		order:    make([]int32, data.A.Len()),
-		fed:      -1,
-		perEpoch: max(data.A.Len(), data.B.Len()) / c.Batch,
+		p: task.Pretrain, data: data, step: step,
+		poolA: newImagePool(seed, philox.PoolA, task.Pretrain.Pool, image),
+		poolB: newImagePool(seed, philox.PoolB, task.Pretrain.Pool, image),
+		fake:  make([]float32, c.Batch*image),
 	}
 	p.a = p.domain(data.A, philox.AugmentA, cyclegan.PixelsA, cyclegan.PlaceA)
 	p.b = p.domain(data.B, philox.AugmentB, cyclegan.PixelsB, cyclegan.PlaceB)
-	p.log.Names = GANLosses(c)
-	p.log.Sums = make([]float64, len(p.log.Names))
-	step.gen.heard, step.dis.heard, step.again = p.addLosses, p.addLosses, p.again
-	p.show = newShowcase(task.Pretrain.Epochs, p)
-	p.session = newSession(ctx, task, opt, func() *bundle {
-		b := newBundle(step.Model.State, pretrainGroups...)
-		b.weights = p.weights
-		return b
-	})
-	p.epochs, p.samples = task.Pretrain.Epochs, c.Batch
-	p.steps = int64(p.epochs) * int64(p.perEpoch)
+	p.ganTraining = ganTraining{
+		of: p, on: &step.adversarial, numbers: numbers, seed: seed,
+		log: pretrainLog{Names: GANLosses(c)}, images: newSampleImages(c.Size, results.ShowKinds),
+		order: make([]int32, data.A.Len()), perEpoch: max(data.A.Len(), data.B.Len()) / c.Batch,
+	}
+	p.prepare(ctx, task, opt, task.Pretrain.Epochs, c.Batch)
 	return p, nil
 }
 
@@ -154,33 +115,6 @@ func (p *pretrainer) domain(set *dataset.Set, purpose philox.Purpose, pixels, pl
 	}
 }
 
-// resumeOrStart returns the final manifest if the task is done already.
-func (p *pretrainer) resumeOrStart() (*checkpoint.Manifest, error) {
-	m, data, err := p.resume()
-	if err != nil {
-		return nil, err
-	}
-	if m == nil {
-		return nil, p.step.Initialise(p.p.Seed)
-	}
-	if m.Final {
-		return m, nil
-	}
-	f, err := restore(data, p.step.state, &p.log, pretrainGroups...)
-	if err != nil {
-		return nil, err
-	}
-	for _, pool := range p.pools() {
-		v, err := realsOf(f, realPrefix+pool.name)
-		if err != nil {
-			return nil, err
-		}
-		pool.restore(v)
-	}
-	p.t = m.Step
-	return nil, p.show.restore(f, p.log.Shown)
-}
-
 // namedPool is an image pool and its name in the resume state.
 type namedPool struct {
 	name string
@@ -191,57 +125,34 @@ func (p *pretrainer) pools() [2]namedPool {
 	return [2]namedPool{{"poolA", p.poolA}, {"poolB", p.poolB}}
 }
 
-// train is the loop.
-func (p *pretrainer) train() error {
-	var shuffler philox.Shuffler
-	for epoch := int(p.t) / p.perEpoch; epoch < p.epochs; epoch++ {
-		lr := p.learningRate(epoch)
-		shuffler.Shuffle(p.p.Seed, philox.OrderA, uint32(epoch), p.order)
-		for at := int(p.t) % p.perEpoch; at < p.perEpoch; at++ {
-			if err := p.interrupted(p.t, p.fill); err != nil {
-				return err
-			}
-			if err := p.one(epoch, at, lr); err != nil {
-				return p.stepFailed(p.t, err)
-			}
-			p.t++
-			p.progress(p.t, epoch, p.log.Sums[0]/float64(at+1))
-			if at+1 < p.perEpoch && p.due(p.t, epoch, false) {
-				if err := p.save(p.fill, false); err != nil {
-					return err
-				}
-			}
-		}
-		if err := p.settle(); err != nil {
+// restore takes the pools from a resume state.
+func (p *pretrainer) restore(f *safetensors.File) error {
+	for _, pool := range p.pools() {
+		v, err := realsOf(f, realPrefix+pool.name)
+		if err != nil {
 			return err
 		}
-		if err := p.endEpoch(epoch, lr); err != nil {
-			return err
-		}
+		pool.restore(v)
 	}
-	return p.finish()
+	return nil
+}
+
+// store brings the pools into one.
+func (p *pretrainer) store(b *bundle) {
+	for _, pool := range p.pools() {
+		b.real(pool.name, pool.stored())
+	}
 }
 
 // learningRate is constant, then falls linearly towards zero.
-// Source: spec, "Time and randomness"; CycleGAN, networks.py, lambda_rule.
 func (p *pretrainer) learningRate(epoch int) float64 {
 	return decayed(p.p.LR, epoch, p.p.ConstantEpochs, p.p.Epochs)
-}
-
-// decayed is a learning rate that is constant for some epochs of all, then falls.
-func decayed(lr float64, epoch, constant, epochs int) float64 {
-	return lr * (1 - float64(max(0, epoch+1-constant))/float64(epochs-constant+1))
 }
 
 // one is one step: both batches in, generators, pools, discriminators. The next batch
 // is brought in while the discriminators run; their losses are read in the next step.
 func (p *pretrainer) one(epoch, at int, lr float64) error {
-	if p.fed != p.t {
-		if err := p.feed(epoch, at, p.t); err != nil {
-			return err
-		}
-	}
-	if err := p.step.input.Run(); err != nil {
+	if err := p.begin(epoch, at); err != nil {
 		return err
 	}
 	if err := p.step.Generator(lr, p.t+1); err != nil {
@@ -256,10 +167,7 @@ func (p *pretrainer) one(epoch, at int, lr float64) error {
 	if err := p.step.queueDiscriminator(lr, p.t+1); err != nil {
 		return err
 	}
-	if at+1 == p.perEpoch {
-		return nil
-	}
-	return p.feed(epoch, at+1, p.t+1)
+	return p.next(epoch, at)
 }
 
 // feed brings in the batch of step t, which is the one at a place of an epoch.
@@ -292,96 +200,10 @@ func (p *pretrainer) put(d *domain) error {
 	return p.step.state.PutI32(d.place, d.placer.place)
 }
 
-// again brings in the batch of a step of this epoch once more.
-func (p *pretrainer) again(t int64) error {
-	if err := p.feed(int(t)/p.perEpoch, int(t)%p.perEpoch, t); err != nil {
-		return err
-	}
-	return p.step.input.Run()
-}
-
-// addLosses adds the losses of one program to those of the epoch.
-func (p *pretrainer) addLosses(r *training) {
-	sums := p.log.Sums
-	if r == p.step.dis {
-		sums = sums[len(p.step.gen.losses):]
-	}
-	for i, v := range r.losses {
-		sums[i] += v
-	}
-}
-
-// settle reads the losses that are still on their way.
-func (p *pretrainer) settle() error {
-	if err := p.step.settle(); err != nil {
-		return p.stepFailed(p.t, err)
-	}
-	return nil
-}
-
 func (p *pretrainer) pooled(pool *imagePool, fake, pooled string) error {
 	if err := p.step.state.GetF32(fake, p.fake); err != nil {
 		return err
 	}
 	pool.query(p.t, p.fake)
 	return p.step.state.PutF32(pooled, p.fake)
-}
-
-// endEpoch records means and samples, and saves if it is time. The last epoch is
-// saved by finish.
-func (p *pretrainer) endEpoch(epoch int, lr float64) error {
-	e := results.PretrainEpoch{Epoch: epoch, LR: lr}
-	for i, sum := range p.log.Sums {
-		e.Losses = append(e.Losses, sum/float64(p.perEpoch))
-		p.log.Sums[i] = 0
-	}
-	p.log.Epochs = append(p.log.Epochs, e)
-	if p.show.due(epoch) {
-		if err := p.show.capture(epoch); err != nil {
-			return err
-		}
-		p.log.Shown = append(p.log.Shown, epoch)
-		p.show.tell(epoch)
-	}
-	p.epochEnded(Epoch{Step: p.t, Losses: p.log.Names, Pretrain: &e})
-	if epoch+1 == p.epochs || !p.due(p.t, epoch, true) {
-		return nil
-	}
-	return p.save(p.fill, false)
-}
-
-// fill copies the state at a step boundary.
-func (p *pretrainer) fill(b *bundle) error {
-	if err := p.settle(); err != nil {
-		return err
-	}
-	b.step, b.epoch = p.t, int(p.t)/p.perEpoch
-	for _, pool := range p.pools() {
-		b.real(pool.name, pool.stored())
-	}
-	p.show.fill(b)
-	return b.capture(p.step.state, &p.log)
-}
-
-// weights are the forward generator's, named as the generator alone names them.
-func (p *pretrainer) weights(b *bundle) ([]safetensors.Tensor, error) {
-	params := nn.ByNet(p.step.catalog.Params, cyclegan.GAB)
-	out, err := b.exportGroup(b.groups, cyclegan.GroupG, params, func(name string) string { return name[len(cyclegan.GAB)+1:] })
-	return append(out, p.numbers...), err
-}
-
-// finish judges the generator and saves the end.
-func (p *pretrainer) finish() error {
-	m, err := p.judge()
-	if err != nil {
-		return err
-	}
-	judged, err := json.Marshal(results.Pretrain{Losses: p.log.Names, Epochs: p.log.Epochs, Shown: p.log.Shown, Metrics: m})
-	if err != nil {
-		return err
-	}
-	return p.save(func(b *bundle) error {
-		b.results = judged
-		return p.fill(b)
-	}, true)
 }

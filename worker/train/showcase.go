@@ -15,68 +15,82 @@ var showSlots = map[string]string{
 	"real_B": cyclegan.B, "fake_A": cyclegan.SampleA, "cycle_B": cyclegan.CycleB, "identity_B": cyclegan.IdentityB,
 }
 
-// showcase keeps sample images of a fixed few images as training goes on.
-type showcase struct {
-	p      *pretrainer
-	epochs int
-	images map[string][]uint8
-	pixel  []float32
+// sampleImages keeps sample images of a fixed few images as training goes on.
+type sampleImages struct {
+	size   int // side in pixels
+	kinds  []string
+	images map[string][]uint8 // by results.ShowName
 }
 
-func newShowcase(epochs int, p *pretrainer) *showcase {
-	return &showcase{p: p, epochs: epochs, images: map[string][]uint8{}}
+func newSampleImages(size int, kinds []string) *sampleImages {
+	return &sampleImages{size: size, kinds: kinds, images: map[string][]uint8{}}
 }
 
-// due reports whether an epoch is shown: the first, the last, and others evenly
+// add appends images of a kind, in [0,1].
+func (s *sampleImages) add(epoch int, kind string, pixels []float32) {
+	name := results.ShowName(epoch, kind)
+	s.images[name] = append(s.images[name], ToBytes(pixels)...)
+}
+
+// tell hands on those of an epoch; to may be nil.
+func (s *sampleImages) tell(epoch int, to func(Samples)) {
+	if to == nil {
+		return
+	}
+	out := Samples{Epoch: epoch, Size: s.size, Images: map[string][]uint8{}}
+	for _, kind := range s.kinds {
+		out.Images[kind] = s.images[results.ShowName(epoch, kind)]
+	}
+	to(out)
+}
+
+// store brings them into a resume state.
+func (s *sampleImages) store(b *bundle) {
+	for name, v := range s.images {
+		b.pixels(name, v)
+	}
+}
+
+// restore takes those of some epochs from one.
+func (s *sampleImages) restore(f *safetensors.File, shown []int) error {
+	for _, epoch := range shown {
+		for _, kind := range s.kinds {
+			v, err := bytesOf(f, bytesPrefix+results.ShowName(epoch, kind))
+			if err != nil {
+				return err
+			}
+			s.images[results.ShowName(epoch, kind)] = append([]uint8(nil), v...)
+		}
+	}
+	return nil
+}
+
+// showDue reports whether an epoch is shown: the first, the last, and others evenly
 // between.
-func (s *showcase) due(epoch int) bool { return showDue(epoch, s.epochs) }
-
-// showDue is due for any number of epochs.
 func showDue(epoch, epochs int) bool {
 	every := (epochs + showEpochs - 1) / showEpochs
 	return epoch == 0 || epoch+1 == epochs || (epoch+1)%every == 0
 }
 
 // capture runs the generators on the fixed images.
-func (s *showcase) capture(epoch int) error {
-	n := min(results.ShowImages, s.p.data.A.Len(), s.p.data.B.Len())
-	batch := s.p.p.Batch
+func (p *pretrainer) capture(epoch int) error {
+	n := min(results.ShowImages, p.data.A.Len(), p.data.B.Len())
+	batch := p.p.Batch
+	if p.pixel == nil {
+		p.pixel = make([]float32, len(p.fake))
+	}
+	image := len(p.pixel) / batch
 	for from := 0; from < n; from += batch {
-		if err := s.p.sampleBoth(from); err != nil {
+		if err := p.sampleBoth(from); err != nil {
 			return err
 		}
 		for _, kind := range results.ShowKinds {
-			if err := s.read(epoch, kind, min(batch, n-from)); err != nil {
+			if err := p.step.state.GetF32(showSlots[kind], p.pixel); err != nil {
 				return err
 			}
+			p.images.add(epoch, kind, p.pixel[:min(batch, n-from)*image])
 		}
 	}
-	return nil
-}
-
-// tell hands on what was captured.
-func (s *showcase) tell(epoch int) {
-	if s.p.opt.Samples == nil {
-		return
-	}
-	out := Samples{Epoch: epoch, Size: s.p.p.Size, Images: map[string][]uint8{}}
-	for _, kind := range results.ShowKinds {
-		out.Images[kind] = s.images[results.ShowName(epoch, kind)]
-	}
-	s.p.opt.Samples(out)
-}
-
-// read appends the first n images of a slot, as 8-bit pixels.
-func (s *showcase) read(epoch int, kind string, n int) error {
-	if s.pixel == nil {
-		s.pixel = make([]float32, len(s.p.fake))
-	}
-	if err := s.p.step.state.GetF32(showSlots[kind], s.pixel); err != nil {
-		return err
-	}
-	image := len(s.pixel) / s.p.p.Batch
-	name := results.ShowName(epoch, kind)
-	s.images[name] = append(s.images[name], ToBytes(s.pixel[:n*image])...)
 	return nil
 }
 
@@ -87,25 +101,6 @@ func ToBytes(v []float32) []uint8 {
 		out[i] = uint8(min(max(float32(x*255)+0.5, 0), 255))
 	}
 	return out
-}
-
-func (s *showcase) fill(b *bundle) {
-	for name, v := range s.images {
-		b.pixels(name, v)
-	}
-}
-
-func (s *showcase) restore(f *safetensors.File, shown []int) error {
-	for _, epoch := range shown {
-		for _, kind := range results.ShowKinds {
-			v, err := bytesOf(f, bytesPrefix+results.ShowName(epoch, kind))
-			if err != nil {
-				return err
-			}
-			s.images[results.ShowName(epoch, kind)] = append([]uint8(nil), v...)
-		}
-	}
-	return nil
 }
 
 // sampleBoth runs the sample program on the images of both domains from an index
