@@ -1,16 +1,12 @@
 package train
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/checkpoint/safetensors"
-	"g2c/checkpoint/store"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/model/fuzzy"
@@ -145,7 +141,8 @@ func growForest(ctx context.Context, task api.Task, set *dataset.Set, opt Option
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	key, begun := task.Key().String(), opt.Now()
+	key, cost := task.Key().String(), newBill(opt)
+	cost.use(1, opt.devices()) // nobody else takes part
 	m, _, err := opt.Repo.Final(ctx, key, checkpoint.Present)
 	if err != nil || m != nil {
 		return m, err
@@ -180,11 +177,13 @@ func growForest(ctx context.Context, task api.Task, set *dataset.Set, opt Option
 	if opt.Epoch != nil {
 		opt.Epoch(Epoch{Step: 1, Finetune: &epoch})
 	}
-	saved, err := model.save(context.WithoutCancel(ctx), task, epoch, opt)
+	found := results.Finetune{Epochs: []results.FinetuneEpoch{epoch}}
+	saved, err := saveWhole(context.WithoutCancel(ctx), opt.Repo, task, 1, model.tensors(), found)
 	if err != nil {
 		return nil, err
 	}
-	timing := results.Timing{Seconds: opt.Now().Sub(begun).Seconds(), Saves: 1}
+	timing := cost.total(results.Timing{})
+	timing.Saves = 1
 	return saved, opt.Repo.PutRecord(context.WithoutCancel(ctx), key, results.TimingRecord, timing)
 }
 
@@ -240,24 +239,4 @@ func samplesOf(f *api.Finetune, set *dataset.Set, p []float32) []metrics.Sample 
 		samples[i] = metrics.Sample{P: float64(v), Class: classOf(f, im.Label), Group: im.Group}
 	}
 	return samples
-}
-
-func (m *Forest) save(ctx context.Context, task api.Task, epoch results.FinetuneEpoch, opt Options) (*checkpoint.Manifest, error) {
-	description, err := json.Marshal(task)
-	if err != nil {
-		return nil, err
-	}
-	judged, err := json.Marshal(results.Finetune{Epochs: []results.FinetuneEpoch{epoch}})
-	if err != nil {
-		return nil, err
-	}
-	weights, err := safetensors.Encode(m.tensors(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("forest: %w", err)
-	}
-	saved, err := opt.Repo.Save(ctx, checkpoint.Snapshot{
-		Kind: checkpoint.Kind(task.Kind), Task: task.Key().String(), Class: task.Numerics, Step: 1, Epoch: 1, Final: true,
-		Description: description, Payloads: map[string]store.Body{checkpoint.Weights: weights, checkpoint.Results: bytes.NewReader(judged)},
-	})
-	return &saved, err
 }

@@ -1,14 +1,11 @@
 package train
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 
 	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/checkpoint/safetensors"
-	"g2c/checkpoint/store"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/stain"
@@ -34,29 +31,14 @@ func Stain(ctx context.Context, task api.Task, target *dataset.Set, opt Options)
 	if err != nil {
 		return nil, err
 	}
-	weights, err := safetensors.Encode(tensors, nil)
-	if err != nil {
-		return nil, err
-	}
-	description, err := json.Marshal(task)
-	if err != nil {
-		return nil, err
-	}
-	made, err := json.Marshal(out)
-	if err != nil {
-		return nil, err
-	}
-	m, err := opt.Repo.Save(ctx, checkpoint.Snapshot{
-		Kind: checkpoint.Stain, Task: task.Key().String(), Class: task.Numerics, Final: true, Description: description,
-		Payloads: map[string]store.Body{checkpoint.Weights: weights, checkpoint.Results: bytes.NewReader(made)},
-	})
+	m, err := saveWhole(ctx, opt.Repo, task, 0, tensors, out)
 	if err != nil {
 		return nil, err
 	}
 	if opt.Progress != nil {
 		opt.Progress(Progress{Step: 1, Steps: 1, Epochs: 1, Samples: max(out.Images, 1)})
 	}
-	return &m, nil
+	return m, nil
 }
 
 // fitTarget takes the numbers of a method from the pixels of a set.
