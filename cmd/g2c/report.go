@@ -62,10 +62,7 @@ experiments that are named one by one are joined in this way, too.
 			if !tables && (len(args) < 2 || len(all) > len(args)) {
 				return showReports(c, done, nil)
 			}
-			joined, err := joinReports(c.Context(), all)
-			if err != nil {
-				return err
-			}
+			joined := joinReports(all, done)
 			page, err := writeTables(tablesFolder(all, out), joined)
 			if err != nil {
 				return err
@@ -130,6 +127,8 @@ type rebuiltReport struct {
 	Experiment string `json:"experiment"`
 	Dir        string `json:"dir"`
 	Unfinished int    `json:"unfinishedTasks"`
+
+	data *report.Data
 }
 
 // rebuild writes the reports of runs.
@@ -148,11 +147,11 @@ func rebuild(ctx context.Context, all []stored, out string) ([]rebuiltReport, er
 		case len(all) > 1:
 			to = filepath.Join(out, run.id)
 		}
-		n, err := rebuildOne(ctx, run, to)
+		data, err := rebuildOne(ctx, run, to)
 		if err != nil {
 			return nil, err
 		}
-		done = append(done, rebuiltReport{Experiment: run.id, Dir: to, Unfinished: n})
+		done = append(done, rebuiltReport{Experiment: run.id, Dir: to, Unfinished: len(data.Unfinished), data: data})
 	}
 	return done, nil
 }
@@ -176,11 +175,11 @@ func showReports(c *cobra.Command, done []rebuiltReport, tables func() error) er
 	return nil
 }
 
-// rebuildOne writes the report of a run and counts unfinished tasks.
-func rebuildOne(ctx context.Context, run stored, to string) (unfinished int, err error) {
+// rebuildOne writes the report of a run and returns what it is made of.
+func rebuildOne(ctx context.Context, run stored, to string) (*report.Data, error) {
 	s, err := openReport(ctx, run, to)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	data, err := collectReport(ctx, s, run.id)
 	if err == nil {
@@ -190,9 +189,9 @@ func rebuildOne(ctx context.Context, run stored, to string) (unfinished int, err
 		err = publish(ctx, s, run.id, to)
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return len(data.Unfinished), nil
+	return data, nil
 }
 
 // openReport opens the store of a run: to write where the report's own place is in it.

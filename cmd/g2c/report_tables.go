@@ -1,8 +1,8 @@
 package main
 
 import (
-	"context"
 	"path/filepath"
+	"slices"
 
 	"g2c/experiments/report"
 	"g2c/internal/atomicfile"
@@ -23,29 +23,18 @@ type reportsAndTables struct {
 }
 
 // joinReports puts runs together in the paper's tables.
-func joinReports(ctx context.Context, all []stored) (*report.Joined, error) {
+func joinReports(all []stored, done []rebuiltReport) *report.Joined {
 	var data []*report.Data
 	var ids []string
-	several := false // stores
-	for _, run := range all {
-		several = several || run.dir != all[0].dir
-	}
-	for _, run := range all {
-		s, err := openRead(ctx, run.dir)
-		if err != nil {
-			return nil, err
-		}
-		d, err := collectReport(ctx, s, run.id)
-		if err != nil {
-			return nil, err
-		}
+	several := slices.ContainsFunc(all, func(run stored) bool { return run.dir != all[0].dir }) // stores
+	for i, run := range all {
 		id := run.id
 		if several {
 			id = inStore(run.dir, run.id)
 		}
-		data, ids = append(data, d), append(ids, id)
+		data, ids = append(data, done[i].data), append(ids, id)
 	}
-	return report.Join(data, ids), nil
+	return report.Join(data, ids)
 }
 
 // tablesFolder is where the tables of runs are written: never into a report's own folder,

@@ -132,36 +132,11 @@ func (c *collector) pretrain(item *sweep.Item, m *checkpoint.Manifest) error {
 	if err := c.results(m, &r); err != nil {
 		return err
 	}
-	if err := checkLosses(r.Losses, r.Epochs); err != nil {
-		return damaged(m, checkpoint.Results, "%w", err)
+	metrics := GeneratorMetrics{
+		CycleL1: r.Metrics.CycleL1, CycleSSIM: r.Metrics.CycleSSIM, ColourDistance: r.Metrics.ColourDistance,
+		SSIM: r.Metrics.SSIM, PSNR: r.Metrics.PSNR, Images: r.Metrics.Images,
 	}
-	seconds, err := c.seconds(item.Key)
-	if err != nil {
-		return err
-	}
-	t := item.Task.Pretrain
-	for i, use := range item.Uses {
-		c.data.Generators = append(c.data.Generators, Generator{
-			Stain: t.Stain, Width: use.Width, Blocks: use.Blocks, Seed: use.Seed, Name: item.Names[i], Key: item.Key,
-			WeightsSHA256: m.WeightsSHA256(), Steps: m.Step, Seconds: seconds, source: t.Source, losses: r.Losses, epochs: r.Epochs,
-			Metrics: GeneratorMetrics{
-				CycleL1: r.Metrics.CycleL1, CycleSSIM: r.Metrics.CycleSSIM, ColourDistance: r.Metrics.ColourDistance,
-				SSIM: r.Metrics.SSIM, PSNR: r.Metrics.PSNR, Images: r.Metrics.Images,
-			},
-		})
-	}
-	return c.show(item, m, t.Size, r.Shown, results.ShowKinds)
-}
-
-// show keeps the sample images of the generator that was collected last.
-func (c *collector) show(item *sweep.Item, m *checkpoint.Manifest, size int, shown []int, kinds []string) error {
-	s, err := c.showcase(m, size, shown, kinds)
-	if err != nil || s == nil {
-		return err
-	}
-	s.generator = len(c.data.Generators) - len(item.Uses)
-	c.data.samples = append(c.data.samples, *s)
-	return nil
+	return c.generator(item, m, Generator{losses: r.Losses, epochs: r.Epochs, Metrics: metrics}, r.Shown, results.ShowKinds)
 }
 
 // paired collects a generator that was trained on pairs.
@@ -170,24 +145,40 @@ func (c *collector) paired(item *sweep.Item, m *checkpoint.Manifest) error {
 	if err := c.results(m, &r); err != nil {
 		return err
 	}
-	if err := checkLosses(r.Losses, r.Epochs); err != nil {
+	none := metrics.Undefined()
+	g := Generator{
+		losses: r.Losses, epochs: r.Epochs, Pairs: &r.Metrics,
+		Metrics: GeneratorMetrics{CycleL1: none, CycleSSIM: none, ColourDistance: none, Images: r.Metrics.Images},
+	}
+	return c.generator(item, m, g, r.Shown, results.PairKinds)
+}
+
+// generator collects a generator of which the results are known, with its sample images.
+func (c *collector) generator(item *sweep.Item, m *checkpoint.Manifest, g Generator, shown []int, kinds []string) error {
+	if err := checkLosses(g.losses, g.epochs); err != nil {
 		return damaged(m, checkpoint.Results, "%w", err)
 	}
-	seconds, err := c.seconds(item.Key)
-	if err != nil {
+	var err error
+	if g.Seconds, err = c.seconds(item.Key); err != nil {
 		return err
 	}
-	t := item.Task.Paired
-	none := metrics.Undefined()
+	t, _ := item.Task.Translator()
+	g.Stain, g.source, g.Key, g.WeightsSHA256, g.Steps = t.Stain, t.Source, item.Key, m.WeightsSHA256(), m.Step
+	first := len(c.data.Generators)
 	for i, use := range item.Uses {
-		c.data.Generators = append(c.data.Generators, Generator{
-			Stain: t.Stain, Width: use.Width, Blocks: use.Blocks, Seed: use.Seed, Name: item.Names[i], Key: item.Key,
-			WeightsSHA256: m.WeightsSHA256(), Steps: m.Step, Seconds: seconds, source: t.Source, losses: r.Losses, epochs: r.Epochs,
-			Metrics: GeneratorMetrics{CycleL1: none, CycleSSIM: none, ColourDistance: none, Images: r.Metrics.Images},
-			Pairs:   &r.Metrics, options: options(use),
-		})
+		g.Width, g.Blocks, g.Seed, g.Name = use.Width, use.Blocks, use.Seed, item.Names[i]
+		if g.Pairs != nil {
+			g.options = options(use)
+		}
+		c.data.Generators = append(c.data.Generators, g)
 	}
-	return c.show(item, m, t.Size, r.Shown, results.PairKinds)
+	s, err := c.showcase(m, t.Size, shown, kinds)
+	if err != nil || s == nil {
+		return err
+	}
+	s.generator = first
+	c.data.samples = append(c.data.samples, *s)
+	return nil
 }
 
 func (c *collector) finetune(item *sweep.Item, m *checkpoint.Manifest) error {

@@ -32,14 +32,14 @@ func (j *Joined) Text(w io.Writer) error {
 }
 
 func (t *Table) text(out io.Writer) {
-	fmt.Fprintf(out, "%s\n", wrapped(t.heading()))
+	fmt.Fprintf(out, "%s\n", wrapped(t.Heading()))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "\tfrom")
 	for _, c := range t.Columns {
 		fmt.Fprintf(w, "\t%s", c)
 	}
 	fmt.Fprintln(w)
-	for _, l := range t.lines() {
+	for _, l := range t.Lines() {
 		fmt.Fprintf(w, "%s\t%s", l.Name, l.From)
 		for _, c := range l.Cells {
 			fmt.Fprintf(w, "\t%s", c.Value+c.Interval)
@@ -53,15 +53,13 @@ func (t *Table) text(out io.Writer) {
 	fmt.Fprintln(out)
 }
 
-func (t *Table) heading() string {
+// Heading is the table's name and title.
+func (t *Table) Heading() string {
 	if _, err := strconv.Atoi(t.Name); err != nil {
 		return t.Title
 	}
 	return fmt.Sprintf("Table %s. %s", t.Name, t.Title)
 }
-
-// Heading is the table's name and title.
-func (t Table) Heading() string { return t.heading() }
 
 // tableLine is a line of a table as it is shown.
 type tableLine struct {
@@ -73,9 +71,7 @@ type tableLine struct {
 type shownCell struct{ Value, Interval string }
 
 // Lines are the lines of the table: of each row the paper's numbers, then ours.
-func (t Table) Lines() []tableLine { return t.lines() }
-
-func (t *Table) lines() []tableLine {
+func (t *Table) Lines() []tableLine {
 	var out []tableLine
 	for _, r := range t.Rows {
 		from := len(out)
