@@ -27,7 +27,7 @@ func debugSync() error {
 }
 
 // cardsMeter is none: this build has no cards.
-func cardsMeter([]kernels.Device) energy.Meter { return nil }
+func cardsMeter([]kernels.Device) (energy.Meter, bool) { return nil, true }
 
 // driverPlaces are where the driver's library lies on the systems that we build
 // for.

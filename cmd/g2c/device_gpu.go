@@ -77,8 +77,9 @@ func openCUDA(number string) (kernels.Device, error) {
 	return cuda.Open(n, cudaOptions())
 }
 
-// cardsMeter reads what the cards among some devices use; nil where NVML does not tell.
-func cardsMeter(devices []kernels.Device) energy.Meter {
+// cardsMeter reads what the cards among some devices use, nil where there are none; false
+// where there are some and NVML does not tell.
+func cardsMeter(devices []kernels.Device) (energy.Meter, bool) {
 	var cards []string
 	for _, d := range devices {
 		if card, ok := d.(*cuda.Device); ok {
@@ -86,13 +87,13 @@ func cardsMeter(devices []kernels.Device) energy.Meter {
 		}
 	}
 	if len(cards) == 0 {
-		return nil
+		return nil, true
 	}
 	m, err := energy.OpenNVML(nvml.New(), cards)
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	return m
+	return m, true
 }
 
 // checkCUDA opens each GPU and holds it to the reference.
