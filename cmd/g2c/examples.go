@@ -18,6 +18,7 @@ import (
 	"g2c/kernels"
 	"g2c/model/g2c"
 	"g2c/worker/infer"
+	"g2c/worker/runner"
 	"g2c/worker/train"
 )
 
@@ -106,7 +107,7 @@ func (e *experiment) seen(ctx context.Context, d kernels.Device, r report.Reques
 	if len(f.Stains) == 0 {
 		return out, nil
 	}
-	branches, err := train.NewBranches(f, weights, e.truth(ctx, f, &item.Work))
+	branches, err := train.NewBranches(f, weights, runner.Truth(ctx, e.data, f.Images(api.PartTest, item.Where)))
 	if err != nil {
 		return nil, err
 	}
@@ -136,16 +137,4 @@ func (e *experiment) seen(ctx context.Context, d kernels.Device, r report.Reques
 		}
 	}
 	return out, nil
-}
-
-// truth is the test images in another stain: of the built-in world alone.
-func (e *experiment) truth(ctx context.Context, f *api.Finetune, w *api.Work) train.Truth {
-	return func(stain string) (*dataset.Set, error) {
-		where := w.Where
-		if where.Synthetic == nil {
-			return nil, nil
-		}
-		where.Source = stain
-		return e.data.Labelled(ctx, f.Images(api.PartTest, where))
-	}
 }

@@ -140,14 +140,14 @@ func (e *expansion) generators(v *spec.Variant) ([]api.Key, []api.StainModel, er
 	for _, stain := range v.Stains {
 		ready, ok := v.Spec.Generators[stain]
 		if !ok || ready.Method != "" {
-			make := e.pretrain
+			request := e.pretrain
 			switch {
 			case ok:
-				make = e.stain
+				request = e.stain
 			case v.Spec.Data.Paired[stain] != nil:
-				make = e.paired
+				request = e.paired
 			}
-			key, err := make(v, stain)
+			key, err := request(v, stain)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -194,7 +194,7 @@ func (r *Runner) finetune(ctx context.Context, w api.Work, opt train.Options) er
 	if opt.Normaliser, err = r.normaliser(ctx, f.Normaliser); err != nil {
 		return err
 	}
-	opt.Truth = r.truth(ctx, d)
+	opt.Truth = Truth(ctx, r.Data, d)
 	_, err = train.Finetune(ctx, w.Task, set, generators, opt)
 	return err
 }
@@ -219,7 +219,7 @@ func (r *Runner) evaluate(ctx context.Context, w api.Work, opt train.Options) er
 			return err
 		}
 	}
-	opt.Truth = r.truth(ctx, d)
+	opt.Truth = Truth(ctx, r.Data, d)
 	_, err = train.Evaluate(ctx, w.Task, set, in, opt)
 	return err
 }

@@ -28,15 +28,15 @@ func (r *Runner) stain(ctx context.Context, w api.Work, opt train.Options) error
 	return err
 }
 
-// truth is the labelled images of a description in another stain: of the built-in world,
+// Truth is the labelled images of a description in another stain: of the built-in world,
 // where every stain of a tissue can be drawn.
-func (r *Runner) truth(ctx context.Context, d api.DataSet) train.Truth {
+func Truth(ctx context.Context, data Data, d api.DataSet) train.Truth {
 	return func(stain string) (*dataset.Set, error) {
 		if d.Where.Synthetic == nil {
 			return nil, nil
 		}
 		d.Where.Source = stain
-		return r.Data.Labelled(ctx, d)
+		return data.Labelled(ctx, d)
 	}
 }
 
