@@ -59,7 +59,7 @@ func TestEveryLaterFieldRaisesTheLevel(t *testing.T) {
 				return
 			}
 			first := f.Owner == reflect.TypeFor[Evaluate]() && f.Go == "Given" // it was always there, and left out
-			if f.Level < LevelFirst || f.Level > LevelBaselines || (f.Level == LevelFirst) != first {
+			if f.Level < LevelFirst || f.Level > LevelSearch || (f.Level == LevelFirst) != first {
 				t.Errorf("%s.%s is of level %d: name the one that brought it", f.Owner, f.Go, f.Level)
 			}
 			if f.Level > LevelFirst {

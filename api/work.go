@@ -43,6 +43,9 @@ const (
 	// LevelBaselines brought what the paper's networks are compared with: paired translation,
 	// stains made without a network, other classifiers, and normalised inputs.
 	LevelBaselines = 8
+	// LevelSearch brought trials of a search that go on from shorter ones, and unlabelled
+	// images of which a case is held out.
+	LevelSearch = 9
 )
 
 // Level is the lowest level of a program that reads the work: that of the latest field

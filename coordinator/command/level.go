@@ -3,7 +3,7 @@ package command
 import "g2c/api"
 
 // Level is the newest level that this release reads and writes.
-const Level = api.LevelBaselines
+const Level = api.LevelSearch
 
 // LevelOf is the lowest level that reads a command: that of its number, of the fields
 // that are set, and of the works in it.

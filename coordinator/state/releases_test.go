@@ -52,8 +52,20 @@ func entryOf(t *testing.T, line string) command.Entry {
 	return e
 }
 
-// releases are the levels of those before this one.
-var releases = []int{3, api.LevelWishes, api.LevelGangs, api.LevelHolds}
+// releases are the levels of those before this one that had a log.
+var releases = []int{3, api.LevelWishes, api.LevelGangs, api.LevelHolds, api.LevelK3, api.LevelBaselines}
+
+// No release is forgotten: every level before this one has its history, and is held to it.
+func TestEveryReleaseIsHeld(t *testing.T) {
+	for i, level := range releases {
+		if level != releases[0]+i {
+			t.Errorf("level %d stands where %d is expected", level, releases[0]+i)
+		}
+	}
+	if last := releases[len(releases)-1]; last != command.Level-1 {
+		t.Errorf("level %d has no history: record it with -record before the level is raised", last+1)
+	}
+}
 
 // This release is what those before were, until the level is raised: the same log makes
 // the same hashes, the same refusals and the same snapshot.
