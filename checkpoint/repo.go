@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -104,10 +105,9 @@ func (r *Repo) commit(ctx context.Context, key string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if bytes.Equal(there, data) {
+	if whole, same := agree(key, there, data); same {
 		return nil
-	}
-	if other, err := Decode(there); err == nil && other.Key() == key {
+	} else if whole {
 		return alarm(key, there, data)
 	}
 	if err := r.store.Put(ctx, key, bytes.NewReader(data)); err != nil {
@@ -117,10 +117,39 @@ func (r *Repo) commit(ctx context.Context, key string, data []byte) error {
 	if there, err = r.readAll(ctx, key, MaxManifestBytes); err != nil {
 		return err
 	}
-	if !bytes.Equal(there, data) {
+	if _, same := agree(key, there, data); !same {
 		return alarm(key, there, data)
 	}
 	return nil
+}
+
+// agree reports whether the manifest that is there is whole, and says the same as ours.
+func agree(key string, there, ours []byte) (whole, same bool) {
+	if bytes.Equal(there, ours) {
+		return true, true
+	}
+	a, errA := Decode(there)
+	b, errB := Decode(ours)
+	whole = errA == nil && a.Key() == key
+	return whole, whole && errB == nil && alike(a, b)
+}
+
+// alike reports whether two manifests differ at most in payloads that one of them has beside
+// the other's: releases may keep more than those before them, and both may be at work in one
+// cluster. What has a meaning to both must be in both.
+func alike(a, b Manifest) bool {
+	for _, name := range []string{Weights, Resume, Results} {
+		if a.Payloads[name] != b.Payloads[name] {
+			return false
+		}
+	}
+	for name, p := range a.Payloads {
+		if q, both := b.Payloads[name]; both && p != q {
+			return false
+		}
+	}
+	a.Payloads, a.Check, b.Payloads, b.Check = nil, "", nil, ""
+	return reflect.DeepEqual(a, b)
 }
 
 // alarm is two runs of one step that differ: the promise of equal bits broken.

@@ -1,8 +1,10 @@
 package checkpoint_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,6 +84,32 @@ func TestOtherBytesAreADeterminismAlarm(t *testing.T) {
 	same.Epoch++
 	if _, err := a.Save(t.Context(), same); !errors.Is(err, fault.ErrTraining) || !strings.Contains(err.Error(), "other fields") {
 		t.Errorf("another epoch: %v", err)
+	}
+}
+
+// A release may keep more of a task than another that does the same beside it: no alarm,
+// whoever is first. What both have must still be equal, and neither may lack what has a meaning.
+func TestMorePayloadsAreNoAlarm(t *testing.T) {
+	for more, wanted := range map[string]bool{"backward": true, checkpoint.Results: false} {
+		for _, first := range []bool{true, false} {
+			repo := openRepo(t, t.TempDir())
+			plain, rich := mustSnapshot(t, task, 1, 1, true), mustSnapshot(t, task, 1, 1, true)
+			delete(plain.Payloads, more)
+			rich.Payloads[more] = bytes.NewReader([]byte("more"))
+			both := []checkpoint.Snapshot{plain, rich}
+			if first {
+				slices.Reverse(both)
+			}
+			mustSave(t, repo, both[0])
+			_, err := repo.Save(t.Context(), both[1])
+			if wanted && err != nil || !wanted && !errors.Is(err, fault.ErrTraining) {
+				t.Errorf("%s more, rich first %v: %v", more, first, err)
+			}
+			other := mustSnapshot(t, task, 2, 1, true)
+			if _, err := repo.Save(t.Context(), other); !errors.Is(err, fault.ErrTraining) {
+				t.Errorf("%s more, other weights: %v", more, err)
+			}
+		}
 	}
 }
 

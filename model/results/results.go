@@ -161,6 +161,11 @@ type Stain struct {
 // Samples is the payload of sample images: a safetensors file of 8-bit tensors.
 const Samples = "samples"
 
+// Backward is the payload of a pretraining's generator back to the source stain: a safetensors
+// file like that of its weights. What comes back through it tells how much of an image a
+// generator keeps, also after joint training. Older programs left none.
+const Backward = "backward"
+
 // ShowImages is the number of images of each stain in a pretraining's samples.
 const ShowImages = 3
 

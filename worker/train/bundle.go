@@ -31,6 +31,8 @@ type bundle struct {
 
 	// weights gives the selected weights from the copies above.
 	weights func(b *bundle) ([]safetensors.Tensor, error)
+	// backward gives the weights of the generator back to the source; nil for none.
+	backward func(b *bundle) ([]safetensors.Tensor, error)
 	// results is the JSON of a finished task's results; nil before.
 	results []byte
 }
@@ -116,7 +118,14 @@ func (b *bundle) payloads() (map[string]store.Body, error) {
 	}
 	if b.final {
 		out[checkpoint.Results] = bytes.NewReader(b.results)
-		return out, nil
+		if b.backward == nil {
+			return out, nil
+		}
+		back, err := b.backward(b)
+		if err == nil {
+			out[results.Backward], err = safetensors.Encode(back, nil)
+		}
+		return out, err
 	}
 	out[checkpoint.Resume], err = safetensors.Encode(b.resume(), nil)
 	return out, err

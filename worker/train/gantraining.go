@@ -38,6 +38,7 @@ type ganTraining struct {
 	shown    int // which loss progress tells
 	images   *sampleImages
 	numbers  []safetensors.Tensor // of a normaliser, as weights hold them
+	cyclic   bool                 // there is a generator back to the source
 	seed     uint32
 	order    []int32 // of the source's images in the epoch
 	t        int64   // steps done
@@ -70,6 +71,9 @@ func (g *ganTraining) prepare(ctx context.Context, task api.Task, opt Options, e
 	g.session = newSession(ctx, task, opt, func() *bundle {
 		b := newBundle(g.on.state.Spec(), pretrainGroups...)
 		b.weights = g.weights
+		if g.cyclic {
+			b.backward = func(b *bundle) ([]safetensors.Tensor, error) { return g.generator(b, cyclegan.GBA) }
+		}
 		return b
 	})
 	g.epochs, g.samples = epochs, batch
@@ -232,9 +236,13 @@ func (g *ganTraining) fill(b *bundle) error {
 
 // weights are the forward generator's, named as the generator alone names them.
 func (g *ganTraining) weights(b *bundle) ([]safetensors.Tensor, error) {
-	params := nn.ByNet(g.on.catalog.Params, cyclegan.GAB)
-	out, err := b.exportGroup(b.groups, cyclegan.GroupG, params, func(name string) string { return name[len(cyclegan.GAB)+1:] })
+	out, err := g.generator(b, cyclegan.GAB)
 	return append(out, g.numbers...), err
+}
+
+// generator is the weights of one generator, named as it alone names them.
+func (g *ganTraining) generator(b *bundle, net string) ([]safetensors.Tensor, error) {
+	return b.exportGroup(b.groups, cyclegan.GroupG, nn.ByNet(g.on.catalog.Params, net), func(name string) string { return name[len(net)+1:] })
 }
 
 // finish judges the generator and saves the end.

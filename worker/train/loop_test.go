@@ -14,6 +14,7 @@ import (
 	"g2c/checkpoint"
 	"g2c/checkpoint/filestore"
 	"g2c/checkpoint/filestore/diskfault"
+	"g2c/checkpoint/safetensors"
 	"g2c/internal/dataset"
 	"g2c/internal/fault"
 	"g2c/internal/philox"
@@ -399,4 +400,51 @@ func pixelsOf(set *dataset.Set, i int) []uint8 {
 		panic(err) // nothing can fail there
 	}
 	return pixels
+}
+
+// A finished CycleGAN leaves both of its generators: each as it was in the state, under the
+// names of a generator alone.
+func TestBothGeneratorsAreKept(t *testing.T) {
+	repo := openRepo(t, t.TempDir(), filestore.OSDisk{})
+	task, data := gan(device(t), 2e-4)
+	p, err := newPretrainer(t.Context(), task, data, Options{Device: device(t), Repo: repo, Checkpoint: api.Checkpoint{EverySteps: 1, Keep: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.step.Close()
+	m, err := p.run(t.Context(), p.step.Initialise)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for payload, net := range map[string]string{checkpoint.Weights: cyclegan.GAB, results.Backward: cyclegan.GBA} {
+		body, err := repo.Payload(t.Context(), *m, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := safetensors.Decode(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		params := nn.ByNet(p.step.catalog.Params, net)
+		if len(f.Tensors) != len(params) {
+			t.Errorf("%s has %d tensors, %s has %d parameters", payload, len(f.Tensors), net, len(params))
+		}
+		for _, param := range params {
+			stored, ok := f.Tensor(param.Name[len(net)+1:])
+			if !ok {
+				t.Fatalf("%s lacks %s", payload, param.Name)
+			}
+			got, err := stored.Float32s()
+			if err != nil {
+				t.Fatal(err)
+			}
+			own, want := make([]float32, param.Shape.Len()), make([]float32, param.Shape.Len())
+			if err := p.step.state.GetF32(param.Name, own); err != nil {
+				t.Fatal(err)
+			}
+			if nn.Export(want, own, param.Shape); !slices.Equal(got, want) {
+				t.Errorf("%s: %s is not %s's", payload, param.Name, net)
+			}
+		}
+	}
 }

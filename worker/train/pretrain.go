@@ -98,7 +98,7 @@ func newPretrainer(ctx context.Context, task api.Task, data PretrainData, opt Op
 	p.a = p.domain(data.A, philox.AugmentA, cyclegan.PixelsA, cyclegan.PlaceA)
 	p.b = p.domain(data.B, philox.AugmentB, cyclegan.PixelsB, cyclegan.PlaceB)
 	p.ganTraining = ganTraining{
-		of: p, on: &step.adversarial, numbers: numbers, seed: seed,
+		of: p, on: &step.adversarial, numbers: numbers, cyclic: true, seed: seed,
 		log: pretrainLog{Names: GANLosses(c)}, images: newSampleImages(c.Size, results.ShowKinds),
 		order: make([]int32, data.A.Len()), perEpoch: max(data.A.Len(), data.B.Len()) / c.Batch,
 	}
