@@ -51,6 +51,9 @@ func TestTheTablesAreWhole(t *testing.T) {
 		found++
 		var rows []string
 		for _, r := range table.Rows {
+			if strings.HasPrefix(r.Name, "HE_") { // a reading that the paper has not
+				continue
+			}
 			rows = append(rows, r.Name)
 			if len(r.Paper) != len(w.columns) {
 				t.Errorf("table %s, %s: %d numbers of %d", table.Name, r.Name, len(r.Paper), len(w.columns))

@@ -61,7 +61,7 @@ type Data struct {
 	HeldSlide  string           `yaml:"heldSlide" key:"P" was:"" rule:"label" doc:"of paired images: the slide whose pairs are held out, in place of what the column split says; a sweep over it leaves out one slide after another"`
 	Labelled   Labelled         `yaml:"labelled"`
 	Normalise  string           `yaml:"normalise" key:"PFE" default:"none" was:"none" rule:"one=none|reinhard|macenko" doc:"give the source's images the stain of its unlabelled ones, by Reinhard's method or Macenko's (docs/stains.md), before anything sees them"`
-	Seed       uint32           `yaml:"seed" key:"F" default:"0" doc:"of the split, the folds and what is taken"`
+	Seed       int              `yaml:"seed" key:"F" default:"0" word:"run=-1" rule:"min=0,max=4294967295" doc:"of the split, the folds and what is taken; run, the run's own seed: each seed of a sweep then draws its images anew"`
 }
 
 // Labelled says where the labelled patches are: class folders or CSV files.

@@ -39,24 +39,26 @@ func plan(t *testing.T, name string) *sweep.Plan {
 // Every built-in spec expands, to as many tasks as its comment promises.
 func TestBuiltInSpecs(t *testing.T) {
 	want := map[string][4]int{ // pretrain, finetune, evaluate, paired
-		"quickstart":            {1, 2, 2, 0},
-		"glomeruli":             {9, 9, 9, 0},   // 3 seeds
-		"glomeruli-folds":       {3, 15, 15, 0}, // 3 arms in 5 folds
-		"glomeruli-long":        {3, 1, 1, 0},
-		"pairs":                 {0, 0, 0, 5}, // 5 slides
-		"paper/table1":          {0, 2, 2, 0},
-		"paper/table2":          {3, 6, 6, 0},
-		"paper/table3":          {3, 12, 12, 0}, // 6 arms at 2 levels
-		"paper/table4":          {3, 12, 12, 0},
-		"paper/ablations":       {9, 26, 26, 0}, // 13 arms; 3 stains at 3 depths
-		"paper/table5":          {0, 6, 6, 0},   // its generators are those of table 2
-		"paper/table5-patients": {0, 20, 20, 0}, // 5 arms in 4 folds
-		"paper/table5-small":    {3, 5, 5, 0},
-		"paper/table1-small":    {0, 2, 2, 0},
-		"paper/table2-small":    {3, 6, 6, 0},
-		"paper/table3-small":    {3, 12, 12, 0},
-		"paper/table4-small":    {3, 12, 12, 0},
-		"paper/ablations-small": {9, 26, 26, 0},
+		"quickstart":               {1, 2, 2, 0},
+		"glomeruli":                {9, 9, 9, 0},   // 3 seeds
+		"glomeruli-folds":          {3, 15, 15, 0}, // 3 arms in 5 folds
+		"glomeruli-long":           {3, 1, 1, 0},
+		"pairs":                    {0, 0, 0, 5}, // 5 slides
+		"paper/table1":             {0, 2, 2, 0},
+		"paper/table2":             {3, 6, 6, 0},
+		"paper/table3":             {3, 12, 12, 0}, // 6 arms at 2 levels
+		"paper/table4":             {3, 12, 12, 0},
+		"paper/ablations":          {9, 26, 26, 0}, // 13 arms; 3 stains at 3 depths
+		"paper/table5":             {0, 6, 6, 0},   // its generators are those of table 2
+		"paper/table5-patients":    {0, 20, 20, 0}, // 5 arms in 4 folds
+		"paper/table5-he":          {3, 2, 2, 0},
+		"paper/table5-patients-he": {3, 8, 8, 0}, // 2 arms in 4 folds
+		"paper/table5-small":       {3, 5, 5, 0},
+		"paper/table1-small":       {0, 2, 2, 0},
+		"paper/table2-small":       {3, 6, 6, 0},
+		"paper/table3-small":       {3, 12, 12, 0},
+		"paper/table4-small":       {3, 12, 12, 0},
+		"paper/ablations-small":    {9, 26, 26, 0},
 	}
 	for _, name := range Names() {
 		p := plan(t, name)

@@ -130,7 +130,7 @@ func labelledWhere(s *spec.Spec, fold int, parts ...api.Part) api.Where {
 		out.Train, out.Test = l.Train, l.Test
 	}
 	if out.Folds > 0 || out.Take > 0 {
-		out.Seed = s.Data.Seed
+		out.Seed = dataSeed(s)
 	}
 	return api.Where{Source: s.Data.Source, Synthetic: synthetic(s), Labelled: out}
 }
@@ -142,8 +142,16 @@ func validation(s *spec.Spec) *api.Validation {
 	case v.Paths != nil:
 		return &api.Validation{Paths: v.Paths}
 	default:
-		return &api.Validation{Fraction: v.Fraction, Seed: s.Data.Seed}
+		return &api.Validation{Fraction: v.Fraction, Seed: dataSeed(s)}
 	}
+}
+
+// dataSeed is the seed of what is drawn from the data.
+func dataSeed(s *spec.Spec) uint32 {
+	if s.Data.Seed < 0 {
+		return s.Seed
+	}
+	return uint32(s.Data.Seed)
 }
 
 func synthetic(s *spec.Spec) *api.Synthetic {

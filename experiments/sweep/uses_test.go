@@ -203,3 +203,28 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+// With data.seed: run each seed of a sweep draws its own images, those that the same number
+// as data.seed draws; the test set stays.
+func TestEachSeedDrawsItsImages(t *testing.T) {
+	drawn := func(sets ...string) (out []string) {
+		p := expand(t, readBase(t), append([]string{"data.labelled.take=9", "arms=[{name: A, stains: []}]"}, sets...)...)
+		for _, item := range p.Items {
+			out = append(out, item.Name()+" "+item.Key.String())
+		}
+		return out
+	}
+	both := drawn("data.seed=run", "sweep={seeds: [3, 4]}")
+	var each []string
+	for _, seed := range []string{"3", "4"} {
+		each = append(each, drawn("seed="+seed, "data.seed="+seed, "sweep={}")...)
+	}
+	slices.Sort(both)
+	slices.Sort(each)
+	if !slices.Equal(both, each) {
+		t.Errorf("a sweep plans %v, its seeds one by one %v", both, each)
+	}
+	if same := drawn("data.seed=3", "sweep={seeds: [3, 4]}"); slices.Contains(same, both[len(both)-1]) {
+		t.Errorf("seed 4 has the images of seed 3: %v", both)
+	}
+}
