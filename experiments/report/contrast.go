@@ -58,11 +58,12 @@ type MetricContrast struct {
 
 // GeneratorContrast is a pretraining in both runs.
 type GeneratorContrast struct {
-	Stain string           `json:"stain"`
-	Seed  uint32           `json:"seed"`
-	Same  bool             `json:"same"` // it is the same task
-	A     GeneratorMetrics `json:"a"`
-	B     GeneratorMetrics `json:"b"`
+	Stain   string           `json:"stain"`
+	Options string           `json:"options,omitempty"` // what tells it from others of its stain and seed
+	Seed    uint32           `json:"seed"`
+	Same    bool             `json:"same"` // it is the same task
+	A       GeneratorMetrics `json:"a"`
+	B       GeneratorMetrics `json:"b"`
 	// Of generators that were trained on pairs, and judged on them.
 	PairsA *results.Pairs `json:"pairsA,omitempty"`
 	PairsB *results.Pairs `json:"pairsB,omitempty"`
@@ -220,8 +221,8 @@ func (g *group) judgedOn(images []*averaged) Split {
 	return judge(samples, g.rows[0].positive, g.rows[0].negative)
 }
 
-// contrastGenerators pairs the pretrainings by stain and seed, and by shape where there are
-// several.
+// contrastGenerators pairs the generators' trainings by stain and seed, and by options and
+// shape where there are several.
 func (c *Contrast) contrastGenerators(a, b *Data) {
 	for i := range a.Generators {
 		g := &a.Generators[i]
@@ -231,7 +232,10 @@ func (c *Contrast) contrastGenerators(a, b *Data) {
 				near = append(near, o)
 			}
 		}
-		at := slices.IndexFunc(near, func(o *Generator) bool { return o.shape() == g.shape() })
+		at := slices.IndexFunc(near, func(o *Generator) bool { return o.shape() == g.shape() && o.options == g.options })
+		if at < 0 {
+			at = slices.IndexFunc(near, func(o *Generator) bool { return o.shape() == g.shape() })
+		}
 		if at < 0 && len(near) == 1 {
 			at = 0
 		}
@@ -239,7 +243,7 @@ func (c *Contrast) contrastGenerators(a, b *Data) {
 			continue
 		}
 		o := near[at]
-		c.Generators = append(c.Generators, GeneratorContrast{PairsA: g.Pairs, PairsB: o.Pairs, Stain: g.Stain, Seed: g.Seed, Same: g.Key == o.Key, A: g.Metrics, B: o.Metrics})
+		c.Generators = append(c.Generators, GeneratorContrast{PairsA: g.Pairs, PairsB: o.Pairs, Stain: g.Stain, Options: g.options, Seed: g.Seed, Same: g.Key == o.Key, A: g.Metrics, B: o.Metrics})
 		if f, ok := contrastLosses(g, o, c.A.ID, c.B.ID); ok {
 			c.figures = append(c.figures, f)
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -72,6 +73,39 @@ func TestContrastOfPairs(t *testing.T) {
 	fewer := contrasted(t, small, []string{small[0], `arms=[{name: PAS_ONLY, stains: []}, {name: new, stains: [PASM]}]`})
 	if len(fewer.OnlyA) != 1 || len(fewer.OnlyB) != 1 || len(fewer.Arms) != 1 {
 		t.Errorf("only in A %v, only in B %v", fewer.OnlyA, fewer.OnlyB)
+	}
+}
+
+// Generators of pairs have a table of their own, slide by slide, with their own numbers; the
+// table of those without pairs has none of them.
+func TestContrastOfPairedGenerators(t *testing.T) {
+	d := pairedPlan(t).collect()
+	c := Contrasted(d, d, "a", "b", nil)
+	if len(c.Paired()) != 2 || len(c.Cyclic()) != 1 {
+		t.Fatalf("%d of pairs, %d without", len(c.Paired()), len(c.Cyclic()))
+	}
+	var out bytes.Buffer
+	if err := c.Text(&out); err != nil {
+		t.Fatal(err)
+	}
+	html, err := c.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range c.Paired() {
+		if !g.Same || g.PairsA.Model != g.PairsB.Model {
+			t.Errorf("%+v", g)
+		}
+		ssim, psnr := fmt.Sprintf("%.3f", float64(g.PairsA.Model.SSIM)), decibelsText(&g.PairsA.Model.PSNR)
+		if line := ssim + "   " + ssim; !strings.Contains(out.String(), line) || !strings.Contains(out.String(), "ON PAIRS") {
+			t.Errorf("%q is not in\n%s", line, out.String())
+		}
+		if cells := "<td>" + ssim + "</td><td>" + ssim + "</td><td>" + psnr + "</td>"; !strings.Contains(string(html), cells) {
+			t.Errorf("%q is not on the page", cells)
+		}
+	}
+	if strings.Contains(out.String(), "–  –") {
+		t.Errorf("a table of dashes:\n%s", out.String())
 	}
 }
 

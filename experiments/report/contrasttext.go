@@ -118,21 +118,51 @@ func (a *ArmContrast) images() string {
 }
 
 func (c *Contrast) generatorsText(out io.Writer) {
-	if len(c.Generators) == 0 {
-		return
-	}
-	fmt.Fprintln(out)
+	cyclic, paired := c.Cyclic(), c.Paired()
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "GENERATOR\tCYCLE L1 A\tB\tSSIM A\tB\tCOLOUR A\tB")
-	for _, g := range c.Generators {
-		name := fmt.Sprintf("%s s%d", g.Stain, g.Seed)
-		if g.Same {
-			name += " (same)"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, fixed(g.A.CycleL1), fixed(g.B.CycleL1),
+	if len(cyclic) > 0 {
+		fmt.Fprintln(t, "\nGENERATOR\tCYCLE L1 A\tB\tSSIM A\tB\tCOLOUR A\tB")
+	}
+	for _, g := range cyclic {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.label(), fixed(g.A.CycleL1), fixed(g.B.CycleL1),
 			fixed(g.A.CycleSSIM), fixed(g.B.CycleSSIM), fixed(g.A.ColourDistance), fixed(g.B.ColourDistance))
 	}
 	t.Flush()
+	if len(paired) > 0 {
+		fmt.Fprintln(t, "\nGENERATOR ON PAIRS\tSSIM A\tB\tPSNR A\tB\tIMAGES A\tB")
+	}
+	for _, g := range paired {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\n", g.label(), fixed(g.PairsA.Model.SSIM), fixed(g.PairsB.Model.SSIM),
+			decibelsText(&g.PairsA.Model.PSNR), decibelsText(&g.PairsB.Model.PSNR), g.PairsA.Images, g.PairsB.Images)
+	}
+	t.Flush()
+}
+
+// label is a generator for a line of text.
+func (g *GeneratorContrast) label() string {
+	name := fmt.Sprintf("%s s%d", g.Stain, g.Seed)
+	if g.Options != "" {
+		name += " " + g.Options
+	}
+	if g.Same {
+		name += " (same)"
+	}
+	return name
+}
+
+// Cyclic are the generators that were trained without pairs.
+func (c *Contrast) Cyclic() []GeneratorContrast { return c.generators(false) }
+
+// Paired are those that were trained on pairs, and judged on them.
+func (c *Contrast) Paired() []GeneratorContrast { return c.generators(true) }
+
+func (c *Contrast) generators(paired bool) (out []GeneratorContrast) {
+	for _, g := range c.Generators {
+		if (g.PairsA != nil && g.PairsB != nil) == paired {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // bracketed is an interval behind its value; nothing where it is not defined.
