@@ -1,26 +1,17 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"g2c/api"
 	"g2c/checkpoint"
-	"g2c/experiments/datasource"
 	"g2c/experiments/record"
 	"g2c/experiments/study"
-	"g2c/experiments/sweep"
-	"g2c/internal/dataset"
 	"g2c/internal/fault"
-	"g2c/kernels"
-	"g2c/worker/infer"
 )
 
 // newStudy is `g2c study`.
@@ -44,7 +35,9 @@ were for the run. Real patches are its unlabelled images of each generated stain
 generated ones are made from unlabelled images of the source stain, by the pretrained
 generators, or with --arm by those of a fine-tuned model of that arm. With --from test
 they are made from test images, on which no generator was trained: if those show
-something else than unlabelled ones do, that may tell the kinds apart. Each kind is
+something else than unlabelled ones do, that may tell the kinds apart. Of a generator
+that was trained on pairs, real are the targets of every other pair and generated the
+rest, of those that are held out with --from test. Each kind is
 shared equally by the stains, and all patches are encoded alike.
 
 The page is one file that needs no network. It asks for the reader's name, records
@@ -143,160 +136,6 @@ func (f *studyFlags) make(c *cobra.Command, arg string) error {
 	}
 	fmt.Fprintf(stdout, "page: %s\nkey:  %s (not for readers)\n", f.output, f.key)
 	return nil
-}
-
-// studyBuilder finds the candidates of a study.
-type studyBuilder struct {
-	repo   *checkpoint.Repo
-	plan   *sweep.Plan
-	data   *datasource.Opener
-	device kernels.Device
-	arm    string
-	test   bool // generate from test images
-
-	size        int
-	translators []*infer.Translator
-}
-
-func (b *studyBuilder) close() error {
-	var all []error
-	for _, t := range b.translators {
-		all = append(all, t.Close())
-	}
-	return errors.Join(all...)
-}
-
-// made says of what a study is made.
-func (b *studyBuilder) made(experiment string) string {
-	from := "unlabelled"
-	if b.test {
-		from = "test"
-	}
-	if b.arm == "" {
-		return experiment + ", pretrained generators, from " + from + " images"
-	}
-	return experiment + ", generators of " + b.arm + ", from " + from + " images"
-}
-
-// pools are the candidates of each stain that the plan has a finished pretraining for: of
-// the first such, in the order of the plan.
-func (b *studyBuilder) pools(ctx context.Context) ([]study.Pool, error) {
-	var out []study.Pool
-	for _, item := range b.plan.Items {
-		p := item.Task.Pretrain
-		if p == nil || slices.ContainsFunc(out, func(o study.Pool) bool { return o.Stain == p.Stain }) {
-			continue
-		}
-		m, err := b.model(ctx, item)
-		if errors.Is(err, fault.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if b.size != 0 && b.size != p.Size {
-			return nil, fault.New(fault.ErrSpec, "generators of %d and of %d pixels: the size would tell patches apart", b.size, p.Size)
-		}
-		b.size = p.Size
-		t, err := b.translator(ctx, m, p.Stain)
-		if err != nil {
-			return nil, err
-		}
-		pool, err := b.pool(ctx, item, t)
-		if err != nil {
-			return nil, err
-		}
-		pool.Model = m.manifest.Task
-		out = append(out, pool)
-	}
-	if len(out) == 0 {
-		return nil, fault.New(fault.ErrNotFound, "%s has no finished generator", b.plan.Experiment).WithHint("`g2c run` trains what is missing; --arm names an arm with stains")
-	}
-	return out, nil
-}
-
-// model is what generates the stain of a pretraining: itself, or a fine-tuned model.
-func (b *studyBuilder) model(ctx context.Context, item *sweep.Item) (*storedModel, error) {
-	key := item.Key
-	if b.arm != "" {
-		at := slices.IndexFunc(b.plan.Items, func(o *sweep.Item) bool {
-			return o.Task.Finetune != nil && slices.Contains(o.Task.Finetune.Stains, item.Task.Pretrain.Stain) && slices.ContainsFunc(o.Uses, func(u sweep.Use) bool { return u.Arm == b.arm })
-		})
-		if at < 0 {
-			return nil, fault.New(fault.ErrNotFound, "no model of the arm %s has the stain %s", b.arm, item.Task.Pretrain.Stain)
-		}
-		key = b.plan.Items[at].Key
-	}
-	return modelOfKey(ctx, b.repo, key.String(), []api.Kind{api.KindPretrain, api.KindFinetune})
-}
-
-// translator opens a model's generator to a stain.
-func (b *studyBuilder) translator(ctx context.Context, m *storedModel, stain string) (*infer.Translator, error) {
-	g, _, err := m.generator(stain)
-	if err == nil && g.given {
-		err = fault.New(fault.ErrSpec, "model %s has %s by a formula, and no generator", m, stain).WithHint("leave --arm out, or name one with generators")
-	}
-	if err != nil {
-		return nil, err
-	}
-	_, weights, err := m.weights(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t, err := infer.NewTranslator(b.device, g.Generator, weights)
-	if err == nil {
-		b.translators = append(b.translators, t)
-	}
-	return t, err
-}
-
-// pool is the images of a stain: its unlabelled ones, and the sources of generated ones.
-func (b *studyBuilder) pool(ctx context.Context, item *sweep.Item, t *infer.Translator) (study.Pool, error) {
-	p := item.Task.Pretrain
-	d := p.Pair(item.Where)
-	d.Side, d.Exact = p.Size, 0
-	out := study.Pool{Stain: p.Stain}
-	target, err := b.data.Unlabelled(ctx, d, p.Stain)
-	if err != nil {
-		return out, err
-	}
-	for i := range target.Len() {
-		out.Real = append(out.Real, study.Candidate{Name: target.Image(i).Name, Pixels: func() ([]uint8, error) { return target.Pixels(i) }})
-	}
-	source, err := b.sources(ctx, d, p.Source)
-	if err != nil {
-		return out, err
-	}
-	for i := range source.Len() {
-		name := source.Image(i).Name
-		out.Generated = append(out.Generated, study.Candidate{Name: name, Pixels: func() (pixels []uint8, err error) {
-			alone := source.Select(func(im dataset.Image) bool { return im.Name == name })
-			err = t.Translate(ctx, func(_, _ int, made []uint8) error {
-				pixels = slices.Clone(made)
-				return nil
-			}, alone)
-			return pixels, err
-		}})
-	}
-	return out, nil
-}
-
-// sources are the images that patches are generated from: the unlabelled ones of the source
-// stain, or those that the first evaluation tests.
-func (b *studyBuilder) sources(ctx context.Context, d api.DataSet, stain string) (*dataset.Set, error) {
-	if !b.test {
-		return b.data.Unlabelled(ctx, d, stain)
-	}
-	for _, item := range b.plan.Items {
-		if e := item.Task.Evaluate; e != nil && e.Model.Source == stain && e.Model.Size == b.size {
-			set, err := labelled(ctx, b.data, &item.Work, api.PartTest, &e.Model)
-			if err != nil {
-				return nil, err
-			}
-			return set.Split(dataset.Test), nil
-		}
-	}
-	return nil, fault.New(fault.ErrNotFound, "%s tests nothing", b.plan.Experiment).WithHint("--from unlabelled generates from what it was pretrained on")
 }
 
 // newStudyScore is `g2c study score KEY ANSWERS...`.

@@ -85,6 +85,7 @@ func TestPairedRun(t *testing.T) {
 	if _, err := png.Decode(bytes.NewReader(data)); err != nil {
 		t.Error(err)
 	}
+	studyOfPairs(t, store, cache)
 	weights := filepath.Join(t.TempDir(), "g.safetensors")
 	must(t, nil, "export", "paired/HE", "--names", "cyclegan", "-o", weights, "--store", store)
 	var r struct {
@@ -110,5 +111,38 @@ func TestPairedRun(t *testing.T) {
 	ready := must(t, nil, "plan", spec, "--json", "--cache", cache, "--store", store, "--set", "generators={HE: paired/HE}", "--set", "data.paired={}")
 	if strings.Contains(ready.stdout, `"kind": "paired"`) || !strings.Contains(ready.stdout, `"kind": "finetune"`) {
 		t.Errorf("with a ready generator:\n%s", ready.stdout)
+	}
+}
+
+// studyOfPairs makes reader studies of pairs that were trained on, and of those held out: no
+// place is in them twice, as it is and as it was generated.
+func studyOfPairs(t *testing.T, store, cache string) {
+	t.Helper()
+	for from, count := range map[string]int{"unlabelled": 3, "test": 1} {
+		page := filepath.Join(t.TempDir(), "study.html")
+		must(t, nil, "study", "make", "paired", "--store", store, "--cache", cache, "-o", page, "--from", from, "--count", fmt.Sprint(count))
+		text, err := os.ReadFile(strings.TrimSuffix(page, ".html") + ".key.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var key struct {
+			Patches []struct {
+				Image string
+				Real  bool
+			}
+		}
+		if err := json.Unmarshal(text, &key); err != nil {
+			t.Fatal(err)
+		}
+		places := map[string]bool{}
+		for _, p := range key.Patches {
+			if place := filepath.Base(p.Image); place == "." || places[place] {
+				t.Errorf("from %s, %s is shown twice: %s", from, place, text)
+			}
+			places[filepath.Base(p.Image)] = true
+		}
+		if len(key.Patches) != 2*count {
+			t.Errorf("from %s: %d patches, wanted %d", from, len(key.Patches), 2*count)
+		}
 	}
 }
