@@ -50,8 +50,24 @@ func (s *sheet) margin() int {
 	return sideWidth
 }
 
-// png draws the sheet as a PNG file, pixels whole and unsmoothed.
+// TileSheet draws square RGB images of a side in pixels in rows and columns, with a text above
+// each column and one left of each row; nil is left white.
+func TileSheet(heads, sides []string, size int, tiles [][][]uint8) image.Image {
+	return (&sheet{heads, sides, size, tiles}).draw()
+}
+
+// png is the sheet as a PNG file.
 func (s *sheet) png() []byte {
+	var out bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.DefaultCompression}
+	if err := encoder.Encode(&out, s.draw()); err != nil {
+		panic("report: write to memory: " + err.Error())
+	}
+	return out.Bytes()
+}
+
+// draw draws the sheet, pixels whole and unsmoothed.
+func (s *sheet) draw() *image.RGBA {
 	side := s.size * s.factor()
 	pitch := side + tileGap
 	head := headHeight
@@ -74,12 +90,7 @@ func (s *sheet) png() []byte {
 			s.paste(im, tile, s.margin()+pitch*x, head+pitch*y)
 		}
 	}
-	var out bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.DefaultCompression}
-	if err := encoder.Encode(&out, im); err != nil {
-		panic("report: write to memory: " + err.Error())
-	}
-	return out.Bytes()
+	return im
 }
 
 func (s *sheet) paste(im *image.RGBA, tile []uint8, left, top int) {

@@ -43,6 +43,7 @@ func TestBuiltInSpecs(t *testing.T) {
 		"glomeruli":                {9, 9, 9, 0},   // 3 seeds
 		"glomeruli-folds":          {3, 15, 15, 0}, // 3 arms in 5 folds
 		"glomeruli-long":           {3, 1, 1, 0},
+		"kidney-128":               {3, 0, 0, 0},
 		"pairs":                    {0, 0, 0, 5}, // 5 slides
 		"paper/table1":             {0, 2, 2, 0},
 		"paper/table2":             {3, 6, 6, 0},
