@@ -31,6 +31,8 @@ type bundle struct {
 
 	// weights gives the selected weights from the copies above.
 	weights func(b *bundle) ([]safetensors.Tensor, error)
+	// backward gives the generator back to the source; nil where there is none.
+	backward func(b *bundle) ([]safetensors.Tensor, error)
 	// results is the JSON of a finished task's results; nil before.
 	results []byte
 }
@@ -116,10 +118,23 @@ func (b *bundle) payloads() (map[string]store.Body, error) {
 	}
 	if b.final {
 		out[checkpoint.Results] = bytes.NewReader(b.results)
-		return out, nil
+		return out, b.encodeBackward(out)
 	}
 	out[checkpoint.Resume], err = safetensors.Encode(b.resume(), nil)
 	return out, err
+}
+
+// encodeBackward adds what judges the weights of a finished task, where it has that.
+func (b *bundle) encodeBackward(out map[string]store.Body) error {
+	if b.backward == nil {
+		return nil
+	}
+	tensors, err := b.backward(b)
+	if err != nil {
+		return err
+	}
+	out[results.Backward], err = safetensors.Encode(tensors, nil)
+	return err
 }
 
 // finite refuses a state that holds a number that is none. A step can leave one

@@ -70,6 +70,9 @@ func (g *ganTraining) prepare(ctx context.Context, task api.Task, opt Options, e
 	g.session = newSession(ctx, task, opt, func() *bundle {
 		b := newBundle(g.on.state.Spec(), pretrainGroups...)
 		b.weights = g.weights
+		if len(nn.ByNet(g.on.catalog.Params, cyclegan.GBA)) > 0 { // not of one that is trained on pairs
+			b.backward = func(b *bundle) ([]safetensors.Tensor, error) { return g.alone(b, cyclegan.GBA) }
+		}
 		return b
 	})
 	g.epochs, g.samples = epochs, batch
@@ -232,9 +235,14 @@ func (g *ganTraining) fill(b *bundle) error {
 
 // weights are the forward generator's, named as the generator alone names them.
 func (g *ganTraining) weights(b *bundle) ([]safetensors.Tensor, error) {
-	params := nn.ByNet(g.on.catalog.Params, cyclegan.GAB)
-	out, err := b.exportGroup(b.groups, cyclegan.GroupG, params, func(name string) string { return name[len(cyclegan.GAB)+1:] })
+	out, err := g.alone(b, cyclegan.GAB)
 	return append(out, g.numbers...), err
+}
+
+// alone are the weights of one generator, named as the generator alone names them.
+func (g *ganTraining) alone(b *bundle, net string) ([]safetensors.Tensor, error) {
+	params := nn.ByNet(g.on.catalog.Params, net)
+	return b.exportGroup(b.groups, cyclegan.GroupG, params, func(name string) string { return name[len(net)+1:] })
 }
 
 // finish judges the generator and saves the end.
