@@ -34,13 +34,13 @@ func CheckerEnergy(im []float32, h, w int) float64 {
 // checkers is the energy of one window of a channel.
 func checkers(im []float32, w, top, left, channel int) float64 {
 	at := func(y, x int) float64 { return float64(im[3*(y*w+x)+channel]) }
-	row := func(y, x int) float64 { return (2*at(y, x) - at(y, x-1) - at(y, x+1)) / 4 }
+	row := func(y, x int) float64 { return (float64(2*at(y, x)) - at(y, x-1) - at(y, x+1)) / 4 }
 	var inX, inY, both float64
 	for y := top; y < top+CheckerWindow; y++ {
 		for x := left; x < left+CheckerWindow; x++ {
 			here := row(y, x)
-			column := (2*at(y, x) - at(y-1, x) - at(y+1, x)) / 4
-			cross := (2*here - row(y-1, x) - row(y+1, x)) / 4
+			column := (float64(2*at(y, x)) - at(y-1, x) - at(y+1, x)) / 4
+			cross := (float64(2*here) - row(y-1, x) - row(y+1, x)) / 4
 			signX, signY := float64(1-2*(x%2)), float64(1-2*(y%2))
 			inX += float64(signX * here)
 			inY += float64(signY * column)

@@ -50,9 +50,9 @@ type Looks struct {
 // Drift is how far a generator went from what was pretrained; all of a generator that stood
 // still is 0, and its SSIM 1.
 type Drift struct {
-	Weights metrics.Number `json:"weights"` // ‖after − before‖₂ / ‖before‖₂
-	Images  metrics.Number `json:"images"`  // mean |difference| of what they make
-	SSIM    metrics.Number `json:"ssim"`    // of the same pairs
+	Weights metrics.Number `json:"weights"`   // ‖after − before‖₂ / ‖before‖₂
+	Images  metrics.Number `json:"images"`    // mean |difference| of what they make
+	SSIM    metrics.Number `json:"imageSSIM"` // of the same pairs
 }
 
 // Still says that the generator is the pretrained one, number by number.
