@@ -215,6 +215,7 @@ func collectReport(ctx context.Context, s store.Store, id string) (*report.Data,
 // writeReport writes the report of a run, with the example patches that its store holds.
 func writeReport(ctx context.Context, s store.Store, id, dir string, data *report.Data) error {
 	data.Show(storedExamples(ctx, s, id))
+	data.Authenticate(finder(ctx, s, id))
 	return report.Write(ctx, dir, data)
 }
 

@@ -290,14 +290,19 @@ func (e *experiment) finish(c *cobra.Command, repo *checkpoint.Repo, d kernels.D
 	return cmp.Or(ended, e.show(c, repo, storePath, data))
 }
 
-// illustrate collects the report of a finished run and makes the patches that it shows.
+// illustrate collects the report of a finished run, makes the patches that it shows and
+// looks at its generators.
 func (e *experiment) illustrate(ctx context.Context, repo *checkpoint.Repo, d kernels.Device) (*report.Data, error) {
 	data, err := collectReport(ctx, repo.Store(), e.id)
 	if err == nil {
 		err = e.examples(ctx, repo, d, data.Requests())
 	}
+	if err == nil {
+		j := judging{repo: repo, id: e.id, plan: e.plan, data: e.data, device: func() (kernels.Device, error) { return d, nil }}
+		err = j.make(ctx, data)
+	}
 	if err != nil && ctx.Err() != nil {
-		err = fault.New(fault.ErrInterrupted, "every task is done, example patches are not: %w", err).WithHint("the same command makes them")
+		err = fault.New(fault.ErrInterrupted, "every task is done, example patches and authenticity are not: %w", err).WithHint("the same command makes them")
 	}
 	return data, err
 }

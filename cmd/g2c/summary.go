@@ -39,6 +39,7 @@ func printSummary(ctx context.Context, repo *checkpoint.Repo, storePath string, 
 	s.arms()
 	s.models()
 	s.generators()
+	s.authenticity()
 	s.goOn(storePath)
 	return nil
 }
@@ -166,6 +167,17 @@ func (d summary) paired() {
 			shown(p.Model.PSNR), shown(p.Source.PSNR), shown(p.Reinhard.PSNR), p.Images, p.Split, d.keys[g.Key])
 	}
 	w.Flush()
+}
+
+// authenticity prints whether the stains of each arm are still stains.
+func (d summary) authenticity() {
+	if d.Authenticity == nil {
+		return
+	}
+	fmt.Fprintln(stdout, "are the stains still stains, after joint training?")
+	for _, line := range d.Authenticity.Lines() {
+		fmt.Fprintf(stdout, "  %s\n", line)
+	}
 }
 
 // goOn prints what can be done with the first of the models.

@@ -9,7 +9,8 @@
 // a part of a plan never takes the plain name.
 //
 // A record is a small object of the store, experiments/NAME.json or
-// experiments/NAME/HASH.json; example patches lie beside it, as .examples.
+// experiments/NAME/HASH.json; example patches lie beside it, as .examples, and what joint
+// training made of generators as .authentic/KEY, an object for each fine-tuning.
 //
 // The functions may be called from many goroutines and processes. Of runs that begin under
 // one new name at the same instant one takes the plain name.
@@ -41,6 +42,9 @@ const (
 	prefix   = "experiments/"
 	suffix   = ".json"
 	examples = ".examples"
+	// authentic is the folder of what joint training made of the generators: an object a
+	// fine-tuning, by its key.
+	authentic = ".authentic/"
 )
 
 // Experiment is a record.
@@ -234,39 +238,6 @@ func IDs(ctx context.Context, s store.Reader) ([]string, error) {
 		}
 	}
 	return ids, nil
-}
-
-// Keys are the keys of what a store has of a run.
-func Keys(ctx context.Context, s store.Reader, id string) ([]string, error) {
-	var keys []string
-	for _, suffix := range []string{suffix, examples} {
-		key, err := key(id, suffix)
-		if err != nil {
-			return nil, err
-		}
-		_, err = s.Stat(ctx, key)
-		if err != nil && !errors.Is(err, store.ErrNotExist) {
-			return nil, err
-		}
-		if err == nil {
-			keys = append(keys, key)
-		}
-	}
-	return keys, nil
-}
-
-// Delete drops what a store has of a run: the record last, since it names the rest.
-func Delete(ctx context.Context, s store.Store, id string) error {
-	for _, suffix := range []string{examples, suffix} {
-		key, err := key(id, suffix)
-		if err != nil {
-			return err
-		}
-		if err := s.Delete(ctx, key); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // When is the time at which a run was last recorded, by the store's clock.

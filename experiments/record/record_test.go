@@ -152,6 +152,46 @@ func TestEveryRunHasItsRecord(t *testing.T) {
 	}
 }
 
+// What joint training made of generators lies beside the record of its run, by fine-tuning,
+// and goes with it.
+func TestAuthentic(t *testing.T) {
+	s := open(t)
+	ctx := t.Context()
+	one, other := api.Key{1}, api.Key{2}
+	for _, id := range []string{"e", "e@0123456789ab"} {
+		for _, key := range []api.Key{one, other} {
+			if err := PutAuthentic(ctx, s, id, key, bytes.NewReader([]byte(id+key.Short()))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := PutExamples(ctx, s, id, bytes.NewReader([]byte("patches"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ids, err := IDs(ctx, s); err != nil || len(ids) != 0 {
+		t.Errorf("runs %v, %v, of which none has a record", ids, err)
+	}
+	if err := Delete(ctx, s, "e"); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"e": "", "e@0123456789ab": "e@0123456789ab" + other.Short()} {
+		if got, err := Authentic(ctx, s, id, other); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", id, got, err)
+		}
+	}
+	keys, err := Keys(ctx, s, "e@0123456789ab")
+	folder := "experiments/e/0123456789ab.authentic/"
+	if want := []string{"experiments/e/0123456789ab.examples", folder + one.String(), folder + other.String()}; err != nil || !slices.Equal(keys, want) {
+		t.Errorf("keys %v, %v", keys, err)
+	}
+	if keys, err := Keys(ctx, s, "e"); err != nil || len(keys) != 0 {
+		t.Errorf("keys %v of what was deleted, %v", keys, err)
+	}
+	if _, err := Keys(ctx, s, "../e"); !errors.Is(err, fault.ErrNotFound) {
+		t.Errorf("no name of a run: %v", err)
+	}
+}
+
 // rival is a store without locks in which another run takes the plain name just before.
 type rival struct {
 	store.Store

@@ -188,7 +188,7 @@ func (c *collector) finetune(item *sweep.Item, m *checkpoint.Manifest) error {
 	}
 	for _, use := range item.Uses {
 		c.data.tuned = append(c.data.tuned, tuning{
-			task: use.Task, arm: use.Arm, options: options(use), width: use.Width, blocks: use.Blocks, seed: use.Seed,
+			task: use.Task, arm: use.Arm, name: use.Name, options: options(use), width: use.Width, blocks: use.Blocks, seed: use.Seed,
 			fold: use.Fold, stains: use.Stains, frozen: item.Task.Finetune.FrozenEpochs, key: item.Key, epochs: r.Epochs, selected: r.Selected,
 		})
 	}

@@ -24,6 +24,8 @@ type Data struct {
 	Comparisons   []Comparison `json:"comparisons"`     // of a task together
 	Costs         []Cost       `json:"costs,omitempty"` // where energy or prices are known
 	Unfinished    []Unfinished `json:"unfinished"`      // what the plan asks for and the store lacks
+	// Authenticity says what joint training made of the generators; nil where nobody looked.
+	Authenticity *Authenticity `json:"authenticity,omitempty"`
 
 	// Run is what was run, where and by what. It is shown on the page and enters neither
 	// results.json nor results.csv.
@@ -168,6 +170,7 @@ type Unfinished struct {
 // tuning is a finished fine-tuning, for its curves.
 type tuning struct {
 	task, arm, options    string
+	name                  string
 	width, blocks, frozen int
 	seed                  uint32
 	fold                  int

@@ -12,6 +12,7 @@ type figures struct {
 	tuning, sheets             []Figure
 	sheetsShown                int // the first ones, which the page shows; the others are files only
 	boards, strips             []Figure
+	authentic                  []Figure
 }
 
 // draw draws every figure.
@@ -39,7 +40,7 @@ func (d *Data) draw() *figures {
 	}
 	f.sheetsShown = len(f.sheets)
 	f.sheets = append(f.sheets, later...)
-	f.boards, f.strips = d.boardFigures(), d.strips()
+	f.boards, f.strips, f.authentic = d.boardFigures(), d.strips(), d.authenticFigures()
 	return f
 }
 
@@ -68,7 +69,7 @@ func (d *Data) strips() []Figure {
 func (f *figures) all() []Figure {
 	var out []Figure
 	seen := map[string]int{}
-	for _, list := range [][]Figure{f.bars, f.confusion, f.heat, f.roc, f.losses, f.moreLosses, f.tuning, f.sheets, f.boards, f.strips} {
+	for _, list := range [][]Figure{f.bars, f.confusion, f.heat, f.roc, f.losses, f.moreLosses, f.tuning, f.sheets, f.authentic, f.boards, f.strips} {
 		for _, x := range list {
 			seen[x.Path]++
 			if n := seen[x.Path]; n > 1 {

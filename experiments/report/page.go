@@ -54,6 +54,7 @@ type page struct {
 	SheetsNote  string // where these images come from
 	LeftSheets  int    // sheets that are files only
 	Tuning      []pageFigure
+	Authentic   []pageFigure // what joint training made of the stains
 	Networks    []networkView
 	WidthShown  bool
 	BlocksShown bool
@@ -152,7 +153,7 @@ func (d *Data) html(f *figures) ([]byte, error) {
 	v := page{
 		Data: d, Done: d.items - len(d.Unfinished), All: d.items, Shared: d.shared,
 		Baseline: d.baseline, Ready: d.ready,
-		Losses: onPages(f.losses), MoreLosses: onPages(f.moreLosses), Tuning: onPages(f.tuning), Sheets: onPages(f.sheets[:f.sheetsShown]), LeftSheets: len(f.sheets) - f.sheetsShown,
+		Losses: onPages(f.losses), MoreLosses: onPages(f.moreLosses), Tuning: onPages(f.tuning), Authentic: onPages(f.authentic), Sheets: onPages(f.sheets[:f.sheetsShown]), LeftSheets: len(f.sheets) - f.sheetsShown,
 		WidthShown:  d.varies(func(g *group) any { return g.width }),
 		BlocksShown: d.varies(func(g *group) any { return g.blocks }),
 	}

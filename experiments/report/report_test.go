@@ -190,7 +190,7 @@ func TestNothingLeftToJudge(t *testing.T) {
 	}
 	last := rows[len(rows)-1]
 	for i, r := range rows {
-		if r[slices.Index(rows[0], "arm")] == "PAS_H&E" {
+		if r[slices.Index(rows[0], "arm")] == "PAS_H&E" && r[0] == "arm" {
 			last = rows[i]
 		}
 	}

@@ -26,8 +26,8 @@ func (d *Data) JSON() ([]byte, error) {
 // columns of results.csv. A row with kind "arm" is one arm, seed and split; its
 // recalls and counts are of the classes as `positive` and `negative` name them.
 // A row with kind "generator" is one pretraining, or training on pairs: its SSIM and PSNR are
-// those of the pairs. What does not apply, or is
-// undefined, is empty.
+// those of the pairs. Two rows with kind "authenticity" are a generator of one fine-tuning
+// before and after it, as `split` says. What does not apply, or is undefined, is empty.
 var columns = []string{
 	"kind", "task", "arm", "stains", "width", "blocks", "options", "seed", "split", "name", "key", "inputs", "weightsSHA256", "steps", "seconds",
 	"n", "balancedAccuracy", "balancedAccuracyLow", "balancedAccuracyHigh", "accuracy", "auc", "aucLow", "aucHigh", "f1",
@@ -35,6 +35,7 @@ var columns = []string{
 	"cycleL1", "cycleSSIM", "colourDistance", "ssim", "psnr",
 	"fold", "precision", "recallPositiveLow", "recallPositiveHigh", "recallNegativeLow", "recallNegativeHigh", "groupsPositive", "groupsNegative", "gapGiven", "leftOut",
 	"sourceSSIM", "sourcePSNR", "reinhardSSIM", "reinhardPSNR",
+	"checkering", "realCheckering", "kid", "kidSD", "driftWeights", "driftImages", "driftSSIM", "verdict",
 }
 
 // CSV is results.csv.
@@ -47,6 +48,11 @@ func (d *Data) CSV() ([]byte, error) {
 	}
 	for i := range d.Generators {
 		rows = append(rows, generatorRow(&d.Generators[i]))
+	}
+	if d.Authenticity != nil {
+		for i := range d.Authenticity.Generators {
+			rows = append(rows, authenticRows(&d.Authenticity.Generators[i])...)
+		}
 	}
 	if err := w.WriteAll(rows); err != nil {
 		return nil, fmt.Errorf("encode results.csv: %w", err)
