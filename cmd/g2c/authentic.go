@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"g2c/api"
 	"g2c/checkpoint"
@@ -51,15 +52,23 @@ type judging struct {
 	features authentic.Features
 }
 
-// missing are those fine-tunings of a report of whose generators the store knows nothing.
+// missing are those fine-tunings of a report of whose generators the store knows nothing, or
+// not what features say.
 func (j *judging) missing(ctx context.Context, data *report.Data) []api.Key {
 	var out []api.Key
 	for _, key := range data.Jointly() {
-		if storedJudged(ctx, j.repo.Store(), j.id, key) == nil {
+		known := storedJudged(ctx, j.repo.Store(), j.id, key)
+		if known == nil || j.features != nil && !hasFeatures(known) {
 			out = append(out, key)
 		}
 	}
 	return out
+}
+
+// hasFeatures says whether what is known of generators includes what features say, where
+// there are real images to hold them against.
+func hasFeatures(j *report.Judged) bool {
+	return !slices.ContainsFunc(j.Generators, func(g results.Authentic) bool { return g.RealCheckering.Defined() && g.After.KID == nil })
 }
 
 // make looks at the generators of those that are missing, and stores each by itself: whoever

@@ -84,7 +84,7 @@ func completeModel(c *cobra.Command, args []string, begun string) ([]string, cob
 func completeNames(root *cobra.Command) {
 	for verb, by := range map[string]completions{
 		"run": completeSpec, "plan": completeSpec, "submit": completeSpec, "spec check": completeSpec, "spec show": completeSpec, "data inspect": completeSpec,
-		"predict": completeModel, "translate": completeModel, "judge": completeModel, "export": completeModel, "compare": completeRun,
+		"predict": completeModel, "translate": completeModel, "judge": completeModel, "export": completeModel, "compare": completeRun, "authenticity": completeRun,
 	} {
 		c, _, err := root.Find(strings.Fields(verb))
 		if err != nil {

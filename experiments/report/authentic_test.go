@@ -166,8 +166,11 @@ func TestJudgedIsStored(t *testing.T) {
 	fewer.Source = fewer.Source[:len(fewer.Source)/2]
 	fewer.Stains = []results.ShownStain{{Stain: "HE", Before: fewer.Source, After: fewer.Source}}
 	fewer.Generators = append(slices.Clone(j.Generators), results.Authentic{Stain: "PASM"})
+	older := *j
+	older.Version--
 	for name, bad := range map[string][]byte{
-		"cut": data[:len(data)-1], "nothing": nil, "a stain without images": encodedJudged(t, &fewer),
+		"another version": encodedJudged(t, &older),
+		"cut":             data[:len(data)-1], "nothing": nil, "a stain without images": encodedJudged(t, &fewer),
 	} {
 		if _, err := DecodeJudged(bad); !errors.Is(err, fault.ErrData) {
 			t.Errorf("%s: %v", name, err)
@@ -200,7 +203,7 @@ func asJSON(t *testing.T, v any) string {
 // FuzzDecodeJudged never fails otherwise than in words.
 func FuzzDecodeJudged(f *testing.F) {
 	f.Add([]byte{})
-	body, err := EncodeJudged(&Judged{Authenticity: results.Authenticity{Generators: []results.Authentic{{Stain: "HE"}}}, Shown: results.Shown{
+	body, err := EncodeJudged(&Judged{Authenticity: results.Authenticity{Version: results.AuthenticityVersion, Generators: []results.Authentic{{Stain: "HE"}}}, Shown: results.Shown{
 		Size: 1, Names: []string{"a"}, Source: make([]uint8, 3), Stains: []results.ShownStain{{Stain: "HE", Before: make([]uint8, 3), After: make([]uint8, 3)}},
 	}})
 	if err != nil {

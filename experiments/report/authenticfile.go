@@ -68,6 +68,9 @@ func (j *Judged) read(f *safetensors.File) error {
 	if err := json.Unmarshal([]byte(f.Metadata[judgedData]), &j.Authenticity); err != nil {
 		return err
 	}
+	if j.Version != results.AuthenticityVersion {
+		return fmt.Errorf("version %d, this program makes version %d", j.Version, results.AuthenticityVersion)
+	}
 	if err := json.Unmarshal([]byte(f.Metadata[judgedNames]), &j.Names); err != nil {
 		return err
 	}

@@ -359,7 +359,7 @@ func (w *world) collect() *Data {
 func (w *world) judged(key api.Key) *Judged {
 	w.t.Helper()
 	f := w.plan.Find(key).Task.Finetune
-	j := &Judged{Authenticity: results.Authenticity{Of: results.OfTest, Images: 32}, Shown: results.Shown{Size: f.Size, Names: []string{"a.png", "b.png"}}}
+	j := &Judged{Authenticity: results.Authenticity{Version: results.AuthenticityVersion, Of: results.OfTest, Images: 32}, Shown: results.Shown{Size: f.Size, Names: []string{"a.png", "b.png"}}}
 	number := func(v float64) *metrics.Number { n := metrics.Number(v); return &n }
 	images := func(stain string, faint float64) (out []uint8) {
 		for i := range j.Names {

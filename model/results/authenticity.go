@@ -2,8 +2,13 @@ package results
 
 import "g2c/model/metrics"
 
+// AuthenticityVersion is the version of these numbers: what another version found is looked
+// at again.
+const AuthenticityVersion = 1
+
 // Authenticity is what joint training made of the generators of one fine-tuning.
 type Authenticity struct {
+	Version    int         `json:"version"`    // AuthenticityVersion of the program that looked
 	Of         string      `json:"of"`         // the images: test, or unlabelled
 	Images     int         `json:"images"`     // of the source stain, the same for all generators
 	Generators []Authentic `json:"generators"` // those that were trained before, by stain

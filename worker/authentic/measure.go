@@ -91,7 +91,7 @@ func Measure(ctx context.Context, d kernels.Device, in Input) (*results.Authenti
 	if m.pixels, err = pixelsOf(source); err != nil {
 		return nil, nil, err
 	}
-	out := &results.Authenticity{Of: in.Of, Images: source.Len()}
+	out := &results.Authenticity{Version: results.AuthenticityVersion, Of: in.Of, Images: source.Len()}
 	sample := &results.Shown{Size: f.Size, Source: m.shown(m.pixels)}
 	for _, i := range m.places() {
 		sample.Names = append(sample.Names, source.Image(i).Name)
