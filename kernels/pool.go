@@ -6,17 +6,24 @@ import "fmt"
 // axis may reach past the padding, as long as it begins before it: an axis of 32 under
 // windows of 3 at every second place has 16 of them in place of 15.
 // Source: torch's ceil_mode; Caffe's pooling layer, which knows no other.
+//
+// With Inside an average is over the places of the image alone, without the padding; a
+// maximum always is. Source: torch's count_include_pad=False; TensorFlow's pooling layers.
 type Window struct {
 	K, Stride, Pad int
-	Ceil           bool
+	Ceil, Inside   bool
 }
 
 // String implements fmt.Stringer.
 func (o Window) String() string {
+	text := fmt.Sprintf("k=%d stride=%d pad=%d", o.K, o.Stride, o.Pad)
 	if o.Ceil {
-		return fmt.Sprintf("k=%d stride=%d pad=%d ceil", o.K, o.Stride, o.Pad)
+		text += " ceil"
 	}
-	return fmt.Sprintf("k=%d stride=%d pad=%d", o.K, o.Stride, o.Pad)
+	if o.Inside {
+		text += " inside"
+	}
+	return text
 }
 
 // Out is the length of the output along an axis of length n.
@@ -29,9 +36,19 @@ func (o Window) Out(n int) int {
 	return out
 }
 
-// Span is the number of places of an axis of length n under window i, those in the padding
-// with them and those past it without: K, unless the window is a last one of Ceil.
-func (o Window) Span(i, n int) int { return min(o.K, n+2*o.Pad-i*o.Stride) }
+// Span is the number of places of an axis of length n under window i that count: those in the
+// padding, unless Inside, and none past it: K, unless the window is a last one of Ceil or
+// reaches into the padding with Inside.
+func (o Window) Span(i, n int) int {
+	from := i*o.Stride - o.Pad
+	if o.Inside {
+		return min(from+o.K, n) - max(from, 0)
+	}
+	return min(o.K, n+o.Pad-from)
+}
+
+// Differ reports whether windows may have spans that differ.
+func (o Window) Differ() bool { return o.Ceil || o.Inside }
 
 func (o Window) check(op string, x Type) error {
 	s := x.Shape
@@ -126,8 +143,8 @@ func (o MaxPoolGrad) Cost(in, out []Type) Cost { return perElement(1, in[0], in,
 //
 //	y[n,p,q,c] = sum over the window of x[n,h,w,c], row by row, / (Span(p,H)*Span(q,W))
 //
-// with zeros in the padding, which counts. x: (N,H,W,C); y: (N,P,Q,C).
-// Source: torch.nn.functional.avg_pool2d(count_include_pad=True); Caffe's AVE pooling.
+// with zeros in the padding, which counts unless Inside. x: (N,H,W,C); y: (N,P,Q,C).
+// Source: torch.nn.functional.avg_pool2d(count_include_pad=not Inside); Caffe's AVE pooling.
 type AvgPool struct{ Window }
 
 // Name implements Op.
@@ -154,10 +171,10 @@ func (AvgPool) Halves(int) []int { return []int{0} }
 func (o AvgPool) Cost(in, out []Type) Cost { return perElement(int64(o.K*o.K), out[0], in, out) }
 
 // AvgPoolGrad is the gradient of AvgPool: dx[n,h,w,c] is the sum of dy[n,p,q,c]
-// over the windows that hold the pixel, in order, / (K*K). With Ceil, where windows
+// over the windows that hold the pixel, in order, / (K*K). With Ceil or Inside, where windows
 // differ, each dy is divided by its own window's Span(p,H)*Span(q,W) before it is added.
 // dy: (N,P,Q,C); dx: (N,H,W,C).
-// Source: torch.nn.functional.avg_pool2d(count_include_pad=True).
+// Source: torch.nn.functional.avg_pool2d(count_include_pad=not Inside).
 type AvgPoolGrad struct {
 	Window
 	H, W int

@@ -281,8 +281,18 @@ def entropies():
         c.keep(**{f"bce{target}": torch.stack([each[:2].sum(), each[2:].sum()]), f"dbce{target}": grads(each.sum(), torch.tensor(0.75), p)[0]})
 
 
+def insides():
+    """Averages that leave the padding out, as the Inception network of the FID's has them."""
+    for k, stride, pad, ceil in ((3, 1, 1, False), (3, 2, 1, False), (2, 2, 1, True)):
+        c = Case(f"inside pool {k} {stride} {pad}")
+        x = c(2, 7, 6, 4, grad=True)
+        y = nhwc(F.avg_pool2d(nchw(x), k, stride, pad, ceil_mode=ceil, count_include_pad=False))
+        dy = c(*y.shape)
+        c.keep(y=y, dx=grads(y, dy, x)[0])
+
+
 def write_ops(folder):
-    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts, transposes, baselines, entropies):
+    for f in (convolutions, norms, pools, dense, pointwise, losses, optimizers, pixels, casts, transposes, baselines, entropies, insides):
         f()
         save_file(Case.out, f"{folder}/{f.__name__}.safetensors")
         Case.out = {}

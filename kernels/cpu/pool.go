@@ -151,7 +151,7 @@ func (d *Device) avgPool(op kernels.AvgPool, c call) func() {
 }
 
 // avgPoolGrad is dx[n,h,w,c] = the sum of dy[n,p,q,c] over the windows that hold
-// the pixel, in order, / (K*K); with Ceil each dy is divided by its own window's places.
+// the pixel, in order, / (K*K); where windows differ each dy is divided by its own's places.
 func (d *Device) avgPoolGrad(op kernels.AvgPoolGrad, c call) func() {
 	dy, dx := c.In[0], c.Out[0]
 	o := poolingOf(op.Window, dx.Shape(), dy.Shape())
@@ -166,14 +166,14 @@ func (d *Device) avgPoolGrad(op kernels.AvgPoolGrad, c call) func() {
 			for p := p0; p < p1; p++ {
 				for q := q0; q < q1; q++ {
 					from := dy.F[o.output(n, p)+q*o.ch:]
-					if o.Ceil {
+					if o.Differ() {
 						addParts(sum, from, float32(o.Span(p, o.h)*o.Span(q, o.w)))
 					} else {
 						addTo(sum, from)
 					}
 				}
 			}
-			if !o.Ceil {
+			if !o.Differ() {
 				divide(sum, sum, area)
 			}
 		}

@@ -15,11 +15,13 @@ func (b *builder) pool(name string, out kernels.Shape) *driver.Arguments {
 
 // pooling adds Pooling of src/pool.cu.
 func pooling(a *driver.Arguments, o kernels.Window, x, y kernels.Shape) {
-	ceil := 0
-	if o.Ceil {
-		ceil = 1
+	flag := func(on bool) int {
+		if on {
+			return 1
+		}
+		return 0
 	}
-	a.Struct(o.K, o.Stride, o.Pad, ceil, x[1], x[2], y[1], y[2], x[3])
+	a.Struct(o.K, o.Stride, o.Pad, flag(o.Inside), flag(o.Differ()), x[1], x[2], y[1], y[2], x[3])
 }
 
 func maxPool(b *builder, op kernels.MaxPool, c call) {

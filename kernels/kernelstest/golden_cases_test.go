@@ -253,3 +253,12 @@ func goldenBaselines(t *testing.T, all *goldens) {
 		}
 	}
 }
+
+func goldenInsides(t *testing.T, all *goldens) {
+	for _, w := range []kernels.Window{{K: 3, Stride: 1, Pad: 1, Inside: true}, {K: 3, Stride: 2, Pad: 1, Inside: true}, {K: 2, Stride: 2, Pad: 1, Ceil: true, Inside: true}} {
+		g := all.open(t, fmt.Sprintf("inside pool %d %d %d", w.K, w.Stride, w.Pad))
+		x, dy := g.draw(2, 7, 6, 4), g.draw(2, w.Out(7), w.Out(6), 4)
+		g.run(kernels.AvgPool{Window: w}, "y", x)
+		g.run(kernels.AvgPoolGrad{Window: w, H: 7, W: 6}, "dx", dy)
+	}
+}

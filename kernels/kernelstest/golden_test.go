@@ -147,6 +147,7 @@ func TestPyTorch(t *testing.T) {
 	goldenTransposes(t, all)
 	goldenBaselines(t, all)
 	goldenEntropies(t, all)
+	goldenInsides(t, all)
 	for name := range all.tensors {
 		if !all.used[name] {
 			t.Errorf("nothing is held to %s", name)

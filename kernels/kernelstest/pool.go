@@ -30,6 +30,16 @@ func poolCases(m *maker) {
 			poolCase(m, "negative", w, m.offset(-5, d...))
 		}
 	}
+	// Averages over what windows hold of the image.
+	for _, d := range [][]int{{1, 8, 8, 5}, {2, 5, 4, 17}, {1, 3, 3, 1}, {1, 2, 5, 64}} {
+		for _, w := range []kernels.Window{{K: 3, Stride: 1, Pad: 1, Inside: true}, {K: 3, Stride: 2, Pad: 1, Inside: true}, {K: 2, Stride: 2, Pad: 1, Ceil: true, Inside: true}} {
+			averageCase(m, "", w, m.reals(d...))
+			averageCase(m, "offset", w, m.offset(100, d...))
+		}
+	}
+	for _, f := range m.hostile() {
+		averageCase(m, f.name, kernels.Window{K: 3, Stride: 1, Pad: 1, Inside: true}, f.draw(1, 5, 6, 9))
+	}
 	// Rows at the bottom and right that no window reads.
 	poolCase(m, "", kernels.Window{K: 2, Stride: 3}, m.reals(1, 8, 7, 3))
 	for _, d := range [][]int{{1, 1, 1, 1}, {2, 3, 5, 7}, {1, 5, 13, 17}, {1, 16, 16, 64}, {3, 2, 2, 65}, {1, 65, 1, 3}} {
@@ -47,15 +57,21 @@ func poolCases(m *maker) {
 // poolCase is both poolings of x with their gradients.
 func poolCase(m *maker, note string, w kernels.Window, x tolerance.Tensor) {
 	s := x.Type.Shape
-	y := []int{s[0], w.Out(s[1]), w.Out(s[2]), s[3]}
 	m.add(note, kernels.MaxPool{Window: w}, x)
+	dy := averageCase(m, note, w, x)
+	m.add(note, kernels.MaxPoolGrad{Window: w, H: s[1], W: s[2]}, dy, winners(x, w))
+}
+
+// averageCase is the average pooling of x with its gradient, of which it gives the operand.
+func averageCase(m *maker, note string, w kernels.Window, x tolerance.Tensor) tolerance.Tensor {
+	s := x.Type.Shape
 	m.add(note, kernels.AvgPool{Window: w}, x)
-	dy := m.reals(y...)
+	dy := m.reals(s[0], w.Out(s[1]), w.Out(s[2]), s[3])
 	if note == "nan" {
 		with(dy, math.NaN(), 1)
 	}
 	m.add(note, kernels.AvgPoolGrad{Window: w, H: s[1], W: s[2]}, dy)
-	m.add(note, kernels.MaxPoolGrad{Window: w, H: s[1], W: s[2]}, dy, winners(x, w))
+	return dy
 }
 
 // winners is where each window has its first largest element.

@@ -2,10 +2,14 @@
 #include "vec.cuh"
 
 struct Pooling {
-  int k, stride, pad, ceil, h, w, p, q, channels;
+  int k, stride, pad, inside, differ, h, w, p, q, channels;  // differ: windows may have areas that differ
 
-  // area is the number of places under window (p,q) that count: those past the padding do not.
-  __device__ __forceinline__ float area(int p, int q) const { return float(min(k, h + 2 * pad - p * stride) * min(k, w + 2 * pad - q * stride)); }
+  // span is the number of places of an axis of length n under window i that count: none past the padding, and none in it if inside.
+  __device__ __forceinline__ int span(int i, int n) const {
+    const int from = i * stride - pad;
+    return inside ? min(from + k, n) - max(from, 0) : min(k, n + pad - from);
+  }
+  __device__ __forceinline__ float area(int p, int q) const { return float(span(p, h) * span(q, w)); }
 };
 
 // Position is a pixel of an image of rows×columns, and V channels of it.
@@ -123,11 +127,11 @@ __device__ __forceinline__ void avg_pool_grad_each(const T* __restrict__ dy, T* 
     const auto d = Numbers<T, V>::load(dy + at);
     const float area = o.area(p, q);
 #pragma unroll
-    for (int j = 0; j < V; j++) sum.v[j] += o.ceil ? __fdiv_rn(d.v[j], area) : d.v[j];
+    for (int j = 0; j < V; j++) sum.v[j] += o.differ ? __fdiv_rn(d.v[j], area) : d.v[j];
   });
 #pragma unroll
   for (int j = 0; j < V; j++)
-    if (!o.ceil) sum.v[j] = __fdiv_rn(sum.v[j], float(o.k * o.k));
+    if (!o.differ) sum.v[j] = __fdiv_rn(sum.v[j], float(o.k * o.k));
   sum.store(dx + i.at);
 }
 #define PARAMS(T) (const T* __restrict__ dy, T* __restrict__ dx, int n, Pooling o)
