@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -28,8 +29,8 @@ the same images as it was pretrained, and what it makes of them now. The images 
 to 32 test images at equal distances in the order of their names, on which nothing was
 trained; where there are none, unlabelled ones of the source.
 
-EXPERIMENT is a run of --store as ` + "`g2c ls`" + ` prints it (NAME or NAME@HASH), a built-in
-spec or a store with one run. ` + "`g2c run`" + ` does this at its end; this makes what a store
+EXPERIMENT is a run of --store as ` + "`g2c ls`" + ` prints it (NAME or NAME@HASH), a spec, which
+stands for the first run of its name, or a store with one run. ` + "`g2c run`" + ` does this at its end; this makes what a store
 lacks, also of one that a cluster filled, where the data are at hand. What was made is
 kept beside the run's record, and shown by ` + "`g2c report`" + `, whose page has images, too.
 docs/report.md says what the numbers are and how the verdict is found.
@@ -51,6 +52,10 @@ type authenticityFlags struct {
 
 func (f *authenticityFlags) show(c *cobra.Command, arg string) error {
 	ctx := c.Context()
+	arg, err := experimentOf(arg)
+	if err != nil {
+		return err
+	}
 	found, err := findExperiments(ctx, arg, f.store)
 	if err != nil {
 		return err
@@ -62,6 +67,9 @@ func (f *authenticityFlags) show(c *cobra.Command, arg string) error {
 	if err != nil {
 		return err
 	}
+	if data.Authenticity == nil && len(data.Jointly()) > 0 {
+		return fault.New(fault.ErrNotFound, "of no generator of %s it is known what it was", found[0].id)
+	}
 	if data.Authenticity == nil {
 		return fault.New(fault.ErrNotFound, "%s has no finished fine-tuning with generators that were trained before", found[0].id)
 	}
@@ -69,6 +77,18 @@ func (f *authenticityFlags) show(c *cobra.Command, arg string) error {
 		return printJSON(data.Authenticity)
 	}
 	return data.Authenticity.Text(stdout)
+}
+
+// experimentOf is the experiment that a spec's file describes; any other argument is one.
+func experimentOf(arg string) (string, error) {
+	if info, err := os.Stat(arg); err != nil || !info.Mode().IsRegular() {
+		return arg, nil
+	}
+	file, err := readSpec(arg, nil)
+	if err != nil {
+		return "", err
+	}
+	return file.Spec.Metadata.Name, nil
 }
 
 // judged collects a run with what is known of its generators, and makes what is not. A store
