@@ -72,11 +72,10 @@ func hasFeatures(j *report.Judged) bool {
 	return !slices.ContainsFunc(j.Generators, func(g results.Authentic) bool { return g.RealCheckering.Defined() && g.After.KID == nil })
 }
 
-// make looks at the generators of those that are missing, and stores each by itself: whoever
-// is interrupted goes on where he was. A generator that is gone from the store is a note: what
-// it made nobody can say any more.
-func (j *judging) make(ctx context.Context, data *report.Data) error {
-	missing := j.missing(ctx, data)
+// make looks at the generators of fine-tunings, and stores each by itself: whoever is
+// interrupted goes on where he was. A pretrained generator that is gone from the store is a
+// note: what it made nobody can say any more.
+func (j *judging) make(ctx context.Context, missing []api.Key) error {
 	for i, key := range missing {
 		item := j.plan.Find(key)
 		say("looking at the generators of %s (%d of %d)", item.Name(), i+1, len(missing))

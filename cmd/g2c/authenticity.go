@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/experiments/record"
 	"g2c/experiments/report"
@@ -107,8 +108,8 @@ func (f *authenticityFlags) judged(ctx context.Context, at stored) (*report.Data
 		return nil, err
 	}
 	j := judging{repo: checkpoint.New(from), id: at.id, plan: run.Plan}
-	if len(j.missing(ctx, data)) > 0 {
-		if err := f.make(ctx, at, &j, data); err != nil {
+	if missing := j.missing(ctx, data); len(missing) > 0 {
+		if err := f.make(ctx, at, &j, missing); err != nil {
 			return nil, err
 		}
 	}
@@ -117,7 +118,7 @@ func (f *authenticityFlags) judged(ctx context.Context, at stored) (*report.Data
 }
 
 // make makes what a store lacks.
-func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, data *report.Data) (err error) {
+func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, missing []api.Key) (err error) {
 	to, err := openStore(ctx, at.dir)
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, dat
 		opened, err = openDevice(f.device)
 		return opened, err
 	})
-	err = j.make(ctx, data)
+	err = j.make(ctx, missing)
 	if opened != nil {
 		if e := opened.Close(); err == nil {
 			err = e
