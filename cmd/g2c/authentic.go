@@ -71,25 +71,22 @@ func hasFeatures(j *report.Judged) bool {
 	return !slices.ContainsFunc(j.Generators, func(g results.Authentic) bool { return g.RealCheckering.Defined() && g.After.KID == nil })
 }
 
-// make looks at the generators of those that are missing, and stores each by itself: whoever
-// is interrupted goes on where he was. A generator that is gone from the store is a note: what
-// it made nobody can say any more.
-func (j *judging) make(ctx context.Context, data *report.Data) error {
-	missing := j.missing(ctx, data)
+// make looks at the generators of fine-tunings, and stores each by itself: whoever is
+// interrupted goes on where he was. A pretrained generator that is gone from the store is a
+// note: what it made nobody can say any more.
+func (j *judging) make(ctx context.Context, missing []api.Key) error {
 	for i, key := range missing {
 		item := j.plan.Find(key)
 		say("looking at the generators of %s (%d of %d)", item.Name(), i+1, len(missing))
-		err := j.one(ctx, item)
-		if errors.Is(err, fault.ErrNotFound) {
-			say("note: nobody can say any more what joint training made of %s: %v", item.Name(), err)
-			continue
-		}
-		if err != nil {
+		if err := j.one(ctx, item); err != nil {
 			return fmt.Errorf("authenticity of %s: %w", item.Name(), err)
 		}
 	}
 	return nil
 }
+
+// errGone is what is said of a generator as it was pretrained that a store has no more.
+var errGone = errors.New("as pretrained it is gone from the store")
 
 // one looks at those of one fine-tuning.
 func (j *judging) one(ctx context.Context, item *sweep.Item) error {
@@ -104,6 +101,10 @@ func (j *judging) one(ctx context.Context, item *sweep.Item) error {
 	}
 	for _, i := range authentic.Trained(f) {
 		b, err := j.branch(ctx, item, i)
+		if errors.Is(err, errGone) {
+			say("note: nobody can say any more what joint training made of %s: %v", item.Name(), err)
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("generator of %s: %w", f.Stains[i], err)
 		}
@@ -175,6 +176,9 @@ func (j *judging) branch(ctx context.Context, item *sweep.Item, i int) (*authent
 	f := item.Task.Finetune
 	key := f.Generators[i]
 	model, err := modelOfKey(ctx, j.repo, key.String(), []api.Kind{api.KindPretrain, api.KindPaired})
+	if errors.Is(err, fault.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", errGone, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
 
+	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/experiments/record"
 	"g2c/experiments/report"
@@ -28,8 +30,8 @@ the same images as it was pretrained, and what it makes of them now. The images 
 to 32 test images at equal distances in the order of their names, on which nothing was
 trained; where there are none, unlabelled ones of the source.
 
-EXPERIMENT is a run of --store as ` + "`g2c ls`" + ` prints it (NAME or NAME@HASH), a built-in
-spec or a store with one run. ` + "`g2c run`" + ` does this at its end; this makes what a store
+EXPERIMENT is a run of --store as ` + "`g2c ls`" + ` prints it (NAME or NAME@HASH), a spec, which
+stands for the first run of its name, or a store with one run. ` + "`g2c run`" + ` does this at its end; this makes what a store
 lacks, also of one that a cluster filled, where the data are at hand. What was made is
 kept beside the run's record, and shown by ` + "`g2c report`" + `, whose page has images, too.
 docs/report.md says what the numbers are and how the verdict is found.
@@ -51,6 +53,10 @@ type authenticityFlags struct {
 
 func (f *authenticityFlags) show(c *cobra.Command, arg string) error {
 	ctx := c.Context()
+	arg, err := experimentOf(arg)
+	if err != nil {
+		return err
+	}
 	found, err := findExperiments(ctx, arg, f.store)
 	if err != nil {
 		return err
@@ -62,6 +68,9 @@ func (f *authenticityFlags) show(c *cobra.Command, arg string) error {
 	if err != nil {
 		return err
 	}
+	if data.Authenticity == nil && len(data.Jointly()) > 0 {
+		return fault.New(fault.ErrNotFound, "of no generator of %s it is known what it was", found[0].id)
+	}
 	if data.Authenticity == nil {
 		return fault.New(fault.ErrNotFound, "%s has no finished fine-tuning with generators that were trained before", found[0].id)
 	}
@@ -69,6 +78,18 @@ func (f *authenticityFlags) show(c *cobra.Command, arg string) error {
 		return printJSON(data.Authenticity)
 	}
 	return data.Authenticity.Text(stdout)
+}
+
+// experimentOf is the experiment that a spec's file describes; any other argument is one.
+func experimentOf(arg string) (string, error) {
+	if info, err := os.Stat(arg); err != nil || !info.Mode().IsRegular() {
+		return arg, nil
+	}
+	file, err := readSpec(arg, nil)
+	if err != nil {
+		return "", err
+	}
+	return file.Spec.Metadata.Name, nil
 }
 
 // judged collects a run with what is known of its generators, and makes what is not. A store
@@ -87,8 +108,8 @@ func (f *authenticityFlags) judged(ctx context.Context, at stored) (*report.Data
 		return nil, err
 	}
 	j := judging{repo: checkpoint.New(from), id: at.id, plan: run.Plan}
-	if len(j.missing(ctx, data)) > 0 {
-		if err := f.make(ctx, at, &j, data); err != nil {
+	if missing := j.missing(ctx, data); len(missing) > 0 {
+		if err := f.make(ctx, at, &j, missing); err != nil {
 			return nil, err
 		}
 	}
@@ -97,7 +118,7 @@ func (f *authenticityFlags) judged(ctx context.Context, at stored) (*report.Data
 }
 
 // make makes what a store lacks.
-func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, data *report.Data) (err error) {
+func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, missing []api.Key) (err error) {
 	to, err := openStore(ctx, at.dir)
 	if err != nil {
 		return err
@@ -111,7 +132,7 @@ func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, dat
 		opened, err = openDevice(f.device)
 		return opened, err
 	})
-	err = j.make(ctx, data)
+	err = j.make(ctx, missing)
 	if opened != nil {
 		if e := opened.Close(); err == nil {
 			err = e

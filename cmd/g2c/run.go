@@ -299,7 +299,7 @@ func (e *experiment) illustrate(ctx context.Context, repo *checkpoint.Repo, d ke
 	}
 	if err == nil {
 		j := judging{repo: repo, id: e.id, plan: e.plan, data: e.data, device: func() (kernels.Device, error) { return d, nil }}
-		err = j.make(ctx, data)
+		err = j.make(ctx, j.missing(ctx, data))
 	}
 	if err != nil && ctx.Err() != nil {
 		err = fault.New(fault.ErrInterrupted, "every task is done, example patches and authenticity are not: %w", err).WithHint("the same command makes them")

@@ -65,7 +65,7 @@ func TestAuthenticity(t *testing.T) {
 		}
 		checkAuthenticity(t, o.stdout)
 	}
-	if o := must(t, nil, "authenticity", "tiny", "--store", store, "--device", "none such"); !strings.Contains(o.stdout, "as pretrained → after joint training, on 12 test images") {
+	if o := must(t, nil, "authenticity", tiny, "--store", store, "--device", "none such"); !strings.Contains(o.stdout, "as pretrained → after joint training, on 12 test images") {
 		t.Errorf("what is stored needs no device, and shows\n%s", o.stdout)
 	}
 	if o := run(t.Context(), t, nil, "authenticity", "none", "--store", store); o.code != 4 {
