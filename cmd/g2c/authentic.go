@@ -49,7 +49,8 @@ type judging struct {
 	data   *datasource.Opener
 	device func() (kernels.Device, error)
 	// features measures in a network that a user brought; nil for none.
-	features authentic.Features
+	features  authentic.Features
+	inception string // SHA-256 of the file of that network
 }
 
 // missing are those fine-tunings of a report of whose generators the store knows nothing, or
@@ -58,7 +59,7 @@ func (j *judging) missing(ctx context.Context, data *report.Data) []api.Key {
 	var out []api.Key
 	for _, key := range data.Jointly() {
 		known := storedJudged(ctx, j.repo.Store(), j.id, key)
-		if known == nil || j.features != nil && !hasFeatures(known) {
+		if known == nil || j.features != nil && !j.hasFeatures(known) {
 			out = append(out, key)
 		}
 	}
@@ -67,8 +68,8 @@ func (j *judging) missing(ctx context.Context, data *report.Data) []api.Key {
 
 // hasFeatures says whether what is known of generators includes what features say, where
 // there are real images to hold them against.
-func hasFeatures(j *report.Judged) bool {
-	return !slices.ContainsFunc(j.Generators, func(g results.Authentic) bool { return g.RealCheckering.Defined() && g.After.KID == nil })
+func (j *judging) hasFeatures(known *report.Judged) bool {
+	return known.Inception == j.inception && !slices.ContainsFunc(known.Generators, func(g results.Authentic) bool { return g.RealCheckering.Defined() && g.After.KID == nil })
 }
 
 // make looks at the generators of fine-tunings, and stores each by itself: whoever is
@@ -121,6 +122,7 @@ func (j *judging) one(ctx context.Context, item *sweep.Item) error {
 	if err != nil {
 		return err
 	}
+	numbers.Inception = j.inception
 	body, err := report.EncodeJudged(&report.Judged{Authenticity: *numbers, Shown: *shown})
 	if err != nil {
 		return err

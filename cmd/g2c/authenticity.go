@@ -43,11 +43,12 @@ docs/report.md says what the numbers are and how the verdict is found.
 	c.Flags().StringVar(&f.store, "store", defaultStore, storeHelp+" of the experiment")
 	addDevice(c, &f.device, "auto, cpu, cuda, cuda:1 or ref")
 	f.imageFlags.add(c)
+	addInception(c, &f.inception)
 	return c
 }
 
 type authenticityFlags struct {
-	store, device string
+	store, device, inception string
 	imageFlags
 }
 
@@ -108,8 +109,16 @@ func (f *authenticityFlags) judged(ctx context.Context, at stored) (*report.Data
 		return nil, err
 	}
 	j := judging{repo: checkpoint.New(from), id: at.id, plan: run.Plan}
+	var network *inceptionFile
+	if f.inception != "" {
+		if network, err = readInception(f.inception); err != nil {
+			return nil, err
+		}
+		defer network.close()
+		j.features, j.inception = network, network.hash
+	}
 	if missing := j.missing(ctx, data); len(missing) > 0 {
-		if err := f.make(ctx, at, &j, missing); err != nil {
+		if err := f.make(ctx, at, &j, missing, network); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +127,7 @@ func (f *authenticityFlags) judged(ctx context.Context, at stored) (*report.Data
 }
 
 // make makes what a store lacks.
-func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, missing []api.Key) (err error) {
+func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, missing []api.Key, network *inceptionFile) (err error) {
 	to, err := openStore(ctx, at.dir)
 	if err != nil {
 		return err
@@ -132,7 +141,13 @@ func (f *authenticityFlags) make(ctx context.Context, at stored, j *judging, mis
 		opened, err = openDevice(f.device)
 		return opened, err
 	})
+	if network != nil {
+		network.device = j.device
+	}
 	err = j.make(ctx, missing)
+	if network != nil {
+		network.close() // before its device
+	}
 	if opened != nil {
 		if e := opened.Close(); err == nil {
 			err = e

@@ -30,7 +30,7 @@ func newRoot() *cobra.Command {
 	})
 	root.SetOut(stdout)
 	root.PersistentFlags().Bool("json", false, "write results for programs")
-	root.AddCommand(newInit(), newRun(), newPlan(), newSpec(), newReport(), newPredict(), newAuthenticity(), newTranslate(), newJudge(), newExport(), newImport(),
+	root.AddCommand(newInit(), newRun(), newPlan(), newSpec(), newReport(), newPredict(), newAuthenticity(), newTranslate(), newJudge(), newKID(), newExport(), newImport(),
 		newData(), newCache(), newLs(), newCompare(), newForget(), newStudy(), newCkpt(), newDoctor(), newDebug(), newVersion(),
 		newCoordinator(), newWorker(), newOperator(), newRunner(), newSubmit(), newPs(), newDescribe(), newWatch(), newLogs(), newCancel(), newHold(), newRelease(), newRetry(), newTop(), newStatus(),
 		newWorkers(), newDemand(), newProjects(), newMembers(), newAudit(), newCerts(), newToken(), newUsers())

@@ -8,10 +8,11 @@ const AuthenticityVersion = 1
 
 // Authenticity is what joint training made of the generators of one fine-tuning.
 type Authenticity struct {
-	Version    int         `json:"version"`    // AuthenticityVersion of the program that looked
-	Of         string      `json:"of"`         // the images: test, or unlabelled
-	Images     int         `json:"images"`     // of the source stain, the same for all generators
-	Generators []Authentic `json:"generators"` // those that were trained before, by stain
+	Version    int         `json:"version"`             // AuthenticityVersion of the program that looked
+	Of         string      `json:"of"`                  // the images: test, or unlabelled
+	Images     int         `json:"images"`              // of the source stain, the same for all generators
+	Inception  string      `json:"inception,omitempty"` // SHA-256 of the file of the network that KIDs are of
+	Generators []Authentic `json:"generators"`          // those that were trained before, by stain
 }
 
 // The images that generators are judged on.
@@ -42,7 +43,7 @@ type Looks struct {
 	SSIM           *metrics.Number `json:"ssim,omitempty"` // against the truth, of synthetic tissue
 	PSNR           *metrics.Number `json:"psnr,omitempty"` // decibels
 	// KID is the kernel Inception distance to the real stain, where somebody brought the
-	// network, and KIDSD its standard deviation over subsets.
+	// network, and KIDSD its standard error: metrics.KID.
 	KID   *metrics.Number `json:"kid,omitempty"`
 	KIDSD *metrics.Number `json:"kidSD,omitempty"`
 }

@@ -71,6 +71,7 @@ func TestAuthenticity(t *testing.T) {
 	if o := run(t.Context(), t, nil, "authenticity", "none", "--store", store); o.code != 4 {
 		t.Errorf("of no experiment: exit code %d, %s", o.code, o.stderr)
 	}
+	kidOf(t, store, cache)
 }
 
 func checkAuthenticity(t *testing.T, text string) {

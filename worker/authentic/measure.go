@@ -26,7 +26,7 @@ const MaxShown = 3
 // Features measures distances in a network's features.
 type Features interface {
 	// KID is the kernel Inception distance of generated images to real ones, with its
-	// standard deviation over subsets: n·size·size·3 bytes each, RGB.
+	// standard error: n·size·size·3 bytes each, RGB.
 	KID(ctx context.Context, generated, real []uint8, size int) (value, sd float64, err error)
 }
 
