@@ -72,6 +72,10 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	if err := withoutLabels(file.File); err != nil {
 		return err
 	}
+	if file.Spec.Search != nil && !f.wait {
+		return fault.New(fault.ErrSpec, "search: its trials follow from the results of others, and somebody has to submit them").
+			WithHint("give --wait, and --store with the cluster's store")
+	}
 	if f.class == "" {
 		if f.class, err = offeredClass(ctx, cluster, file.deviceName(f.device)); err != nil {
 			return err
