@@ -171,3 +171,19 @@ func TestSearchRefusals(t *testing.T) {
 		}
 	}
 }
+
+// A trial whose training fails is the worst, and the search goes on.
+func TestSearchFailedTrial(t *testing.T) {
+	store := t.TempDir()
+	o := must(t, nil, "run", searchSpec, "--store", store, "--set", "search.method=random", "--set", "search.trials=5",
+		"--set", "search.over.finetune.lr=[0.001, 1e30, 0.01]", "--set", "finetune.epochs=1")
+	f := foundIn(t, store)
+	if f.Search.Winner == nil || !strings.Contains(o.stderr, "failed, and counts as the worst") {
+		t.Fatalf("%+v\n%s", f.Search, o.stderr)
+	}
+	for i, trial := range f.Search.Trials {
+		if failed := strings.Contains(strings.Join(trial.Values, " "), "1e30"); failed != (trial.Score == nil) || failed && i == *f.Search.Winner {
+			t.Errorf("%+v", trial)
+		}
+	}
+}
