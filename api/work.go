@@ -122,6 +122,23 @@ type Checkpoint struct {
 	EverySteps  int  `json:"everySteps,omitempty" f:"2"`
 	Keep        int  `json:"keep" f:"3"`     // newest ones kept
 	KeepBest    bool `json:"keepBest" f:"4"` // and the best by validation
+
+	// Longer, of a fine-tuning, is how many epochs a longer one has that begins as this one
+	// does, and LongerFrozen its epochs with frozen generators: where this one ends, its state
+	// is stored as the longer one's too, which goes on from there. 0 for none.
+	Longer       int `json:"longer,omitempty" f:"5" was:"0" level:"9"`
+	LongerFrozen int `json:"longerFrozen,omitempty" f:"6" was:"0" level:"9"`
+}
+
+// Longer is the fine-tuning that goes on where the work's ends; false for none.
+func (w *Work) Longer() (Task, bool) {
+	f := w.Task.Finetune
+	if f == nil || w.Checkpoint.Longer <= f.Epochs {
+		return Task{}, false
+	}
+	longer := *f
+	longer.Epochs, longer.FrozenEpochs = w.Checkpoint.Longer, w.Checkpoint.LongerFrozen
+	return FinetuneTask(w.Task.Numerics, longer), true
 }
 
 // Where says how to open the data of a task. Only what the task reads is set.

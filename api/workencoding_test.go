@@ -24,7 +24,7 @@ func fullWork() Work {
 			Paired:     []string{"pairs.csv"},
 			HeldSlide:  "s3",
 		},
-		Gang: Gang{1, 4}, Checkpoint: Checkpoint{EveryEpochs: 1, EverySteps: 2, Keep: 3, KeepBest: true}, Watchdog: Watchdog{600, 1800},
+		Gang: Gang{1, 4}, Checkpoint: Checkpoint{EveryEpochs: 1, EverySteps: 2, Keep: 3, KeepBest: true, Longer: 9, LongerFrozen: 2}, Watchdog: Watchdog{600, 1800},
 		Priority: -5, Project: "demo", Experiment: "e1",
 	}
 }

@@ -43,6 +43,14 @@ type experiment struct {
 	run     *record.Run       // what runs it, and on what
 	id      string            // of its record and its report
 	missing map[string]string // why a task is not done, by key
+	failed  map[api.Key]bool  // of these, what failed itself
+
+	// Of a search:
+	class     string           // of numerics
+	repo      *checkpoint.Repo // that the expansion looked into
+	base      *sweep.Plan      // of the arms as they are written
+	searching bool             // the plan is of trials, and more is to come
+	lost      map[api.Key]bool // trials that failed
 }
 
 // experimentFlags are the flags that decide what an experiment is.
@@ -125,11 +133,8 @@ func (f *experimentFlags) expand(ctx context.Context, file *specFile, class stri
 	if e.data, err = f.opener(); err != nil {
 		return nil, err
 	}
-	e.plan, err = sweep.Expand(file.File, sweep.Options{
-		Numerics:    class,
-		Fingerprint: func(d api.DataSet) (api.Key, error) { return e.data.Fingerprint(ctx, d) },
-		Resolve:     func(model string) (api.Key, error) { return resolveKey(ctx, repo, model) },
-	})
+	e.class, e.repo = class, repo
+	e.plan, err = sweep.Expand(file.File, e.options(ctx))
 	if err != nil {
 		e.sayFaults(ctx, err)
 		return nil, err
@@ -140,7 +145,23 @@ func (f *experimentFlags) expand(ctx context.Context, file *specFile, class stri
 			return nil, err
 		}
 	}
-	return e, e.judgeData(ctx)
+	if err := e.judgeData(ctx); err != nil || file.Spec.Search == nil {
+		return e, err
+	}
+	if f.only != "" {
+		return nil, fault.New(fault.ErrSpec, "--only: the spec has a search, whose tasks are not known beforehand").WithHint("leave one of the two out")
+	}
+	e.base, e.lost = e.plan, map[api.Key]bool{}
+	return e, e.seek(ctx, repo)
+}
+
+// options are what an expansion needs.
+func (e *experiment) options(ctx context.Context) sweep.Options {
+	return sweep.Options{
+		Numerics:    e.class,
+		Fingerprint: func(d api.DataSet) (api.Key, error) { return e.data.Fingerprint(ctx, d) },
+		Resolve:     func(model string) (api.Key, error) { return resolveKey(ctx, e.repo, model) },
+	}
 }
 
 // sayFaults says what was found in data that are refused, as judgeData would; and of a spec

@@ -15,6 +15,7 @@ import (
 	"g2c/experiments/spec"
 	"g2c/experiments/sweep"
 	"g2c/internal/clock"
+	"g2c/internal/fault"
 	"g2c/internal/pki"
 	"g2c/internal/pki/grpctls"
 	"g2c/k8s/operator"
@@ -124,6 +125,10 @@ func readForOperator(data *datasource.Opener, name string, text []byte) (*operat
 	}
 	if err := withoutLabels(file); err != nil {
 		return nil, err
+	}
+	if file.Spec.Search != nil {
+		return nil, fault.New(fault.ErrSpec, "search: the operator does not carry out a search, whose trials follow from the results of others").
+			WithHint("`g2c submit --wait` does, or `g2c run`; what they find can be an arm here")
 	}
 	s := &operator.Spec{Name: file.Spec.Metadata.Name, Priority: int32(file.Spec.Metadata.Priority), Device: string(file.Spec.Device), Files: readsFiles(file)}
 	if p := file.Spec.Metadata.Project; p != spec.Default().Metadata.Project { // an empty one is the namespace's

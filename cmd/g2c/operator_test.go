@@ -43,10 +43,14 @@ func TestTheOperatorReadsSpecs(t *testing.T) {
 		}
 	}
 	for change, says := range map[string]string{
-		"pateints: 6":                    "patients",
-		"labels: {a: b}, project: other": "metadata.labels",
+		"pateints: 6":                                 "patients",
+		"labels: {a: b}, project: other":              "metadata.labels",
+		"\nsearch: {over: {finetune.lr: [0.1, 0.2]}}": "does not carry out a search",
 	} {
 		bad := strings.Replace(string(text), "patients: 6", change, 1)
+		if strings.Contains(change, "search") {
+			bad = string(text) + change[strings.Index(change, "\n"):] + "\n"
+		}
 		if strings.HasPrefix(change, "labels") {
 			bad = strings.Replace(string(text), "{name: tiny}", "{name: tiny, "+change+"}", 1)
 		}

@@ -101,6 +101,9 @@ func (f *experimentFlags) listing(ctx context.Context, file *specFile, class str
 		say("note: the store does not tell how long some tasks take; --measure times a step of each kind")
 	}
 	list.Data = e.sets
+	if e.searching {
+		say("%s", mostLeft(list, e.plan.Search))
+	}
 	return list, nil
 }
 

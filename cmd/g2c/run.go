@@ -122,27 +122,52 @@ func runExperiment(c *cobra.Command, name string, f *experimentFlags, wait bool)
 
 // carryOut runs the tasks, and shows how far they are, also on the run's page; then it
 // writes the report.
-func (e *experiment) carryOut(c *cobra.Command, f *experimentFlags, repo *checkpoint.Repo, devices []kernels.Device, path string) (err error) {
+func (e *experiment) carryOut(c *cobra.Command, f *experimentFlags, repo *checkpoint.Repo, devices []kernels.Device, path string) error {
+	if e.searching {
+		e.sayRound()
+	}
+	for {
+		searched := e.searching
+		ended, page, err := e.trainAll(c, f, repo, devices, path)
+		if err != nil {
+			return err
+		}
+		if searched {
+			ended = e.nextRound(c.Context(), repo, ended)
+		}
+		if searched && ended == nil {
+			page.close("", "")
+			continue
+		}
+		if ended == nil && e.plan.Search != nil {
+			ended = e.release(c.Context(), repo)
+		}
+		err = e.finish(c, repo, devices[0], path, ended)
+		page.close(howEnded(err), filepath.Join(reportFolder(path, e.id), report.IndexFile))
+		return err
+	}
+}
+
+// trainAll runs the tasks of the plan; page is still open then. ended is how they ended.
+func (e *experiment) trainAll(c *cobra.Command, f *experimentFlags, repo *checkpoint.Repo, devices []kernels.Device, path string) (ended error, page *liveRun, err error) {
 	ctx, slots := c.Context(), len(devices)
 	if f.workers > 0 {
 		slots = f.workers
 	}
 	left, err := e.estimate(ctx, repo, slots)
 	if err != nil {
-		return untouched(ctx, err)
+		return nil, nil, untouched(ctx, err)
 	}
-	page := newLive(e, path)
+	page = newLive(e, path)
 	say("live: %s", page.path())
 	view := newRunDisplay(left, page)
-	defer func() { page.close(howEnded(err), filepath.Join(reportFolder(path, e.id), report.IndexFile)) }()
-	var ended error
 	if f.workers != 0 {
 		ended = e.executeWith(ctx, f, e.deviceName(f.device), path, view)
 	} else {
 		ended = e.execute(ctx, repo, e.pool(repo, devices, view), view)
 	}
 	view.close()
-	return e.finish(c, repo, devices[0], path, ended)
+	return ended, page, nil
 }
 
 // howEnded says on the page of a run how it ended.
@@ -186,6 +211,9 @@ func gang(t api.Task, g api.Gang, slots int) api.Gang {
 func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker *runner.Pool, view *display) error {
 	var works []api.Work
 	for _, item := range e.plan.Items {
+		if e.lost[item.Key] {
+			continue
+		}
 		w := item.Work
 		w.Gang = gang(w.Task, w.Gang, worker.Slots())
 		works = append(works, w)
@@ -211,7 +239,7 @@ func (e *experiment) execute(ctx context.Context, repo *checkpoint.Repo, worker 
 		},
 	})
 	if err != nil && last != nil {
-		e.missing = whyMissing(e.plan, last, errors.Is(err, fault.ErrInterrupted))
+		e.missing, e.failed = whyMissing(e.plan, last, errors.Is(err, fault.ErrInterrupted)), failedIn(e.plan, last)
 	}
 	return err
 }
@@ -238,6 +266,17 @@ func whyMissing(p *sweep.Plan, s *state.Snapshot, interrupted bool) map[string]s
 			why = "interrupted before it began: the same command goes on"
 		}
 		out[item.Key.String()] = why
+	}
+	return out
+}
+
+// failedIn is what failed itself.
+func failedIn(p *sweep.Plan, s *state.Snapshot) map[api.Key]bool {
+	out := map[api.Key]bool{}
+	for _, item := range p.Items {
+		if t := s.Task(item.Key); t != nil && t.Status == state.Failed {
+			out[item.Key] = true
+		}
 	}
 	return out
 }

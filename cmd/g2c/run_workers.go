@@ -78,7 +78,7 @@ func (e *experiment) executeWith(ctx context.Context, f *experimentFlags, device
 		err = fault.New(fault.ErrInterrupted, "interrupted, state saved").WithHint("the same command goes on")
 	}
 	if err != nil {
-		e.missing = whyMissing(e.plan, last, errors.Is(err, fault.ErrInterrupted))
+		e.missing, e.failed = whyMissing(e.plan, last, errors.Is(err, fault.ErrInterrupted)), failedIn(e.plan, last)
 	}
 	return errors.Join(err, h.node.close())
 }
@@ -182,6 +182,9 @@ func workerName(i int) string { return fmt.Sprintf("w%d", i+1) }
 func (h *household) carryOut(ctx context.Context, e *experiment) error {
 	var works []api.Work
 	for _, item := range e.plan.Items {
+		if e.lost[item.Key] {
+			continue
+		}
 		works = append(works, item.Work)
 	}
 	r, err := h.cluster.Submit(ctx, &apiv1.SubmitHeader{Name: e.plan.Experiment, SharedPaths: true}, works)

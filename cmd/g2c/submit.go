@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -37,6 +38,9 @@ them: into the bucket that --store names, if it is the cluster's, or else by way
 coordinator. An upload that was interrupted goes on where it stood. With --shared-paths
 workers open images themselves, at the same paths as here.
 
+A spec with a search needs --wait: each round is an experiment of its own, NAME.search-N,
+whose results are read in the cluster's store, which --store names, to know the next.
+
 The machine that submits needs no device: tasks are of the numerics class that the
 cluster's workers offer, or that --class names.
 
@@ -72,32 +76,74 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 	if err := withoutLabels(file.File); err != nil {
 		return err
 	}
+	if file.Spec.Search != nil && !f.wait {
+		return fault.New(fault.ErrSpec, "search: its trials follow from the results of others, and somebody has to submit them").
+			WithHint("give --wait, and --store with the cluster's store")
+	}
 	if f.class == "" {
 		if f.class, err = offeredClass(ctx, cluster, file.deviceName(f.device)); err != nil {
 			return err
 		}
 	}
-	e, _, err := f.look(ctx, file, f.class)
-	if err != nil {
-		return err
+	for round, scored := 1, -1; ; round++ {
+		e, _, err := f.look(ctx, file, f.class)
+		if err != nil {
+			return err
+		}
+		if !e.searching {
+			return f.last(c, cluster, e, memory)
+		}
+		if n := len(e.plan.Search.Scored()); n > scored {
+			scored = n
+		} else {
+			return fault.New(fault.ErrSpec, "search: the trials of the last round are done, and store %s has no results of them", f.storePath(file)).
+				WithHint("--store names the cluster's store: what trials come to is read there")
+		}
+		e.sayRound()
+		suffix := fmt.Sprintf(".search-%d", round)
+		r, err := f.submit(ctx, cluster, e, memory, suffix)
+		if err == nil {
+			err = await(ctx, cluster, r.Experiment, say)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	for _, n := range e.notes {
-		say("note: %s", n)
-	}
+}
+
+// submit hands the plan to the cluster. A round of a search is an experiment with a suffix.
+func (f *submitFlags) submit(ctx context.Context, cluster *client.Client, e *experiment, memory int64, suffix string) (*apiv1.SubmitResponse, error) {
 	var works []api.Work
 	for _, item := range e.plan.Items {
 		works = append(works, item.Work)
 	}
 	if !f.sharedPaths {
 		if err := e.upload(ctx, cluster, f.directStore(ctx)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	meta := file.Spec.Metadata
+	meta := e.Spec.Metadata
+	id := f.requestID
+	if id != "" {
+		id += suffix
+	}
 	r, err := cluster.Submit(ctx, &apiv1.SubmitHeader{
-		RequestId: f.requestID, Name: e.plan.Experiment, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths, Held: f.hold,
+		RequestId: id, Name: e.plan.Experiment + suffix, Project: meta.Project, Priority: int32(meta.Priority), SharedPaths: f.sharedPaths, Held: f.hold,
 		MemoryBytes: memory,
 	}, works)
+	if err == nil {
+		say("submitted %s: %s, %d done already", r.Experiment, plural(int(r.Tasks), "task"), r.Done)
+	}
+	return r, err
+}
+
+// last submits a whole experiment, tells its id, and waits if that is wanted.
+func (f *submitFlags) last(c *cobra.Command, cluster *client.Client, e *experiment, memory int64) error {
+	ctx := c.Context()
+	for _, n := range e.notes {
+		say("note: %s", n)
+	}
+	r, err := f.submit(ctx, cluster, e, memory, "")
 	if err != nil {
 		return err
 	}
@@ -106,7 +152,6 @@ func (f *submitFlags) run(c *cobra.Command, cluster *client.Client, name string)
 			return fault.New(fault.ErrUnavailable, "%s is submitted, and its receipt cannot be written: %w", r.Experiment, err)
 		}
 	}
-	say("submitted %s: %s, %d done already", r.Experiment, plural(int(r.Tasks), "task"), r.Done)
 	if wantJSON(c) {
 		err = printJSON(map[string]any{"experiment": r.Experiment, "tasks": r.Tasks, "done": r.Done})
 	} else {

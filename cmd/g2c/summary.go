@@ -76,7 +76,8 @@ func unjudged(d *report.Data) []*sweep.Item {
 	for _, item := range d.Run.Plan.Items {
 		row := slices.ContainsFunc(d.Arms, func(a report.Arm) bool { return a.Key == item.Key })
 		waits := slices.ContainsFunc(d.Unfinished, func(u report.Unfinished) bool { return u.Key == item.Key })
-		if item.Task.Kind == api.KindFinetune && !row && !waits {
+		trial := !slices.ContainsFunc(item.Uses, func(u sweep.Use) bool { return !u.Trial })
+		if item.Task.Kind == api.KindFinetune && !row && !waits && !trial {
 			out = append(out, item)
 		}
 	}

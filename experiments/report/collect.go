@@ -26,7 +26,7 @@ func Collect(ctx context.Context, repo *checkpoint.Repo, run *record.Experiment)
 		ctx: ctx, repo: repo, plan: plan, finals: map[api.Key]*checkpoint.Manifest{}, timings: map[api.Key]*results.Timing{},
 		data: &Data{
 			Experiment: plan.Experiment, RunHash: plan.Hash(), SpecHash: plan.SpecHash, NumericsClass: plan.Numerics,
-			Run: run, asked: plan.Comparisons, items: len(plan.Items),
+			Search: plan.Search, Run: run, asked: plan.Comparisons, items: len(plan.Items),
 			Arms: []Arm{}, Generators: []Generator{}, Comparisons: []Comparison{}, Unfinished: []Unfinished{},
 		},
 	}
@@ -187,6 +187,9 @@ func (c *collector) finetune(item *sweep.Item, m *checkpoint.Manifest) error {
 		return err
 	}
 	for _, use := range item.Uses {
+		if use.Trial { // the curves are of arms; the table of trials has the rest
+			continue
+		}
 		c.data.tuned = append(c.data.tuned, tuning{
 			task: use.Task, arm: use.Arm, name: use.Name, options: options(use), width: use.Width, blocks: use.Blocks, seed: use.Seed,
 			fold: use.Fold, stains: use.Stains, frozen: item.Task.Finetune.FrozenEpochs, key: item.Key, epochs: r.Epochs, selected: r.Selected,

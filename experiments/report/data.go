@@ -14,16 +14,17 @@ import (
 // Data is the results of an experiment. Its JSON is results.json; the order of
 // the fields is the order of the bytes.
 type Data struct {
-	Experiment    string       `json:"experiment"`
-	RunHash       string       `json:"runHash"` // of the spec and the keys of all tasks
-	SpecHash      string       `json:"specHash"`
-	NumericsClass string       `json:"numericsClass"`
-	Arms          []Arm        `json:"arms"`            // finished evaluations, in the order of the plan
-	Generators    []Generator  `json:"generators"`      // finished pretrainings, in the order of the plan
-	Groups        []Summary    `json:"groups"`          // of arms: the rows that differ in seed and fold alone
-	Comparisons   []Comparison `json:"comparisons"`     // of a task together
-	Costs         []Cost       `json:"costs,omitempty"` // where energy or prices are known
-	Unfinished    []Unfinished `json:"unfinished"`      // what the plan asks for and the store lacks
+	Experiment    string        `json:"experiment"`
+	RunHash       string        `json:"runHash"` // of the spec and the keys of all tasks
+	SpecHash      string        `json:"specHash"`
+	NumericsClass string        `json:"numericsClass"`
+	Arms          []Arm         `json:"arms"`             // finished evaluations, in the order of the plan
+	Generators    []Generator   `json:"generators"`       // finished pretrainings, in the order of the plan
+	Groups        []Summary     `json:"groups"`           // of arms: the rows that differ in seed and fold alone
+	Comparisons   []Comparison  `json:"comparisons"`      // of a task together
+	Costs         []Cost        `json:"costs,omitempty"`  // where energy or prices are known
+	Search        *sweep.Search `json:"search,omitempty"` // its trials, of which the winner's values are an arm's
+	Unfinished    []Unfinished  `json:"unfinished"`       // what the plan asks for and the store lacks
 	// Authenticity says what joint training made of the generators; nil where nobody looked.
 	Authenticity *Authenticity `json:"authenticity,omitempty"`
 

@@ -33,6 +33,7 @@ func decode(v reflect.Value, n *node, path string, f *field.Field) error {
 	case reflect.Pointer:
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
+			setDefaults(v.Elem())
 		}
 		return decode(v.Elem(), n, path, f)
 	case reflect.Map:

@@ -17,6 +17,7 @@ type File struct {
 
 	arms []*arm // nil: one arm per set of stains in the sweep
 	axes []*axis
+	root *node // without arms and sweep
 }
 
 // Variant is one arm at one point of the sweep.
@@ -50,6 +51,13 @@ func ParseHome(home, file string, text []byte, sets ...string) (*File, error) {
 	if e := root.find("sweep"); e != nil && e.value.kind == mappingNode {
 		if e.value, err = expandDotted(e.value); err != nil {
 			return nil, err
+		}
+	}
+	if e := root.find("search"); e != nil && e.value.kind == mappingNode {
+		if over := e.value.find("over"); over != nil && over.value.kind == mappingNode {
+			if over.value, err = expandDotted(over.value); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, s := range sets {
@@ -101,7 +109,7 @@ func (n *node) moveTo(at Pos) {
 
 func build(root *node) (*File, error) {
 	armsNode, sweepNode := root.take("arms"), root.take("sweep")
-	f := &File{Spec: Default()}
+	f := &File{Spec: Default(), root: root}
 	if err := decodeInto(&f.Spec, root, ""); err != nil {
 		return nil, err
 	}
@@ -121,6 +129,9 @@ func build(root *node) (*File, error) {
 		}
 	}
 	if err := f.compare(root); err != nil {
+		return nil, err
+	}
+	if err := f.checkSearch(); err != nil {
 		return nil, err
 	}
 	return f, f.normalise(root)

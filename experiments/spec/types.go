@@ -33,6 +33,7 @@ type Spec struct {
 	Watchdog    api.Watchdog     `yaml:"watchdog" key:""`
 	Store       string           `yaml:"store" key:"" whole:"" default:"runs/" doc:"directory or s3://BUCKET/PREFIX of checkpoints and reports, unless --store says so"`
 	Cost        Cost             `yaml:"cost" key:"" whole:""`
+	Search      *Search          `yaml:"search" key:"" whole:""`
 	Comparisons []Comparison     `yaml:"comparisons" key:"" whole:"" doc:"pairs of arms that the report tests, also at chosen points of the sweep; without it the baseline against every arm"`
 }
 

@@ -24,13 +24,25 @@ type Options struct {
 
 // Expand makes the plan of a spec.
 func Expand(f *spec.File, o Options) (*Plan, error) {
+	e, err := begin(f, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.variants(f); err != nil {
+		return nil, err
+	}
+	return e.end(f)
+}
+
+// begin is an expansion without tasks.
+func begin(f *spec.File, o Options) (*expansion, error) {
 	if err := api.CheckNumerics(o.Numerics); err != nil {
 		return nil, fault.New(fault.ErrSpec, "%w", err)
 	}
 	if err := f.CheckClass(o.Numerics, api.HasBF16(o.Numerics)); err != nil {
 		return nil, err
 	}
-	e := &expansion{
+	return &expansion{
 		Options: o,
 		plan: &Plan{
 			Experiment: f.Spec.Metadata.Name, SpecHash: f.Hash(), Numerics: o.Numerics,
@@ -38,12 +50,21 @@ func Expand(f *spec.File, o Options) (*Plan, error) {
 			byKey: map[api.Key]*Item{},
 		},
 		prints: map[string]api.Key{},
-	}
+	}, nil
+}
+
+// variants requests what the arms ask for.
+func (e *expansion) variants(f *spec.File) error {
 	for i := range f.Variants {
 		if err := e.variant(&f.Variants[i]); err != nil {
-			return nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+// end gives the tasks names.
+func (e *expansion) end(f *spec.File) (*Plan, error) {
 	if err := e.nameAll(); err != nil {
 		return nil, err
 	}
@@ -66,6 +87,8 @@ type request struct {
 	variant *spec.Variant
 	task    *spec.Task // nil of a pretraining, and of a stain
 	fold    int        // 0 for none
+	trial   bool       // of a search, not of an arm
+	longer  int        // epochs of a fine-tuning that goes on from this one; 0 for none
 	use     Use        // with the base name
 }
 
@@ -250,7 +273,7 @@ func (r *request) named(kind api.Kind) Use {
 	g := v.Spec.Model.Generator
 	return Use{
 		Name: fmt.Sprintf("%s/%s/%s/b%d/s%d", kind, r.task.Name, v.Arm, g.Blocks, v.Spec.Seed),
-		Task: r.task.Name, Arm: v.Arm, Stains: v.Stains, Width: g.Width, Blocks: g.Blocks, Seed: v.Spec.Seed, Fold: r.fold,
+		Task: r.task.Name, Arm: v.Arm, Trial: r.trial, Stains: v.Stains, Width: g.Width, Blocks: g.Blocks, Seed: v.Spec.Seed, Fold: r.fold,
 	}
 }
 
@@ -265,6 +288,9 @@ func (e *expansion) request(r request, work api.Work, use Use) (api.Key, error) 
 		EveryEpochs: s.Checkpoint.Every.Epochs, EverySteps: s.Checkpoint.Every.Steps,
 		Keep: s.Checkpoint.Keep, KeepBest: s.Checkpoint.KeepBest,
 	}
+	if r.longer > 0 {
+		work.Checkpoint.Longer, work.Checkpoint.LongerFrozen = r.longer, longerFrozen(s, work.Task.Finetune, r.longer)
+	}
 	work.Watchdog = s.Watchdog
 	work.Priority, work.Project, work.Experiment = s.Metadata.Priority, s.Metadata.Project, s.Metadata.Name
 	item := e.plan.byKey[work.Key]
@@ -273,6 +299,10 @@ func (e *expansion) request(r request, work api.Work, use Use) (api.Key, error) 
 		e.plan.byKey[work.Key] = item
 		e.plan.Items = append(e.plan.Items, item)
 	}
+	if item.Checkpoint.Longer == 0 { // an arm may ask for a trial's task
+		item.Checkpoint.Longer, item.Checkpoint.LongerFrozen = work.Checkpoint.Longer, work.Checkpoint.LongerFrozen
+	}
+	work.Checkpoint.Longer, work.Checkpoint.LongerFrozen = item.Checkpoint.Longer, item.Checkpoint.LongerFrozen
 	if item.Gang != work.Gang || item.Checkpoint != work.Checkpoint || item.Watchdog != work.Watchdog {
 		e.differ = append(e.differ, item)
 	}

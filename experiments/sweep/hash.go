@@ -14,7 +14,12 @@ import (
 //
 // A part of a plan (Only) has a hash of its own, and so has the same spec on other data
 // or in another numerics class, whose keys differ.
+//
+// A search goes on under the hash of the plan without it.
 func (p *Plan) Hash() string {
+	if p.Search != nil {
+		return p.Search.Run
+	}
 	keys := make([]api.Key, len(p.Items))
 	for i, item := range p.Items {
 		keys[i] = item.Key

@@ -24,6 +24,8 @@ type Plan struct {
 	Cost *spec.Cost `json:"cost,omitempty"`
 	// Comparisons are the pairs that the spec asks for; none: the baseline against all.
 	Comparisons []spec.Comparison `json:"comparisons,omitempty"`
+	// Search is that of the spec, as far as it has come; nil for none.
+	Search *Search `json:"search,omitempty"`
 	// Notes say what of the spec decides nothing, a sentence each.
 	Notes []string `json:"notes,omitempty"`
 
@@ -46,7 +48,8 @@ type Use struct {
 	Width  int      `json:"width"`  // of the generators
 	Blocks int      `json:"blocks"`
 	Seed   uint32   `json:"seed"`
-	Fold   int      `json:"fold,omitempty"` // from 1; 0 without folds
+	Fold   int      `json:"fold,omitempty"`  // from 1; 0 without folds
+	Trial  bool     `json:"trial,omitempty"` // of a search, not of an arm
 	// Options are what else tells it from others, by path.
 	Options []Option `json:"options,omitempty"`
 }

@@ -174,7 +174,7 @@ func TestFingerprintsAreAskedOnce(t *testing.T) {
 func TestWork(t *testing.T) {
 	p := expand(t, readBase(t), "gang.max=2", "checkpoint.every=50 steps", "metadata.priority=4", "generators.HE=imported/he")
 	all := named(t, p, "finetune/gs-vs-nongs/PAS_ALL+/b3/s2")
-	if got := fmt.Sprintf("%v %v %v %d %s %s", all.Task.Finetune.Stains, all.Gang, all.Checkpoint, all.Priority, all.Project, all.Experiment); got != "[HE MASSON PASM] {1 2} {0 50 2 true} 4 demo glomeruli" {
+	if got := fmt.Sprintf("%v %v %v %d %s %s", all.Task.Finetune.Stains, all.Gang, all.Checkpoint, all.Priority, all.Project, all.Experiment); got != "[HE MASSON PASM] {1 2} {0 50 2 true 0 0} 4 demo glomeruli" {
 		t.Error(got)
 	}
 	he, _ := fakeResolve("imported/he")

@@ -43,6 +43,8 @@ const (
 	Dropout Purpose = 40 // (global step, place in the global batch, unit/4): which units of a network are dropped
 	Forest  Purpose = 41 // (tree, node, draw, 0 or 1): images and features of a random forest's trees
 
+	Search Purpose = 50 // (configuration, parameter, try, draw): values of a search's trials
+
 	SignFlip   Purpose = 14 // (flip, group/128): which groups exchange the two arms of a comparison, a bit each
 	Simulation Purpose = 15 // (repetition, group, image, class): samples of the coverage simulation; the seed is the cell
 	Study      Purpose = 16 // shuffles of a reader study: step 0 of its patches, then one of the candidates of each stain and kind

@@ -24,7 +24,7 @@ func KID(x, y []float32, d int) (value, se float64) {
 		}
 	}
 	a, b, c := total(xx), total(yy), total(xy)
-	estimate := func(a, b, c, n, m float64) float64 { return a/(n*(n-1)) + b/(m*(m-1)) - 2*c/(n*m) }
+	estimate := func(a, b, c, n, m float64) float64 { return a/(n*(n-1)) + b/(m*(m-1)) - c/(n*m/2) }
 	value = estimate(a, b, c, float64(n), float64(m))
 	// Without an image its row goes, and its column, which holds the same.
 	spread := func(own, across []float64, left func(own, across float64) float64) float64 {
@@ -43,10 +43,10 @@ func KID(x, y []float32, d int) (value, se float64) {
 		return value, math.NaN()
 	}
 	variance := spread(xx, xy, func(own, across float64) float64 {
-		return estimate(a-2*own, b, c-across, float64(n-1), float64(m))
+		return estimate(a-own-own, b, c-across, float64(n-1), float64(m))
 	})
 	variance += spread(yy, yx, func(own, across float64) float64 {
-		return estimate(a, b-2*own, c-across, float64(n), float64(m-1))
+		return estimate(a, b-own-own, c-across, float64(n), float64(m-1))
 	})
 	return value, math.Sqrt(variance)
 }

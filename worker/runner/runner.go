@@ -77,6 +77,9 @@ func (r *Runner) Run(ctx context.Context, w api.Work, _ int) error {
 		Device: r.Device, Others: r.Others, Gang: r.Gang, Began: r.Began, Resize: r.Resize,
 		Repo: r.Repo, Checkpoint: w.Checkpoint, Warn: r.Warn, Now: r.Now, Energy: r.Energy,
 	}
+	if longer, ok := w.Longer(); ok {
+		opt.Longer = &longer
+	}
 	if r.Progress != nil {
 		opt.Progress = func(p train.Progress) { r.Progress(w, p) }
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"g2c/api"
 	"g2c/checkpoint"
 	"g2c/checkpoint/safetensors"
 	"g2c/checkpoint/store"
@@ -21,6 +22,7 @@ type bundle struct {
 	step  int64
 	epoch int // epochs done
 	final bool
+	as    *api.Task // whose checkpoint it is; nil: that of the task that is trained
 
 	spec   *kernels.StateSpec
 	groups map[string][]float32 // whole groups of slots

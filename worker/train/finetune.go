@@ -500,7 +500,17 @@ func (f *finetuner) nets(generators bool) []nn.Param {
 	return out
 }
 
+// finish stores the end; before it, what a longer training goes on from, so that whoever
+// finds the end finds that too.
 func (f *finetuner) finish() error {
+	if longer := f.opt.Longer; longer != nil {
+		if err := f.save(func(b *bundle) error {
+			b.as = longer
+			return f.fill(b)
+		}, false); err != nil {
+			return err
+		}
+	}
 	judged, err := json.Marshal(results.Finetune{Epochs: f.log.Epochs, Selected: f.log.Selected})
 	if err != nil {
 		return err

@@ -34,6 +34,9 @@ type Options struct {
 	Began      func(generation uint64)
 	Repo       *checkpoint.Repo
 	Checkpoint api.Checkpoint
+	// Longer, if set, is the fine-tuning that goes on where this one ends: its first
+	// checkpoint is stored with this one's end.
+	Longer *api.Task
 	// Progress, if set, hears of every step, one call at a time.
 	Progress func(Progress)
 	// Resumed, if set, hears which step a task goes on from before it does any, 0 where it
@@ -175,7 +178,11 @@ func (s *session) recall() error {
 
 // snapshot describes a bundle; it runs beside the loop.
 func (s *session) snapshot(b *bundle) (checkpoint.Snapshot, error) {
-	description, err := json.Marshal(s.task)
+	task := &s.task
+	if b.as != nil {
+		task = b.as
+	}
+	description, err := json.Marshal(*task)
 	if err != nil {
 		return checkpoint.Snapshot{}, fmt.Errorf("describe task: %w", err)
 	}
@@ -184,7 +191,7 @@ func (s *session) snapshot(b *bundle) (checkpoint.Snapshot, error) {
 		return checkpoint.Snapshot{}, err
 	}
 	return checkpoint.Snapshot{
-		Kind: checkpoint.Kind(s.task.Kind), Task: s.key, Class: s.task.Numerics,
+		Kind: checkpoint.Kind(task.Kind), Task: task.Key().String(), Class: task.Numerics,
 		Step: b.step, Epoch: b.epoch, Final: b.final,
 		Description: description, Payloads: payloads,
 	}, nil
@@ -192,6 +199,9 @@ func (s *session) snapshot(b *bundle) (checkpoint.Snapshot, error) {
 
 // saved notes a checkpoint and thins out older ones; it runs beside the loop.
 func (s *session) saved(ctx context.Context, m checkpoint.Manifest) error {
+	if m.Task != s.key { // another task's, which thins out its own
+		return nil
+	}
 	s.last = m.Key()
 	policy := checkpoint.Policy{Keep: s.opt.Checkpoint.Keep, KeepBest: s.opt.Checkpoint.KeepBest}
 	if m.Final { // it has the weights that are selected
@@ -217,7 +227,7 @@ func (s *session) score(m checkpoint.Manifest) (float64, bool) {
 // trained is kept.
 func (s *session) save(fill func(b *bundle) error, final bool) error {
 	b := s.saver.Free()
-	b.final = final
+	b.final, b.as = final, nil
 	if err := fill(b); err != nil {
 		return err
 	}
