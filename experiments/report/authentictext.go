@@ -150,7 +150,7 @@ func authenticRows(g *JointlyTuned) [][]string {
 			"options": g.Options, "seed": seedText(g.Seed), "fold": foldText(g.Fold), "split": side.name, "name": g.Name, "key": g.Key.String(), "inputs": g.Pretrained,
 			"n": strconv.Itoa(g.Images), "cycleL1": number(value(side.CycleL1)), "cycleSSIM": number(value(side.CycleSSIM)),
 			"colourDistance": number(side.ColourDistance), "ssim": number(value(side.SSIM)), "psnr": number(value(side.PSNR)),
-			"checkering": number(side.Checkering), "realCheckering": number(g.RealCheckering), "kid": number(value(side.KID)), "kidSD": number(value(side.KIDSD)),
+			"checkering": number(side.Checkering), "realCheckering": number(g.RealCheckering), "kid": number(value(side.KID)), "kidSE": number(value(side.KIDSE)),
 		}
 		if side.name == "after" {
 			cells["driftWeights"], cells["driftImages"], cells["driftSSIM"] = number(g.Drift.Weights), number(g.Drift.Images), number(g.Drift.SSIM)

@@ -35,7 +35,7 @@ var columns = []string{
 	"cycleL1", "cycleSSIM", "colourDistance", "ssim", "psnr",
 	"fold", "precision", "recallPositiveLow", "recallPositiveHigh", "recallNegativeLow", "recallNegativeHigh", "groupsPositive", "groupsNegative", "gapGiven", "leftOut",
 	"sourceSSIM", "sourcePSNR", "reinhardSSIM", "reinhardPSNR",
-	"checkering", "realCheckering", "kid", "kidSD", "driftWeights", "driftImages", "driftSSIM", "verdict",
+	"checkering", "realCheckering", "kid", "kidSE", "driftWeights", "driftImages", "driftSSIM", "verdict",
 }
 
 // CSV is results.csv.

@@ -43,9 +43,9 @@ type Looks struct {
 	SSIM           *metrics.Number `json:"ssim,omitempty"` // against the truth, of synthetic tissue
 	PSNR           *metrics.Number `json:"psnr,omitempty"` // decibels
 	// KID is the kernel Inception distance to the real stain, where somebody brought the
-	// network, and KIDSD its standard error: metrics.KID.
+	// network, and KIDSE its standard error: metrics.KID.
 	KID   *metrics.Number `json:"kid,omitempty"`
-	KIDSD *metrics.Number `json:"kidSD,omitempty"`
+	KIDSE *metrics.Number `json:"kidSE,omitempty"`
 }
 
 // Drift is how far a generator went from what was pretrained; all of a generator that stood

@@ -56,7 +56,7 @@ func (m *measuring) looks(made []uint8, backward *safetensors.File, by beside) (
 			return out, err
 		}
 		kid, deviation := metrics.Number(value), metrics.Number(sd)
-		out.KID, out.KIDSD = &kid, &deviation
+		out.KID, out.KIDSE = &kid, &deviation
 	}
 	return out, nil
 }

@@ -157,7 +157,7 @@ func TestStoodStill(t *testing.T) {
 		t.Errorf("a generator that stood still: %+v", still)
 	}
 	before, after := text(t, still.Before), text(t, still.After)
-	if before != after || still.Before.CycleL1 == nil || !(*still.Before.CycleL1 > 0) || *still.Before.KID != 0.5 || *still.After.KIDSD != 0.125 {
+	if before != after || still.Before.CycleL1 == nil || !(*still.Before.CycleL1 > 0) || *still.Before.KID != 0.5 || *still.After.KIDSE != 0.125 {
 		t.Errorf("before %s, after %s", before, after)
 	}
 	if asked.generated != 5 || asked.real != 3 {

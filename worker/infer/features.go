@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 
@@ -65,7 +66,11 @@ func inceptionPrefix(w *safetensors.File) (string, error) {
 			continue
 		}
 		fc, ok := w.Tensor(prefix + last)
-		if ok && len(fc.Shape) == 2 && fc.Shape[0] != inceptionClasses {
+		if !ok || len(fc.Shape) != 2 {
+			return "", fault.New(fault.ErrData, "these weights of an Inception network lack %s, by which that of the distance is told from torchvision's", prefix+last).
+				WithHint("bring pt_inception-2015-12-05-6726825d.pth, which pytorch-fid downloads")
+		}
+		if fc.Shape[0] != inceptionClasses {
 			return "", fault.New(fault.ErrData, "these are weights of an Inception network of %d classes: that of the distance has %d, and other averages", fc.Shape[0], inceptionClasses).
 				WithHint("bring pt_inception-2015-12-05-6726825d.pth, which pytorch-fid downloads")
 		}
@@ -80,6 +85,9 @@ func inceptionPrefix(w *safetensors.File) (string, error) {
 // corners not aligned, in [-1,1].
 func (in *Inception) Features(ctx context.Context, pixels []uint8, size int) ([]float32, error) {
 	image := 3 * size * size
+	if size < 1 || len(pixels) == 0 || len(pixels)%image != 0 {
+		return nil, fmt.Errorf("infer: %d bytes are no images of %d×%d pixels", len(pixels), size, size)
+	}
 	n := len(pixels) / image
 	out := make([]float32, 0, n*nn.InceptionFeatures)
 	r := newResize(size, nn.InceptionSize)
@@ -117,12 +125,13 @@ func (in *Inception) KID(ctx context.Context, generated, real []uint8, size int)
 	if err != nil {
 		return 0, 0, err
 	}
-	known, ok := in.real[string(real)]
+	at := fmt.Sprint(size, " ", string(real))
+	known, ok := in.real[at]
 	if !ok {
 		if known, err = in.Features(ctx, real, size); err != nil {
 			return 0, 0, err
 		}
-		in.real = map[string][]float32{string(real): known}
+		in.real = map[string][]float32{at: known}
 	}
 	value, se = metrics.KID(made, known, nn.InceptionFeatures)
 	return value, se, nil

@@ -73,6 +73,11 @@ func TestInceptionFeatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer net.Close()
+	for _, size := range []int{0, 3} {
+		if _, err := net.Features(t.Context(), make([]uint8, 28), size); err == nil {
+			t.Errorf("28 bytes are taken for images of %d pixels", size)
+		}
+	}
 	for i, size := range []int{64, 299, 400} {
 		image := drawnImage(1000003+i, size)
 		got, err := net.Features(t.Context(), image, size)
@@ -117,14 +122,17 @@ func TestNotInception(t *testing.T) {
 	nan.Tensors[3] = safetensors.Float32(nan.Tensors[3].Name, nan.Tensors[3].Shape, slices.Repeat([]float32{float32(math.NaN())}, nan.Tensors[3].Len()))
 	part := drawnInception(t, "", inceptionClasses)
 	part.Tensors = slices.DeleteFunc(part.Tensors, func(x safetensors.Tensor) bool { return x.Name == "Mixed_7c.branch1x1.bn.bias" })
+	lastless := drawnInception(t, "", inceptionClasses)
+	lastless.Tensors = slices.DeleteFunc(lastless.Tensors, func(x safetensors.Tensor) bool { return x.Name == "fc.weight" })
 	for name, c := range map[string]struct {
 		w     *safetensors.File
 		words string
 	}{
-		"torchvision's": {drawnInception(t, "", 1000), "1000 classes"},
-		"a generator":   {&safetensors.File{Tensors: []safetensors.Tensor{safetensors.Float32("G.weight", []int{1}, []float32{1})}}, "not the weights of an Inception"},
-		"a part":        {part, "Mixed_7c.branch1x1.bn.bias"},
-		"not finite":    {nan, "NaN"},
+		"torchvision's":    {drawnInception(t, "", 1000), "1000 classes"},
+		"a generator":      {&safetensors.File{Tensors: []safetensors.Tensor{safetensors.Float32("G.weight", []int{1}, []float32{1})}}, "not the weights of an Inception"},
+		"a part":           {part, "Mixed_7c.branch1x1.bn.bias"},
+		"without its last": {lastless, "lack fc.weight"},
+		"not finite":       {nan, "NaN"},
 	} {
 		if _, err := NewInception(d, c.w); !errors.Is(err, fault.ErrData) || !strings.Contains(err.Error(), c.words) {
 			t.Errorf("%s: %v", name, err)
