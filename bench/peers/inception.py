@@ -2,7 +2,8 @@
 """The network of the Fréchet Inception distance in plain PyTorch (float64), and its features of drawn images under drawn weights.
 
   inception.py FILE              writes worker/infer/testdata/inception.safetensors
-  inception.py FILE --bench N    prints images a second of the features in float32, of N images a time
+  inception.py - --bench N       prints images a second of the features in float32, of N images a time
+  inception.py - --check         compares it with pytorch-fid's network (pip install --no-deps pytorch-fid==0.3.0 torchvision) under the same weights
 
 Operands are not stored: both sides draw them with goldens.draw(). Layers are named as in pt_inception-2015-12-05-6726825d.pth. A weight is a draw in
 [-1,1) times sqrt(6/fan-in), in float32; batch norm: weight and variance 1 + u/4, bias and mean u/8. The number of a tensor in the order of names seeds it.
@@ -115,8 +116,29 @@ class Inception:
         self.weights = out
 
 
+def check(net):
+    import torchvision
+    from pytorch_fid import inception as fid
+
+    theirs = torchvision.models.inception_v3(num_classes=1008, aux_logits=False, init_weights=False)
+    for name, block in (("5b", fid.FIDInceptionA(192, 32)), ("5c", fid.FIDInceptionA(256, 64)), ("5d", fid.FIDInceptionA(288, 64)), ("6b", fid.FIDInceptionC(768, 128)),
+                        ("6c", fid.FIDInceptionC(768, 160)), ("6d", fid.FIDInceptionC(768, 160)), ("6e", fid.FIDInceptionC(768, 192)), ("7b", fid.FIDInceptionE_1(1280)), ("7c", fid.FIDInceptionE_2(2048))):
+        setattr(theirs, "Mixed_" + name, block)
+    net.draw(torch.float64)
+    state = theirs.state_dict()
+    beside = [n for n in state if n not in net.weights and not n.endswith("num_batches_tracked")]
+    theirs.load_state_dict({**state, **net.weights})
+    theirs.fc = torch.nn.Identity()
+    x = torch.from_numpy(draw(7, 2 * 3 * 299 * 299)).reshape(2, 3, 299, 299)
+    with torch.no_grad():
+        a, b = theirs.eval()(x), net.features(x)
+    print(f"pytorch-fid's has {beside} beside ours; the features differ by {((a - b).norm() / a.norm()).item():.2g}")
+
+
 def main():
     net = Inception()
+    if "--check" in sys.argv:
+        return check(net)
     if "--bench" in sys.argv:
         n = int(sys.argv[sys.argv.index("--bench") + 1])
         torch.set_default_dtype(torch.float32)

@@ -15,6 +15,7 @@ func TestCommandsOfTheDocsExist(t *testing.T) {
 	checkPage(t, "../../docs/tutorial.md", 8)
 	checkPage(t, "../../docs/paper.md", 7)
 	checkPage(t, "../../docs/weights.md", 7)
+	checkPage(t, "../../docs/kid.md", 2)
 }
 
 func checkPage(t *testing.T, page string, least int) {
