@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -23,15 +24,22 @@ func plan(t *testing.T, name string) *sweep.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := expanded(t, name, f)
+	if own, ok := Experiment(name); p.Experiment != own || !ok {
+		t.Errorf("spec %s calls itself %s", name, p.Experiment)
+	}
+	return p
+}
+
+// expanded is the plan of a spec on data of which nothing is known.
+func expanded(t *testing.T, name string, f *spec.File) *sweep.Plan {
+	t.Helper()
 	p, err := sweep.Expand(f, sweep.Options{Numerics: api.ClassCPU, Fingerprint: func(d api.DataSet) (api.Key, error) {
 		question, err := json.Marshal(d)
 		return sha256.Sum256(question), err
 	}, Resolve: func(model string) (api.Key, error) { return sha256.Sum256([]byte(model)), nil }})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if own, ok := Experiment(name); p.Experiment != own || !ok {
-		t.Errorf("spec %s calls itself %s", name, p.Experiment)
+		t.Fatalf("%s: %v", name, err)
 	}
 	return p
 }
@@ -161,6 +169,39 @@ func TestHeadsSayWhereDataComeFrom(t *testing.T) {
 		}
 		if strings.HasPrefix(head, "#") || strings.Contains(head, "apiVersion") || head == "" {
 			t.Errorf("the head of %s is %q", name, head)
+		}
+	}
+}
+
+// The campaign's specs are of one design: its arms and comparisons are those that the protocol
+// names, on other numbers of training images.
+func TestCampaign(t *testing.T) {
+	protocol, err := os.ReadFile("../results/PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][3]int{"stains-100": {15, 15, 1}, "stains-300": {30, 70, 5}, "stains-1000": {15, 15, 1}} { // generators, fine-tunings, comparisons besides PAS_ONLY
+		text, err := os.ReadFile("../results/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := spec.Parse(name+".yaml", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := expanded(t, name, f)
+		trained, _ := p.Count(api.KindPretrain)
+		tuned, _ := p.Count(api.KindFinetune)
+		if got := [3]int{trained, tuned, len(f.Spec.Comparisons) - 1}; got != want || f.Spec.Metadata.Name != name {
+			t.Errorf("%s has %v tasks and comparisons, want %v", name, got, want)
+		}
+		for _, item := range p.Items {
+			if arm := item.Uses[0].Arm; item.Task.Kind == api.KindFinetune && !strings.Contains(string(protocol), "| "+arm+" |") {
+				t.Errorf("%s has the arm %s, which the protocol has not", name, arm)
+			}
+		}
+		if !strings.Contains(string(protocol), "g2c run experiments/results/"+name+".yaml") {
+			t.Errorf("the protocol does not run %s", name)
 		}
 	}
 }
