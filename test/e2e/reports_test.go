@@ -149,7 +149,7 @@ func TestNamesOfClassesTrainNothing(t *testing.T) {
 	}
 	o := must(t, nil, "run", tiny, "--store", store, "--cache", t.TempDir(),
 		"--set", "tasks=[{name: s-vs-noa, positive: [gs, ss], negative: [noa], positiveName: sclerosed, negativeName: normal}]")
-	if strings.Contains(o.stderr, "finetune/") || strings.Count(o.stderr, "evaluate/s-vs-noa/") != 2 {
+	if strings.Contains(o.stderr, "] finetune/") || strings.Contains(o.stderr, "] pretrain/") || strings.Count(o.stderr, "evaluate/s-vs-noa/") != 2 {
 		t.Errorf("other names make more than the evaluations:\n%s", o.stderr)
 	}
 	ids := reports(t, store)

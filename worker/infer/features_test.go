@@ -11,6 +11,7 @@ import (
 	"g2c/checkpoint/safetensors"
 	draw "g2c/internal/drawn"
 	"g2c/internal/fault"
+	"g2c/kernels/cpu"
 	"g2c/model/inception"
 	"g2c/model/metrics"
 	"g2c/model/nn"
@@ -18,7 +19,7 @@ import (
 
 // drawnInception are the weights of bench/peers/inception.py, under a prefix, and the last
 // layer of so many classes.
-func drawnInception(t *testing.T, prefix string, classes int) *safetensors.File {
+func drawnInception(t testing.TB, prefix string, classes int) *safetensors.File {
 	t.Helper()
 	m, err := inception.New(1)
 	if err != nil {
@@ -138,4 +139,25 @@ func TestNotInception(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// BenchmarkInception looks at eight images a time; bench/results/kid.md has it beside PyTorch.
+func BenchmarkInception(b *testing.B) {
+	d, err := cpu.New(cpu.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	net, err := NewInception(d, drawnInception(b, "", inceptionClasses))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer net.Close()
+	images := slices.Repeat(drawnImage(1, nn.InceptionSize), 8)
+	for b.Loop() {
+		if _, err := net.Features(b.Context(), images, nn.InceptionSize); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(8*float64(b.N)/b.Elapsed().Seconds(), "images/s")
 }
