@@ -43,8 +43,7 @@ const (
 	// LevelBaselines brought what the paper's networks are compared with: paired translation,
 	// stains made without a network, other classifiers, and normalised inputs.
 	LevelBaselines = 8
-	// LevelSearch brought trials of a search that go on from shorter ones, and unlabelled
-	// images of which a case is held out.
+	// LevelSearch brought trials of a search that go on from shorter ones.
 	LevelSearch = 9
 )
 

@@ -138,7 +138,7 @@ func (j *judging) images(ctx context.Context, item *sweep.Item, in *authentic.In
 			continue
 		}
 		d := f.Images(api.PartTest, e.Where)
-		if err := j.unchanged(ctx, d, e.Task.Evaluate.Data); err != nil {
+		if err := runner.Unchanged(ctx, j.data, d, e.Task.Evaluate.Data); err != nil {
 			return err
 		}
 		set, err := j.data.Labelled(ctx, d)
@@ -161,16 +161,6 @@ func (j *judging) images(ctx context.Context, item *sweep.Item, in *authentic.In
 		}
 	}
 	return fault.New(fault.ErrData, "no evaluation has test images for it, and unlabelled ones of %s are not known", f.Source)
-}
-
-// unchanged refuses images that are not those that were evaluated.
-func (j *judging) unchanged(ctx context.Context, d api.DataSet, want api.Key) error {
-	got, err := j.data.Fingerprint(ctx, d)
-	if err == nil && got != want {
-		err = fault.New(fault.ErrData, "the %s data changed since the task was planned: fingerprint %s, want %s", d.Part, got.Short(), want.Short()).
-			WithHint("plan the experiment again")
-	}
-	return err
 }
 
 // branch is a generator as it was pretrained, and what it is held against.

@@ -10,19 +10,18 @@ import (
 	"g2c/checkpoint/store"
 )
 
-// PutAuthentic stores what joint training made of the generators of a fine-tuning.
-func PutAuthentic(ctx context.Context, s store.Store, id string, finetuning api.Key, body store.Body) error {
-	key, err := key(id, authentic+finetuning.String())
+// put stores an object beside a run's record.
+func put(ctx context.Context, s store.Store, id, suffix string, body store.Body) error {
+	key, err := key(id, suffix)
 	if err != nil {
 		return err
 	}
 	return s.Put(ctx, key, body)
 }
 
-// Authentic is what joint training made of the generators of a fine-tuning; nil where nobody
-// looked.
-func Authentic(ctx context.Context, s store.Reader, id string, finetuning api.Key) ([]byte, error) {
-	key, err := key(id, authentic+finetuning.String())
+// get reads one; nil where there is none.
+func get(ctx context.Context, s store.Reader, id, suffix string) ([]byte, error) {
+	key, err := key(id, suffix)
 	if err != nil {
 		return nil, err
 	}
@@ -31,6 +30,17 @@ func Authentic(ctx context.Context, s store.Reader, id string, finetuning api.Ke
 		return nil, nil
 	}
 	return data, err
+}
+
+// PutAuthentic stores what joint training made of the generators of a fine-tuning.
+func PutAuthentic(ctx context.Context, s store.Store, id string, finetuning api.Key, body store.Body) error {
+	return put(ctx, s, id, authentic+finetuning.String(), body)
+}
+
+// Authentic is what joint training made of the generators of a fine-tuning; nil where nobody
+// looked.
+func Authentic(ctx context.Context, s store.Reader, id string, finetuning api.Key) ([]byte, error) {
+	return get(ctx, s, id, authentic+finetuning.String())
 }
 
 // Keys are the keys of what a store has of a run: the record first.

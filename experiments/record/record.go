@@ -186,24 +186,12 @@ func read(ctx context.Context, s store.Reader, key string) ([]byte, error) {
 
 // PutExamples stores the example patches of a run.
 func PutExamples(ctx context.Context, s store.Store, id string, body store.Body) error {
-	key, err := key(id, examples)
-	if err != nil {
-		return err
-	}
-	return s.Put(ctx, key, body)
+	return put(ctx, s, id, examples, body)
 }
 
 // Examples are the example patches of a run; nil where none were made.
 func Examples(ctx context.Context, s store.Reader, id string) ([]byte, error) {
-	key, err := key(id, examples)
-	if err != nil {
-		return nil, err
-	}
-	data, err := read(ctx, s, key)
-	if errors.Is(err, store.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
+	return get(ctx, s, id, examples)
 }
 
 // Decode reads the bytes of a record.

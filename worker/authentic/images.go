@@ -11,6 +11,7 @@ import (
 	"g2c/model/metrics"
 	"g2c/model/results"
 	"g2c/worker/infer"
+	"g2c/worker/train"
 )
 
 // beside is what generated images of a stain are held against.
@@ -27,7 +28,7 @@ func (m *measuring) looks(made []uint8, backward *safetensors.File, by beside) (
 	if by.real != nil {
 		var colour [3]float64
 		for i := range n {
-			c := metrics.MeanColour(reals(made[i*image:][:image]))
+			c := metrics.MeanColour(train.FromBytes(made[i*image:][:image]))
 			for k := range colour {
 				colour[k] += c[k] / float64(n)
 			}
@@ -98,7 +99,7 @@ func compare(a, b []uint8, size int) (l1, ssim, psnr metrics.Number) {
 	image := size * size * 3
 	n := len(a) / image
 	for i := range n {
-		x, y := reals(a[i*image:][:image]), reals(b[i*image:][:image])
+		x, y := train.FromBytes(a[i*image:][:image]), train.FromBytes(b[i*image:][:image])
 		l1 += metrics.Number(metrics.MeanAbs(x, y))
 		ssim += metrics.Number(metrics.SSIM(x, y, size, size))
 		psnr += metrics.Number(metrics.PSNR(x, y))
@@ -111,16 +112,14 @@ func checkering(pixels []uint8, size int) metrics.Number {
 	image := size * size * 3
 	sum := 0.0
 	for i := range len(pixels) / image {
-		sum += metrics.CheckerEnergy(reals(pixels[i*image:][:image]), size, size)
+		sum += metrics.CheckerEnergy(train.FromBytes(pixels[i*image:][:image]), size, size)
 	}
 	return metrics.Number(math.Sqrt(sum / float64(len(pixels)/image)))
 }
 
 // target reads the middles of some of a stain's images, and the mean colour of all.
 func target(set *dataset.Set, size int) (pixels []uint8, colour [3]float64, err error) {
-	for k, sum := range set.Colours() {
-		colour[k] = float64(sum) / (255 * float64(set.Len()*set.Side()*set.Side()))
-	}
+	colour = train.SetColour(set)
 	set = Spread(set, MaxImages)
 	side := set.Side()
 	if side < size {
@@ -184,13 +183,4 @@ func pixelsOf(set *dataset.Set) ([]uint8, error) {
 		}
 	}
 	return out, nil
-}
-
-// reals is pixels in [0,1].
-func reals(pixels []uint8) []float32 {
-	out := make([]float32, len(pixels))
-	for i, v := range pixels {
-		out[i] = float32(v) / 255
-	}
-	return out
 }

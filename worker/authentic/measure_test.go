@@ -246,7 +246,7 @@ func floats(t *testing.T, set *dataset.Set, i int) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reals(p)
+	return train.FromBytes(p)
 }
 
 // No bit depends on threads.

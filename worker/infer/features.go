@@ -18,7 +18,8 @@ import (
 type Inception struct {
 	*session
 	images, features []float32
-	real             map[string][]float32 // features of the real images that were looked at last
+	last             string    // size and pixels of the real images that were looked at last
+	real             []float32 // their features
 }
 
 // inceptionBatch is how many images are looked at a time. Each is looked at alone, so no bit
@@ -53,9 +54,10 @@ func NewInception(d kernels.Device, w *safetensors.File) (*Inception, error) {
 	n := inceptionBatch
 	return &Inception{
 		session: s, images: make([]float32, n*3*nn.InceptionSize*nn.InceptionSize), features: make([]float32, n*nn.InceptionFeatures),
-		real: map[string][]float32{},
 	}, nil
 }
+
+const bringInception = "bring pt_inception-2015-12-05-6726825d.pth, which pytorch-fid downloads"
 
 // inceptionPrefix is what stands before the names of the network's tensors.
 func inceptionPrefix(w *safetensors.File) (string, error) {
@@ -67,17 +69,14 @@ func inceptionPrefix(w *safetensors.File) (string, error) {
 		}
 		fc, ok := w.Tensor(prefix + last)
 		if !ok || len(fc.Shape) != 2 {
-			return "", fault.New(fault.ErrData, "these weights of an Inception network lack %s, by which that of the distance is told from torchvision's", prefix+last).
-				WithHint("bring pt_inception-2015-12-05-6726825d.pth, which pytorch-fid downloads")
+			return "", fault.New(fault.ErrData, "these weights of an Inception network lack %s, by which that of the distance is told from torchvision's", prefix+last).WithHint(bringInception)
 		}
 		if fc.Shape[0] != inceptionClasses {
-			return "", fault.New(fault.ErrData, "these are weights of an Inception network of %d classes: that of the distance has %d, and other averages", fc.Shape[0], inceptionClasses).
-				WithHint("bring pt_inception-2015-12-05-6726825d.pth, which pytorch-fid downloads")
+			return "", fault.New(fault.ErrData, "these are weights of an Inception network of %d classes: that of the distance has %d, and other averages", fc.Shape[0], inceptionClasses).WithHint(bringInception)
 		}
 		return prefix, nil
 	}
-	return "", fault.New(fault.ErrData, "these are not the weights of an Inception network: none is called %s", first).
-		WithHint("bring pt_inception-2015-12-05-6726825d.pth, which pytorch-fid downloads")
+	return "", fault.New(fault.ErrData, "these are not the weights of an Inception network: none is called %s", first).WithHint(bringInception)
 }
 
 // Features looks at n images of a size in pixels, 8-bit RGB, n·size·size·3 bytes: 2048 numbers
@@ -126,14 +125,14 @@ func (in *Inception) KID(ctx context.Context, generated, real []uint8, size int)
 		return 0, 0, err
 	}
 	at := fmt.Sprint(size, " ", string(real))
-	known, ok := in.real[at]
-	if !ok {
-		if known, err = in.Features(ctx, real, size); err != nil {
+	if at != in.last {
+		features, err := in.Features(ctx, real, size)
+		if err != nil {
 			return 0, 0, err
 		}
-		in.real = map[string][]float32{at: known}
+		in.last, in.real = at, features
 	}
-	value, se = metrics.KID(made, known, nn.InceptionFeatures)
+	value, se = metrics.KID(made, in.real, nn.InceptionFeatures)
 	return value, se, nil
 }
 

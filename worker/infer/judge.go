@@ -7,6 +7,7 @@ import (
 
 	"g2c/internal/dataset"
 	"g2c/model/metrics"
+	"g2c/worker/train"
 )
 
 // Judged is an image, what a generator makes of it, and what comes back through another one:
@@ -84,19 +85,10 @@ func (t *Translator) plain(ctx context.Context, size int, images [][]uint8) (out
 }
 
 func (j *Judged) measure(size int) {
-	source, made := unit(j.Source), unit(j.Made)
+	source, made := train.FromBytes(j.Source), train.FromBytes(j.Made)
 	j.Structure = metrics.Number(metrics.GreySSIM(made, source, size, size))
 	if j.Back != nil {
-		back := unit(j.Back)
+		back := train.FromBytes(j.Back)
 		j.CycleL1, j.CycleSSIM = metrics.Number(metrics.MeanAbs(back, source)), metrics.Number(metrics.SSIM(back, source, size, size))
 	}
-}
-
-// unit is bytes on [0,1].
-func unit(pixels []uint8) []float32 {
-	out := make([]float32, len(pixels))
-	for i, v := range pixels {
-		out[i] = float32(v) / 255
-	}
-	return out
 }

@@ -8,6 +8,7 @@ import (
 	"g2c/internal/dataset"
 	"g2c/model/g2c"
 	"g2c/model/metrics"
+	"g2c/worker/train"
 )
 
 // Every image is judged, in its order and by itself, with what the generators alone make of
@@ -59,7 +60,7 @@ func TestJudge(t *testing.T) {
 	if err != nil || !slices.Equal(returned[0], last.Back) {
 		t.Errorf("what comes back is not the generator's, %v", err)
 	}
-	if want := metrics.MeanAbs(unit(last.Back), unit(last.Source)); !(float64(last.CycleL1) == want) || !(last.CycleL1 > 0) || !(last.CycleSSIM < 1) || !(last.Structure < 1) {
+	if want := metrics.MeanAbs(train.FromBytes(last.Back), train.FromBytes(last.Source)); !(float64(last.CycleL1) == want) || !(last.CycleL1 > 0) || !(last.CycleSSIM < 1) || !(last.Structure < 1) {
 		t.Errorf("%g, %g, %g; cycle L1 is %g", float64(last.CycleL1), float64(last.CycleSSIM), float64(last.Structure), want)
 	}
 	stop := errors.New("stop")

@@ -129,7 +129,12 @@ func (r *Runner) byKind(ctx context.Context, w api.Work, opt train.Options) erro
 
 // check refuses data that is not what the task's key was made from.
 func (r *Runner) check(ctx context.Context, d api.DataSet, want api.Key) error {
-	got, err := r.Data.Fingerprint(ctx, d)
+	return Unchanged(ctx, r.Data, d, want)
+}
+
+// Unchanged refuses data whose fingerprint is not the one that a task was planned with.
+func Unchanged(ctx context.Context, data Data, d api.DataSet, want api.Key) error {
+	got, err := data.Fingerprint(ctx, d)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (p *pretrainer) measure() (results.Generator, error) {
 	}
 	mean := func(sum float64) metrics.Number { return metrics.Number(sum / float64(n)) }
 	m.CycleL1, m.CycleSSIM = mean(cycle), mean(similarity)
-	m.ColourDistance = metrics.Number(metrics.ColourDistance(colour, setColour(p.data.B)))
+	m.ColourDistance = metrics.Number(metrics.ColourDistance(colour, SetColour(p.data.B)))
 	if p.data.Truth != nil {
 		s, d := mean(ssim), mean(psnr)
 		m.SSIM, m.PSNR = &s, &d
@@ -104,8 +104,8 @@ func centreImage(to []float32, set *dataset.Set, i, size int) error {
 	return nil
 }
 
-// setColour is the mean colour of a set.
-func setColour(set *dataset.Set) (c [3]float64) {
+// SetColour is the mean colour of a set, on [0,1].
+func SetColour(set *dataset.Set) (c [3]float64) {
 	for k, sum := range set.Colours() {
 		c[k] = float64(sum) / (255 * float64(set.Len()*set.Side()*set.Side()))
 	}

@@ -46,12 +46,12 @@ func (p *pairer) measure() (results.Pairs, error) {
 				return m, err
 			}
 			// As they would be written: generated images are compared as bytes, as all others are.
-			model.add(fromBytes(ToBytes(fakes[i*image:][:image])), target, size)
+			model.add(FromBytes(ToBytes(fakes[i*image:][:image])), target, size)
 			source.add(x, target, size)
 			if ok {
 				pixels := ToBytes(x)
 				reinhard.Apply(pixels, pixels)
-				colour.add(fromBytes(pixels), target, size)
+				colour.add(FromBytes(pixels), target, size)
 			}
 		}
 	}
@@ -88,15 +88,6 @@ func (l *likeness) mean() results.Likeness {
 		return results.Likeness{SSIM: metrics.Undefined(), PSNR: metrics.Undefined()}
 	}
 	return results.Likeness{SSIM: metrics.Number(l.ssim / float64(l.n)), PSNR: metrics.Number(l.psnr / float64(l.n))}
-}
-
-// fromBytes is pixels in [0,1].
-func fromBytes(pixels []uint8) []float32 {
-	out := make([]float32, len(pixels))
-	for i, v := range pixels {
-		out[i] = float32(v) / 255
-	}
-	return out
 }
 
 // capture translates the fixed images.

@@ -103,6 +103,15 @@ func ToBytes(v []float32) []uint8 {
 	return out
 }
 
+// FromBytes is pixels in [0,1].
+func FromBytes(pixels []uint8) []float32 {
+	out := make([]float32, len(pixels))
+	for i, v := range pixels {
+		out[i] = float32(v) / 255
+	}
+	return out
+}
+
 // sampleBoth runs the sample program on the images of both domains from an index
 // on, cropped from the centre.
 func (p *pretrainer) sampleBoth(from int) error {
